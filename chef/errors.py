@@ -1,0 +1,117 @@
+"""What can go wrong, as values: a code that programs read and a sentence that people read.
+
+The edges turn these into `application/problem+json` (chef.api.problems) and into refused
+acknowledgements (chef.sockets). Nothing here knows HTTP beyond the status it maps to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field: which update of the body, which field, and what is allowed there.
+
+    `index` is the update's place in the body, counted from 0; `None` where the fault belongs
+    to no update (a query parameter, a header). `field` is `None` where a whole update is wrong.
+    """
+
+    message: str
+    field: str | None = None
+    index: int | None = None
+
+
+class ChefError(Exception):
+    """A refusal. `code` is stable, `status` its HTTP status, `title` the kind in three words."""
+
+    code = "internal"
+    status = 500
+    title = "Internal error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        code: str | None = None,
+        retry_after: int | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors
+        self.code = code or type(self).code
+        self.retry_after = retry_after
+        self.extra = extra or {}
+
+
+class NotJson(ChefError):
+    """The body is no JSON as Chef takes it (contract section 2), or not UTF-8."""
+
+    code, status, title = "not_json", 400, "Not JSON"
+
+
+class BadRequest(ChefError):
+    """The request itself is broken: cut off, contradictory, unreadable."""
+
+    code, status, title = "bad_request", 400, "Bad request"
+
+
+class Unauthorized(ChefError):
+    """No token, or one that is not valid."""
+
+    code, status, title = "unauthorized", 401, "Not authenticated"
+
+
+class Forbidden(ChefError):
+    """A valid token that may not do this. Never tells whether the job exists."""
+
+    code, status, title = "forbidden", 403, "Not allowed"
+
+
+class NotFound(ChefError):
+    code, status, title = "not_found", 404, "Not found"
+
+
+class NotAcceptable(ChefError):
+    code, status, title = "not_acceptable", 406, "No such representation"
+
+
+class Conflict(ChefError):
+    """409: `code` is `job_finished`, `project_mismatch` or `id_reused`."""
+
+    code, status, title = "conflict", 409, "Conflict"
+
+
+class TooLarge(ChefError):
+    code, status, title = "too_large", 413, "Too large"
+
+
+class UnsupportedMediaType(ChefError):
+    code, status, title = "unsupported_media_type", 415, "Unsupported media type"
+
+
+class OffsetPastEnd(ChefError):
+    """A log body begins behind what is stored; `extra["offset"]` is the place to go on from."""
+
+    code, status, title = "offset_past_end", 416, "Offset past the end"
+
+
+class Invalid(ChefError):
+    """A field is wrong; `errors` names each."""
+
+    code, status, title = "invalid", 422, "Invalid"
+
+
+class TooManyRequests(ChefError):
+    code, status, title = "rate_limited", 429, "Too many requests"
+
+
+class StoreUnavailable(ChefError):
+    """The store cannot be reached or written. Nothing of the body was kept."""
+
+    code, status, title = "store_unavailable", 503, "Store unavailable"
+
+    def __init__(self, detail: str = "the store cannot be written now, nothing was kept") -> None:
+        super().__init__(detail, retry_after=2)
