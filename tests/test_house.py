@@ -1,0 +1,206 @@
+"""The house: what is locked, what is shipped and what the entrances say must agree with each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = {
+    "PORT": "3001",
+    "HOST": "0.0.0.0",
+    "WEBSOCKET_ENABLED": "true",
+    "WEBSOCKET_CORS_ORIGIN": "",
+    "DATABASE_URL": "sqlite:///chef.db",
+    "REDIS_URL": "",
+    "CHEF_API_TOKEN": "",
+    "CHEF_JWT_SECRET": "",
+    "CHEF_JWT_PUBLIC_KEY": "",
+    "CHEF_PUBLIC_READ": "",
+    "CHEF_MAX_BODY_BYTES": "1048576",
+    "CHEF_MAX_LOG_LINE_BYTES": "65536",
+    "CHEF_MAX_LOG_BYTES": "104857600",
+    "CHEF_RETENTION_DAYS": "30",
+    "CHEF_PING_INTERVAL": "20",
+    "CHEF_PING_TIMEOUT": "20",
+    "CHEF_LOG_FORMAT": "text",
+}
+# Pieced together, so that this file may hold them.
+NOWHERE_ELSE = re.compile(
+    "|".join(
+        [
+            "registry" + r"\.npm",
+            "registry" + r"\.yarnpkg",
+            "pypi" + r"\.org",
+            "files" + r"\.pythonhosted",
+            "deb" + r"\.debian",
+            r"(?<![\w./~-])/(?:" + r"work|root|opt|home)/",
+            r"(?<![\w./~-])/usr/(?:local/)?" + r"s?bin/(?!env\b)",
+        ]
+    )
+)
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads(read("pyproject.toml"))
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", read(lock), re.MULTILINE))
+
+
+def unpinned(requirements: list[str], lock: str) -> list[str]:
+    locked = pins(lock)
+    wanted = [Requirement(text) for text in requirements]
+    return [one.name for one in wanted if locked.get(canonicalize_name(one.name), "0") not in one.specifier]
+
+
+def committed_texts() -> Iterator[tuple[str, str]]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in filter(None, listing.stdout.split("\0")):
+        path = ROOT / name
+        if not path.is_file():
+            continue  # removed from the tree, not yet from the index
+        try:
+            yield name, path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # an image has no text
+
+
+def test_every_dependency_is_pinned_where_production_installs_from() -> None:
+    assert unpinned(pyproject()["project"]["dependencies"], "requirements.txt") == []
+
+
+def test_every_tool_is_pinned_where_developers_install_from() -> None:
+    project = pyproject()["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    assert unpinned(wanted, "requirements-dev.txt") == []
+
+
+def test_developers_run_the_versions_that_production_runs() -> None:
+    developers = pins("requirements-dev.txt")
+    assert {name: developers.get(name) for name in pins("requirements.txt")} == pins("requirements.txt")
+
+
+def test_production_installs_no_tool() -> None:
+    tools = {
+        canonicalize_name(Requirement(text).name)
+        for text in pyproject()["project"]["optional-dependencies"]["dev"]
+    }
+    assert tools & set(pins("requirements.txt")) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "floor"),
+    [("flask-socketio", (5, 7, 0)), ("python-socketio", (5, 16, 3)), ("python-engineio", (4, 13, 3))],
+)
+def test_what_we_reach_into_is_asked_for_exactly_and_above_its_known_holes(
+    name: str, floor: tuple[int, int, int]
+) -> None:
+    wanted = {Requirement(text).name: Requirement(text) for text in pyproject()["project"]["dependencies"]}
+    (specifier,) = wanted[name].specifier
+    assert specifier.operator == "=="
+    assert tuple(int(part) for part in specifier.version.split(".")) >= floor
+
+
+def test_the_browser_libraries_are_locked_as_asked_for() -> None:
+    manifest, lock = json.loads(read("package.json")), json.loads(read("package-lock.json"))
+    for kind in ("dependencies", "devDependencies", "engines"):
+        assert lock["packages"][""][kind] == manifest[kind]
+    for name, version in (manifest["dependencies"] | manifest["devDependencies"]).items():
+        assert lock["packages"][f"node_modules/{name}"]["version"] == version.rpartition("@")[2]
+
+
+def test_the_page_gets_its_socket_io_client_in_production() -> None:
+    lock = json.loads(read("package-lock.json"))
+    assert "dev" not in lock["packages"]["node_modules/socket.io-client"]
+
+
+def test_every_locked_browser_library_has_its_checksum_and_no_address() -> None:
+    packages = json.loads(read("package-lock.json"))["packages"]
+    locked = {name: entry for name, entry in packages.items() if name}
+    assert [name for name, entry in locked.items() if "resolved" in entry] == []
+    assert [
+        name for name, entry in locked.items() if not entry.get("integrity", "").startswith("sha512-")
+    ] == []
+
+
+def test_no_committed_text_names_a_registry_or_a_place_of_one_machine() -> None:
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in committed_texts()
+        for number, line in enumerate(text.splitlines(), 1)
+        if NOWHERE_ELSE.search(line)
+    ]
+    assert found == []
+
+
+def test_the_example_settings_name_every_setting_with_its_default() -> None:
+    named = dict(re.findall(r"^#([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
+    assert named == SETTINGS
+
+
+def test_a_copied_example_changes_nothing() -> None:
+    assert [line for line in read(".env.example").splitlines() if line and not line.startswith("#")] == []
+
+
+def test_each_example_setting_has_its_line_of_explanation() -> None:
+    blocks = read(".env.example").strip().split("\n\n")[1:]
+    assert [re.sub(r"=.*", "", block.splitlines()[-1]).removeprefix("#") for block in blocks] == list(
+        SETTINGS
+    )
+    assert all(len(block.splitlines()) == 2 and block.startswith("# ") for block in blocks)
+
+
+def test_a_platform_starts_one_process_and_migrates_before_it() -> None:
+    assert read("Procfile").splitlines() == ["web: python app.py", "release: python -m chef migrate"]
+
+
+def test_a_platform_installs_for_the_browser_and_then_for_python() -> None:
+    manifest = json.loads(read("app.json"))
+    assert [pack["url"] for pack in manifest["buildpacks"]] == ["heroku/nodejs", "heroku/python"]
+    assert manifest["env"]["CHEF_API_TOKEN"]["generator"] == "secret"
+    assert set(manifest["env"]) <= set(SETTINGS)
+
+
+def test_the_house_asks_for_one_python() -> None:
+    oldest = read(".python-version").strip()
+    assert pyproject()["project"]["requires-python"] == f">={oldest}"
+    assert f"--python-version {oldest} " in read("Makefile")
+    assert f'"{oldest}"' in read(".github/workflows/ci.yml")
+
+
+def test_make_alone_lists_the_entrances() -> None:
+    listing = subprocess.run(
+        ["make"], cwd=ROOT, check=True, capture_output=True, text=True, timeout=30
+    ).stdout
+    listed = re.findall(r"^  make ([a-z-]+) +\S", listing, re.MULTILINE)
+    assert {"run", "test", "check", "bench", "lock", "clean"} <= set(listed)
+
+
+def test_both_ways_of_checking_a_change_go_through_the_same_targets() -> None:
+    for name in (".ci/run", ".github/workflows/ci.yml"):
+        called = re.findall(
+            r"^(?:\s*- run: )?(?:sudo )?(make \w+|\.ci/install-system)$", read(name), re.MULTILINE
+        )
+        assert called == [".ci/install-system", "make check", "make test"], name
+
+
+@pytest.mark.parametrize("name", [".ci/run", ".ci/install-system"])
+def test_what_is_run_can_be_run(name: str) -> None:
+    assert os.access(ROOT / name, os.X_OK)
+    assert read(name).startswith("#!/usr/bin/env bash\n")
