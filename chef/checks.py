@@ -1,0 +1,281 @@
+"""The values that operators write by hand: host names, origins, URLs, keys. Pure rules.
+
+Each check returns the value in its one normal form or raises `Wrong`, whose sentence says what is
+allowed and never repeats the value, since it may be a secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import HMACAlgorithm
+from jwt.exceptions import InvalidKeyError
+
+Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
+PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+
+JWT_SECRET_MIN_BYTES = 32
+RSA_MIN_BITS = 2048
+TOKEN_MAX_CHARS = 1024
+
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_ORIGIN = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<host>\[[^\]/?#@]*\]|[^:/?#@\[\]]*)(:(?P<port>[0-9]{1,5}))?/?"
+)
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<path>[^?#]*)(\?(?P<query>[^#]*))?"
+)
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(?P<host>\[[^\]@]*\]|[^:@\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_TOKEN = re.compile(r"[!-+\--~]+")
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+class Wrong(ValueError):
+    """A value is refused; the text says what is allowed and does not contain the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyingKey:
+    """What JWTs are verified with: the one algorithm that is taken, and its key."""
+
+    algorithm: Algorithm
+    key: PublicKey | bytes
+
+
+# Hosts and origins
+
+
+def host(text: str) -> str:
+    """An IP address (IPv6 with or without brackets) or a host name, as a socket takes it."""
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not _is_address(bare) and not _is_name(bare):
+        raise Wrong("must be an IP address or a host name, such as 0.0.0.0, 127.0.0.1, :: or localhost")
+    return bare
+
+
+def origin(text: str) -> str:
+    """An origin as a browser writes it: lower case, no default port, no slash at its end."""
+    match = _ORIGIN.fullmatch(text)
+    if match is None or text.endswith("://"):
+        raise Wrong(
+            "must be scheme://host or scheme://host:port without a path, such as https://app.example.com"
+        )
+    scheme, name, port = match["scheme"].lower(), match["host"].lower(), match["port"]
+    if not _is_address(name.strip("[]")) and not _is_name(name):
+        raise Wrong(
+            "needs a plain host name (no * inside it, international names as xn--…), "
+            "such as https://app.example.com"
+        )
+    if port is not None and not 1 <= int(port) <= 65535:
+        raise Wrong("has a port outside 1 to 65535")
+    if port is None or _DEFAULT_PORTS.get(scheme) == str(int(port)):
+        return f"{scheme}://{name}"
+    return f"{scheme}://{name}:{int(port)}"
+
+
+def same_place(page: str, served_as: str) -> bool:
+    """Whether the origin `page` is the server that was asked for as `served_as`, a Host header.
+
+    The scheme is not compared: behind a proxy that ends TLS the server sees only http.
+    """
+    try:
+        normal = origin(page)
+        scheme = normal.partition("://")[0]
+        return normal == origin(f"{scheme}://{served_as.strip()}")
+    except Wrong:
+        return False
+
+
+def is_loopback_address(text: str) -> bool:
+    """Whether an address as the socket gives it is this machine: 127.0.0.0/8, ::1, ::ffff:127.x.x.x."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def is_loopback_origin(text: str) -> bool:
+    """Whether the page of this origin has a name that only ever means this machine."""
+    try:
+        name = _ORIGIN.fullmatch(origin(text))
+    except Wrong:
+        return False
+    bare = name["host"].strip("[]") if name else ""
+    return bare == "localhost" or bare.endswith(".localhost") or is_loopback_address(bare)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_name(text: str) -> bool:
+    labels = text.removesuffix(".").split(".")
+    # A last label of digits alone is an IPv4 address with a slip in it, never a name.
+    return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
+
+
+# URLs of services
+
+
+def masked(url: str) -> str:
+    """A URL fit for a log: no user, no password, no parameter that is a secret.
+
+    Meant for wrong URLs too, so it rather hides too much: all that stands before the last `@`.
+    """
+    before, separator, after = url.partition("://")
+    scheme, rest = (before, after) if separator else ("", url)
+    _, at, place = rest.rpartition("@")
+    if at:
+        rest = f"***@{place}"
+    else:
+        authority, slash, path = rest.partition("/")
+        name, colon, port = authority.rpartition(":")
+        if colon and not port.isdigit() and not authority.endswith("]"):
+            rest = f"{name}:***{slash}{path}"
+    return scheme + separator + _SECRET_PARAMETER.sub(r"\1***", rest)
+
+
+def database_url(url: str) -> str:
+    """`sqlite:///FILE`, or `postgres://USER:PASSWORD@HOST:PORT/NAME?PARAMETERS`, also `postgresql://`."""
+    scheme = url.partition("://")[0].lower()
+    if scheme == "sqlite" and "://" in url:
+        return "sqlite" + _sqlite(url[len(scheme) :])
+    if scheme in ("postgres", "postgresql") and "://" in url:
+        return scheme + _postgres(url[len(scheme) :])
+    raise Wrong("must begin with sqlite:///, postgres:// or postgresql://")
+
+
+def _sqlite(rest: str) -> str:
+    path, _, query = rest.removeprefix("://").partition("?")
+    if not path.startswith("/"):
+        raise Wrong(
+            "needs three slashes before a relative path (sqlite:///chef.db), four before an absolute one"
+        )
+    file = path[1:]
+    if not file.strip() or file == ":memory:" or file.startswith("file:") or file.endswith("/"):
+        raise Wrong(
+            "must name a file, such as sqlite:///chef.db: a database in memory would not keep anything"
+        )
+    if "\0" in file or query:
+        raise Wrong("takes no parameters: Chef sets timeout, journal and sync of SQLite itself")
+    return rest
+
+
+def _postgres(rest: str) -> str:
+    match = _URL.fullmatch("postgresql" + rest)
+    if match is None or _host_of(match["authority"]) is None:
+        raise Wrong(
+            "must be postgresql://USER:PASSWORD@HOST:PORT/NAME with one host "
+            "(write @ / ? # : in the password as %40 %2F %3F %23 %3A)"
+        )
+    if not unquote(match["path"]).strip("/ "):
+        raise Wrong("needs the name of a database after the host: postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    if " " in rest or _BAD_PERCENT.search(rest):
+        raise Wrong("has a space or a lone %: odd characters are written as %XX (a space as %20, % as %25)")
+    return rest
+
+
+def redis_url(url: str) -> str:
+    """`redis://`, `rediss://` (TLS) or `unix://`."""
+    scheme, separator, rest = url.partition("://")
+    match = _URL.fullmatch(url)
+    if not separator or match is None or scheme.lower() not in ("redis", "rediss", "unix"):
+        raise Wrong(
+            "must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER], the same with rediss://, or unix:///PATH"
+        )
+    if scheme.lower() == "unix":
+        if not match["path"].strip("/"):
+            raise Wrong("must name a socket file: unix:///PATH")
+    elif not _host_of(match["authority"]) or not re.fullmatch(r"(/[0-9]{0,4})?", match["path"]):
+        raise Wrong("must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER]")
+    return f"{scheme.lower()}://{rest}"
+
+
+def _host_of(authority: str) -> str | None:
+    """The host of `user:password@host:port` if all is sound, else `None`; empty where there is none."""
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None or "," in match["host"] or " " in authority:
+        return None
+    if match["port"] and not 1 <= int(match["port"]) <= 65535:
+        return None
+    return match["host"]
+
+
+# Secrets
+
+
+def api_token(text: str) -> str:
+    """One token that may write: what fits into a header, and never a part of a list."""
+    if not _TOKEN.fullmatch(text) or len(text) > TOKEN_MAX_CHARS:
+        raise Wrong(
+            "must be one token or several separated by commas, none of them empty, "
+            f"each of at most {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
+        )
+    return text
+
+
+def jwt_secret(text: str) -> str:
+    """An HS256 secret: text of at least 32 bytes that is not mistaken for another kind of key."""
+    try:
+        secret = text.encode()
+    except UnicodeEncodeError:
+        raise Wrong("must be UTF-8 text") from None
+    if text != text.strip():
+        raise Wrong("must not begin or end with a space or a newline")
+    if len(secret) < JWT_SECRET_MIN_BYTES:
+        raise Wrong(f"must be at least {JWT_SECRET_MIN_BYTES} bytes long, this one has {len(secret)}")
+    try:
+        HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(secret)
+    except InvalidKeyError:
+        raise Wrong("must be a plain secret; a public key belongs into CHEF_JWT_PUBLIC_KEY") from None
+    return text
+
+
+def jwt_public_key(text: str) -> str:
+    r"""A PEM public key that `verifying_key` takes, with real newlines.
+
+    Platforms and `.env` files often carry a PEM on one line with `\n` written out.
+    """
+    pem = text.replace("\\r", "").replace("\\n", "\n").strip() + "\n"
+    verifying_key(pem)
+    return pem
+
+
+def verifying_key(pem: str) -> VerifyingKey:
+    """The key and the one algorithm that belongs to its type."""
+    if "PRIVATE KEY" in pem:
+        raise Wrong(
+            "is a private key, which does not belong on this server; give its public half "
+            "(openssl pkey -in private.pem -pubout)"
+        )
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        raise Wrong("must be a public key in PEM form (-----BEGIN PUBLIC KEY-----)") from None
+    if isinstance(key, RSAPublicKey):
+        if key.key_size < RSA_MIN_BITS:
+            raise Wrong(f"is an RSA key of {key.key_size} bits, at least {RSA_MIN_BITS} are needed")
+        return VerifyingKey("RS256", key)
+    if isinstance(key, EllipticCurvePublicKey) and isinstance(key.curve, SECP256R1):
+        return VerifyingKey("ES256", key)
+    if isinstance(key, Ed25519PublicKey):
+        return VerifyingKey("EdDSA", key)
+    raise Wrong("must be an RSA key (RS256), an EC key on P-256 (ES256) or an Ed25519 key (EdDSA)")
