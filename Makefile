@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock setup clean
+.PHONY: help run test check bench lock setup system clean
 .DELETE_ON_ERROR:
 
 help:  ## list what can be made
@@ -31,8 +31,7 @@ help:  ## list what can be made
 run: $(RUN_PACKAGES) $(RUN_LIBRARIES)  ## install what is missing, then serve on port 3001 with SQLite
 	@exec $(BIN)/python app.py
 
-test: setup  ## set everything up and run every test, with coverage
-	@.ci/install-system
+test: system setup  ## set everything up and run every test, with coverage
 	$(BIN)/pytest --cov
 
 check: setup  ## format, lint, types, imports and the quick tests: seconds
@@ -51,6 +50,9 @@ lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra dev -c requirements.txt \
 		-o requirements-dev.txt --custom-compile-command "make lock"
 	npm install --package-lock-only
+
+system:
+	@.ci/install-system
 
 setup: $(DEV_PACKAGES) $(DEV_LIBRARIES)  ## install what developing needs
 
@@ -84,7 +86,7 @@ $(DEV_LIBRARIES): package.json package-lock.json .npmrc | $(BIN)/python
 	@touch $@ $(RUN_LIBRARIES)
 
 define ensure_node
-{ npm --version && node -e 'process.exit(process.versions.node.split(".")[0] < 18)'; } >/dev/null 2>&1 \
+{ npm --version && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; } >/dev/null 2>&1 \
 	|| { echo "no npm with Node 18 or newer on this machine: taking both from $(NODE_WHEEL)"; \
 		$(BIN)/python -m pip install -q '$(NODE_WHEEL)'; }
 endef

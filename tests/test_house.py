@@ -15,6 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from chef import config
+
 ROOT = Path(__file__).parent.parent
 SETTINGS = {
     "PORT": "3001",
@@ -152,6 +154,10 @@ def test_no_committed_text_names_a_registry_or_a_place_of_one_machine() -> None:
 def test_the_example_settings_name_every_setting_with_its_default() -> None:
     named = dict(re.findall(r"^#([A-Z_]+)=(.*)$", read(".env.example"), re.MULTILINE))
     assert named == SETTINGS
+
+
+def test_the_example_settings_are_those_that_the_server_reads() -> None:
+    assert set(config.NAMES) == set(SETTINGS)
 
 
 def test_a_copied_example_changes_nothing() -> None:
