@@ -12,7 +12,7 @@ FORMATS = ("text", "json")
 
 _SECRETS = (
     # Tokens in headers and in query strings, JWTs wherever they stand, passwords inside URLs.
-    (re.compile(r"(?i)\b(bearer\s+)[^\s,;\"']+"), r"\1***"),
+    (re.compile(r"(?i)\b(bearer\s+)[^\s,;\"']{6,}"), r"\1***"),
     (re.compile(r"\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*"), "***"),
     (re.compile(r"(?i)\b((?:[\w-]*(?:token|secret|password))=)[^\s&\"';]+"), r"\1***"),
     (re.compile(r"(\w://)[^\s/@\"']+@"), r"\1***@"),

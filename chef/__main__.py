@@ -1,0 +1,129 @@
+"""`python -m chef COMMAND`. A command that cannot do its work says why in one line and exits with 2.
+
+A new command is one function that adds its arguments and one that runs it, listed in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from chef.auth import SCOPES, TokenError, issue_token
+from chef.clock import now_ms
+from chef.config import SettingError, Settings, load_settings_or_exit
+from chef.errors import ChefError
+
+Commands = argparse._SubParsersAction  # argparse gives the result of add_subparsers no public name
+
+SECONDS_PER_DAY = 86_400
+MAX_TOKEN_DAYS = 3650
+
+# gevent has to patch before anything imports sockets, and `python -m chef` has imported the package
+# before this file is run. So `serve` begins again in a fresh interpreter, in the same process. Settings
+# come first there too: a bad one needs no server to be told.
+SERVE = """\
+from gevent import monkey
+monkey.patch_all()
+import sys
+from chef.config import load_settings_or_exit
+settings = load_settings_or_exit()
+from chef.serve import main
+sys.exit(main(settings))
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """Refuses in one line instead of a usage text and a line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the result is the exit status."""
+    parser = Parser(prog="python -m chef", description="Live build progress. Settings: see docs/deploy.md.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in COMMANDS:
+        add(commands)
+    arguments = parser.parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    try:
+        return run(arguments)
+    except (ChefError, SettingError, TokenError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def add_serve(commands: Commands[Parser]) -> None:
+    """`serve`: the whole server, as `python app.py`."""
+    parser = commands.add_parser("serve", help="serve REST, pages and Socket.IO on PORT")
+    parser.set_defaults(run=serve)
+
+
+def serve(_arguments: argparse.Namespace) -> int:
+    """Become the server; returns only where the interpreter cannot be started again."""
+    os.execv(sys.executable, [sys.executable, *_interpreter_flags(sys.orig_argv), "-c", SERVE])  # noqa: S606
+
+
+def _interpreter_flags(command_line: Sequence[str]) -> list[str]:
+    """What stood between `python` and `-m chef`, such as `-X dev` or `-W error`."""
+    return list(command_line[1 : command_line.index("-m")]) if "-m" in command_line else []
+
+
+def add_migrate(commands: Commands[Parser]) -> None:
+    """`migrate`: what a platform runs before it starts a new version."""
+    parser = commands.add_parser("migrate", help="bring the database of DATABASE_URL up to date")
+    parser.set_defaults(run=migrate)
+
+
+def migrate(_arguments: argparse.Namespace) -> int:
+    """Bring the database up to date and say nothing."""
+    settings = load_settings_or_exit()
+    # Loads SQLAlchemy and Alembic, which no other command needs.
+    from chef.store import migrate as migrate_store
+
+    migrate_store(settings)
+    return 0
+
+
+def add_token(commands: Commands[Parser]) -> None:
+    """`token`: a JWT for a script or a viewer, on stdout."""
+    parser = commands.add_parser("token", help="print a token signed with CHEF_JWT_SECRET")
+    parser.add_argument("--scope", type=_scope, default="read", help="read (default), write or 'read write'")
+    parser.add_argument(
+        "--project", action="append", default=[], metavar="ID", help="only this project; may be repeated"
+    )
+    parser.add_argument(
+        "--days", type=_days, default=30, help=f"valid for 1 to {MAX_TOKEN_DAYS} (default 30)"
+    )
+    parser.set_defaults(run=token)
+
+
+def token(arguments: argparse.Namespace) -> int:
+    """Print a token; without logging, since a person reads it."""
+    settings = Settings.from_env()
+    lifetime = arguments.days * SECONDS_PER_DAY
+    sys.stdout.write(issue_token(settings, arguments.scope, arguments.project, lifetime, now_ms()) + "\n")
+    return 0
+
+
+def _scope(text: str) -> frozenset[str]:
+    words = frozenset(text.split())
+    if not words or not words <= SCOPES:
+        raise argparse.ArgumentTypeError("must be read, write or 'read write'")
+    return words
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_TOKEN_DAYS):
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_TOKEN_DAYS}")
+    return int(text)
+
+
+COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (add_serve, add_migrate, add_token)
+
+if __name__ == "__main__":
+    sys.exit(main())
