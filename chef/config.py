@@ -283,8 +283,7 @@ def environment(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
     try:
-        # Notepad begins UTF-8 files with a byte order mark, which would become part of the first name.
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise SettingError(path.name, "must be UTF-8 text") from None
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,17 @@ def test_blanks_around_a_value_do_not_count(setting: config.Setting) -> None:
 @pytest.mark.parametrize("name", ["CHEF_API_TOKEN", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"])
 def test_a_blank_secret_is_a_slip_and_never_an_open_server(name: str) -> None:
     assert refusal(**{name: "  "}) == f"{name} must not be blank: set it or leave it empty"
+
+
+def test_the_documented_table_has_each_setting_with_its_default() -> None:
+    document = (Path(__file__).parent.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in document.splitlines() if re.match(r"\| `[A-Z_]+` \|", line)]
+    documented = {row[1].strip(" `"): row[2].strip(" `") for row in rows}
+    assert list(documented) == list(config.NAMES)
+    said = {name: text for name, text in documented.items() if name != "CHEF_PUBLIC_READ" and text != "unset"}
+    assert read(**said) == Settings()
+    unset = {setting.name for setting in SETTINGS if getattr(Settings(), setting.field) in (None, ())}
+    assert {name for name, text in documented.items() if text == "unset"} == unset
 
 
 # Whole numbers
