@@ -24,6 +24,8 @@ unexport PYTHONPATH PYTHONHOME
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench lock setup system clean
 .DELETE_ON_ERROR:
+# Two installers must not write into one environment at once.
+.NOTPARALLEL:
 
 help:  ## list what can be made
 	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -44,11 +46,12 @@ check: setup  ## format, lint, types, imports and the quick tests: seconds
 bench: setup  ## measure and print the figures of docs/performance.md
 	$(BIN)/python -m bench
 
-lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml \
+lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for (UPGRADE=1: the newest)
+	@$(ensure_node)
+	$(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 pyproject.toml \
 		-o requirements.txt --custom-compile-command "make lock"
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 pyproject.toml --extra dev -c requirements.txt \
-		-o requirements-dev.txt --custom-compile-command "make lock"
+	$(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 pyproject.toml \
+		--extra dev -c requirements.txt -o requirements-dev.txt --custom-compile-command "make lock"
 	npm install --package-lock-only
 
 system:
