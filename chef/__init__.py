@@ -1,0 +1,61 @@
+"""Chef shows a build's progress live. `create_app` wires one application; nothing else wires."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_cors import CORS
+
+from chef import pages, sockets
+from chef.api import problems, reading, server, streams, writing
+from chef.auth import Gate
+from chef.clock import Clock, now_ms
+from chef.config import Settings
+from chef.hub import Hub
+from chef.metrics import Metrics
+from chef.services import Services
+from chef.store import Store
+from chef.tracker import Tracker
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
+    """An application over the store that the settings name, which it brings to the newest schema.
+
+    May be called several times in a process. The Flask-SocketIO object is at
+    `app.extensions["socketio"]` (not with `WEBSOCKET_ENABLED=false`), the parts at
+    `app.extensions["chef"]`, whose `close` ends what the application holds.
+    """
+    app = Flask("chef", template_folder="../templates", static_folder="../static")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
+    hub = Hub(store)
+    tracker = Tracker(store, hub, metrics, clock)
+    viewers = sockets.install(app, settings, store, hub, gate, clock) if settings.websocket_enabled else None
+    connected_clients = (lambda: viewers.count) if viewers else (lambda: 0)
+    metrics.watch("chef_viewers", "Viewers connected by Socket.IO.", connected_clients)
+    metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
+    app.extensions["chef"] = Services(settings, store, hub, tracker, gate, metrics, clock, connected_clients)
+    problems.install(app)
+    for blueprint in (writing.blueprint, reading.blueprint, streams.blueprint, server.blueprint):
+        app.register_blueprint(blueprint)
+    pages.install(app)
+    _allow_origins(app, settings)
+    return app
+
+
+def _allow_origins(app: Flask, settings: Settings) -> None:
+    """CORS for the API, as for Socket.IO: never with credentials, nothing where it is not set."""
+    if settings.websocket_cors_origin is None:
+        return
+    origins = settings.websocket_cors_origin
+    CORS(
+        app,
+        resources={r"/api/*": {}, "/health": {}},
+        origins="*" if origins == "*" else list(origins),
+        send_wildcard=origins == "*",
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        expose_headers=["Retry-After", "Upload-Offset"],
+        supports_credentials=False,
+        max_age=600,
+    )

@@ -6,8 +6,11 @@ Times are integers, milliseconds since 1970 UTC, from the server's clock.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Literal
+
+from chef.lines import Line, Segment
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
@@ -29,6 +32,8 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 Meta = dict[str, Any]
 Artifact = dict[str, Any]
+Payload = dict[str, Any]
+"""An event's one argument, as JSON has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,121 @@ class Update:
     level: str | None = None
     code: int | str | None = None
     artifacts: tuple[Artifact, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogPiece:
+    """A piece of a log body (`POST /api/jobs/JOB/logs`), already cut into segments.
+
+    `offset` is the byte position in the stream at which the piece begins; `None` appends.
+    """
+
+    job_id: str
+    segments: tuple[Segment, ...]
+    project_id: str | None = None
+    stream: str = "stdout"
+    offset: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body that this piece stands for."""
+        return sum(segment.size for segment in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """A time that a job spent in a phase; `finished_at` is `None` for the present one."""
+
+    phase: str
+    started_at: int
+    finished_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """How a job failed: what was said of it and the exit status or code, if one was given."""
+
+    message: str | None
+    code: int | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One build as it stands. `seq` is that of its newest stored update, `lines` its log's length.
+
+    `state_seq` and `state_at` are those of the update that last said something else than a log
+    line: what a late viewer is shown first carries them.
+    """
+
+    job_id: str
+    project_id: str
+    created_at: int
+    updated_at: int
+    seq: int = 0
+    lines: int = 0
+    status: Status = "queued"
+    phase: str = "queued"
+    progress: float = 0
+    message: str | None = None
+    state_seq: int = 0
+    state_at: int = 0
+    started_at: int | None = None
+    finished_at: int | None = None
+    phases: tuple[PhaseSpan, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    meta: Meta = field(default_factory=dict)
+    error: JobError | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+
+@dataclass(frozen=True, slots=True)
+class StateEntry:
+    """A stored update that says where the job is: its events, ready to send again.
+
+    `events` are names without their room's prefix (`progress`, `completed`, `error`) and payloads.
+    `project_seq` is its place among the project's entries.
+    """
+
+    seq: int
+    events: tuple[tuple[str, Payload], ...]
+    project_seq: int = 0
+
+    @property
+    def first_seq(self) -> int:
+        return self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """Stored log lines that came together: `seq` is the last line's, one seq a line, no holes.
+
+    `first_line` is the number of the first line. A later line has the next number, or, where it
+    replaces the line before it, that one's; so an entry covers its range of numbers without gaps.
+    """
+
+    first_seq: int
+    first_line: int
+    at: int
+    stream: str
+    level: str | None
+    lines: tuple[Line, ...]
+
+    @property
+    def seq(self) -> int:
+        return self.first_seq + len(self.lines) - 1
+
+    @property
+    def numbers(self) -> list[int]:
+        """The line number of each line."""
+        steps = (not line.replaces for line in self.lines[1:])
+        return list(accumulate(steps, initial=self.first_line))
+
+    @property
+    def last_line(self) -> int:
+        return self.first_line + sum(not line.replaces for line in self.lines[1:])
+
+
+Entry = StateEntry | LogEntry

@@ -1,0 +1,98 @@
+"""What the routes share: answers, ids in paths, list parameters, cursors."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from flask import Response, request
+
+from chef.auth import Principal
+from chef.credentials import http_credentials
+from chef.errors import FieldError, Forbidden, Invalid, NotFound
+from chef.model import ID, Job
+from chef.services import services
+from chef.strict import dumps
+
+ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
+MAX_LIMIT = 1000
+DEFAULT_LIMIT = 50
+
+
+def answer(body: dict[str, Any], status: int = 200) -> Response:
+    """A JSON answer that nobody keeps a copy of."""
+    return Response(
+        dumps(body) + b"\n", status, mimetype="application/json", headers={"Cache-Control": "no-store"}
+    )
+
+
+def wrong(field: str, message: str) -> Invalid:
+    """A refusal that names a parameter and what is allowed."""
+    return Invalid(f"{field} {message}", errors=(FieldError(message, field),))
+
+
+def check_id(value: str, field: str) -> str:
+    """An id of a path or query as it was given, or Invalid."""
+    if not ID.fullmatch(value):
+        raise wrong(field, ID_RULE)
+    return value
+
+
+def number_in_query(name: str, default: int | None, low: int, high: int) -> int | None:
+    """A whole number of the query within bounds, or Invalid."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or len(text) > 19 or not low <= int(text) <= high:
+        raise wrong(name, f"must be a whole number from {low} to {high}")
+    return int(text)
+
+
+def limit_in_query() -> int:
+    """`limit`: 1 to 1000, 50 unless given."""
+    return number_in_query("limit", DEFAULT_LIMIT, 1, MAX_LIMIT) or DEFAULT_LIMIT
+
+
+def cursor_in_query() -> int | None:
+    """The place that `cursor` stands for, or Invalid where no list of ours gave it."""
+    text = request.args.get("cursor")
+    if text is None:
+        return None
+    try:
+        place = int(base64.urlsafe_b64decode(text.encode("ascii", "replace") + b"=="), 36)
+    except ValueError:
+        place = 0
+    if place < 1 or make_cursor(place) != text:
+        raise wrong("cursor", "must be the `next` of an earlier answer")
+    return place
+
+
+def make_cursor(place: int) -> str:
+    """An opaque cursor that goes on below a place."""
+    digits = ""
+    while place:
+        place, digit = divmod(place, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return base64.urlsafe_b64encode(digits.encode()).decode().rstrip("=")
+
+
+def reader() -> Principal:
+    """Who reads with this request; raises Unauthorized or Forbidden."""
+    return services().gate.reader(http_credentials(request.environ))
+
+
+def readable_job(job_id: str) -> Job:
+    """A job that the caller may see. Forbidden does not tell whether it exists."""
+    principal = reader()
+    job = services().store.job(check_id(job_id, "jobId"))
+    if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+        raise Forbidden("this token is not for this job's project")
+    if job is None:
+        raise NotFound(f"there is no job {job_id!r}")
+    return job
+
+
+def check_project(principal: Principal, project_id: str) -> None:
+    """Refuse a project that the caller's token is not for."""
+    if not principal.may_read(check_id(project_id, "projectId")):
+        raise Forbidden("this token is not for this project")

@@ -1,0 +1,137 @@
+"""Request bodies: read within their limits, whole or not at all, in the forms that curl sends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.formparser import parse_form_data
+
+from chef.errors import BadRequest, ChefError, FieldError, Invalid, TooLarge, UnsupportedMediaType
+from chef.parse import coerce_form, parse_object
+
+JSON = "application/json"
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_BLOCK = 64 * 1024
+
+
+def update_body_kind(request: Request) -> str:
+    """`json` or `ndjson`, by the Content-Type; without one it is taken for JSON."""
+    mimetype = _mimetype(request)
+    if mimetype in ("", JSON):
+        return "json"
+    if mimetype in _NDJSON:
+        return "ndjson"
+    raise UnsupportedMediaType(
+        f"updates are sent as {JSON} or {_NDJSON[0]}, not {mimetype} (with curl: --json)"
+    )
+
+
+def _mimetype(request: Request) -> str:
+    """The body's type; refuses what would have to be decoded first."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
+        raise UnsupportedMediaType(f"a body must not be compressed (Content-Encoding: {encoding[:40]})")
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if charset not in ("utf-8", "utf8", "us-ascii"):
+        raise UnsupportedMediaType(f"text must be UTF-8, not {charset[:40]}")
+    return request.mimetype
+
+
+def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, at most `limit` bytes. Raises TooLarge, or BadRequest where it was cut off."""
+    length = request.content_length
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    body = b"".join(_blocks(request, limit))
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"a body can have {limit} bytes (CHEF_MAX_BODY_BYTES); send it in parts")
+
+
+def read_blocks(request: Request) -> Iterator[bytes]:
+    """A log body in blocks as they come; raises BadRequest where it breaks off."""
+    _mimetype(request)
+    yield from _blocks(request, None)
+
+
+def _blocks(request: Request, limit: int | None) -> Iterator[bytes]:
+    stream, length = request.environ["wsgi.input"], request.content_length
+    if length is None and not request.environ.get("wsgi.input_terminated"):
+        return
+    size = 0
+    while length is None or size < length:
+        want = _BLOCK if length is None else min(_BLOCK, length - size)
+        try:
+            block = stream.read(want)
+        except (OSError, ValueError) as error:
+            raise _cut_off() from error
+        if not block:
+            if length is not None:
+                raise _cut_off()
+            return
+        size += len(block)
+        yield block
+        if limit is not None and size > limit:
+            return
+
+
+def _cut_off() -> BadRequest:
+    return BadRequest("the body breaks off before its end")
+
+
+def read_fields(request: Request, limit: int) -> dict[str, Any]:
+    """The fields of a by-hand request: from a JSON object, a form, and the query, each name once."""
+    query = coerce_form(_decoded(request.query_string))
+    body = _body_fields(request, read_body(request, limit))
+    twice = sorted(query.keys() & body.keys())
+    if twice:
+        message = "is given in the body and in the query"
+        raise Invalid(f"{twice[0]} {message}", errors=tuple(FieldError(message, name, 0) for name in twice))
+    return query | body
+
+
+def _body_fields(request: Request, body: bytes) -> dict[str, Any]:
+    mimetype = _mimetype(request)
+    if not body:
+        return {}
+    if mimetype == JSON or (mimetype in ("", _FORM) and body.lstrip()[:1] == b"{"):
+        # curl -d says form whatever it sends; no form field begins with a brace.
+        return parse_object(body)
+    if mimetype in ("", _FORM):
+        return coerce_form(_decoded(body))
+    if mimetype == _MULTIPART:
+        return coerce_form(_multipart(request, body))
+    raise UnsupportedMediaType(f"fields are sent as {JSON} or as a form, not {mimetype}")
+
+
+def _decoded(text: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(text.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000)
+    except ValueError as error:
+        raise BadRequest(f"the form cannot be read: {str(error)[:100]}") from error
+
+
+def _multipart(request: Request, body: bytes) -> Iterable[tuple[str, str]]:
+    environ = request.environ | {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    try:
+        _, form, files = parse_form_data(environ, silent=False)
+    except ChefError:
+        raise
+    except Exception as error:
+        raise BadRequest("the multipart form cannot be read") from error
+    if files:
+        raise Invalid(
+            "a form has fields only, no files",
+            errors=(FieldError("must be a field, no file", next(iter(files)), 0),),
+        )
+    return list(form.items(multi=True))

@@ -1,0 +1,90 @@
+"""Errors on the wire: RFC 9457 `application/problem+json`."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from chef.errors import ChefError, FieldError, NotFound, TooManyRequests
+from chef.strict import dumps
+
+log = logging.getLogger(__name__)
+
+_CODES = {404: NotFound.code, 405: "method_not_allowed", 411: "length_required", 429: TooManyRequests.code}
+
+
+def problem(error: ChefError) -> Response:
+    """The response that a refusal is."""
+    body: dict[str, Any] = {
+        "type": f"urn:chef:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        "errors": [_field_error(one) for one in error.errors],
+    }
+    response = _response(body | error.extra, error.status)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if error.status == 413:
+        # What is left of the body is not wanted: nobody should have to send it.
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _field_error(error: FieldError) -> dict[str, Any]:
+    shown: dict[str, Any] = {"message": error.message}
+    if error.field is not None:
+        shown["field"] = error.field
+    if error.index is not None:
+        shown["index"] = error.index
+    return shown
+
+
+def _response(body: dict[str, Any], status: int) -> Response:
+    return Response(dumps(body) + b"\n", status, mimetype="application/problem+json")
+
+
+def _of_http(error: HTTPException) -> Response:
+    """Flask's own refusals: no such route, wrong method, and the like."""
+    status = error.code or 500
+    body = {
+        "type": "about:blank",
+        "title": error.name,
+        "status": status,
+        "code": _CODES.get(status, error.name.lower().replace(" ", "_")),
+        "detail": error.description or error.name,
+        "errors": [],
+    }
+    response = _response(body, status)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def install(app: Flask) -> None:
+    """Answer every error of this application as a problem; a page's own handler comes first."""
+
+    @app.errorhandler(ChefError)
+    def refused(error: ChefError) -> Response:
+        return problem(error)
+
+    @app.errorhandler(HTTPException)
+    def refused_by_flask(error: HTTPException) -> Response:
+        if 300 <= (error.code or 500) < 400:
+            return Response(error.get_response().response, error.code, error.get_headers())
+        return _of_http(error)
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        log.exception("%s %s failed", request.method, request.path, exc_info=error)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        detail = "a fault of the server, it is in its log"
+        body = {"type": "about:blank", "title": status.phrase, "status": status.value}
+        return _response(body | {"code": "internal", "detail": detail, "errors": []}, status.value)

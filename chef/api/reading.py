@@ -1,0 +1,231 @@
+"""What anyone with the right reads over HTTP (contract section 4)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from chef.api.answers import (
+    DEFAULT_LIMIT,
+    MAX_LIMIT,
+    answer,
+    check_project,
+    cursor_in_query,
+    limit_in_query,
+    make_cursor,
+    number_in_query,
+    readable_job,
+    reader,
+    wrong,
+)
+from chef.clock import rfc3339
+from chef.errors import NotFound
+from chef.ledger import Project
+from chef.model import ENDED, STATUSES, Job
+from chef.payloads import job_json, line_json, line_text
+from chef.services import services
+from chef.store import ListedProject, NumberedLine
+
+blueprint = Blueprint("reading", __name__)
+
+_MAX_LINE = 2**53
+_MAX_QUERY = 1000
+# Everything that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes.
+_ESCAPES = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
+)
+_STATUS_GROUPS = {"running": tuple(status for status in STATUSES if status not in ENDED)}
+
+
+@blueprint.get("/api/jobs")
+def list_jobs() -> Response:
+    """Jobs, newest first, of all projects or one, of any status or one."""
+    principal = reader()
+    project_id = request.args.get("projectId")
+    if project_id is not None:
+        check_project(principal, project_id)
+    limit = limit_in_query()
+    found = services().store.jobs(
+        project_id=project_id,
+        statuses=_statuses_in_query(),
+        allowed=principal.projects,
+        before=cursor_in_query(),
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    more = make_cursor(page[-1].place) if len(found) > limit else None
+    return answer({"jobs": [job_json(listed.job) for listed in page], "next": more})
+
+
+def _statuses_in_query() -> tuple[str, ...] | None:
+    text = request.args.get("status")
+    if text is None:
+        return None
+    known = {status: (status,) for status in STATUSES} | _STATUS_GROUPS
+    if text not in known:
+        raise wrong("status", f"must be one of {', '.join(known)}")
+    return known[text]
+
+
+@blueprint.get("/api/jobs/<job_id>")
+def get_job(job_id: str) -> Response:
+    """One job as it stands."""
+    return answer(job_json(readable_job(job_id)))
+
+
+@blueprint.get("/api/projects")
+def list_projects() -> Response:
+    """Projects, the one with the newest job first."""
+    principal = reader()
+    limit = limit_in_query()
+    found = services().store.projects(allowed=principal.projects, before=cursor_in_query(), limit=limit + 1)
+    page = found[:limit]
+    more = make_cursor(page[-1].place) if len(found) > limit else None
+    return answer({"projects": [project_json(listed) for listed in page], "next": more})
+
+
+@blueprint.get("/api/projects/<project_id>")
+def get_project(project_id: str) -> Response:
+    """One project with its counts and its newest job."""
+    check_project(reader(), project_id)
+    found = services().store.project(project_id)
+    if found is None:
+        raise NotFound(f"there is no project {project_id!r}")
+    return answer(project_json(found))
+
+
+def project_json(listed: ListedProject) -> dict[str, Any]:
+    """A project as the wire shows it."""
+    project: Project = listed.project
+    return {
+        "projectId": project.project_id,
+        "createdAt": rfc3339(project.created_at),
+        "updatedAt": rfc3339(project.updated_at),
+        "counts": {
+            "total": project.running + project.completed + project.failed + project.cancelled,
+            "running": project.running,
+            "completed": project.completed,
+            "failed": project.failed,
+            "cancelled": project.cancelled,
+        },
+        "newestJob": job_json(listed.newest) if listed.newest else None,
+    }
+
+
+@blueprint.get("/api/jobs/<job_id>/logs")
+def get_logs(job_id: str) -> Response:
+    """The log: a range of lines as JSON, the clean text, the exact bytes, or what a search finds."""
+    job = readable_job(job_id)
+    if _switch_in_query("raw"):
+        return _stream(_raw(job), "application/octet-stream")
+    wanted = _Range.from_query(job)
+    needle = request.args.get("q")
+    if needle is not None:
+        return _found(job, wanted, needle)
+    if _wants_text():
+        return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8")
+    lines = services().store.lines(job_id, wanted.first, wanted.last)
+    return answer({"lines": [_line(line) for line in lines], "total": job.lines})
+
+
+class _Range:
+    """The lines that a request asks for: `first` to `last`, both included."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first = first
+        self.last = last
+
+    @classmethod
+    def from_query(cls, job: Job) -> _Range:
+        """`after` and `before` are line numbers, exclusive; `limit` counts from the end that was named.
+
+        Text has no default limit: it is streamed.
+        """
+        after = number_in_query("after", None, 0, _MAX_LINE)
+        before = number_in_query("before", None, 0, _MAX_LINE)
+        limit = number_in_query("limit", None, 1, MAX_LIMIT)
+        tail = number_in_query("tail", None, 1, _MAX_LINE if _wants_text() else MAX_LIMIT)
+        if tail is not None and (after, before, limit) != (None, None, None):
+            raise wrong("tail", "cannot be combined with after, before or limit")
+        if limit is None and not _wants_text():
+            limit = DEFAULT_LIMIT
+        first = (after or 0) + 1
+        last = min(job.lines, _MAX_LINE if before is None else before - 1)
+        if tail is not None:
+            first = max(1, last - tail + 1)
+        elif limit is not None and after is None and before is not None:
+            first = max(1, last - limit + 1)
+        elif limit is not None:
+            last = min(last, first + limit - 1)
+        return cls(first, last)
+
+
+def _wants_text() -> bool:
+    best = request.accept_mimetypes.best_match(["application/json", "text/plain"], "application/json")
+    return best == "text/plain"
+
+
+def _switch_in_query(name: str) -> bool:
+    text = request.args.get(name, "0")
+    if text not in ("0", "1"):
+        raise wrong(name, "must be 0 or 1")
+    return text == "1"
+
+
+def _line(numbered: NumberedLine) -> dict[str, Any]:
+    number, entry, line = numbered
+    payload = line_json(entry, line, number)
+    payload.pop("replace", None)  # What it replaced is not shown, so there is nothing to replace.
+    return payload
+
+
+def _found(job: Job, wanted: _Range, needle: str) -> Response:
+    if not 1 <= len(needle) <= _MAX_QUERY:
+        raise wrong("q", f"must be 1 to {_MAX_QUERY} characters")
+    limit = limit_in_query()
+    lines = services().store.search(job.job_id, needle, wanted.first - 1, limit + 1)
+    more = lines[limit - 1][0] if len(lines) > limit else None
+    return answer({"lines": [_line(line) for line in lines[:limit]], "total": job.lines, "next": more})
+
+
+def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:
+    """The text that a person reads: newest form of each line, no escape sequences."""
+    for _, _, line in services().store.walk_lines(job.job_id, first, last):
+        yield clean_text(line_text(line)).encode() + b"\n"
+
+
+def clean_text(text: str) -> str:
+    """A line without what a terminal would take as a command; tabs stay."""
+    return _ESCAPES.sub("", text)
+
+
+def _raw(job: Job) -> Iterator[bytes]:
+    """The exact bytes that came, stream after stream as they came."""
+    for entry in services().store.walk_entries(job.job_id, job.seq):
+        yield b"".join(part for line in entry.lines for part in (line.pre, line.text, line.end))
+
+
+def _stream(parts: Iterable[bytes], mimetype: str) -> Response:
+    """Send parts as they are read, joined into blocks; the first is read before the head is sent."""
+    blocks = _blocks(parts)
+    first = next(blocks, b"")
+    return Response(
+        stream_with_context(chain([first] if first else [], blocks)),
+        content_type=mimetype,
+        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+    )
+
+
+def _blocks(parts: Iterable[bytes], size: int = 64 * 1024) -> Iterator[bytes]:
+    waiting = bytearray()
+    for part in parts:
+        waiting += part
+        if len(waiting) >= size:
+            yield bytes(waiting)
+            waiting.clear()
+    if waiting:
+        yield bytes(waiting)

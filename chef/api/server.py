@@ -1,0 +1,34 @@
+"""What operators and tools ask the server itself: health, metrics, the API's description."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from chef.api.answers import answer, reader
+from chef.services import services
+from chef.version import VERSION
+
+blueprint = Blueprint("server", __name__)
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """Whether the server can do its work; 503 when the store does not answer."""
+    reachable = services().store.is_reachable()
+    body = {
+        "status": "ok" if reachable else "degraded",
+        "websocket": {
+            "enabled": services().settings.websocket_enabled,
+            "connected_clients": services().connected_clients(),
+        },
+        "version": VERSION,
+        "store": "ok" if reachable else "unreachable",
+    }
+    return answer(body, 200 if reachable else 503)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Prometheus text; where reading is protected it needs a token like all reading."""
+    reader()
+    return Response(services().metrics.text(), content_type=services().metrics.content_type)

@@ -1,0 +1,167 @@
+"""Event streams (contract section 5): the events of Socket.IO for curl, and where WebSocket is off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, request
+
+from chef.api.answers import answer, check_id, check_project, number_in_query, reader, wrong
+from chef.errors import Forbidden, NotAcceptable, NotFound
+from chef.events import Event
+from chef.hub import Key, Reader
+from chef.services import services
+from chef.strict import loads
+
+blueprint = Blueprint("streams", __name__)
+
+HEARTBEAT_S = 15
+_SSE, _NDJSON, _JSON = "text/event-stream", "application/x-ndjson", "application/json"
+_MAX_SEQ = 2**53
+_ENDINGS = ("job:completed", "job:error")
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How events are written. `heartbeat` is what keeps the connection open and means nothing."""
+
+    event: Callable[[str, int | None, str], bytes]
+    heartbeat: bytes
+
+
+def _sse(name: str, seq: int | None, data: str) -> bytes:
+    # JSON text has no newline, so it is one data line. Source: the HTML standard, server-sent events.
+    head = f"event: {name}\n" if seq is None else f"event: {name}\nid: {seq}\n"
+    return f"{head}data: {data}\n\n".encode()
+
+
+def _ndjson(name: str, _seq: int | None, data: str) -> bytes:
+    return f'{{"event":"{name}","data":{data}}}\n'.encode()
+
+
+_FORMATS = {_SSE: _Format(_sse, b": still here\n\n"), _NDJSON: _Format(_ndjson, b"\n")}
+
+
+@blueprint.get("/api/jobs/<job_id>/events")
+def job_events(job_id: str) -> Response:
+    """A job's events with a seq above `after`, then live ones until the job ends."""
+    principal = reader()
+    key: Key = ("job", check_id(job_id, "jobId"))
+    after, follow = _after(), _follow()
+    hub = services().hub
+    with hub.room(key) as room:
+        job = services().store.job(job_id)
+        if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+            raise Forbidden("this token is not for this job's project")
+        if job is None and not follow:
+            raise NotFound(f"there is no job {job_id!r}")
+        seq = job.seq if job else 0
+        room.head = max(room.head, seq)
+        # A position that this store has not reached is of another history.
+        position = Reader(room, after if after is not None and after <= seq else 0)
+        room.join(position)
+    return _respond(position, follow, ended=bool(job and job.ended), is_job=True)
+
+
+@blueprint.get("/api/projects/<project_id>/events")
+def project_events(project_id: str) -> Response:
+    """The progress and endings of a project's jobs, live, or above a position in the project's order."""
+    check_project(reader(), project_id)
+    after, follow = _after(), _follow()
+    hub = services().hub
+    with hub.room(("project", project_id)) as room:
+        found = services().store.project(project_id)
+        if found is None and not follow:
+            raise NotFound(f"there is no project {project_id!r}")
+        seq = found.project.seq if found else 0
+        room.head = max(room.head, seq)
+        start = after if after is not None and after <= seq else (0 if not follow or after else seq)
+        position = Reader(room, start)
+        room.join(position)
+    return _respond(position, follow, ended=False, is_job=False)
+
+
+def _after() -> int | None:
+    """Where to go on: `Last-Event-ID` of a client that reconnects, else `after`."""
+    last = request.headers.get("Last-Event-ID")
+    if last:
+        if not (last.isascii() and last.isdigit()) or len(last) > 16:
+            raise wrong("Last-Event-ID", "must be the id of an event of this stream")
+        return int(last)
+    return number_in_query("after", None, 0, _MAX_SEQ)
+
+
+def _follow() -> bool:
+    text = request.args.get("follow", "1")
+    if text not in ("0", "1"):
+        raise wrong("follow", "must be 0 or 1")
+    return text == "1" and _mimetype() != _JSON
+
+
+def _mimetype() -> str:
+    best = request.accept_mimetypes.best_match([_SSE, _NDJSON, _JSON])
+    if best is None:
+        raise NotAcceptable(f"events come as {_SSE}, {_NDJSON} or {_JSON}")
+    return best
+
+
+def _respond(position: Reader, follow: bool, *, ended: bool, is_job: bool) -> Response:
+    mimetype = _mimetype()
+    if mimetype == _JSON:
+        try:
+            return answer(_all_now(position))
+        finally:
+            position.leave()
+    stream = _Stream(position, _FORMATS[mimetype], follow, ended, is_job)
+    response = Response(stream, content_type=f"{mimetype}; charset=utf-8")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _all_now(position: Reader) -> dict[str, object]:
+    """What is stored above the position, at most some pages of it; `next` is where to go on."""
+    events: list[Event] = []
+    while len(events) < 1000 and position.position < position.room.head and (page := position.load()):
+        events += page
+    more = position.position if position.position < position.room.head else None
+    shown = [{"event": event.name, "data": loads(event.data.encode())} for event in events]
+    return {"events": shown, "next": more}
+
+
+class _Stream:
+    """The body of an event stream. It leaves its room when the connection goes, however that happens."""
+
+    def __init__(self, position: Reader, form: _Format, follow: bool, ended: bool, is_job: bool) -> None:
+        self._position = position
+        self._form = form
+        self._follow = follow
+        self._ended = ended
+        self._is_job = is_job
+
+    def __iter__(self) -> Iterator[bytes]:
+        # The head goes out at once, with something a browser's EventSource takes as alive.
+        yield self._form.heartbeat
+        while True:
+            while self._position.position < self._position.room.head:
+                events = self._position.load()
+                if not events:
+                    break
+                yield b"".join(self._form.event(self._name(event), event.seq, event.data) for event in events)
+            if self._ended and self._is_job:
+                yield self._form.event("end", None, "{}")
+                return
+            if not self._follow or self._position.room.hub.closed:
+                return
+            if not self._position.wait(HEARTBEAT_S) and not self._position.room.hub.closed:
+                yield self._form.heartbeat
+
+    def _name(self, event: Event) -> str:
+        if event.name in _ENDINGS:
+            self._ended = True
+        return event.name
+
+    def close(self) -> None:
+        """Called by the WSGI server at the end, also when the client went away."""
+        self._position.leave()

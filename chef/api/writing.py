@@ -1,0 +1,157 @@
+"""What build scripts send (contract section 2)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from chef.api.answers import answer, check_id
+from chef.api.bodies import read_blocks, read_body, read_fields, update_body_kind
+from chef.auth import Principal
+from chef.credentials import http_credentials
+from chef.errors import BadRequest, FieldError, Invalid
+from chef.ledger import Receipt
+from chef.lines import Segment, Segmenter
+from chef.model import LogPiece, UpdateType
+from chef.parse import Parsed, parse_exit, parse_fields, parse_updates
+from chef.services import services
+
+blueprint = Blueprint("writing", __name__)
+
+_MAX_OFFSET = 2**63 - 1
+
+
+@blueprint.post("/api/updates")
+def post_updates() -> Response:
+    """One update, a JSON array of them, or NDJSON: taken whole or not at all."""
+    writer = _writer()
+    kind = update_body_kind(request)
+    body = read_body(request, services().settings.max_body_bytes)
+    return _record(parse_updates(body, "ndjson" if kind == "ndjson" else "json"), writer)
+
+
+@blueprint.post("/api/jobs/<job_id>/progress")
+def post_progress(job_id: str) -> Response:
+    """A progress update by hand."""
+    return _record_by_hand(job_id, "progress")
+
+
+@blueprint.post("/api/jobs/<job_id>/completed")
+def post_completed(job_id: str) -> Response:
+    """End a job well."""
+    return _record_by_hand(job_id, "completed")
+
+
+@blueprint.post("/api/jobs/<job_id>/error")
+def post_error(job_id: str) -> Response:
+    """End a job as failed."""
+    return _record_by_hand(job_id, "error")
+
+
+@blueprint.post("/api/jobs/<job_id>/exit")
+def post_exit(job_id: str) -> Response:
+    """End a job by an exit status: 0 completed, else failed."""
+    writer = _writer()
+    fields = read_fields(request, services().settings.max_body_bytes)
+    return _record(parse_exit(fields, check_id(job_id, "jobId")), writer)
+
+
+def _record_by_hand(job_id: str, kind: UpdateType) -> Response:
+    writer = _writer()
+    fields = read_fields(request, services().settings.max_body_bytes)
+    return _record(parse_fields(fields, type=kind, job_id=check_id(job_id, "jobId")), writer)
+
+
+def _writer() -> Principal:
+    return services().gate.writer(http_credentials(request.environ))
+
+
+def _record(parsed: Parsed, writer: Principal) -> Response:
+    receipt = services().tracker.record(parsed.updates, writer.projects)
+    jobs = {job_id: {"seq": seq, "viewers": _viewers(job_id)} for job_id, seq in receipt.seqs.items()}
+    body: dict[str, Any] = {"accepted": receipt.accepted, "duplicates": receipt.duplicates, "jobs": jobs}
+    if parsed.warnings:
+        body["warnings"] = parsed.warnings
+    return answer(body)
+
+
+def _viewers(job_id: str) -> int:
+    return services().hub.viewers(("job", job_id))
+
+
+@blueprint.route("/api/jobs/<job_id>/logs", methods=["POST", "PUT"])
+def post_logs(job_id: str) -> Response:
+    """A log body: text, chunked or not, stored line by line while it comes."""
+    return _LogBody(check_id(job_id, "jobId"), _writer()).take()
+
+
+class _LogBody:
+    """One log request on its way into the store."""
+
+    def __init__(self, job_id: str, writer: Principal) -> None:
+        self._job_id = job_id
+        self._writer = writer
+        self._project_id = _id_in_query("projectId")
+        self._stream = _id_in_query("stream") or "stdout"
+        self._position = _offset_in_query()
+        self._lines = 0
+        self._receipt: Receipt | None = None
+
+    def take(self) -> Response:
+        segmenter = Segmenter(services().settings.max_log_line_bytes)
+        try:
+            for block in read_blocks(request):
+                self._store(segmenter.feed(block))
+        except BadRequest:
+            # The connection broke: whole lines are kept, and nobody is there to read an answer.
+            raise
+        self._store(segmenter.finish())
+        if self._receipt is None:
+            self._store([], always=True)
+        return self._answer()
+
+    def _store(self, segments: list[Segment], *, always: bool = False) -> None:
+        if not segments and not always:
+            return
+        piece = LogPiece(self._job_id, tuple(segments), self._project_id, self._stream, self._position)
+        self._receipt = services().tracker.record([piece], self._writer.projects)
+        self._lines += self._receipt.lines
+        if self._position is not None:
+            self._position += piece.size
+
+    def _answer(self) -> Response:
+        store = services().store
+        job = store.job(self._job_id)
+        stream = store.stream(self._job_id, self._stream)
+        seq = job.seq if job else 0
+        body = {"offset": stream.offset, "lines": self._lines, "seq": seq, "viewers": _viewers(self._job_id)}
+        return answer(body)
+
+
+@blueprint.route("/api/jobs/<job_id>/logs", methods=["HEAD"])
+def head_logs(job_id: str) -> Response:
+    """How far a stream's log bodies are: the header `Upload-Offset`."""
+    writer = _writer()
+    job = services().store.job(check_id(job_id, "jobId"))
+    offset = 0
+    if job is not None and writer.covers(job.project_id):
+        offset = services().store.stream(job_id, _id_in_query("stream") or "stdout").offset
+    response = answer({})
+    response.headers["Upload-Offset"] = str(offset)
+    return response
+
+
+def _id_in_query(name: str) -> str | None:
+    value = request.args.get(name)
+    return None if value is None else check_id(value, name)
+
+
+def _offset_in_query() -> int | None:
+    value = request.args.get("offset")
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit()) or len(value) > 19 or int(value) > _MAX_OFFSET:
+        message = "must be a whole number from 0: a byte position in the stream"
+        raise Invalid(f"offset {message}", errors=(FieldError(message, "offset"),))
+    return int(value)

@@ -1,0 +1,24 @@
+"""The server's clock: milliseconds since 1970 UTC, and its RFC 3339 form on the wire."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], int]
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def rfc3339(at: int) -> str:
+    """`2026-11-24T01:40:26.123Z`."""
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def rfc3339_or_none(at: int | None) -> str | None:
+    """The same where there may be no time."""
+    return None if at is None else rfc3339(at)

@@ -1,0 +1,89 @@
+"""Stored entries as events: encoded once per form, shared by all who follow a job or project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+from chef.model import Entry, LogEntry, Payload, StateEntry
+from chef.payloads import log_events, logs_event
+from chef.strict import dumps
+
+
+class Event(NamedTuple):
+    """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text."""
+
+    name: str
+    seq: int
+    data: str
+
+
+class Form(Protocol):
+    """How some viewers take events: log lines one by one or in batches, and the frame of each event.
+
+    Forms are compared by identity: viewers that share one share the encoded frames.
+    """
+
+    batch: bool
+
+    def encode(self, event: Event) -> Any: ...
+
+
+def make_event(name: str, payload: Payload) -> Event:
+    """The event of a payload; its seq is the payload's."""
+    return Event(name, payload["seq"], dumps(payload).decode())
+
+
+class Published:
+    """An entry on its way to viewers, with the frames that some viewer has needed already."""
+
+    __slots__ = ("_frames", "entry", "job_id", "prefix", "project_id")
+
+    def __init__(self, entry: Entry, job_id: str, project_id: str, prefix: str) -> None:
+        self.entry = entry
+        self.job_id = job_id
+        self.project_id = project_id
+        self.prefix = prefix
+        self._frames: dict[int, tuple[Any, ...]] = {}
+
+    @property
+    def size(self) -> int:
+        """About how many bytes this keeps in memory, once encoded."""
+        if isinstance(self.entry, StateEntry):
+            return 1000
+        return sum(len(line.text) for line in self.entry.lines) + 300 * len(self.entry.lines)
+
+    def frames(self, form: Form) -> tuple[Any, ...]:
+        """The frames of all its events in a form, encoded at the first call."""
+        frames = self._frames.get(id(form))
+        if frames is None:
+            frames = tuple(form.encode(event) for event in events_of([self], 0, form.batch))
+            self._frames[id(form)] = frames
+        return frames
+
+
+def events_of(page: Sequence[Published], after: int, batch: bool) -> Iterator[Event]:
+    """The events of a page with a seq above `after`, in order; in batches what follows each other."""
+    if not batch:
+        for published in page:
+            yield from _single_events(published, after)
+        return
+    for are_logs, group in groupby(page, lambda published: isinstance(published.entry, LogEntry)):
+        run = list(group)
+        if are_logs:
+            entries = [item.entry for item in run if isinstance(item.entry, LogEntry)]
+            yield make_event("job:logs", logs_event(entries, run[0].job_id, run[0].project_id, after))
+        else:
+            for published in run:
+                yield from _single_events(published, after)
+
+
+def _single_events(published: Published, after: int) -> Iterator[Event]:
+    entry = published.entry
+    if isinstance(entry, LogEntry):
+        for payload in log_events(entry, published.job_id, published.project_id, after):
+            yield make_event("job:log", payload)
+    else:
+        for name, payload in entry.events:
+            yield make_event(f"{published.prefix}:{name}", payload)

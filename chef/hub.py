@@ -1,0 +1,419 @@
+"""Every viewer is a cursor on a log: late, live, slow or back again, there is one path to it.
+
+A room is one job's or one project's log as this process knows it: how far it goes (`head`) and its
+newest entries (`ring`). A cursor is a viewer's position in it. Whenever a room's head moves or a
+viewer's socket drains, the cursor advances: out of the ring if that reaches back far enough, else out
+of the store, until it is at the head or the viewer takes no more. Order, exactly-once and bounded
+memory follow from that; a ring only saves reading.
+
+Everything here runs on the event loop's thread. Only what is named `load…` waits for the store.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol, cast
+
+import gevent
+from gevent.event import Event as Wakeup
+
+from chef.errors import StoreUnavailable
+from chef.events import Form, Published, events_of
+from chef.ledger import Stored
+from chef.model import StateEntry
+from chef.store import Store
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["job", "project"]
+Key = tuple[Kind, str]
+
+RING_BYTES = 512 * 1024
+# Without a doorbell (another process wrote, Redis was away) a viewer waits at most this long.
+SAFETY_POLL_S = 2.0
+# Viewers served between two looks at the sockets, so that reads and POSTs run in between.
+_SLICE = 64
+_RETRY_S = 1.0
+
+
+class Sink(Protocol):
+    """Where a cursor's frames go: one viewer's connection."""
+
+    @property
+    def form(self) -> Form:
+        """How its viewer takes events."""
+        ...
+
+    def ready(self) -> bool:
+        """Whether it takes more now. Once it does again it wakes its cursors."""
+        ...
+
+    def send(self, frames: Sequence[Any]) -> None:
+        """Take these frames; never waits."""
+        ...
+
+
+class Member(ABC):
+    """Someone who follows a room from a position on. `position` is that of the last entry it had."""
+
+    def __init__(self, room: Room, position: int) -> None:
+        self.room = room
+        self.position = position
+
+    @abstractmethod
+    def wake(self) -> None:
+        """The room's head has moved. Must not wait."""
+
+    def leave(self) -> None:
+        """Follow no longer."""
+        self.room.leave(self)
+
+
+class Room(ABC):
+    """One log and those who follow it.
+
+    `head` is the highest position known to be stored. The ring holds the newest entries without a
+    hole; its end may lag behind `head` where another process wrote, until `fill` has read them.
+    """
+
+    def __init__(self, hub: Hub, key: Key) -> None:
+        self.hub = hub
+        self.key = key
+        self.members: dict[Member, None] = {}
+        self.head = 0
+        self._guests = 0
+        self._ring: list[Published] = []
+        self._positions: list[int] = []
+        self._bytes = 0
+        self._filling = False
+
+    @abstractmethod
+    def position_of(self, published: Published) -> int:
+        """Where an entry ends in this room's order."""
+
+    @abstractmethod
+    def before(self, published: Published) -> int:
+        """The position right before an entry."""
+
+    @abstractmethod
+    def load(self, after: int) -> list[Published]:
+        """Read the next page after a position from the store; waits."""
+
+    def append(self, published: Published) -> None:
+        """Take a new entry into the ring, once and in order; anything else only moves the head."""
+        position = self.position_of(published)
+        self.head = max(self.head, position)
+        if self._positions and position <= self._positions[-1]:
+            return
+        if self._positions and self.before(published) != self._positions[-1]:
+            # Something between was written elsewhere. The store has it; the ring begins anew.
+            self._ring, self._positions, self._bytes = [], [], 0
+        self._ring.append(published)
+        self._positions.append(position)
+        self._bytes += published.size
+        self._trim()
+
+    def _trim(self) -> None:
+        drop = 0
+        while self._bytes > RING_BYTES and drop < len(self._ring) - 1:
+            self._bytes -= self._ring[drop].size
+            drop += 1
+        if drop:
+            del self._ring[:drop], self._positions[:drop]
+
+    def after(self, position: int) -> Sequence[Published] | None:
+        """The ring's entries after a position; `None` where the ring does not reach back that far."""
+        if not self._ring or position < self.before(self._ring[0]):
+            return None
+        return self._ring[bisect_right(self._positions, position) :]
+
+    def raise_head(self, head: int) -> None:
+        """Somebody saw the store at `head`: wake those who are behind it."""
+        if head > self.head:
+            self.head = head
+            self.hub.flush_soon(self)
+
+    def fill(self) -> None:
+        """Read what another process wrote into the ring, once for all members."""
+        if not self._filling:
+            self._filling = True
+            gevent.spawn(self._load_into_ring)
+
+    def _load_into_ring(self) -> None:
+        try:
+            while self.members and self._positions and self._positions[-1] < self.head:
+                page = self.load(self._positions[-1])
+                if not page:
+                    break
+                for published in page:
+                    self.append(published)
+                self.hub.flush_soon(self)
+        except StoreUnavailable:
+            gevent.sleep(_RETRY_S)
+            self.hub.flush_soon(self)
+        finally:
+            self._filling = False
+
+    def __enter__(self) -> Room:
+        """Keep the room while a member is about to join, so that it misses nothing meanwhile."""
+        self._guests += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._guests -= 1
+        self._drop_if_empty()
+
+    def join(self, member: Member) -> None:
+        self.members[member] = None
+
+    def leave(self, member: Member) -> None:
+        self.members.pop(member, None)
+        self._drop_if_empty()
+
+    def _drop_if_empty(self) -> None:
+        if not self.members and not self._guests:
+            self.hub.drop(self)
+
+
+class JobRoom(Room):
+    """A job's log, in the order of its seq."""
+
+    project_id: str | None = None
+
+    def position_of(self, published: Published) -> int:
+        return published.entry.seq
+
+    def before(self, published: Published) -> int:
+        return published.entry.first_seq - 1
+
+    def load(self, after: int) -> list[Published]:
+        job_id = self.key[1]
+        entries = self.hub.store.entries(job_id, after)
+        if entries and self.project_id is None:
+            job = self.hub.store.job(job_id)
+            self.project_id = job.project_id if job else None
+        return [Published(entry, job_id, self.project_id or "", "job") for entry in entries]
+
+
+class ProjectRoom(Room):
+    """The progress and endings of a project's jobs, in the order of its project seq."""
+
+    def position_of(self, published: Published) -> int:
+        return cast("StateEntry", published.entry).project_seq
+
+    def before(self, published: Published) -> int:
+        return self.position_of(published) - 1
+
+    def load(self, after: int) -> list[Published]:
+        entries = self.hub.store.project_entries(self.key[1], after)
+        return [Published(entry, "", self.key[1], "project") for entry in entries]
+
+
+class Hub:
+    """All rooms of this process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._rooms: dict[Key, Room] = {}
+        self._dirty: dict[Room, None] = {}
+        self.closed = False
+        self._flush = Wakeup()
+        self._tasks: list[gevent.Greenlet[..., None]] = []
+
+    def publish(self, stored: Sequence[Stored]) -> None:
+        """New entries are on disk. Never waits: viewers are served by the flusher right after."""
+        for item in stored:
+            job = item.job
+            self._append(("job", job.job_id), item, "job")
+            if isinstance(item.entry, StateEntry):
+                self._append(("project", job.project_id), item, "project")
+
+    def _append(self, key: Key, item: Stored, prefix: str) -> None:
+        room = self._rooms.get(key)
+        if room is not None:
+            room.append(Published(item.entry, item.job.job_id, item.job.project_id, prefix))
+            self.flush_soon(room)
+
+    def room(self, key: Key) -> Room:
+        """The room of a job or project, made when there is none. Use it as a context while joining."""
+        self._start()
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = JobRoom(self, key) if key[0] == "job" else ProjectRoom(self, key)
+        return room
+
+    def drop(self, room: Room) -> None:
+        """Forget a room that nobody follows."""
+        if self._rooms.get(room.key) is room:
+            del self._rooms[room.key]
+
+    @property
+    def rooms(self) -> int:
+        """How many logs are followed in this process."""
+        return len(self._rooms)
+
+    def viewers(self, key: Key) -> int:
+        """How many follow a job or project in this process."""
+        room = self._rooms.get(key)
+        return len(room.members) if room else 0
+
+    def flush_soon(self, room: Room) -> None:
+        """Wake the room's members in the next pass: what comes together leaves together."""
+        self._dirty[room] = None
+        self._flush.set()
+
+    def _start(self) -> None:
+        if not self._tasks:
+            self._tasks = [gevent.spawn(self._flush_for_ever), gevent.spawn(self._poll_for_ever)]
+
+    def close(self) -> None:
+        """Serve nobody any more; who waits in `Reader.wait` goes on and finds `closed`."""
+        self.closed = True
+        gevent.killall(self._tasks)
+        self._tasks = []
+        for member in _members(list(self._rooms.values())):
+            member.wake()
+
+    def _flush_for_ever(self) -> None:
+        while True:
+            self._flush.wait()
+            self._flush.clear()
+            dirty, self._dirty = self._dirty, {}
+            for count, member in enumerate(_members(dirty), 1):
+                member.wake()
+                if count % _SLICE == 0:
+                    gevent.sleep(0)
+
+    def _poll_for_ever(self) -> None:
+        """The safety poll: find what other processes wrote. Costs one query for all rooms."""
+        while True:
+            gevent.sleep(SAFETY_POLL_S)
+            try:
+                self.load_heads()
+            except StoreUnavailable:
+                log.warning("the store does not answer: viewers wait")
+
+    def load_heads(self) -> None:
+        """Read how far each followed log is in the store, and wake who is behind."""
+        job_ids = [name for kind, name in self._rooms if kind == "job"]
+        project_ids = [name for kind, name in self._rooms if kind == "project"]
+        heads: dict[Key, int] = {}
+        for part in _slices(job_ids):
+            heads |= {("job", name): seq for name, seq in self.store.job_seqs(part).items()}
+        for part in _slices(project_ids):
+            heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
+        for key, head in heads.items():
+            room = self._rooms.get(key)
+            if room is not None:
+                room.raise_head(head)
+
+
+def _members(rooms: Iterable[Room]) -> Iterable[Member]:
+    return [member for room in rooms for member in room.members]
+
+
+def _slices(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))
+
+
+class Cursor(Member):
+    """A viewer's position in a room, pushed forward as its connection takes frames."""
+
+    def __init__(self, room: Room, position: int, sink: Sink) -> None:
+        super().__init__(room, position)
+        self._sink = sink
+        self._loading = False
+        self._drained = Wakeup()
+
+    def wake(self) -> None:
+        """Send what the viewer has not had, as far as its connection takes it. Never waits."""
+        self._drained.set()
+        if self._loading:
+            return
+        room = self.room
+        while self.position < room.head and self._sink.ready() and self in room.members:
+            page = room.after(self.position)
+            if page is None:
+                self._loading = True
+                gevent.spawn(self._load)
+                return
+            if not page:
+                room.fill()
+                return
+            self._send_whole(page)
+
+    def leave(self) -> None:
+        super().leave()
+        self._drained.set()  # A load that waits for the connection ends.
+
+    def _send_whole(self, page: Sequence[Published]) -> None:
+        for published in page:
+            if self.room.before(published) < self.position:
+                self._send_rest(published)
+            else:
+                self._sink.send(published.frames(self._sink.form))
+            self.position = self.room.position_of(published)
+            if not self._sink.ready():
+                return
+
+    def _send_rest(self, published: Published) -> None:
+        """The part of an entry after a position in the middle of it."""
+        form = self._sink.form
+        self._sink.send([form.encode(event) for event in events_of([published], self.position, form.batch)])
+
+    def _load(self) -> None:
+        """Catch up from the store, a page at a time, as fast as the connection drains."""
+        try:
+            while self in self.room.members and self.position < self.room.head:
+                if self.room.after(self.position) is not None:
+                    break
+                self._load_page()
+        except StoreUnavailable:
+            gevent.sleep(_RETRY_S)
+        finally:
+            self._loading = False
+        self.wake()
+
+    def _load_page(self) -> None:
+        while not self._sink.ready():
+            self._drained.clear()
+            self._drained.wait()
+            if self not in self.room.members:
+                return
+        page = self.room.load(self.position)
+        if not page or self not in self.room.members:
+            # The head is further than the store: the history was removed. There is nothing to wait for.
+            self.position = self.room.head
+            return
+        form = self._sink.form
+        self._sink.send([form.encode(event) for event in events_of(page, self.position, form.batch)])
+        self.position = self.room.position_of(page[-1])
+
+
+class Reader(Member):
+    """A position in a room that its owner reads from, at its own pace (event streams)."""
+
+    def __init__(self, room: Room, position: int) -> None:
+        super().__init__(room, position)
+        self._woken = Wakeup()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until there is something to read; False when `timeout` seconds went by without."""
+        self._woken.clear()
+        if self.position < self.room.head:
+            return True
+        return bool(self._woken.wait(timeout)) and self.position < self.room.head
+
+    def load(self, batch: bool = False) -> list[Any]:
+        """The events after the position, a page of them; empty at the end."""
+        page = self.room.after(self.position) or self.room.load(self.position)
+        events = list(events_of(page, self.position, batch))
+        if page:
+            self.position = self.room.position_of(page[-1])
+        return events

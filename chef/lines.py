@@ -1,0 +1,169 @@
+r"""Log text into lines: where a line ends, what replaces what, what is cut. Pure, over bytes.
+
+A terminal's rules, as a build's output relies on them:
+
+- `\n` and `\r\n` end a line.
+- `\r` alone ends a line whose place the next text of that stream takes (a progress bar).
+- A body that ends without a newline ends its line; a newline at the very start of the stream's
+  next body belongs to that line and makes no empty one.
+
+Two steps, because a body arrives in pieces and the stream's state is known only inside the store's
+transaction: `Segmenter` finds the ends, `attach` joins the segments to what the stream had before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+_SEGMENT = re.compile(rb"([^\r\n]*)(\r\n|\n|\r)")
+# What attach() keeps of bare newlines that belong to no line of their own; more is noise.
+_MAX_PENDING = 4096
+
+Tail = Literal["closed", "cr", "open"]
+
+
+class Segment(NamedTuple):
+    r"""Text up to and including one line end. `size` is what it took of the body, in bytes.
+
+    `text` is what is kept: at most the line limit plus the note on how much was cut.
+    `end` is `\n`, `\r\n`, `\r`, or empty at the end of a body.
+    """
+
+    text: bytes
+    end: bytes
+    size: int
+
+
+class Line(NamedTuple):
+    """One line to store. `pre` are line ends before it that belong to the line before (raw only)."""
+
+    text: bytes
+    end: bytes
+    replaces: bool
+    pre: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where one stream of a job stands: bytes taken of its bodies, its newest line, how that ended.
+
+    `pending` are line ends that came after the newest line and make no line themselves.
+    """
+
+    offset: int = 0
+    line: int = 0
+    tail: Tail = "closed"
+    pending: bytes = b""
+
+
+class Segmenter:
+    """Cuts a body that arrives in pieces into segments, holding at most one line's limit."""
+
+    def __init__(self, max_line_bytes: int) -> None:
+        self._limit = max_line_bytes
+        self._kept = bytearray()
+        self._size = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished line that were fed and are in no segment yet."""
+        return self._size
+
+    def feed(self, data: bytes) -> list[Segment]:
+        """Take the next bytes; return the segments that they end."""
+        segments = []
+        position = 0
+        for found in _SEGMENT.finditer(data):
+            self._hold(found.group(1))
+            segments.append(self._cut(found.group(2)))
+            position = found.end()
+        self._hold(data[position:])
+        return segments
+
+    def finish(self) -> list[Segment]:
+        """End the body: what is held becomes a last segment without a line end."""
+        return [self._cut(b"")] if self._size else []
+
+    def _hold(self, text: bytes) -> None:
+        self._size += len(text)
+        # One byte more than the limit is enough to know that there was more, and four more
+        # to find the border of the character that the limit falls into.
+        room = self._limit + 4 - len(self._kept)
+        if room > 0:
+            self._kept += text[:room]
+
+    def _cut(self, end: bytes) -> Segment:
+        text, size = bytes(self._kept), self._size
+        if size > self._limit:
+            kept = _at_character_border(text, self._limit)
+            text = kept + f"… [cut: {size - len(kept)} bytes]".encode()
+        self._kept.clear()
+        self._size = 0
+        return Segment(text, end, size + len(end))
+
+
+def _at_character_border(text: bytes, limit: int) -> bytes:
+    """The longest start of `text` within `limit` bytes that splits no UTF-8 character."""
+    cut = limit
+    # A continuation byte is 10xxxxxx; a character has at most three of them.
+    while cut > limit - 4 and cut > 0 and cut < len(text) and text[cut] & 0xC0 == 0x80:
+        cut -= 1
+    return text[:cut]
+
+
+def segment_text(message: str, max_line_bytes: int) -> list[Segment]:
+    """Segments of a `log` update's message: a whole text, so its last line is ended where it is not."""
+    if not message.endswith(("\n", "\r")):
+        message += "\n"
+    return Segmenter(max_line_bytes).feed(message.encode())
+
+
+def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> tuple[list[Line], StreamState]:
+    """Join segments to a stream. Returns the lines to store and the stream's new state.
+
+    `next_line` is the number that the job's next new line gets; a line with `replaces` takes the
+    number of the stream's newest line instead. Lines are numbered over all streams of a job.
+    """
+    lines: list[Line] = []
+    offset, newest, tail, pending = state.offset, state.line, state.tail, state.pending
+    for text, end, size in segments:
+        offset += size
+        if not text and _belongs_to_the_line_before(tail, end):
+            pending = (pending + end)[:_MAX_PENDING]
+            tail = _tail_after_bare_end(tail, end)
+            continue
+        replaces = tail == "cr"
+        if not replaces:
+            newest = next_line
+            next_line += 1
+        lines.append(Line(text, end, replaces, pending))
+        pending = b""
+        tail = "cr" if end == b"\r" else "closed" if end else "open"
+    return lines, replace(state, offset=offset, line=newest, tail=tail, pending=pending)
+
+
+def _belongs_to_the_line_before(tail: Tail, end: bytes) -> bool:
+    r"""Whether a line end without text makes no line: after `\r`, after an open line, or a bare `\r`."""
+    return end == b"\r" or (tail != "closed" and end != b"")
+
+
+def _tail_after_bare_end(tail: Tail, end: bytes) -> Tail:
+    if end != b"\r":
+        return "closed"
+    return "closed" if tail == "closed" else "cr"
+
+
+def skip(segments: list[Segment], count: int) -> list[Segment]:
+    """Drop the first `count` bytes (the stream has them already), splitting a segment if need be."""
+    for index, (text, end, size) in enumerate(segments):
+        if count <= 0:
+            return segments[index:]
+        if count < size:
+            rest = (text + end)[count:]
+            kept = rest[: len(rest) - len(end)] if len(rest) > len(end) else b""
+            return [Segment(kept, end, size - count), *segments[index + 1 :]]
+        count -= size
+    return []

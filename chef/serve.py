@@ -1,0 +1,88 @@
+"""The server process: listen, serve, and leave in good order when told to (stack-traps 8 and 17)."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import signal
+import sys
+from typing import Any
+
+import gevent
+from gevent import monkey
+from gevent.event import Event
+
+from chef import create_app
+from chef.config import Settings
+from chef.errors import StoreUnavailable
+from chef.services import Services
+from chef.transport.http import MayUpgrade, Server
+
+log = logging.getLogger(__name__)
+
+# What is in flight gets this long to end; a platform kills after 30 s.
+_GRACE_S = 8
+_SPREAD_S = 4
+
+
+def main(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit status."""
+    if not monkey.is_module_patched("socket"):
+        raise RuntimeError("gevent.monkey.patch_all() must be the first statement of the program")
+    _raise_descriptor_limit()
+    try:
+        app = create_app(settings)
+    except StoreUnavailable as error:
+        sys.stderr.write(f"chef: {error.detail}\n")
+        return 1
+    services: Services = app.extensions["chef"]
+    extension = app.extensions.get("socketio")
+    server = Server((settings.host, settings.port), app, _may_upgrade(extension))
+    server.start()
+    gc.freeze()  # What is loaded now stays: the collector need not look at it again.
+    log.info("listening on http://%s:%d", _shown_host(settings.host), server.server_port)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, stop.set)
+    stop.wait()
+    _leave(server, services, extension)
+    return 0
+
+
+def _shown_host(host: str) -> str:
+    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only compared
+
+
+def _may_upgrade(extension: Any) -> MayUpgrade:
+    if extension is None:
+        return lambda environ: False
+    may_upgrade: MayUpgrade = extension.server.eio.may_upgrade
+    return may_upgrade
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _leave(server: Server, services: Services, extension: Any) -> None:
+    """Take no more connections, answer what is in flight, store it, send the viewers away."""
+    log.info("stopping")
+    server.close()
+    services.hub.close()
+    if extension is not None:
+        gevent.spawn(_send_viewers_away, extension)
+    if not server.drain(_GRACE_S):
+        log.warning("%d requests were cut off", len(server.busy))
+    services.close()
+    log.info("stopped")
+
+
+def _send_viewers_away(extension: Any) -> None:
+    """Close the viewers' connections one after the other: they come back, and not all at once."""
+    engine = extension.server.eio
+    sids = list(engine.sockets)
+    for sid in sids:
+        gevent.spawn(engine.disconnect, sid)
+        gevent.sleep(min(0.01, _SPREAD_S / len(sids)))

@@ -1,0 +1,245 @@
+"""The store: SQLite or PostgreSQL behind one class that never blocks the event loop.
+
+`Store.append` is the group commit: one writer, one transaction and one commit for all that wait.
+What is returned is on disk. Everything runs in native threads and comes back to the calling
+greenlet's loop before anything else happens with it (stack-traps 16 and 21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+import gevent
+from gevent.event import AsyncResult, Event
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from chef.config import Settings
+from chef.errors import StoreUnavailable
+from chef.ledger import Batch, Receipt, Stored
+from chef.lines import Line, StreamState
+from chef.model import Entry, Job, LogEntry
+from chef.payloads import line_text
+from chef.store import reading
+from chef.store.engine import Connections, make_engine
+from chef.store.migrate import migrate as migrate_engine
+from chef.store.reading import ListedJob, ListedProject
+from chef.store.writing import write
+
+__all__ = ["ListedJob", "ListedProject", "NumberedLine", "Store", "migrate"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Outcome = Receipt | Exception
+
+# Readers: enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
+_READERS = 4
+# Two processes that make the same project or job at once: the second finds it on its next try.
+_ATTEMPTS = 5
+# How much of the store one step of a replay or a walk reads.
+PAGE_BYTES = 128 * 1024
+_WALK_LINES = 1000
+_SEARCH_ROWS = 64
+
+NumberedLine = tuple[int, LogEntry, Line]
+"""A line of a log as it stands now: its number, the entry that last wrote it, the line."""
+
+
+def migrate(settings: Settings) -> str:
+    """Bring the database to the newest schema; returns the store's epoch."""
+    engine = make_engine(settings.sqlalchemy_url)
+    try:
+        return migrate_engine(engine)
+    except SQLAlchemyError as error:
+        raise StoreUnavailable(f"the database cannot be opened: {_first_line(error)}") from error
+    finally:
+        engine.dispose()
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).partition("\n")[0]
+
+
+class Store:
+    """All that is kept. `epoch` is its identity: another value means another history."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.epoch = migrate(settings)
+        self._max_line_bytes = settings.max_log_line_bytes
+        self._connections = Connections(make_engine(settings.sqlalchemy_url))
+        self._on_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
+        self._waiting: list[tuple[Batch, AsyncResult[Outcome]]] = []
+        self._wake = Event()
+        self._writer: gevent.Greenlet[..., None] | None = None
+        self._closing = False
+        self._write_pool = ThreadPool(1)
+        self._read_pool = ThreadPool(_READERS)
+
+    def on_commit(self, publish: Callable[[Sequence[Stored]], None]) -> None:
+        """Have `publish` called with the new entries after each commit, in the order of their seqs.
+
+        It is called before those who wait for the commit go on, and must not wait for anything.
+        """
+        self._on_commit = publish
+
+    def append(self, batch: Batch) -> Receipt:
+        """Store a batch whole; returns when it is on disk. Raises the ChefError that refuses it."""
+        if self._closing:
+            raise StoreUnavailable("the server is stopping, nothing was kept")
+        if self._writer is None:
+            self._writer = gevent.spawn(self._write_for_ever)
+        result: AsyncResult[Outcome] = AsyncResult()
+        self._waiting.append((batch, result))
+        self._wake.set()
+        outcome = result.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return cast("Receipt", outcome)
+
+    def _write_for_ever(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, []
+            if not waiting:
+                if self._closing:
+                    return
+                continue
+            outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
+            taken = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
+            self._on_commit([stored for receipt in taken for stored in receipt.stored])
+            for (_, result), outcome in zip(waiting, outcomes, strict=True):
+                result.set(outcome)
+
+    def _write(self, batches: list[Batch]) -> Sequence[Outcome]:
+        """In the writer's thread: one transaction for all batches."""
+        for _ in range(_ATTEMPTS):
+            try:
+                with self._connections.writing() as connection:
+                    return write(connection, batches, self._max_line_bytes)
+            except IntegrityError:
+                continue
+            except StoreUnavailable as error:
+                return [error] * len(batches)
+            except Exception as error:  # noqa: BLE001 - handed to the greenlet that waits
+                # A batch that breaks its transaction must not take down those that wait with it.
+                if len(batches) == 1:
+                    return [error]
+                return [outcome for batch in batches for outcome in self._write([batch])]
+        return [StoreUnavailable()] * len(batches)
+
+    def close(self) -> None:
+        """Store what waits, refuse what comes later, close the connections."""
+        self._closing = True
+        self._wake.set()
+        if self._writer is not None:
+            self._writer.join()
+        self._connections.close()
+
+    def is_reachable(self) -> bool:
+        """Whether the database answers."""
+        try:
+            self._read(lambda connection: connection.execute(text("SELECT 1")))
+        except StoreUnavailable:
+            return False
+        return True
+
+    def job(self, job_id: str) -> Job | None:
+        return self._read(reading.find_job, job_id)
+
+    def jobs(
+        self,
+        *,
+        project_id: str | None = None,
+        statuses: Collection[str] | None = None,
+        allowed: Collection[str] | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[ListedJob]:
+        """Jobs, newest first, below the place `before`; `allowed` limits them to some projects."""
+        return self._read(
+            lambda connection: reading.list_jobs(
+                connection,
+                project_id=project_id,
+                statuses=statuses,
+                allowed=allowed,
+                before=before,
+                limit=limit,
+            )
+        )
+
+    def projects(
+        self, *, allowed: Collection[str] | None = None, before: int | None = None, limit: int = 50
+    ) -> list[ListedProject]:
+        """Projects, the one with the newest job first, below the place `before`."""
+        return self._read(
+            lambda connection: reading.list_projects(connection, allowed=allowed, before=before, limit=limit)
+        )
+
+    def project(self, project_id: str) -> ListedProject | None:
+        return self._read(reading.find_project, project_id)
+
+    def entries(self, job_id: str, after: int) -> list[Entry]:
+        """The next entries of a job with a seq above `after`, a page of them; empty at the end."""
+        return self._read(reading.entries_after, job_id, after, PAGE_BYTES)
+
+    def project_entries(self, project_id: str, after: int) -> list[Entry]:
+        """The next state entries of a project with a project seq above `after`, a page of them."""
+        return self._read(reading.project_entries_after, project_id, after, PAGE_BYTES)
+
+    def stream(self, job_id: str, stream: str) -> StreamState:
+        """How far a log stream of a job is; a stream that nothing came in is at 0."""
+        return self._read(reading.find_stream, job_id, stream) or StreamState()
+
+    def job_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of the jobs that exist."""
+        return self._read(reading.seqs_of_jobs, job_ids)
+
+    def project_seqs(self, project_ids: Sequence[str]) -> dict[str, int]:
+        """The newest project seq of each of the projects that exist."""
+        return self._read(reading.seqs_of_projects, project_ids)
+
+    def lines(self, job_id: str, first: int, last: int) -> list[NumberedLine]:
+        """Lines `first` to `last` as they stand now, what was replaced left out."""
+        newest: dict[int, NumberedLine] = {}
+        for entry in self._read(reading.log_entries, job_id, first, last):
+            for number, line in zip(entry.numbers, entry.lines, strict=True):
+                if first <= number <= last:
+                    newest[number] = (number, entry, line)
+        return [newest[number] for number in sorted(newest)]
+
+    def walk_lines(self, job_id: str, first: int, last: int) -> Iterator[NumberedLine]:
+        """The same for any number of lines, read in steps as they are taken."""
+        for start in range(first, last + 1, _WALK_LINES):
+            yield from self.lines(job_id, start, min(last, start + _WALK_LINES - 1))
+
+    def walk_entries(self, job_id: str, last: int) -> Iterator[LogEntry]:
+        """All log entries up to seq `last` in the order in which they came, read in steps."""
+        after = 0
+        while after < last and (page := self.entries(job_id, after)):
+            yield from (entry for entry in page if isinstance(entry, LogEntry) and entry.seq <= last)
+            after = page[-1].seq
+
+    def search(self, job_id: str, needle: str, after: int, limit: int) -> list[NumberedLine]:
+        """The first `limit` lines above number `after` that hold `needle`, in any case."""
+        found: dict[int, NumberedLine] = {}
+        position: int | None = after
+        while position is not None and len(found) < limit:
+            numbers, position = self._read(reading.find_text, job_id, needle, position, _SEARCH_ROWS)
+            for number in numbers:
+                found.update((line[0], line) for line in self.lines(job_id, number, number))
+        holds = needle.casefold()
+        hits = [found[n] for n in sorted(found) if holds in line_text(found[n][2]).casefold()]
+        return hits[:limit]
+
+    def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query in a reader's thread; other greenlets go on meanwhile."""
+
+        def run() -> T:
+            with self._connections.reading() as connection:
+                return query(connection, *args, **kwargs)
+
+        result: T = self._read_pool.apply(run)
+        return result

@@ -1,0 +1,107 @@
+"""Connections: one SQLAlchemy engine, plain connections that any thread may take and give back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from chef.errors import StoreUnavailable
+
+# How long a statement waits for a lock that another process holds before it is refused (503).
+LOCK_TIMEOUT_MS = 5000
+_CONNECT_TIMEOUT_S = 5
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `sqlite:///…` or `postgresql+psycopg://…`.
+
+    The pool is ours (`Connections`): SQLAlchemy's waits on `threading` locks, which under gevent
+    belong to greenlets, while ours is used from native threads.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        return engine
+    options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit=on"
+    return create_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "options": options, "keepalives_idle": 20},
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions are begun by us: pysqlite's own way begins none before a SELECT, and a deferred
+    # one that turns into a writer can fail at once where BEGIN IMMEDIATE waits its turn.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA journal_size_limit = 67108864")
+    cursor.close()
+
+
+class Connections:
+    """Open connections that nobody uses at the moment; a broken one is not kept."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._idle: list[Connection] = []
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection in a read-only view of one moment."""
+        sqlite = self.engine.dialect.name == "sqlite"
+        with self._transaction(
+            "BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+        ) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A connection in a transaction that is committed at the end, or rolled back on an error."""
+        sqlite = self.engine.dialect.name == "sqlite"
+        with self._transaction("BEGIN IMMEDIATE" if sqlite else None) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str | None) -> Iterator[Connection]:
+        connection = None
+        try:
+            connection = self._idle.pop() if self._idle else self.engine.connect()
+            with connection.begin():
+                if begin:
+                    connection.exec_driver_sql(begin)
+                yield connection
+        except BaseException as error:
+            if connection is not None:
+                _discard(connection)
+            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+                raise StoreUnavailable from error
+            raise
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest when it comes back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+        self.engine.dispose()
+
+
+def _discard(connection: Connection) -> None:
+    try:
+        connection.invalidate()
+        connection.close()
+    except SQLAlchemyError:
+        pass  # It was broken already; that is why it goes.

@@ -1,0 +1,103 @@
+"""The first schema: projects, jobs, their entries, log streams, ids that were sent."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_KEY = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "about",
+        sa.Column("name", sa.String(32), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "projects",
+        sa.Column("pk", _KEY, primary_key=True),
+        sa.Column("project_id", sa.String(128), nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("newest_job_pk", sa.BigInteger),
+        sa.Column("running", sa.BigInteger, nullable=False),
+        sa.Column("completed", sa.BigInteger, nullable=False),
+        sa.Column("failed", sa.BigInteger, nullable=False),
+        sa.Column("cancelled", sa.BigInteger, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.UniqueConstraint("project_id", name="uq_projects_project_id"),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("pk", _KEY, primary_key=True),
+        sa.Column("job_id", sa.String(128), nullable=False),
+        sa.Column("project_pk", sa.BigInteger, nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("lines", sa.BigInteger, nullable=False),
+        sa.Column("status", sa.String(16), nullable=False),
+        sa.Column("phase", sa.String(32), nullable=False),
+        sa.Column("progress", sa.Float, nullable=False),
+        sa.Column("message", sa.Text),
+        sa.Column("state_seq", sa.BigInteger, nullable=False),
+        sa.Column("state_at", sa.BigInteger, nullable=False),
+        sa.Column("created_at", sa.BigInteger, nullable=False),
+        sa.Column("updated_at", sa.BigInteger, nullable=False),
+        sa.Column("started_at", sa.BigInteger),
+        sa.Column("finished_at", sa.BigInteger),
+        sa.Column("details", sa.LargeBinary, nullable=False),
+        sa.UniqueConstraint("job_id", name="uq_jobs_job_id"),
+    )
+    op.create_index("ix_jobs_project_pk_pk", "jobs", ["project_pk", "pk"])
+    op.create_index("ix_jobs_status_pk", "jobs", ["status", "pk"])
+    op.create_index("ix_jobs_project_pk_status_pk", "jobs", ["project_pk", "status", "pk"])
+    op.create_table(
+        "streams",
+        sa.Column("job_pk", sa.BigInteger, primary_key=True),
+        sa.Column("stream", sa.String(128), primary_key=True),
+        sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.Column("line", sa.BigInteger, nullable=False),
+        sa.Column("tail", sa.String(8), nullable=False),
+        sa.Column("pending", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "entries",
+        sa.Column("job_pk", sa.BigInteger, primary_key=True),
+        sa.Column("seq", sa.BigInteger, primary_key=True),
+        sa.Column("first_seq", sa.BigInteger, nullable=False),
+        sa.Column("first_line", sa.BigInteger),
+        sa.Column("last_line", sa.BigInteger),
+        sa.Column("project_pk", sa.BigInteger),
+        sa.Column("project_seq", sa.BigInteger),
+        sa.Column("data", sa.LargeBinary, nullable=False),
+    )
+    is_log = sa.text("last_line IS NOT NULL")
+    op.create_index(
+        "ix_entries_lines",
+        "entries",
+        ["job_pk", "last_line", "seq"],
+        sqlite_where=is_log,
+        postgresql_where=is_log,
+    )
+    is_state = sa.text("project_seq IS NOT NULL")
+    op.create_index(
+        "ix_entries_project",
+        "entries",
+        ["project_pk", "project_seq"],
+        sqlite_where=is_state,
+        postgresql_where=is_state,
+    )
+    op.create_table(
+        "sent",
+        sa.Column("job_pk", sa.BigInteger, primary_key=True),
+        sa.Column("id", sa.String(128), primary_key=True),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )

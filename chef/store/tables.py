@@ -1,0 +1,129 @@
+"""The tables, the same on SQLite and PostgreSQL. Times are milliseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite counts up by itself only in a column that is declared INTEGER.
+_Key = BigInteger().with_variant(Integer, "sqlite")
+
+about = Table(
+    "about",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("value", Text, nullable=False),
+    comment="The store's identity: its epoch.",
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    Column("project_id", String(128), nullable=False, unique=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("newest_job_pk", BigInteger),
+    Column("running", BigInteger, nullable=False),
+    Column("completed", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("cancelled", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    comment="Written under a row lock by every transaction that writes one of the project's jobs.",
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    Column("job_id", String(128), nullable=False, unique=True),
+    Column("project_pk", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("lines", BigInteger, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("phase", String(32), nullable=False),
+    Column("progress", Float, nullable=False),
+    Column("message", Text),
+    Column("state_seq", BigInteger, nullable=False),
+    Column("state_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("finished_at", BigInteger),
+    Column("details", LargeBinary, nullable=False, comment="phases, artifacts, meta, error (store.rows)"),
+    Index(None, "project_pk", "pk"),
+    Index(None, "status", "pk"),
+    Index(None, "project_pk", "status", "pk"),
+    comment="One row a build, as it stands after its newest update.",
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("stream", String(128), primary_key=True),
+    Column("offset", BigInteger, nullable=False),
+    Column("line", BigInteger, nullable=False),
+    Column("tail", String(8), nullable=False),
+    Column("pending", LargeBinary, nullable=False),
+    comment="How far each log stream of a job is (chef.lines.StreamState).",
+    sqlite_with_rowid=False,
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, comment="the last seq of the entry"),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("first_line", BigInteger, comment="log entries: the range of line numbers they cover"),
+    Column("last_line", BigInteger),
+    Column("project_pk", BigInteger, comment="state entries: their place in the project's order"),
+    Column("project_seq", BigInteger),
+    Column("data", LargeBinary, nullable=False),
+    comment="Each job's append-only log of stored updates.",
+)
+# Log lines are found by line number, state entries by their place in the project.
+Index(
+    "ix_entries_lines",
+    entries.c.job_pk,
+    entries.c.last_line,
+    entries.c.seq,
+    sqlite_where=entries.c.last_line.is_not(None),
+    postgresql_where=entries.c.last_line.is_not(None),
+)
+Index(
+    "ix_entries_project",
+    entries.c.project_pk,
+    entries.c.project_seq,
+    sqlite_where=entries.c.project_seq.is_not(None),
+    postgresql_where=entries.c.project_seq.is_not(None),
+)
+
+sent = Table(
+    "sent",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("id", String(128), primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    comment="The updates that had an id, so that one sent again changes nothing.",
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,175 @@
+"""One write transaction: load what the batches concern, let the ledger decide, write what changed.
+
+Locks: a transaction locks its projects' rows, in the order of their ids, before it reads a job.
+Every writer of a job writes its project, so that alone gives all processes on one database one
+order, and no two can wait for each other. SQLite's BEGIN IMMEDIATE locks the whole file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chef.ledger import Batch, Ledger, Project, Receipt, Sent
+from chef.model import Job
+from chef.store import rows
+from chef.store.tables import entries, jobs, projects, sent, streams
+
+# SQLite takes 32,766 parameters a statement; far fewer keep the parser's cost flat.
+_PARAMETERS = 500
+
+
+def write(connection: Connection, batches: Sequence[Batch], max_line_bytes: int) -> list[Receipt | Exception]:
+    """Take each batch whole or refuse it, and write all that were taken. The caller commits."""
+    transaction = _Transaction(connection, max_line_bytes)
+    transaction.load(batches)
+    outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
+    transaction.save()
+    return outcomes
+
+
+def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
+    ordered = sorted(set(values))
+    for start in range(0, len(ordered), _PARAMETERS):
+        yield ordered[start : start + _PARAMETERS]
+
+
+class _Transaction:
+    def __init__(self, connection: Connection, max_line_bytes: int) -> None:
+        self.ledger = Ledger(max_line_bytes)
+        self._connection = connection
+        self._job_pks: dict[str, int] = {}
+        self._project_pks: dict[str, int] = {}
+        self._sqlite = connection.dialect.name == "sqlite"
+
+    def load(self, batches: Sequence[Batch]) -> None:
+        items = [item for batch in batches for item in batch.items]
+        job_ids = {item.update.job_id for item in items}
+        given = {item.update.project_id for item in items if item.update.project_id is not None}
+        if not self._sqlite:
+            self._lock_projects(job_ids, given)
+        self._load_jobs(job_ids)
+        self._load_projects(given | {job.project_id for job in self.ledger.known.jobs.values()})
+        self._load_streams()
+        self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
+
+    def _lock_projects(self, job_ids: set[str], given: set[str]) -> None:
+        """PostgreSQL: make the projects that are new and lock all, in one order for every process."""
+        known = select(projects.c.project_id).join(jobs, jobs.c.project_pk == projects.c.pk)
+        for part in _in_slices(job_ids):
+            given = given | set(self._connection.scalars(known.where(jobs.c.job_id.in_(part))))
+        lock = select(projects.c.pk).order_by(projects.c.project_id).with_for_update()
+        for part in _in_slices(given):
+            self._connection.execute(lock.where(projects.c.project_id.in_(part)))
+
+    def _load_jobs(self, job_ids: set[str]) -> None:
+        query = select(jobs, projects.c.project_id).join(projects, jobs.c.project_pk == projects.c.pk)
+        for part in _in_slices(job_ids):
+            for row in self._connection.execute(query.where(jobs.c.job_id.in_(part))):
+                self.ledger.known.jobs[row.job_id] = rows.job_of(row)
+                self._job_pks[row.job_id] = row.pk
+
+    def _load_projects(self, project_ids: set[str]) -> None:
+        for part in _in_slices(project_ids):
+            for row in self._connection.execute(select(projects).where(projects.c.project_id.in_(part))):
+                self.ledger.known.projects[row.project_id] = rows.project_of(row)
+                self._project_pks[row.project_id] = row.pk
+
+    def _load_streams(self) -> None:
+        names = {pk: job_id for job_id, pk in self._job_pks.items()}
+        for part in _in_slices(names):
+            for row in self._connection.execute(select(streams).where(streams.c.job_pk.in_(part))):
+                self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
+
+    def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
+        names = {pk: job_id for job_id, pk in self._job_pks.items()}
+        known = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
+        for part in _in_slices(known):
+            query = select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(part))
+            for row in self._connection.execute(query):
+                self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
+
+    def save(self) -> None:
+        """Write what the ledger changed. Does nothing where every batch was refused."""
+        self._save_projects()
+        self._save_jobs()
+        self._save_entries()
+        self._save_streams()
+        self._save_sent()
+
+    def _save_projects(self) -> None:
+        changed = self.ledger.changed.projects
+        # Sorted, so that two processes that make the same projects cannot wait for each other.
+        for project_id, project in sorted(changed.items()):
+            if project_id not in self._project_pks:
+                self._project_pks[project_id] = self._insert_project(project)
+        if changed:
+            self._connection.execute(
+                update(projects).where(projects.c.pk == bindparam("row_pk")),
+                [
+                    rows.project_values(row) | {"row_pk": self._project_pks[name]}
+                    for name, row in changed.items()
+                ],
+            )
+
+    def _insert_project(self, project: Project) -> int:
+        values = rows.project_values(project) | {"project_id": project.project_id}
+        return int(
+            self._connection.execute(insert(projects).values(values).returning(projects.c.pk)).scalar_one()
+        )
+
+    def _save_jobs(self) -> None:
+        newest: dict[int, int] = {}
+        updates = []
+        for job_id, job in self.ledger.changed.jobs.items():
+            if job_id in self._job_pks:
+                updates.append(rows.job_values(job) | {"row_pk": self._job_pks[job_id]})
+            else:
+                project_pk = self._project_pks[job.project_id]
+                newest[project_pk] = self._job_pks[job_id] = self._insert_job(job, project_pk)
+        if updates:
+            self._connection.execute(update(jobs).where(jobs.c.pk == bindparam("row_pk")), updates)
+        for project_pk, job_pk in newest.items():
+            self._connection.execute(
+                update(projects).where(projects.c.pk == project_pk).values(newest_job_pk=job_pk)
+            )
+
+    def _insert_job(self, job: Job, project_pk: int) -> int:
+        values = rows.job_values(job) | {"job_id": job.job_id, "project_pk": project_pk}
+        return int(self._connection.execute(insert(jobs).values(values).returning(jobs.c.pk)).scalar_one())
+
+    def _save_entries(self) -> None:
+        if self.ledger.stored:
+            self._connection.execute(
+                insert(entries),
+                [
+                    rows.entry_values(stored.entry, self._project_pks[stored.job.project_id])
+                    | {"job_pk": self._job_pks[stored.job.job_id]}
+                    for stored in self.ledger.stored
+                ],
+            )
+
+    def _save_streams(self) -> None:
+        changed = self.ledger.changed.streams.items()
+        values = [
+            rows.stream_values(stream) | {"job_pk": self._job_pks[job_id], "stream": name}
+            for (job_id, name), stream in changed
+            if job_id in self._job_pks
+        ]
+        if values:
+            statement: Any = (sqlite if self._sqlite else postgresql).insert(streams)
+            new = {name: statement.excluded[name] for name in ("offset", "line", "tail", "pending")}
+            self._connection.execute(
+                statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new), values
+            )
+
+    def _save_sent(self) -> None:
+        values = [
+            {"job_pk": self._job_pks[job_id], "id": sent_id, "digest": row.digest, "seq": row.seq}
+            for (job_id, sent_id), row in self.ledger.changed.sent.items()
+        ]
+        if values:
+            self._connection.execute(insert(sent), values)

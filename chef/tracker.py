@@ -1,0 +1,46 @@
+"""The only write path: updates in, stored, then published.
+
+`record` returns when everything is on disk. The store calls the hub with the new entries in the order
+of their commits, so that nothing unstored is ever seen and every viewer gets one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chef.clock import Clock
+from chef.hub import Hub
+from chef.ledger import Batch, Item, Receipt
+from chef.metrics import Metrics
+from chef.model import LogPiece, Update
+from chef.parse import content_digest
+from chef.store import Store
+
+
+class Tracker:
+    """Takes updates for a store and a hub. `clock` gives the time that updates are stamped with (ms)."""
+
+    def __init__(self, store: Store, hub: Hub, metrics: Metrics, clock: Clock) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        store.on_commit(hub.publish)
+
+    def record(self, updates: Iterable[Update | LogPiece], allowed: frozenset[str] | None = None) -> Receipt:
+        """Store updates, all or none, and publish them.
+
+        `allowed` are the projects that the writer may write, `None` for all. Raises Invalid, Conflict,
+        Forbidden, OffsetPastEnd or StoreUnavailable; then nothing of them is kept.
+        """
+        items = tuple(_item(update) for update in updates)
+        receipt = self._store.append(Batch(items, self._clock(), allowed))
+        self._metrics.updates.labels("accepted").inc(receipt.accepted)
+        self._metrics.updates.labels("duplicate").inc(receipt.duplicates)
+        self._metrics.lines.inc(receipt.lines)
+        return receipt
+
+
+def _item(update: Update | LogPiece) -> Item:
+    if isinstance(update, Update) and update.id is not None:
+        return Item(update, content_digest(update))
+    return Item(update)

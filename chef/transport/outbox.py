@@ -1,0 +1,51 @@
+"""What waits to be sent to one viewer, counted in bytes, with a word when there is room again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.queue import JoinableQueue
+
+# A viewer's connection takes no more above the first, and asks for more below the second. What the
+# socket's writer has taken out and not yet sent comes on top once: together at most 256 KiB.
+HIGH_WATER_BYTES = 128 * 1024
+LOW_WATER_BYTES = 32 * 1024
+# What a packet costs besides its text.
+_PACKET_BYTES = 100
+
+
+class Outbox(JoinableQueue[Any]):
+    """engineio's queue of packets for one socket, counted; `on_drain` is called when it is empty enough."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.bytes = 0
+        self.on_drain: Callable[[], None] | None = None
+        self._full = False
+
+    def ready(self) -> bool:
+        """Whether more may be put in now."""
+        if self.bytes >= HIGH_WATER_BYTES:
+            self._full = True
+        return not self._full
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        self.bytes += _size(item)
+        super().put(item, block, timeout)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        item = super().get(block, timeout)
+        self.bytes -= _size(item)
+        if self._full and self.bytes <= LOW_WATER_BYTES:
+            self._full = False
+            if self.on_drain is not None:
+                # Not from here: this is the middle of the writer's own loop.
+                gevent.get_hub().loop.run_callback(self.on_drain)
+        return item
+
+
+def _size(packet: Any) -> int:
+    data = getattr(packet, "data", None)
+    return _PACKET_BYTES + (len(data) if isinstance(data, str | bytes) else 0)

@@ -1,0 +1,85 @@
+"""What tests share: an application in the process, a served one, a real PostgreSQL. Nothing is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from chef import create_app
+from chef.config import Settings
+from tests.tools.postgres import Postgres
+from tests.tools.serving import Served, serve
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """A SQLite database of the test's own."""
+    return f"sqlite:///{tmp_path / 'chef.db'}"
+
+
+@pytest.fixture
+def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
+    """Make applications with settings of one's choice; all are closed at the end."""
+    apps: list[Flask] = []
+
+    def make(**settings: Any) -> Flask:
+        app = create_app(Settings(**({"database_url": database_url} | settings)))
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.extensions["chef"].close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """An application with default settings."""
+    return make_app()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start `python app.py` with environment variables of one's choice, on a free port."""
+    started: list[Served] = []
+
+    def start(**environment: str) -> Served:
+        served = serve(tmp_path, environment)
+        started.append(served)
+        return served
+
+    yield start
+    for served in started:
+        served.stop()
+
+
+@pytest.fixture
+def server(start_server: Callable[..., Served]) -> Served:
+    """A served application as a user runs it, with default settings."""
+    return start_server()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A real PostgreSQL for the whole run."""
+    with Postgres(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """A new, empty PostgreSQL database."""
+    return postgres.new_database()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def any_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
+    """The same test on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        return database_url
+    url: str = request.getfixturevalue("postgres_url")
+    return url

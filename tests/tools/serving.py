@@ -1,0 +1,96 @@
+"""Serve Chef as a user does: `python app.py` in a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+_START_S = 20
+
+
+@dataclass
+class Served:
+    """A running server. `url` is where it is, `output` the file with what it wrote."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: Path
+    session: requests.Session = field(default_factory=requests.Session)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self.session.post(self.url + path, timeout=30, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.session.get(self.url + path, timeout=30, **options)
+
+    def update(self, *updates: dict[str, Any]) -> dict[str, Any]:
+        """Post updates and return the answer; anything but 200 fails the test."""
+        response = self.post("/api/updates", json=list(updates))
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        self.session.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        return self.process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def serve(folder: Path, environment: dict[str, str]) -> Served:
+    """Start the server with a database in `folder` (unless told otherwise) and wait until it answers."""
+    port = int(environment.get("PORT", "0")) or free_port()
+    output = folder / f"server-{port}.log"
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    settings = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
+    with output.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "app.py")],
+            cwd=folder,
+            env=inherited | settings | environment | {"PORT": str(port)},
+            stdout=log,
+            stderr=log,
+        )
+    served = Served(process, port, output)
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, output.read_text()
+        try:
+            served.get("/health")
+        except requests.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return served
+    raise AssertionError(f"the server does not answer: {output.read_text()}")
