@@ -162,8 +162,8 @@ def skip(segments: list[Segment], count: int) -> list[Segment]:
         if count <= 0:
             return segments[index:]
         if count < size:
-            rest = (text + end)[count:]
-            kept = rest[: len(rest) - len(end)] if len(rest) > len(end) else b""
-            return [Segment(kept, end, size - count), *segments[index + 1 :]]
+            rest = size - count
+            # The first byte of a line end of two may be there already.
+            return [Segment(text[count:], end[max(0, len(end) - rest) :], rest), *segments[index + 1 :]]
         count -= size
     return []
