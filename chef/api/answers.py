@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from flask import Response, request
 
 from chef.auth import Principal
 from chef.credentials import http_credentials
+from chef.cursors import read_cursor
 from chef.errors import FieldError, Forbidden, Invalid, NotFound
 from chef.model import ID, Job
 from chef.services import services
@@ -58,22 +58,10 @@ def cursor_in_query() -> int | None:
     text = request.args.get("cursor")
     if text is None:
         return None
-    try:
-        place = int(base64.urlsafe_b64decode(text.encode("ascii", "replace") + b"=="), 36)
-    except ValueError:
-        place = 0
-    if place < 1 or make_cursor(place) != text:
+    place = read_cursor(text)
+    if place is None:
         raise wrong("cursor", "must be the `next` of an earlier answer")
     return place
-
-
-def make_cursor(place: int) -> str:
-    """An opaque cursor that goes on below a place."""
-    digits = ""
-    while place:
-        place, digit = divmod(place, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
-    return base64.urlsafe_b64encode(digits.encode()).decode().rstrip("=")
 
 
 def reader() -> Principal:

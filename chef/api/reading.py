@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
@@ -16,28 +15,25 @@ from chef.api.answers import (
     check_project,
     cursor_in_query,
     limit_in_query,
-    make_cursor,
     number_in_query,
     readable_job,
     reader,
     wrong,
 )
 from chef.clock import rfc3339
+from chef.cursors import make_cursor
 from chef.errors import NotFound
 from chef.ledger import Project
 from chef.model import ENDED, STATUSES, Job
 from chef.payloads import job_json, line_json, line_text
 from chef.services import services
 from chef.store import ListedProject, NumberedLine
+from chef.text import clean_text
 
 blueprint = Blueprint("reading", __name__)
 
 _MAX_LINE = 2**53
 _MAX_QUERY = 1000
-# Everything that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes.
-_ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
-)
 _STATUS_GROUPS = {"running": tuple(status for status in STATUSES if status not in ENDED)}
 
 
@@ -121,11 +117,12 @@ def get_logs(job_id: str) -> Response:
     """The log: a range of lines as JSON, the clean text, the exact bytes, or what a search finds."""
     job = readable_job(job_id)
     if _switch_in_query("raw"):
+        _refuse_beside("raw", "after", "before", "limit", "tail", "q")
         return _stream(_raw(job), "application/octet-stream")
-    wanted = _Range.from_query(job)
     needle = request.args.get("q")
     if needle is not None:
-        return _found(job, wanted, needle)
+        return _found(job, needle)
+    wanted = _Range.from_query(job)
     if _wants_text():
         return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8")
     lines = services().store.lines(job_id, wanted.first, wanted.last)
@@ -149,8 +146,8 @@ class _Range:
         before = number_in_query("before", None, 0, _MAX_LINE)
         limit = number_in_query("limit", None, 1, MAX_LIMIT)
         tail = number_in_query("tail", None, 1, _MAX_LINE if _wants_text() else MAX_LIMIT)
-        if tail is not None and (after, before, limit) != (None, None, None):
-            raise wrong("tail", "cannot be combined with after, before or limit")
+        if tail is not None:
+            _refuse_beside("tail", "after", "before", "limit")
         if limit is None and not _wants_text():
             limit = DEFAULT_LIMIT
         first = (after or 0) + 1
@@ -183,11 +180,22 @@ def _line(numbered: NumberedLine) -> dict[str, Any]:
     return payload
 
 
-def _found(job: Job, wanted: _Range, needle: str) -> Response:
+def _refuse_beside(name: str, *others: str) -> None:
+    both = [other for other in others if other in request.args]
+    if both:
+        raise wrong(name, f"cannot be combined with {both[0]}")
+
+
+def _found(job: Job, needle: str) -> Response:
+    """The lines that a search finds; `next` is the line to go on after, or null at the end."""
     if not 1 <= len(needle) <= _MAX_QUERY:
         raise wrong("q", f"must be 1 to {_MAX_QUERY} characters")
+    _refuse_beside("q", "tail")
     limit = limit_in_query()
-    lines = services().store.search(job.job_id, needle, wanted.first - 1, limit + 1)
+    after = number_in_query("after", None, 0, _MAX_LINE) or 0
+    before = number_in_query("before", None, 0, _MAX_LINE)
+    lines = services().store.search(job.job_id, needle, after, limit + 1)
+    lines = [line for line in lines if before is None or line[0] < before]
     more = lines[limit - 1][0] if len(lines) > limit else None
     return answer({"lines": [_line(line) for line in lines[:limit]], "total": job.lines, "next": more})
 
@@ -196,11 +204,6 @@ def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:
     """The text that a person reads: newest form of each line, no escape sequences."""
     for _, _, line in services().store.walk_lines(job.job_id, first, last):
         yield clean_text(line_text(line)).encode() + b"\n"
-
-
-def clean_text(text: str) -> str:
-    """A line without what a terminal would take as a command; tabs stay."""
-    return _ESCAPES.sub("", text)
 
 
 def _raw(job: Job) -> Iterator[bytes]:
