@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chef.lines import Line, Segment, Segmenter, StreamState, attach, segment_text, skip
@@ -176,6 +176,7 @@ def cut_up(body: bytes, cuts: list[int]) -> list[bytes]:
     return [body[start:end] for start, end in pairwise(borders)]
 
 
+@settings(deadline=None)
 @given(bodies, st.lists(st.integers(0, 30)), st.integers(1, 30), tails)
 def test_how_a_body_is_cut_into_pieces_does_not_matter(
     body: bytes, cuts: list[int], limit: int, state: StreamState
@@ -192,6 +193,7 @@ def test_how_a_body_is_cut_into_pieces_does_not_matter(
     assert lines_and_state(cut_up(body, cuts)) == lines_and_state([body])
 
 
+@settings(deadline=None)
 @given(st.lists(bodies, max_size=4))
 def test_no_byte_is_lost_or_added(parts: list[bytes]) -> None:
     lines, state = after_bodies(*parts)
@@ -199,6 +201,7 @@ def test_no_byte_is_lost_or_added(parts: list[bytes]) -> None:
     assert state.offset == len(b"".join(parts))
 
 
+@settings(deadline=None)
 @given(bodies, st.integers(0, 30), tails)
 def test_skipping_what_is_stored_already_is_the_same_as_sending_the_rest(
     body: bytes, count: int, state: StreamState
@@ -214,6 +217,7 @@ def test_skipping_what_is_stored_already_is_the_same_as_sending_the_rest(
     )
 
 
+@settings(deadline=None)
 @given(bodies, st.integers(0, 30), st.integers(0, 30))
 def test_a_body_sent_again_from_an_earlier_offset_stores_nothing_twice(
     body: bytes, stored: int, back: int
