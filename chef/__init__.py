@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask
 from flask_cors import CORS
 
 from chef import pages, sockets
-from chef.api import problems, reading, server, streams, writing
+from chef.api import openapi, problems, reading, server, streams, writing
 from chef.auth import Gate
 from chef.clock import Clock, now_ms
 from chef.config import Settings
@@ -28,6 +30,8 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     """
     app = Flask("chef", template_folder="../templates", static_folder="../static")
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    # An empty $JOB in `/api/jobs/$JOB/progress` is a 404: a redirect would look like success to curl.
+    app.url_map.merge_slashes = False
     store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
     hub = Hub(store)
     tracker = Tracker(store, hub, metrics, clock)
@@ -37,7 +41,13 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     app.extensions["chef"] = Services(settings, store, hub, tracker, gate, metrics, clock, connected_clients)
     problems.install(app)
-    for blueprint in (writing.blueprint, reading.blueprint, streams.blueprint, server.blueprint):
+    for blueprint in (
+        writing.blueprint,
+        reading.blueprint,
+        streams.blueprint,
+        server.blueprint,
+        openapi.blueprint,
+    ):
         app.register_blueprint(blueprint)
     pages.install(app)
     _allow_origins(app, settings)
@@ -52,7 +62,8 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
     CORS(
         app,
         resources={r"/api/*": {}, "/health": {}},
-        origins="*" if origins == "*" else list(origins),
+        # Patterns, since an IPv6 address would be taken for one.
+        origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
         send_wildcard=origins == "*",
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
         expose_headers=["Retry-After", "Upload-Offset"],
