@@ -7,11 +7,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from chef.api.answers import answer, check_id
-from chef.api.bodies import read_blocks, read_body, read_fields, update_body_kind
+from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
+from chef.api.live_body import read_live
 from chef.auth import Principal
 from chef.credentials import http_credentials
-from chef.errors import BadRequest, FieldError, Invalid
-from chef.ledger import Receipt
+from chef.errors import FieldError, Invalid
 from chef.lines import Segment, Segmenter
 from chef.model import LogPiece, UpdateType
 from chef.parse import Parsed, parse_exit, parse_fields, parse_updates
@@ -96,27 +96,27 @@ class _LogBody:
         self._stream = _id_in_query("stream") or "stdout"
         self._position = _offset_in_query()
         self._lines = 0
-        self._receipt: Receipt | None = None
 
     def take(self) -> Response:
+        """Store the body line by line while it comes.
+
+        Where the connection breaks, the whole lines that had arrived are kept: only they are in
+        `offset`, from which the sender goes on.
+        """
+        check_log_body(request)
+        # Nothing of the body is needed to refuse a job that has ended, or an offset past the end.
+        self._store([])
         segmenter = Segmenter(services().settings.max_log_line_bytes)
-        try:
-            for block in read_blocks(request):
-                self._store(segmenter.feed(block))
-        except BadRequest:
-            # The connection broke: whole lines are kept, and nobody is there to read an answer.
-            raise
-        self._store(segmenter.finish())
-        if self._receipt is None:
-            self._store([], always=True)
+        for block in read_live(request, lambda: services().hub.closed):
+            if segments := segmenter.feed(block):
+                self._store(segments)
+        if segments := segmenter.finish():
+            self._store(segments)
         return self._answer()
 
-    def _store(self, segments: list[Segment], *, always: bool = False) -> None:
-        if not segments and not always:
-            return
+    def _store(self, segments: list[Segment]) -> None:
         piece = LogPiece(self._job_id, tuple(segments), self._project_id, self._stream, self._position)
-        self._receipt = services().tracker.record([piece], self._writer.projects)
-        self._lines += self._receipt.lines
+        self._lines += services().tracker.record([piece], self._writer.projects).lines
         if self._position is not None:
             self._position += piece.size
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import Input, WSGIServer
 from geventwebsocket.handler import WebSocketHandler
 
 log = logging.getLogger(__name__)
@@ -21,10 +21,60 @@ _USER_TIMEOUT_MS = 30_000
 MayUpgrade = Callable[[dict[str, Any]], bool]
 
 
+class Body(Input):
+    """A request body that can also be taken as it comes."""
+
+    __slots__ = ("abandoned",)
+
+    def __init__(self, rfile: Any, length: int | None, socket: Any, chunked: bool) -> None:
+        super().__init__(rfile, length, socket=socket, chunked_input=chunked)
+        self.abandoned = False
+
+    def read_some(self, most: int) -> bytes:
+        """Wait for the next bytes and return what there is, at most `most`; empty at the end.
+
+        Raises OSError where the body breaks off. pywsgi's own `read` waits until it has all it was
+        asked for, which would hold a build's lines back until there are enough of them.
+        """
+        if self.chunked_input:
+            return self._read_some_of_chunk(most)
+        left = (self.content_length or 0) - self.position
+        if left <= 0:
+            return b""
+        self._send_100_continue()  # type: ignore[attr-defined]
+        return self._take(min(left, most))
+
+    def _read_some_of_chunk(self, most: int) -> bytes:
+        # The first and the last byte of a chunk go through pywsgi, which reads what frames it;
+        # in between there is only data.
+        between = self.chunk_length - self.position - 1
+        if self.position > 0 and between > 0:
+            return self._take(min(between, most))
+        first: bytes = self.read(1)
+        return first
+
+    def _take(self, most: int) -> bytes:
+        data: bytes = self.rfile.read1(most)
+        if not data:
+            self._chunked_input_error = True
+            raise OSError("the body breaks off")
+        self.position += len(data)
+        return data
+
+    def abandon(self) -> None:
+        """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
+        self.abandoned = True
+
+    def _discard(self) -> None:
+        if not self.abandoned:
+            super()._discard()  # type: ignore[misc]
+
+
 class Handler(WebSocketHandler):
     """One connection. `server.may_upgrade` says which requests may become a WebSocket."""
 
     _joined: bytearray | None = None
+    wsgi_input: Any
 
     def handle_one_response(self) -> None:
         """Serve one request; the server knows meanwhile that this connection is not idle."""
@@ -35,6 +85,18 @@ class Handler(WebSocketHandler):
             self.server.busy.discard(self)
         if self.server.closing:
             self.close_connection = True
+
+        if self.wsgi_input is not None and self.wsgi_input.abandoned:
+            self.close_connection = True
+
+    def get_environ(self) -> dict[str, Any]:
+        """The WSGI environ, with a body that can be read as it comes."""
+        environ: dict[str, Any] = super().get_environ()
+        if environ["wsgi.input_terminated"]:
+            stock = self.wsgi_input
+            body = Body(self.rfile, stock.content_length, stock.socket, stock.chunked_input)
+            self.wsgi_input = environ["wsgi.input"] = body
+        return environ
 
     def _sendall(self, data: bytes) -> None:
         if self._joined is None:

@@ -1,0 +1,104 @@
+"""A log body as it comes: what arrives together is stored together, and nothing waits for long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import gevent
+from flask import Request
+from gevent.queue import Empty, Queue
+
+from chef.errors import BadRequest, StoreUnavailable
+
+# Lines wait this long for others to share a commit with (contract: 200 ms from newline to viewer).
+GATHER_S = 0.04
+# What one commit takes at most, and how much may wait for it unread.
+BLOCK_BYTES = 256 * 1024
+_READ_BYTES = 64 * 1024
+_WAITING_BLOCKS = 4
+
+_End = Literal["end", "broken"]
+
+
+def read_live(request: Request, is_closing: Callable[[], bool]) -> Iterator[bytes]:
+    """The body in blocks, each at most `GATHER_S` after its first byte.
+
+    Raises BadRequest where the body breaks off, and StoreUnavailable, with the rest unread, once
+    `is_closing` says so; both after all that had arrived was given.
+    """
+    blocks: Queue[bytes | _End] = Queue(_WAITING_BLOCKS)
+    stream = request.environ["wsgi.input"]
+    reader = gevent.spawn(_read, stream, _length(request), blocks)
+    try:
+        yield from _gathered(blocks, is_closing)
+    finally:
+        if not reader.ready():
+            reader.kill()
+            _abandon(stream)
+
+
+def _length(request: Request) -> int | None:
+    """How long the body says it is; `None` where it ends by itself (chunked)."""
+    if request.content_length is None and not request.environ.get("wsgi.input_terminated"):
+        return 0
+    return request.content_length
+
+
+def _abandon(stream: Any) -> None:
+    abandon = getattr(stream, "abandon", None)
+    if abandon is not None:
+        abandon()
+
+
+def _read(stream: Any, length: int | None, blocks: Queue[bytes | _End]) -> None:
+    """The reading greenlet: from the connection into the queue, which holds it back when it is full."""
+    read_some = getattr(stream, "read_some", stream.read)
+    end: _End = "broken"
+    size = 0
+    try:
+        while length is None or size < length:
+            block = read_some(_READ_BYTES if length is None else min(_READ_BYTES, length - size))
+            if not block:
+                break
+            size += len(block)
+            blocks.put(block)
+        if length is None or size >= length:
+            end = "end"
+    except (OSError, ValueError):
+        pass  # What pywsgi raises where a body breaks off or its chunks are no chunks.
+    finally:
+        blocks.put(end)
+
+
+def _gathered(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> Iterator[bytes]:
+    end: _End | None = None
+    while end is None:
+        first = _next(blocks, is_closing)
+        gathered = bytearray()
+        with gevent.Timeout(GATHER_S, False):  # type: ignore[arg-type]
+            item: bytes | _End = first
+            while not isinstance(item, str):
+                gathered += item
+                if len(gathered) >= BLOCK_BYTES:
+                    break
+                item = blocks.get()
+            else:
+                end = item
+        if gathered:
+            yield bytes(gathered)
+    if end == "broken":
+        raise BadRequest("the body breaks off before its end")
+
+
+def _next(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> bytes | _End:
+    while True:
+        try:
+            found: bytes | _End = blocks.get(timeout=0.5)
+        except Empty:
+            if is_closing():
+                raise StoreUnavailable(
+                    "the server is stopping: go on from the offset that HEAD tells"
+                ) from None
+        else:
+            return found
