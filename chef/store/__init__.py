@@ -22,11 +22,12 @@ from chef.ledger import Batch, Receipt, Stored
 from chef.lines import Line, StreamState
 from chef.model import Entry, Job, LogEntry
 from chef.payloads import line_text
+from chef.rules import MAX_ENTRY_LINES
 from chef.store import reading
 from chef.store.engine import Connections, make_engine
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
-from chef.store.writing import write
+from chef.store.writing import Overtaken, write
 
 __all__ = ["ListedJob", "ListedProject", "NumberedLine", "Store", "migrate"]
 
@@ -99,13 +100,11 @@ class Store:
         return cast("Receipt", outcome)
 
     def _write_for_ever(self) -> None:
-        while True:
+        while self._waiting or not self._closing:
             self._wake.wait()
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
             if not waiting:
-                if self._closing:
-                    return
                 continue
             outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
             taken = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
@@ -119,7 +118,7 @@ class Store:
             try:
                 with self._connections.writing() as connection:
                     return write(connection, batches, self._max_line_bytes)
-            except IntegrityError:
+            except (IntegrityError, Overtaken):
                 continue
             except StoreUnavailable as error:
                 return [error] * len(batches)
@@ -225,21 +224,30 @@ class Store:
     def search(self, job_id: str, needle: str, after: int, limit: int) -> list[NumberedLine]:
         """The first `limit` lines above number `after` that hold `needle`, in any case."""
         found: dict[int, NumberedLine] = {}
-        position: int | None = after
-        while position is not None and len(found) < limit:
-            numbers, position = self._read(reading.find_text, job_id, needle, position, _SEARCH_ROWS)
-            for number in numbers:
-                found.update((line[0], line) for line in self.lines(job_id, number, number))
         holds = needle.casefold()
-        hits = [found[n] for n in sorted(found) if holds in line_text(found[n][2]).casefold()]
-        return hits[:limit]
+        place: tuple[int, int] | None = (after + 1, 0)
+        # Entries come by their last line: one that follows may still hold earlier lines than these.
+        while place is not None and sum(n <= place[0] - MAX_ENTRY_LINES for n in found) < limit:
+            numbers, place = self._read(reading.find_text, job_id, needle, after, place, _SEARCH_ROWS)
+            for number in numbers:
+                # What was replaced since must not count: it would end the search too early.
+                for line in self.lines(job_id, number, number):
+                    if holds in line_text(line[2]).casefold():
+                        found[number] = line
+        return [found[number] for number in sorted(found)][:limit]
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""
 
-        def run() -> T:
-            with self._connections.reading() as connection:
-                return query(connection, *args, **kwargs)
+        def run() -> tuple[T | None, Exception | None]:
+            # Returned, since gevent prints what is raised in its threads.
+            try:
+                with self._connections.reading() as connection:
+                    return query(connection, *args, **kwargs), None
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                return None, error
 
-        result: T = self._read_pool.apply(run)
-        return result
+        result, error = self._read_pool.apply(run)
+        if error is not None:
+            raise error
+        return cast("T", result)

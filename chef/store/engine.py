@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreUnavailable
@@ -52,7 +53,8 @@ class Connections:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._idle: list[Connection] = []
+        # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
+        self._idle: deque[Connection] = deque()
         self._closed = False
 
     @contextmanager
@@ -75,7 +77,7 @@ class Connections:
     def _transaction(self, begin: str | None) -> Iterator[Connection]:
         connection = None
         try:
-            connection = self._idle.pop() if self._idle else self.engine.connect()
+            connection = self._take_idle() or self.engine.connect()
             with connection.begin():
                 if begin:
                     connection.exec_driver_sql(begin)
@@ -83,7 +85,9 @@ class Connections:
         except BaseException as error:
             if connection is not None:
                 _discard(connection)
-            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+                # The others were opened to the same server; a restart broke them all.
+                self._close_idle()
                 raise StoreUnavailable from error
             raise
         if self._closed:
@@ -94,9 +98,18 @@ class Connections:
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._close_idle()
         self.engine.dispose()
+
+    def _take_idle(self) -> Connection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _close_idle(self) -> None:
+        while (connection := self._take_idle()) is not None:
+            _discard(connection)
 
 
 def _discard(connection: Connection) -> None:

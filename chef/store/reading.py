@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, select
+from sqlalchemy import Connection, ScalarSelect, Select, select, tuple_
 
 from chef.ledger import Project
 from chef.lines import StreamState
@@ -160,25 +160,30 @@ def log_entries(
 
 
 def find_text(
-    connection: Connection, job_id: str, needle: str, after: int, max_rows: int
-) -> tuple[list[int], int | None]:
+    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], max_rows: int
+) -> tuple[list[int], tuple[int, int] | None]:
     """Numbers of lines above `after` whose text, as it came, holds `needle` in any case.
 
-    Looks through `max_rows` rows; the second value is the line to go on after, `None` at the end.
-    A line found may have been replaced since: read it to be sure.
+    Looks through `max_rows` rows behind a place, the first being `(after + 1, 0)`; the second value
+    is the place to go on from, `None` at the end. A line found may have been replaced since: read
+    it to be sure.
     """
     query = (
-        select(entries.c.last_line, entries.c.data)
-        .where(entries.c.job_pk == _pk_of_job(job_id), entries.c.last_line > after)
+        select(entries.c.last_line, entries.c.seq, entries.c.data)
+        .where(
+            entries.c.job_pk == _pk_of_job(job_id),
+            # Many entries can end in one line: those that replace it.
+            tuple_(entries.c.last_line, entries.c.seq) > place,
+        )
         .order_by(entries.c.last_line, entries.c.seq)
         .limit(max_rows)
     )
     found: list[int] = []
-    reached, count = after, 0
+    count = 0
     for row in connection.execute(query):
         found += (number for number in rows.lines_with(row.data, needle) if number > after)
-        reached, count = row.last_line, count + 1
-    return found, reached if count == max_rows else None
+        place, count = (row.last_line, row.seq), count + 1
+    return found, place if count == max_rows else None
 
 
 def find_stream(connection: Connection, job_id: str, stream: str) -> StreamState | None:

@@ -18,6 +18,11 @@ from chef.model import Job
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, sent, streams
 
+
+class Overtaken(Exception):
+    """Another process made a project or job that this transaction had just not found: begin it again."""
+
+
 # SQLite takes 32,766 parameters a statement; far fewer keep the parser's cost flat.
 _PARAMETERS = 500
 
@@ -49,21 +54,24 @@ class _Transaction:
         items = [item for batch in batches for item in batch.items]
         job_ids = {item.update.job_id for item in items}
         given = {item.update.project_id for item in items if item.update.project_id is not None}
-        if not self._sqlite:
-            self._lock_projects(job_ids, given)
+        locked = None if self._sqlite else self._lock_projects(job_ids, given)
         self._load_jobs(job_ids)
         self._load_projects(given | {job.project_id for job in self.ledger.known.jobs.values()})
+        if locked is not None and not locked.issuperset(self._project_pks.values()):
+            raise Overtaken
         self._load_streams()
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
 
-    def _lock_projects(self, job_ids: set[str], given: set[str]) -> None:
-        """PostgreSQL: make the projects that are new and lock all, in one order for every process."""
+    def _lock_projects(self, job_ids: set[str], given: set[str]) -> set[int]:
+        """PostgreSQL: lock all projects that exist, in one order for every process; returns their keys."""
+        locked: set[int] = set()
         known = select(projects.c.project_id).join(jobs, jobs.c.project_pk == projects.c.pk)
         for part in _in_slices(job_ids):
             given = given | set(self._connection.scalars(known.where(jobs.c.job_id.in_(part))))
         lock = select(projects.c.pk).order_by(projects.c.project_id).with_for_update()
         for part in _in_slices(given):
-            self._connection.execute(lock.where(projects.c.project_id.in_(part)))
+            locked.update(self._connection.scalars(lock.where(projects.c.project_id.in_(part))))
+        return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
         query = select(jobs, projects.c.project_id).join(projects, jobs.c.project_pk == projects.c.pk)
