@@ -18,6 +18,7 @@ def upgrade() -> None:
         "about",
         sa.Column("name", sa.String(32), primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
+        comment="The store's identity: its epoch.",
     )
     op.create_table(
         "projects",
@@ -32,6 +33,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.UniqueConstraint("project_id", name="uq_projects_project_id"),
+        comment="Written under a row lock by every transaction that writes one of the project's jobs.",
     )
     op.create_table(
         "jobs",
@@ -50,8 +52,11 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.BigInteger, nullable=False),
         sa.Column("started_at", sa.BigInteger),
         sa.Column("finished_at", sa.BigInteger),
-        sa.Column("details", sa.LargeBinary, nullable=False),
+        sa.Column(
+            "details", sa.LargeBinary, nullable=False, comment="phases, artifacts, meta, error (store.rows)"
+        ),
         sa.UniqueConstraint("job_id", name="uq_jobs_job_id"),
+        comment="One row a build, as it stands after its newest update.",
     )
     op.create_index("ix_jobs_project_pk_pk", "jobs", ["project_pk", "pk"])
     op.create_index("ix_jobs_status_pk", "jobs", ["status", "pk"])
@@ -64,18 +69,20 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("tail", sa.String(8), nullable=False),
         sa.Column("pending", sa.LargeBinary, nullable=False),
+        comment="How far each log stream of a job is (chef.lines.StreamState).",
         sqlite_with_rowid=False,
     )
     op.create_table(
         "entries",
         sa.Column("job_pk", sa.BigInteger, primary_key=True),
-        sa.Column("seq", sa.BigInteger, primary_key=True),
+        sa.Column("seq", sa.BigInteger, primary_key=True, comment="the last seq of the entry"),
         sa.Column("first_seq", sa.BigInteger, nullable=False),
-        sa.Column("first_line", sa.BigInteger),
+        sa.Column("first_line", sa.BigInteger, comment="log entries: the range of line numbers they cover"),
         sa.Column("last_line", sa.BigInteger),
-        sa.Column("project_pk", sa.BigInteger),
+        sa.Column("project_pk", sa.BigInteger, comment="state entries: their place in the project's order"),
         sa.Column("project_seq", sa.BigInteger),
         sa.Column("data", sa.LargeBinary, nullable=False),
+        comment="Each job's append-only log of stored updates.",
     )
     is_log = sa.text("last_line IS NOT NULL")
     op.create_index(
@@ -99,5 +106,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(128), primary_key=True),
         sa.Column("digest", sa.LargeBinary, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
+        comment="The updates that had an id, so that one sent again changes nothing.",
         sqlite_with_rowid=False,
     )
