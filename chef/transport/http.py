@@ -85,8 +85,8 @@ class Handler(WebSocketHandler):
             self.server.busy.discard(self)
         if self.server.closing:
             self.close_connection = True
-
-        if self.wsgi_input is not None and self.wsgi_input.abandoned:
+        # An upgraded connection has pywsgi's own input, or none.
+        if isinstance(self.wsgi_input, Body) and self.wsgi_input.abandoned:
             self.close_connection = True
 
     def get_environ(self) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
-from gevent.queue import JoinableQueue
+from gevent.queue import Empty, JoinableQueue
 
 # A viewer's connection takes no more above the first, and asks for more below the second. What the
 # socket's writer has taken out and not yet sent comes on top once: together at most 256 KiB.
 HIGH_WATER_BYTES = 128 * 1024
 LOW_WATER_BYTES = 32 * 1024
+# Packets in one answer to a poll: python-socketio's client drops the connection over a longer one.
+_MOST_AT_ONCE = 16
 # What a packet costs besides its text.
 _PACKET_BYTES = 100
 
@@ -24,6 +26,7 @@ class Outbox(JoinableQueue[Any]):
         self.bytes = 0
         self.on_drain: Callable[[], None] | None = None
         self._full = False
+        self._at_once = 0
 
     def ready(self) -> bool:
         """Whether more may be put in now."""
@@ -36,7 +39,11 @@ class Outbox(JoinableQueue[Any]):
         super().put(item, block, timeout)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        # engineio takes the first packet of an answer with waiting and the rest without.
+        if not block and self._at_once >= _MOST_AT_ONCE:
+            raise Empty
         item = super().get(block, timeout)
+        self._at_once = 1 if block else self._at_once + 1
         self.bytes -= _size(item)
         if self._full and self.bytes <= LOW_WATER_BYTES:
             self._full = False

@@ -11,6 +11,7 @@ import engineio
 import flask_socketio
 import socketio
 from engineio import packet as engineio_packet
+from engineio.payload import Payload
 from flask import Flask
 from socketio import packet as socketio_packet
 
@@ -18,6 +19,10 @@ from chef.events import Event
 from chef.transport.outbox import Outbox
 
 PATH = "/ws"
+# More than fit into the largest body that is taken (64 KiB).
+_MAX_BODY_PACKETS = 32 * 1024
+# Names that mean something to python-socketio and nothing that a client may send.
+_LIBRARY_EVENTS = ("*", "connect", "disconnect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,12 @@ class SocketServer(socketio.Server):
         self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
     ) -> None:
         """Run the handler, send its acknowledgement, then do what it wanted done after that."""
-        answer = self._trigger_event(data[0], namespace, sid, *data[1:])
+        name = data[0]
+        if isinstance(name, str) and name not in _LIBRARY_EVENTS:
+            answer = self._trigger_event(name, namespace, sid, *data[1:])
+        else:
+            # The library would run its own handlers: a client could say that it has connected again.
+            answer = self.handlers[namespace]["*"](name, sid, *data[1:])
         if not isinstance(answer, Answer):
             return
         if id is not None:
@@ -126,6 +136,10 @@ class Extension(flask_socketio.SocketIO):
         self.manage_session = False
         self.server_options = options
         self.server = SocketServer(**options)
+        # A viewer that polls sends all its subscriptions in one body; the library would drop the body
+        # without a word from the 17th on. What bounds a body is its size. One number for the process:
+        # the library knows no other way.
+        Payload.max_decode_packets = _MAX_BODY_PACKETS
         self.async_mode = self.server.async_mode
         for message, handler, namespace in self.handlers:
             self.server.on(message, handler, namespace=namespace)

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,3 +96,13 @@ def serve(folder: Path, environment: dict[str, str]) -> Served:
         else:
             return served
     raise AssertionError(f"the server does not answer: {output.read_text()}")
+
+
+@contextmanager
+def serving(folder: Path, environment: dict[str, str]) -> Iterator[Served]:
+    """`serve`, and stop it at the end, however that comes."""
+    served = serve(folder, environment)
+    try:
+        yield served
+    finally:
+        served.stop()
