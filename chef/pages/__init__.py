@@ -1,0 +1,21 @@
+"""HTML pages (contract section 7): a server-rendered snapshot that the modules in static/ keep live."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from chef.pages import errors, login, routes, security
+from chef.pages.assets import Assets
+from chef.pages.viewer import is_signed_in
+from chef.pages.words import add_filters
+
+
+def install(app: Flask) -> None:
+    """Add the pages to an application."""
+    assets = Assets(app)
+    add_filters(app)
+    app.jinja_env.globals["is_signed_in"] = is_signed_in
+    app.register_blueprint(routes.blueprint)
+    app.register_blueprint(login.blueprint)
+    errors.install(app)
+    security.install(app, assets)

@@ -1,0 +1,77 @@
+"""What a page loads besides itself: our modules and styles, and the libraries that npm brought.
+
+Every address carries the hash of its content, so a browser may keep it for ever and a new version
+is never mixed with an old one. Modules import each other by the names of the import map for the
+same reason: a relative import would lose the hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+from flask import Flask, Response, abort, request, send_file, url_for
+
+# What may be served of node_modules, and nothing else: our name for it, and where npm puts it.
+_LIBRARIES = {"socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js"}
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class Assets:
+    """The static files of one application and where they are found. Read once, when it is made."""
+
+    def __init__(self, app: Flask) -> None:
+        self._static = Path(app.static_folder or "")
+        self._node_modules = Path(app.root_path).parent / "node_modules"
+        files = sorted(path for path in self._static.rglob("*") if path.is_file())
+        self._static_hashes = {path.relative_to(self._static).as_posix(): _hash(path) for path in files}
+        found = {name: self._node_modules / path for name, path in _LIBRARIES.items()}
+        self._library_hashes = {name: _hash(path) for name, path in found.items() if path.is_file()}
+        app.add_url_rule("/lib/<name>", "library", self._library)
+        app.jinja_env.globals.update(asset=self.url, import_map=self.import_map)
+        app.after_request(self._keep)
+        app.extensions["chef.assets"] = self
+
+    def url(self, name: str) -> str:
+        """The address of a file in static/."""
+        return url_for("static", filename=name, v=self._static_hashes[name])
+
+    def import_map(self) -> str:
+        """Module names and their addresses, as the JSON text of an import map."""
+        names = {f"chef/{name}": self.url(name) for name in self._static_hashes if name.endswith(".js")}
+        names |= {
+            name.removesuffix(".js"): url_for("library", name=name, v=found)
+            for name, found in self._library_hashes.items()
+        }
+        # Names are ours; escaped all the same, since this is put into a script element as it is.
+        return json.dumps({"imports": names}, separators=(",", ":")).replace("<", "\\u003c")
+
+    def import_map_source(self) -> str:
+        """What a Content-Security-Policy calls the import map, the one inline script of a page."""
+        digest = hashlib.sha256(self.import_map().encode()).digest()
+        return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+    @property
+    def has_socket_io(self) -> bool:
+        """Whether npm was run, so that a page can load the Socket.IO client."""
+        return "socket.io-client.js" in self._library_hashes
+
+    def _library(self, name: str) -> Response:
+        if name not in self._library_hashes:
+            abort(404)
+        return send_file(self._node_modules / _LIBRARIES[name], mimetype="text/javascript", etag=True)
+
+    def _keep(self, response: Response) -> Response:
+        """A file is kept as long as its address promises the content that it has."""
+        known = {"static": self._static_hashes, "library": self._library_hashes}.get(request.endpoint or "")
+        if known is not None and response.status_code in (200, 304):
+            name = (request.view_args or {}).get("filename" if request.endpoint == "static" else "name", "")
+            current = request.args.get("v") == known.get(name, "")
+            response.headers["Cache-Control"] = _FOR_EVER if current else "no-cache"
+        return response
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -1,0 +1,81 @@
+"""Refusals and faults as pages, for who looks at them in a browser. The API keeps its problem+json."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import urlencode
+
+from flask import Blueprint, Flask, make_response, redirect, render_template, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import RequestRedirect
+from werkzeug.wrappers import Response
+
+from chef.credentials import COOKIE
+from chef.errors import ChefError, StoreUnavailable, Unauthorized
+
+log = logging.getLogger(__name__)
+
+_FOR_PROGRAMS = ("/api", "/health", "/metrics", "/ws", "/static", "/lib")
+
+
+def make_blueprint(name: str) -> Blueprint:
+    """A blueprint whose refusals and faults are pages."""
+    blueprint = Blueprint(name, __name__)
+    blueprint.register_error_handler(Unauthorized, _ask_for_login)
+    blueprint.register_error_handler(ChefError, _refused)
+    blueprint.register_error_handler(HTTPException, _refused_by_flask)
+    blueprint.register_error_handler(Exception, _failed)
+    return blueprint
+
+
+def install(app: Flask) -> None:
+    """Answer with a page also where no route is."""
+    app.before_request(_no_such_page)
+
+
+def _no_such_page() -> Response | None:
+    """An address or method that no route has; blueprints do not see those."""
+    fault = request.routing_exception
+    if fault is None or isinstance(fault, RequestRedirect) or _is_for_programs(request.path):
+        return None
+    return _refused_by_flask(fault)
+
+
+def _is_for_programs(path: str) -> bool:
+    return any(path == start or path.startswith(start + "/") for start in _FOR_PROGRAMS)
+
+
+def _ask_for_login(_: Exception) -> Response:
+    here = request.full_path.removesuffix("?")
+    if request.method != "GET":
+        return redirect("/login", 303)
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and COOKIE not in request.cookies:
+        # Who follows a link in a chat comes without the SameSite=Strict cookie. A page of our own that
+        # goes on to the same address brings it.
+        return make_response(render_template("again.html", here=here), 200)
+    return redirect("/login?" + urlencode({"next": here}), 303)
+
+
+def _refused(error: ChefError) -> Response:
+    response = _page(error.status, error.detail)
+    if isinstance(error, StoreUnavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _refused_by_flask(error: HTTPException) -> Response:
+    status = error.code or 500
+    detail = "there is no such page" if status == 404 else error.description or error.name
+    response = _page(status, detail)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _failed(error: Exception) -> Response:
+    log.exception("%s %s failed", request.method, request.path, exc_info=error)
+    return _page(500, "a fault of the server, it is in its log")
+
+
+def _page(status: int, detail: str) -> Response:
+    return make_response(render_template("problem.html", status=status, detail=detail), status)

@@ -1,0 +1,89 @@
+"""`/login`: a token becomes a cookie that reads (contract section 6). Only where reading is protected."""
+
+from __future__ import annotations
+
+import re
+
+from flask import Response, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from chef.auth import Credentials, Principal
+from chef.credentials import COOKIE
+from chef.errors import ChefError, Forbidden, Unauthorized
+from chef.pages.errors import make_blueprint
+from chef.pages.viewer import is_https
+from chef.services import services
+
+blueprint = make_blueprint("login")
+
+# A token without an end (CHEF_API_TOKEN) is asked for again after this long.
+_WITHOUT_END_S = 30 * 24 * 3600
+# Browsers drop a cookie of more than 4096 bytes, its name and attributes included.
+_MAX_COOKIE = 3800
+# Printable ASCII from the root of this server. Browsers read `\` as `/` and skip tabs, so that
+# neither may get them to `//elsewhere`.
+_SAFE_NEXT = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+
+
+def safe_next(target: str) -> str:
+    """Where to go after the login: a place on this server, else the overview."""
+    return target if _SAFE_NEXT.fullmatch(target) else "/"
+
+
+@blueprint.get("/login")
+def ask() -> AnyResponse:
+    """The form."""
+    target = safe_next(request.args.get("next", "/"))
+    if services().gate.reading_is_public:
+        return redirect(target, 303)
+    return _form(target)
+
+
+@blueprint.post("/login")
+def log_in() -> AnyResponse:
+    """Take a token that lets read, and go where one wanted to."""
+    credentials = Credentials.from_environ(request.environ)
+    if credentials.foreign_origin:
+        raise Forbidden("this form was sent from another site")
+    target = safe_next(request.form.get("next", "/"))
+    token = request.form.get("token", "").strip().removeprefix("Bearer ").strip()
+    try:
+        principal = services().gate.reader(Credentials(authorization=f"Bearer {token}"))
+        _check_fits(token)
+    except ChefError as refusal:
+        return _form(target, refusal.detail if token else "a token is needed", refusal.status)
+    response = redirect(target, 303)
+    response.set_cookie(
+        COOKIE,
+        token,
+        max_age=_lifetime(principal),
+        secure=is_https(),
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+@blueprint.post("/logout")
+def log_out() -> AnyResponse:
+    """Forget the token."""
+    if Credentials.from_environ(request.environ).foreign_origin:
+        raise Forbidden("this form was sent from another site")
+    response = redirect("/login", 303)
+    response.delete_cookie(COOKIE, secure=is_https(), httponly=True, samesite="Strict")
+    return response
+
+
+def _form(target: str, error: str | None = None, status: int = 200) -> Response:
+    return make_response(render_template("login.html", next=target, error=error), status)
+
+
+def _check_fits(token: str) -> None:
+    if len(token) > _MAX_COOKIE:
+        raise Unauthorized(f"the token is too long for a cookie, which holds {_MAX_COOKIE} bytes")
+
+
+def _lifetime(principal: Principal) -> int:
+    if principal.expires_at is None:
+        return _WITHOUT_END_S
+    return max(1, (principal.expires_at - services().clock()) // 1000)

@@ -1,0 +1,112 @@
+"""The pages' addresses: overview, project, job, and the icon that shows a job's state in its tab."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+
+from chef.clock import rfc3339
+from chef.cursors import read_cursor
+from chef.errors import Forbidden, NotFound
+from chef.model import STATUSES
+from chef.pages import snapshots
+from chef.pages.errors import make_blueprint
+from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
+from chef.payloads import job_json
+from chef.services import services
+
+blueprint = make_blueprint("pages")
+
+
+@blueprint.get("/")
+def overview() -> str:
+    """All projects and what runs now."""
+    principal, before = viewer(), _before()
+    projects = snapshots.projects(principal, before)
+    return render_template(
+        "overview.html",
+        running=snapshots.running_jobs(principal) if before is None else [],
+        projects=projects.items,
+        older=projects.older,
+        is_newest=before is None,
+        origin=origin(),
+        live=_live(isNewest=before is None),
+    )
+
+
+@blueprint.get("/projects/<project_id>")
+def project(project_id: str) -> Response:
+    """One project's jobs. Before its first job: the page that waits for it, with status 404."""
+    principal = viewer()
+    if not principal.may_read(check_id(project_id)):
+        raise Forbidden("your access does not cover this project")
+    before = _before()
+    jobs = snapshots.project_jobs(project_id, before)
+    page = render_template(
+        "project.html",
+        project_id=project_id,
+        jobs=jobs.items,
+        older=jobs.older,
+        is_newest=before is None,
+        live=_live(projectId=project_id, isNewest=before is None),
+    )
+    return make_response(page, 200 if services().store.project(project_id) else 404)
+
+
+@blueprint.get("/jobs/<job_id>")
+def job(job_id: str) -> Response:
+    """One job. Before its first update: the page that waits for it, with status 404."""
+    found = visible_job(viewer(), job_id)
+    # After the job, whose seq says where the live part goes on: the lines are not older than that.
+    log = snapshots.newest_lines(found)
+    shown = job_json(found) if found else None
+    page = render_template(
+        "job.html",
+        job_id=job_id,
+        job=shown,
+        log=log,
+        phases=snapshots.phase_spans(found, services().clock()) if found else [],
+        live=_live(
+            jobId=job_id,
+            job=shown,
+            epoch=services().store.epoch,
+            log={"first": log.first, "last": log.last},
+        ),
+    )
+    return make_response(page, 200 if found else 404)
+
+
+def _before() -> int | None:
+    """Where an older part of a list begins; a cursor that no list gave has no page."""
+    text = request.args.get("cursor")
+    if text is None:
+        return None
+    place = read_cursor(text)
+    if place is None:
+        raise NotFound("there is no such page: the list it was a part of is gone")
+    return place
+
+
+def _live(**more: Any) -> dict[str, Any]:
+    """What the page's module is told. `now` is the server's clock, by which it says how old a thing is."""
+    return {"now": rfc3339(services().clock()), "transport": transport()} | more
+
+
+@blueprint.get("/favicon.ico")
+@blueprint.get("/favicon.svg")
+def favicon() -> Response:
+    """The icon, and as `?status=building&progress=45` that of a job's state."""
+    status = request.args.get("status", "")
+    progress = request.args.get("progress", "")
+    known = status if status in STATUSES else ""
+    done = min(int(progress), 100) if progress.isascii() and progress.isdigit() and len(progress) < 4 else 0
+    icon = render_template("favicon.svg", status=known, end=_on_the_ring(done), done=done)
+    return Response(icon, mimetype="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
+
+
+def _on_the_ring(percent: int) -> tuple[float, float]:
+    """Where an arc that begins at the top of a circle of radius 12 around (16, 16) ends."""
+    angle = 2 * math.pi * percent / 100
+    return round(16 + 12 * math.sin(angle), 2), round(16 - 12 * math.cos(angle), 2)

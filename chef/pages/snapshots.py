@@ -1,0 +1,136 @@
+"""What a page shows when it is first painted, and from where its live part goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from chef.auth import Principal
+from chef.cursors import make_cursor
+from chef.model import ENDED, STATUSES, Job
+from chef.payloads import job_json, line_json
+from chef.services import services
+from chef.store import ListedJob, ListedProject
+from chef.text import clean_text
+
+FIRST_LINES = 500
+# A page with 500 lines of 64 KiB would be no first paint.
+FIRST_BYTES = 512 * 1024
+JOBS = 50
+PROJECTS = 100
+RUNNING_JOBS = 100
+RECENT_JOBS = 300
+OUTCOMES = 12
+
+_RUNNING = tuple(status for status in STATUSES if status not in ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The newest lines of a log. `first` to `last` is the range of numbers that they cover."""
+
+    lines: list[dict[str, Any]]
+    first: int
+    last: int
+
+
+def newest_lines(job: Job | None) -> Lines:
+    """The end of a job's log as it stood at `job.seq` or a little later.
+
+    A line that was replaced in between is shown as it is now; the event that says so, which the page
+    still gets, then changes nothing.
+    """
+    if job is None or job.lines == 0:
+        return Lines([], 1, 0)
+    first = max(1, job.lines - FIRST_LINES + 1)
+    lines: list[dict[str, Any]] = []
+    size = 0
+    for number, entry, line in reversed(services().store.lines(job.job_id, first, job.lines)):
+        size += len(line.text)
+        if size > FIRST_BYTES and lines:
+            first = number + 1
+            break
+        shown = line_json(entry, line, number)
+        lines.append(shown | {"message": clean_text(shown["message"])})
+    return Lines(lines[::-1], first, job.lines)
+
+
+def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
+    """A job's phases with their places in its time, in percent; `now` ends the present one."""
+    if not job.phases:
+        return []
+    start = job.phases[0].started_at
+    whole = max(1, (job.finished_at or now) - start)
+    spans = []
+    for span in job.phases:
+        end = span.finished_at or max(now, span.started_at)
+        spans.append(
+            {
+                "phase": span.phase,
+                "durationMs": end - span.started_at,
+                "is_present": span.finished_at is None,
+                "begin": round((span.started_at - start) / whole * 100, 2),
+                # A phase that took no time is still to be seen.
+                "length": round(max(0.8, (end - span.started_at) / whole * 100), 2),
+            }
+        )
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. `older` is the cursor of the next part, `None` at the end."""
+
+    items: list[dict[str, Any]]
+    older: str | None
+
+
+def project_jobs(project_id: str, before: int | None) -> Page:
+    """A project's jobs, newest first."""
+    found = services().store.jobs(project_id=project_id, before=before, limit=JOBS + 1)
+    return Page([job_json(one.job) for one in found[:JOBS]], _older(found, JOBS))
+
+
+def running_jobs(principal: Principal) -> list[dict[str, Any]]:
+    """What runs now in all projects that the viewer may see, newest first."""
+    found = services().store.jobs(statuses=_RUNNING, allowed=principal.projects, limit=RUNNING_JOBS)
+    return [job_json(one.job) for one in found]
+
+
+def projects(principal: Principal, before: int | None) -> Page:
+    """Projects with their newest jobs, the one with the newest job first."""
+    store = services().store
+    found = store.projects(allowed=principal.projects, before=before, limit=PROJECTS + 1)
+    shown = found[:PROJECTS]
+    recent = _by_project(store.jobs(allowed=principal.projects, limit=RECENT_JOBS) if before is None else [])
+    return Page([_project(one, recent) for one in shown], _older(found, PROJECTS))
+
+
+def _by_project(jobs: Iterable[ListedJob]) -> dict[str, list[Job]]:
+    grouped: dict[str, list[Job]] = {}
+    for one in jobs:
+        grouped.setdefault(one.job.project_id, []).append(one.job)
+    return grouped
+
+
+def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, Any]:
+    """A project and its newest jobs: those among the newest of all, its very newest in any case."""
+    jobs = recent.get(listed.project.project_id) or ([listed.newest] if listed.newest else [])
+    return {
+        "projectId": listed.project.project_id,
+        "jobs": [job_json(job) for job in jobs[:OUTCOMES]],
+        "running": listed.project.running,
+        "total": sum(
+            (
+                listed.project.running,
+                listed.project.completed,
+                listed.project.failed,
+                listed.project.cancelled,
+            )
+        ),
+    }
+
+
+def _older(found: list[ListedJob] | list[ListedProject], limit: int) -> str | None:
+    return make_cursor(found[limit - 1].place) if len(found) > limit else None

@@ -1,0 +1,60 @@
+"""Who looks at a page, and what they may see of it."""
+
+from __future__ import annotations
+
+from flask import current_app, request
+
+from chef.auth import Principal
+from chef.credentials import COOKIE, http_credentials
+from chef.errors import Forbidden, NotFound
+from chef.model import ID, Job
+from chef.services import services
+
+
+def viewer() -> Principal:
+    """Who reads with this request; raises Unauthorized or Forbidden."""
+    return services().gate.reader(http_credentials(request.environ))
+
+
+def is_https() -> bool:
+    """Whether the browser came over https, to this server or to the proxy before it."""
+    forwarded = request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip().lower()
+    return request.is_secure or forwarded == "https"
+
+
+def origin() -> str:
+    """Where this server is for who looks at the page: `https://chef.example`."""
+    return f"{'https' if is_https() else 'http'}://{request.host}"
+
+
+def is_signed_in() -> bool:
+    """Whether there is a cookie to sign out of."""
+    return not services().gate.reading_is_public and COOKIE in request.cookies
+
+
+def check_id(value: str) -> str:
+    """An id in a page's address; one that breaks the rule has no page."""
+    if not ID.fullmatch(value):
+        raise NotFound("there is no such page")
+    return value
+
+
+def visible_job(principal: Principal, job_id: str) -> Job | None:
+    """A job, or `None` before its first update.
+
+    Who may see only some projects gets the same refusal for a job of another project as for one that
+    does not exist: the page does not tell which it is.
+    """
+    job = services().store.job(check_id(job_id))
+    if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+        raise Forbidden("your access does not cover this job")
+    return job
+
+
+def transport() -> str:
+    """How the page gets its live part: `socket` (Socket.IO) or `stream` (server-sent events)."""
+    return "socket" if services().settings.websocket_enabled and _has_socket_io() else "stream"
+
+
+def _has_socket_io() -> bool:
+    return bool(current_app.extensions["chef.assets"].has_socket_io)

@@ -1,0 +1,71 @@
+// What all pages do with their documents. Text is only ever set as text.
+
+import { age } from "chef/format.js";
+import { texts } from "chef/texts.js";
+
+/** What the server told this page's module. */
+export const live = JSON.parse(document.getElementById("live").textContent);
+
+// By the server's clock: the viewer's may be wrong by hours.
+const skew = Date.parse(live.now) - Date.now();
+
+/** Now in milliseconds, by the server's clock. */
+export function now() {
+  return Date.now() + skew;
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}
+
+/** The first element within `root` (or itself) that shows a field. */
+export function field(root, name) {
+  return root.querySelector(`[data-field="${name}"]`);
+}
+
+/** Set a text where it differs, so that selections and screen readers are left alone. */
+export function setText(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** A copy of a template's one element. */
+export function clone(id) {
+  return byId(id).content.firstElementChild.cloneNode(true);
+}
+
+/** Make `parent` have exactly these children in this order, moving as few as possible. */
+export function arrange(parent, children) {
+  const wanted = new Set(children);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, index) => {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+  });
+}
+
+export function setIcon(root, status) {
+  const href = `#i-${status || "waiting"}`;
+  const icon = field(root, "icon");
+  if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
+}
+
+/** Show a moment as its age; the exact local time is the tooltip. */
+export function setWhen(element, at) {
+  if (!at) return;
+  if (element.dateTime !== at) {
+    element.dateTime = at;
+    element.title = new Date(at).toLocaleString();
+  }
+  const past = now() - Date.parse(at);
+  setText(element, past < 5000 ? texts.justNow : texts.ago(age(past)));
+}
+
+/** Call `tick` now and every second. */
+export function everySecond(tick) {
+  tick();
+  setInterval(tick, 1000);
+}
+
+/** Where somebody without a valid token goes. */
+export function loginUrl() {
+  return `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
+}

@@ -1,0 +1,37 @@
+// A job as a row of a list.
+
+import { field, now, setIcon, setText, setWhen } from "chef/dom.js";
+import { duration, jobName, percent, runningFor } from "chef/format.js";
+import { hasEnded } from "chef/state.js";
+import { texts } from "chef/texts.js";
+
+/** Show a job in its row. */
+export function fillJobRow(row, job) {
+  row.dataset.job = job.jobId;
+  row.dataset.status = job.status;
+  setIcon(row, job.status);
+  setHref(field(row, "link"), `/jobs/${encodeURIComponent(job.jobId)}`);
+  setText(field(row, "name"), jobName(job));
+  const project = field(row, "project");
+  if (project) {
+    setHref(project, `/projects/${encodeURIComponent(job.projectId)}`);
+    setText(project, job.projectId);
+  }
+  setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
+  setText(field(row, "message"), job.message ?? "");
+  setText(field(row, "status"), texts.status[job.status]);
+  field(row, "bar").value = job.progress;
+  setText(field(row, "percent"), percent(job.progress));
+  tickJobRow(row, job);
+}
+
+/** Say anew what changes with time alone. */
+export function tickJobRow(row, job) {
+  const since = Date.parse(job.startedAt ?? job.createdAt);
+  setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));
+  setWhen(field(row, "when"), job.updatedAt);
+}
+
+export function setHref(link, href) {
+  if (link.getAttribute("href") !== href) link.setAttribute("href", href);
+}

@@ -1,0 +1,69 @@
+// What the pages with lists of jobs share: jobs by id, kept up by events, painted some times a second.
+
+import { Chip } from "chef/chip.js";
+import { everySecond } from "chef/dom.js";
+import { applyEvent } from "chef/state.js";
+
+const PAINT_MS = 100;
+const REREAD_MS = 700;
+
+/**
+ * Jobs on a page. `read(jobs)` reads the lists anew and fills the map; `paint()` shows it; `takesNew`
+ * says whether a job that is not listed yet belongs here.
+ */
+export class JobLists {
+  jobs = new Map();
+  #chip = new Chip();
+  #read;
+  #paint;
+  #takesNew;
+  #painting = null;
+  #rereading = null;
+
+  constructor({ read, paint, takesNew }) {
+    [this.#read, this.#paint, this.#takesNew] = [read, paint, takesNew];
+    everySecond(() => {
+      this.#chip.tick();
+      this.#paint();
+    });
+  }
+
+  state(name) {
+    this.#chip.show(name);
+  }
+
+  event(name, event) {
+    const known = this.jobs.get(event.jobId);
+    this.#chip.updatedAt = Date.parse(event.at);
+    if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
+    else if (this.#takesNew) this.#refreshSoon();
+    this.#paintSoon();
+  }
+
+  /** Read the lists anew. */
+  async refresh() {
+    await this.#read(this.jobs);
+    this.#paint();
+  }
+
+  /** Keep what is newer: an event may have overtaken the answer that this job came with. */
+  put(job) {
+    const known = this.jobs.get(job.jobId);
+    if (!known || known.seq <= job.seq) this.jobs.set(job.jobId, job);
+    this.#chip.updatedAt = Date.parse(job.updatedAt);
+  }
+
+  #paintSoon() {
+    this.#painting ??= setTimeout(() => {
+      this.#painting = null;
+      this.#paint();
+    }, PAINT_MS);
+  }
+
+  #refreshSoon() {
+    this.#rereading ??= setTimeout(() => {
+      this.#rereading = null;
+      this.refresh().catch(() => this.#refreshSoon());
+    }, REREAD_MS);
+  }
+}
