@@ -116,7 +116,8 @@ def _at_character_border(text: bytes, limit: int) -> bytes:
 
 def segment_text(message: str, max_line_bytes: int) -> list[Segment]:
     """Segments of a `log` update's message: a whole text, so its last line is ended where it is not."""
-    if not message.endswith(("\n", "\r")):
+    # Carriage returns alone end nothing, but an update that was taken has a line.
+    if not message.endswith(("\n", "\r")) or not message.strip("\r"):
         message += "\n"
     return Segmenter(max_line_bytes).feed(message.encode())
 

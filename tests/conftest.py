@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from playwright.sync_api import Browser, Page
 
 from chef import create_app
+from chef.clock import Clock, now_ms
 from chef.config import Settings
+from tests.tools.browser import Complaints, running_browser, watched_context
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, serve
 
@@ -26,8 +29,8 @@ def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     """Make applications with settings of one's choice; all are closed at the end."""
     apps: list[Flask] = []
 
-    def make(**settings: Any) -> Flask:
-        app = create_app(Settings(**({"database_url": database_url} | settings)))
+    def make(*, clock: Clock = now_ms, **settings: Any) -> Flask:
+        app = create_app(Settings(**({"database_url": database_url} | settings)), clock)
         apps.append(app)
         return app
 
@@ -83,3 +86,25 @@ def any_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
         return database_url
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A real Chromium for the whole run."""
+    with running_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def complaints() -> Iterator[Complaints]:
+    """What the test's pages complain of; anything that was not allowed fails the test."""
+    collected = Complaints()
+    yield collected
+    assert collected.unexpected == []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
+    """An empty tab in a profile of its own. What it complains of fails the test."""
+    with watched_context(browser, complaints) as context:
+        yield context.new_page()

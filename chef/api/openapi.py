@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from chef.api import examples
 from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT, answer
-from chef.api.schemas import Schema, fields_by_type, ref, schemas
+from chef.api.schemas import CONTRADICTION, Schema, fields_by_type, ref, schemas
 from chef.config import Settings
 from chef.model import STATUSES
 from chef.services import services
@@ -159,7 +159,10 @@ def _by_hand(kind: str, security: list[Part]) -> Part:
         "updates",
         f"post{kind.capitalize()}",
         _BY_HAND[kind],
-        {"200": _json("stored", "Accepted", examples.ACCEPTED)},
+        {
+            "200": _json("stored", "Accepted", examples.ACCEPTED),
+            "414": {"description": "the query is too long: send the fields in the body"},
+        },
         _WRITE_REFUSALS,
         description="Fields are sent as JSON, as a form, or in the query; each one once.",
         parameters=[_query(name, schema) for name, schema in _form_fields(kind).items()],
@@ -181,7 +184,7 @@ def _by_hand_content(kind: str) -> Part:
         "properties": _json_fields(kind),
         "additionalProperties": ref("JsonValue"),
         "propertyNames": {"pattern": "^[^\\u0000]*$"},
-    }
+    } | ({"not": CONTRADICTION} if kind == "progress" else {})
     example = examples.BY_HAND[kind]
     return {
         _JSON: {"schema": json_fields, "example": example},
@@ -381,7 +384,7 @@ def _events(whose: str, security: list[Part]) -> Part:
             {
                 "name": "Last-Event-ID",
                 "in": "header",
-                "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
+                "schema": {"type": "string", "pattern": "^[0-9]{0,16}$"},
                 "description": "what a browser's EventSource sends when it reconnects",
             },
         ],

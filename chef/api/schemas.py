@@ -6,6 +6,7 @@ What is sent is described as strictly as it is checked (chef.fields); what is re
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_META_BYTES, MAX_PROGRESS_MESSAGE
@@ -69,7 +70,7 @@ def _words() -> dict[str, Schema]:
                 {"type": ["null", "boolean"]},
                 _text(),
                 _INT64,
-                {"type": "number", "minimum": -1e308, "maximum": 1e308},
+                {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
                 {"type": "array", "items": ref("JsonValue")},
                 _open_object({}),
             ],
@@ -124,11 +125,11 @@ def _update(kind: str, fields: dict[str, Schema]) -> Schema:
     properties = {"type": {"const": kind}, "jobId": ref("Id")} | fields
     needed = ["type", "jobId", *(["message"] if kind in ("log", "error") else [])]
     schema = _open_object(properties, needed)
-    return schema | ({"not": _CONTRADICTION} if kind == "progress" else {})
+    return schema | ({"not": CONTRADICTION} if kind == "progress" else {})
 
 
 # A job that has completed is at 100 in phase `completed`.
-_CONTRADICTION: Schema = {
+CONTRADICTION: Schema = {
     "properties": {"status": {"const": "completed"}},
     "required": ["status"],
     "anyOf": [

@@ -133,10 +133,11 @@ class _LogBody:
 def head_logs(job_id: str) -> Response:
     """How far a stream's log bodies are: the header `Upload-Offset`."""
     writer = _writer()
+    stream = _id_in_query("stream") or "stdout"
     job = services().store.job(check_id(job_id, "jobId"))
     offset = 0
     if job is not None and writer.covers(job.project_id):
-        offset = services().store.stream(job_id, _id_in_query("stream") or "stdout").offset
+        offset = services().store.stream(job_id, stream).offset
     response = answer({})
     response.headers["Upload-Offset"] = str(offset)
     return response
