@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
-from chef.model import Entry, LogEntry, Payload, StateEntry
+from chef.model import Entry, LogEntry, Payload
 from chef.payloads import log_events, logs_event
 from chef.strict import dumps
 
@@ -50,9 +50,7 @@ class Published:
     @property
     def size(self) -> int:
         """About how many bytes this keeps in memory, once encoded."""
-        if isinstance(self.entry, StateEntry):
-            return 1000
-        return sum(len(line.text) for line in self.entry.lines) + 300 * len(self.entry.lines)
+        return self.entry.size
 
     def frames(self, form: Form) -> tuple[Any, ...]:
         """The frames of all its events in a form, encoded at the first call."""

@@ -283,7 +283,7 @@ class Hub:
             self._flush.clear()
             dirty, self._dirty = self._dirty, {}
             for count, member in enumerate(_members(dirty), 1):
-                member.wake()
+                _wake(member)
                 if count % _SLICE == 0:
                     gevent.sleep(0)
 
@@ -309,6 +309,15 @@ class Hub:
             room = self._rooms.get(key)
             if room is not None:
                 room.raise_head(head)
+
+
+def _wake(member: Member) -> None:
+    try:
+        member.wake()
+    except Exception:
+        # The others must not wait for ever because one cannot be served.
+        log.exception("a viewer cannot be served and is given up")
+        member.leave()
 
 
 def _members(rooms: Iterable[Room]) -> Iterable[Member]:

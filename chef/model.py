@@ -143,6 +143,11 @@ class StateEntry:
     def first_seq(self) -> int:
         return self.seq
 
+    @property
+    def size(self) -> int:
+        """About how many bytes its events take."""
+        return sum(500 + len(payload["message"] or "") for _, payload in self.events)
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
@@ -162,6 +167,11 @@ class LogEntry:
     @property
     def seq(self) -> int:
         return self.first_seq + len(self.lines) - 1
+
+    @property
+    def size(self) -> int:
+        """About how many bytes its events take."""
+        return sum(len(line.text) for line in self.lines) + 300 * len(self.lines)
 
     @property
     def numbers(self) -> list[int]:

@@ -7,6 +7,7 @@ greenlet's loop before anything else happens with it (stack-traps 16 and 21).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
@@ -30,6 +31,8 @@ from chef.store.reading import ListedJob, ListedProject
 from chef.store.writing import Overtaken, write
 
 __all__ = ["ListedJob", "ListedProject", "NumberedLine", "Store", "migrate"]
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,9 +111,16 @@ class Store:
                 continue
             outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
             taken = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
-            self._on_commit([stored for receipt in taken for stored in receipt.stored])
+            self._publish([stored for receipt in taken for stored in receipt.stored])
             for (_, result), outcome in zip(waiting, outcomes, strict=True):
                 result.set(outcome)
+
+    def _publish(self, stored: Sequence[Stored]) -> None:
+        try:
+            self._on_commit(stored)
+        except Exception:
+            # It is on disk: who sent it must be answered, and the safety poll tells the viewers.
+            log.exception("what was stored could not be published")
 
     def _write(self, batches: list[Batch]) -> Sequence[Outcome]:
         """In the writer's thread: one transaction for all batches."""

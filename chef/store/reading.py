@@ -99,7 +99,7 @@ def _with_newest(connection: Connection, query: Select[Any]) -> list[ListedProje
 
 
 def entries_after(connection: Connection, job_id: str, after: int, max_bytes: int) -> list[Entry]:
-    """Entries with a seq above `after`, in order, until they take `max_bytes` in the store (one at least).
+    """Entries with a seq above `after`, in order, up to `max_bytes` of events (one entry at least).
 
     The first one may begin at or below `after`, where `after` is in the middle of a log entry.
     """
@@ -128,10 +128,12 @@ def _until(found: Iterable[Any], max_bytes: int) -> list[Entry]:
     page: list[Entry] = []
     size = 0
     for row in found:
-        page.append(rows.entry_of(row))
-        size += len(row.data)
-        if size >= max_bytes:
+        entry = rows.entry_of(row)
+        # Not by the bytes stored: a log can be compressed to a hundredth.
+        size += entry.size
+        if page and size > max_bytes:
             break
+        page.append(entry)
     return page
 
 
