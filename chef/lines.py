@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-_SEGMENT = re.compile(rb"([^\r\n]*)(\r\n|\n|\r)")
+_END = re.compile(rb"\r\n?|\n")
 # What attach() keeps of bare newlines that belong to no line of their own; more is noise.
 _MAX_PENDING = 4096
 
@@ -76,9 +76,9 @@ class Segmenter:
         """Take the next bytes; return the segments that they end."""
         segments = []
         position = 0
-        for found in _SEGMENT.finditer(data):
-            self._hold(found.group(1))
-            segments.append(self._cut(found.group(2)))
+        for found in _END.finditer(data):
+            self._hold(data[position : found.start()])
+            segments.append(self._cut(found.group()))
             position = found.end()
         self._hold(data[position:])
         return segments

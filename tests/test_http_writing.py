@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -367,7 +368,10 @@ def test_updates_sent_at_once_get_seqs_without_holes(app: Flask) -> None:
             "content_type": "application/x-www-form-urlencoded",
         },
         {
-            "data": '{"projectId": "p", "phase": "building", "progress": 62.5, "message": "a b & fünf"}'.encode(),
+            "data": json.dumps(
+                {"projectId": "p", "phase": "building", "progress": 62.5, "message": "a b & fünf"},
+                ensure_ascii=False,
+            ).encode(),
             "content_type": "application/x-www-form-urlencoded",
         },
     ],
@@ -564,6 +568,15 @@ def test_a_log_body_of_a_hundred_thousand_lines_is_taken(client: FlaskClient) ->
     answer = client.post("/api/jobs/j/logs?projectId=p", data=body)
     assert _body(answer) == {"offset": len(body), "lines": MANY, "seq": MANY, "viewers": 0}
     assert client.get("/api/jobs/j/logs?raw=1").data == body
+
+
+@pytest.mark.parametrize("byte", [b"x", b"\r", b"\n", b"\xff", b"\x1b["])
+def test_no_repeated_byte_makes_a_log_body_slow(client: FlaskClient, byte: bytes) -> None:
+    body = byte * (2**18 // len(byte))
+    began = time.perf_counter()
+    assert client.post("/api/jobs/j/logs?projectId=p", data=b"begin\n" + body).status_code == 200
+    assert client.get("/api/jobs/j/logs", headers={"Accept": "text/plain"}).status_code == 200
+    assert time.perf_counter() - began < 10
 
 
 @pytest.mark.slow

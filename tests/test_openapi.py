@@ -1,4 +1,4 @@
-"""`GET /api/openapi.json` says what the server does: held against its routes, its answers and schemathesis."""
+"""`GET /api/openapi.json` says what the server does: held against routes, answers and schemathesis."""
 
 from __future__ import annotations
 
@@ -141,7 +141,9 @@ def test_the_server_keeps_what_its_description_promises(
             str(Path(sys.executable).with_name("st")),
             *("run", f"{server.url}/api/openapi.json"),
             *("-H", f"Authorization: Bearer {TOKEN}"),
-            *("--checks", "all", "--max-examples", "20", "--seed", "1"),
+            *("--checks", "all", "--max-examples", "10", "--seed", "1"),
+            # Not `stateful`: it looks for what is still there after a DELETE, and there is none.
+            *("--phases", "examples,coverage,fuzzing"),
             *("--request-timeout", "10", "--warnings", "off", "--continue-on-failure"),
         ],
         cwd=tmp_path,

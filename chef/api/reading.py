@@ -208,8 +208,16 @@ def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:
 
 def _raw(job: Job) -> Iterator[bytes]:
     """The exact bytes that came, stream after stream as they came."""
-    for entry in services().store.walk_entries(job.job_id, job.seq):
+    store = services().store
+    streams: dict[str, None] = {}
+    for entry in store.walk_entries(job.job_id, job.seq):
+        streams[entry.stream] = None
         yield b"".join(part for line in entry.lines for part in (line.pre, line.text, line.end))
+    # Line ends after the newest line are of no line yet.
+    waiting = b"".join(store.stream(job.job_id, stream).pending for stream in streams)
+    newest = store.job(job.job_id)
+    if newest is not None and newest.seq == job.seq:
+        yield waiting
 
 
 def _stream(parts: Iterable[bytes], mimetype: str) -> Response:
