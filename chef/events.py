@@ -12,11 +12,16 @@ from chef.strict import dumps
 
 
 class Event(NamedTuple):
-    """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text."""
+    """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text.
+
+    `place` is where in its room one is who has had it: a position, or, before the last event of an
+    entry, the position before the entry with the number of its events that one has had (`122+1`).
+    """
 
     name: str
     seq: int
     data: str
+    place: str
 
 
 class Form(Protocol):
@@ -30,9 +35,9 @@ class Form(Protocol):
     def encode(self, event: Event) -> Any: ...
 
 
-def make_event(name: str, payload: Payload) -> Event:
-    """The event of a payload; its seq is the payload's."""
-    return Event(name, payload["seq"], dumps(payload).decode())
+def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
+    """The event of a payload. Its seq is the payload's, and so is its place unless given."""
+    return Event(name, payload["seq"], dumps(payload).decode(), place or str(payload["seq"]))
 
 
 class Published:
@@ -83,5 +88,7 @@ def _single_events(published: Published, after: int) -> Iterator[Event]:
         for payload in log_events(entry, published.job_id, published.project_id, after):
             yield make_event("job:log", payload)
     else:
-        for name, payload in entry.events:
-            yield make_event(f"{published.prefix}:{name}", payload)
+        position = entry.seq if published.prefix == "job" else entry.project_seq
+        for count, (name, payload) in enumerate(entry.events, 1):
+            place = f"{position}" if count == len(entry.events) else f"{position - 1}+{count}"
+            yield make_event(f"{published.prefix}:{name}", payload, place)

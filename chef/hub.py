@@ -15,7 +15,7 @@ import logging
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Protocol, cast
 
 import gevent
 from gevent.event import Event as Wakeup
@@ -23,12 +23,11 @@ from gevent.event import Event as Wakeup
 from chef.errors import StoreUnavailable
 from chef.events import Form, Published, events_of
 from chef.ledger import Stored
-from chef.model import StateEntry
+from chef.model import Kind, StateEntry
 from chef.store import Store
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["job", "project"]
 Key = tuple[Kind, str]
 
 RING_BYTES = 512 * 1024

@@ -17,6 +17,9 @@ PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
 ID = re.compile(ID_PATTERN)
 PHASE = re.compile(PHASE_PATTERN)
 
+Kind = Literal["job", "project"]
+"""What one can follow."""
+
 UpdateType = Literal["progress", "log", "completed", "error"]
 Status = Literal["queued", "preparing", "installing", "building", "completed", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = (

@@ -23,11 +23,13 @@ from chef.ledger import Batch, Receipt, Stored
 from chef.lines import Line, StreamState
 from chef.model import Entry, Job, LogEntry
 from chef.payloads import line_text
+from chef.recovery import Kept
 from chef.rules import MAX_ENTRY_LINES
 from chef.store import reading
 from chef.store.engine import Connections, make_engine
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
+from chef.store.sessions import end_session, find_session, save_session
 from chef.store.writing import Overtaken, write
 
 __all__ = ["ListedJob", "ListedProject", "NumberedLine", "Store", "migrate"]
@@ -138,6 +140,29 @@ class Store:
                     return [error]
                 return [outcome for batch in batches for outcome in self._write([batch])]
         return [StoreUnavailable()] * len(batches)
+
+    def save_session(self, pid: str, kept: list[Kept], at: int) -> None:
+        """Keep the subscriptions of a viewer that asked for recovery; on disk when this returns."""
+        self._write_alone(save_session, pid, kept, at)
+
+    def end_session(self, pid: str, at: int) -> None:
+        """Its connection ended: it can come back for two minutes."""
+        self._write_alone(end_session, pid, at)
+
+    def session(self, pid: str, at: int) -> list[Kept] | None:
+        """The subscriptions of a viewer that comes back in time, else `None`."""
+        return self._read(find_session, pid, at)
+
+    def _write_alone(
+        self, statement: Callable[Concatenate[Connection, P], None], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Run something in the writer's thread, between two commits, in a transaction of its own."""
+
+        def run() -> None:
+            with self._connections.writing() as connection:
+                statement(connection, *args, **kwargs)
+
+        self._write_pool.apply(run)
 
     def close(self) -> None:
         """Store what waits, refuse what comes later, close the connections."""

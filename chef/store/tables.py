@@ -117,6 +117,16 @@ Index(
     postgresql_where=entries.c.project_seq.is_not(None),
 )
 
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("pid", String(64), primary_key=True),
+    Column("kept", LargeBinary, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, index=True),
+    comment="Viewers that asked for connection state recovery (chef.recovery).",
+)
+
 sent = Table(
     "sent",
     metadata,

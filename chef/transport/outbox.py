@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ class Outbox(JoinableQueue[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.bytes = 0
+        self.taken_at = time.monotonic()
         self.on_drain: Callable[[], None] | None = None
         self._full = False
         self._at_once = 0
@@ -34,7 +36,13 @@ class Outbox(JoinableQueue[Any]):
             self._full = True
         return not self._full
 
+    def stalled_for(self) -> float:
+        """Seconds since the connection last took something, while something waits."""
+        return time.monotonic() - self.taken_at if self.bytes else 0.0
+
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        if not self.bytes:
+            self.taken_at = time.monotonic()
         self.bytes += _size(item)
         super().put(item, block, timeout)
 
@@ -45,6 +53,7 @@ class Outbox(JoinableQueue[Any]):
         item = super().get(block, timeout)
         self._at_once = 1 if block else self._at_once + 1
         self.bytes -= _size(item)
+        self.taken_at = time.monotonic()
         if self._full and self.bytes <= LOW_WATER_BYTES:
             self._full = False
             if self.on_drain is not None:

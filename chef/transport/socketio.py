@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 import engineio
 import flask_socketio
+import gevent
 import socketio
 from engineio import packet as engineio_packet
+from engineio.async_drivers.gevent import WebSocketWSGI
 from engineio.payload import Payload
 from flask import Flask
 from socketio import packet as socketio_packet
@@ -23,6 +27,7 @@ PATH = "/ws"
 _MAX_BODY_PACKETS = 32 * 1024
 # Names that mean something to python-socketio and nothing that a client may send.
 _LIBRARY_EVENTS = ("*", "connect", "disconnect")
+_SHUTDOWN_AFTER_S = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,30 @@ class Answer:
     refusal: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What the connect handler returns: what CONNECT says besides the sid, and what happens after it."""
+
+    extra: dict[str, Any]
+    then: Callable[[], None] | None = None
+
+
+class EventForm:
+    """Events as they are, for viewers whose packets carry an offset of their own (`offset_packet`)."""
+
+    def __init__(self, *, batch: bool) -> None:
+        self.batch = batch
+
+    def encode(self, event: Event) -> Event:
+        """The event itself: the JSON text is shared, the packet is not."""
+        return event
+
+
+def offset_packet(event: Event, offset: str) -> engineio_packet.Packet:
+    """An EVENT packet with the offset of connection state recovery as its last argument."""
+    return engineio_packet.Packet(engineio_packet.MESSAGE, f'2["{event.name}",{event.data},"{offset}"]')
+
+
 class PacketForm:
     """Events as Engine.IO packets that all viewers share: encoded once, for the default namespace."""
 
@@ -48,8 +77,30 @@ class PacketForm:
         return engineio_packet.Packet(engineio_packet.MESSAGE, f'2["{event.name}",{event.data}]')
 
 
+class _WebSocket(WebSocketWSGI):
+    """engineio's view of a WebSocket. The socket below is remembered: it may have to be shut down."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        engine_socket = self.app.__self__
+        engine_socket.raw = environ["wsgi.websocket"].stream.handler.socket
+        return super().__call__(environ, start_response)
+
+
 class EngineServer(engineio.Server):
-    """Engine.IO with counted queues and honest CORS headers."""
+    """Engine.IO with counted queues, connections that really end, and honest CORS headers."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._async: dict[str, Any] = {**self._async, "websocket": _WebSocket}
+
+    def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
+        if event == "disconnect":
+            # A peer that reads nothing keeps its descriptor and two greenlets until it closes
+            # (stack-traps 4). It gets a moment to take the CLOSE packet.
+            raw = getattr(self.sockets.get(args[0]), "raw", None)
+            if raw is not None:
+                gevent.spawn_later(_SHUTDOWN_AFTER_S, _shut_down, raw)
+        return super()._trigger_event(event, *args, **options)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> Outbox:
         """The queue of one socket's packets."""
@@ -85,6 +136,11 @@ class EngineServer(engineio.Server):
         return headers
 
 
+def _shut_down(raw: Any) -> None:
+    with suppress(OSError):
+        raw.shutdown(socket.SHUT_RDWR)
+
+
 class SocketServer(socketio.Server):
     """Socket.IO with answers that are always sent, and before what follows from them."""
 
@@ -99,7 +155,26 @@ class SocketServer(socketio.Server):
             )
             self._send_packet(eio_sid, error)
             return
-        super()._handle_connect(eio_sid, namespace, data)
+        sid = self.manager.pre_connect(eio_sid, "/")
+        if sid is None:
+            return  # It is connected already: a second CONNECT changes nothing.
+        try:
+            welcome = self._trigger_event("connect", "/", sid, self.environ[eio_sid], data or None)
+        except flask_socketio.ConnectionRefusedError as refusal:
+            refused = socketio_packet.Packet(
+                socketio_packet.CONNECT_ERROR, data=refusal.error_args, namespace="/"
+            )
+            self._send_packet(eio_sid, refused)
+            self.manager.disconnect(sid, "/", ignore_queue=True)
+            return
+        connect = socketio_packet.Packet(socketio_packet.CONNECT, {"sid": sid} | welcome.extra, namespace="/")
+        self._send_packet(eio_sid, connect)
+        self.manager.connect(sid, "/")
+        if eio_sid not in self.environ:
+            # It left while it was let in, and the library took it for not connected yet.
+            self._handle_disconnect(eio_sid, "/", self.reason.TRANSPORT_CLOSE)
+        elif welcome.then is not None:
+            welcome.then()
 
     def _handle_event_internal(
         self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None

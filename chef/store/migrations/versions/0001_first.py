@@ -109,3 +109,11 @@ def upgrade() -> None:
         comment="The updates that had an id, so that one sent again changes nothing.",
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "sessions",
+        sa.Column("pid", sa.String(64), primary_key=True),
+        sa.Column("kept", sa.LargeBinary, nullable=False),
+        sa.Column("seen_at", sa.BigInteger, nullable=False),
+        sa.Column("ended_at", sa.BigInteger),
+    )
+    op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])

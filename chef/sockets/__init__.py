@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -15,104 +15,31 @@ from chef.auth import Gate, Principal
 from chef.clock import Clock
 from chef.config import Settings
 from chef.credentials import socket_credentials
-from chef.errors import ChefError, FieldError, Forbidden, Invalid, TooManyRequests
-from chef.events import make_event
-from chef.hub import Cursor, Hub, Key, Kind, Room
-from chef.model import ID, Job
+from chef.errors import (
+    ChefError,
+    Forbidden,
+    NotFound,
+    StoreUnavailable,
+    TooManyRequests,
+)
+from chef.events import Event, make_event
+from chef.hub import Cursor, Hub, Key, Room
+from chef.model import Job, Kind
 from chef.payloads import job_json, state_events
+from chef.recovery import Kept, Place, new_pid, parse_offset
+from chef.sockets.requests import Request, parse_request
+from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
 from chef.transport.outbox import Outbox
-from chef.transport.socketio import Answer, Extension, PacketForm
+from chef.transport.socketio import Answer, EventForm, Extension, PacketForm, Welcome
 
 log = logging.getLogger(__name__)
 
 MAX_SUBSCRIPTIONS = 1000
+# A viewer whose connection takes nothing for so long is closed; it comes back and resumes.
+STALLED_S = 60
 # A token that expires ends its connection within 60 s (contract section 6).
-_EXPIRY_SWEEP_S = 20
-_ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A subscription as it was asked for. `after` `None` is the plain form: newest state, then live."""
-
-    kind: Kind
-    id: str
-    after: int | None = None
-    epoch: str | None = None
-    batch: bool = False
-
-    @property
-    def key(self) -> Key:
-        return (self.kind, self.id)
-
-
-def parse_request(kind: Kind, arguments: Sequence[Any]) -> Request:
-    """The argument of a subscribe or unsubscribe event. Raises Invalid, which names what is wrong."""
-    name = f"{kind}Id"
-    if len(arguments) != 1:
-        raise _wrong(name, f"must be the one argument, as a string or in an object, not {len(arguments)}")
-    argument = arguments[0]
-    if not isinstance(argument, dict):
-        return Request(kind, _checked_id(name, argument))
-    after, epoch, batch = argument.get("after"), argument.get("epoch"), argument.get("batch", False)
-    if after is not None and (not isinstance(after, int) or isinstance(after, bool) or after < 0):
-        raise _wrong("after", "must be a whole number from 0")
-    if epoch is not None and not isinstance(epoch, str):
-        raise _wrong("epoch", "must be a string")
-    if not isinstance(batch, bool):
-        raise _wrong("batch", "must be true or false")
-    return Request(kind, _checked_id(name, argument.get(name)), after, epoch, batch)
-
-
-def _checked_id(name: str, value: object) -> str:
-    if not isinstance(value, str) or not ID.fullmatch(value):
-        raise _wrong(name, _ID_RULE)
-    return value
-
-
-def _wrong(name: str, message: str) -> Invalid:
-    return Invalid(f"{name} {message}", errors=(FieldError(message, name),))
-
-
-class _Subscription:
-    """A viewer's connection as the sink of one cursor: forms differ between subscriptions.
-
-    It takes nothing until it is `open`, which is when the acknowledgement has been sent.
-    """
-
-    def __init__(self, viewer: _Viewer, viewers: Viewers, form: PacketForm) -> None:
-        self.form = form
-        self.open = False
-        self.cursor: Cursor | None = None
-        self._viewer = viewer
-        self._viewers = viewers
-
-    def ready(self) -> bool:
-        return self.open and self._viewers.is_ready(self._viewer)
-
-    def send(self, frames: Sequence[Any]) -> None:
-        self._viewers.send(self._viewer, frames)
-
-    def leave(self) -> None:
-        if self.cursor is not None:
-            self.cursor.leave()
-
-
-@dataclass(slots=True)
-class _Viewer:
-    """One connection: what it may read and what it follows."""
-
-    sid: str
-    eio_sid: str
-    principal: Principal
-    subscriptions: dict[Key, _Subscription] = field(default_factory=dict)
-
-    def drained(self) -> None:
-        """The connection takes more: go on where each cursor stopped."""
-        for subscription in list(self.subscriptions.values()):
-            if subscription.cursor is not None:
-                subscription.cursor.wake()
+_SWEEP_S = 10
 
 
 class Viewers:
@@ -124,9 +51,9 @@ class Viewers:
         self._hub = hub
         self._gate = gate
         self._clock = clock
-        self._viewers: dict[str, _Viewer] = {}
-        self._line_form = PacketForm(batch=False)
-        self._batch_form = PacketForm(batch=True)
+        self._viewers: dict[str, Viewer] = {}
+        self._forms = {batch: PacketForm(batch=batch) for batch in (False, True)}
+        self._recoverable_forms = {batch: EventForm(batch=batch) for batch in (False, True)}
         self._sweeper: gevent.Greenlet[..., None] | None = None
 
     @property
@@ -134,28 +61,94 @@ class Viewers:
         """How many viewers are connected to this process."""
         return len(self._viewers)
 
-    def connect(self, auth: Any = None) -> None:
-        """Let a viewer in, or refuse it as the contract says."""
-        token = auth.get("token") if isinstance(auth, dict) else None
+    def connect(self, auth: Any = None) -> Welcome:
+        """Let a viewer in, or refuse it as the contract says; one that comes back gets its rooms again."""
+        auth = auth if isinstance(auth, dict) else {}
         try:
-            principal = self._gate.reader(socket_credentials(request.environ, token))
+            principal = self._gate.reader(socket_credentials(request.environ, auth.get("token")))
         except ChefError:
             raise Refused("Authentication error") from None
         sid = request.sid  # type: ignore[attr-defined]
         eio_sid = self._extension.server.manager.eio_sid_from_sid(sid, "/")
-        viewer = self._viewers[sid] = _Viewer(sid, eio_sid, principal)
+        viewer = self._viewers[sid] = Viewer(sid, eio_sid, principal)
         outbox = self._outbox(viewer)
         if outbox is not None:
             outbox.on_drain = viewer.drained
         if self._sweeper is None:
-            self._sweeper = gevent.spawn(self._disconnect_expired)
+            self._sweeper = gevent.spawn(self._sweep)
+        if auth.get("recovery") is not True and request.args.get("recovery") != "1":
+            return Welcome({})
+        let_flow = self._restore(viewer, auth.get("pid"), auth.get("offset"))
+        if viewer.recovery is None:
+            viewer.recovery = Recovery(new_pid())
+        return Welcome({"pid": viewer.recovery.pid}, let_flow)
+
+    def _restore(self, viewer: Viewer, pid: object, offset: object) -> Callable[[], None] | None:
+        """Join a returning viewer's rooms where its offset left them; `None` where not all can be had."""
+        places = parse_offset(offset)
+        if not places or not isinstance(pid, str):
+            return None
+        for other in [one for one in self._viewers.values() if one.recovery and one.recovery.pid == pid]:
+            self._extension.server.disconnect(other.sid)  # Its broken connection was not noticed yet.
+        try:
+            kept = self._store.session(pid, self._clock()) or []
+            viewer.recovery = Recovery(pid, last_number=max((one.number for one in kept), default=-1))
+            steps = [self._rejoin(viewer, viewer.recovery, one, places) for one in kept]
+            self._save(viewer)
+        except ChefError:
+            steps = []
+        if not steps:
+            viewer.leave_all()
+            return None
+
+        def let_flow() -> None:
+            for step in steps:
+                step()
+
+        return let_flow
+
+    def _rejoin(
+        self, viewer: Viewer, recovery: Recovery, kept: Kept, places: dict[int, Place]
+    ) -> Callable[[], None]:
+        """Join one room again; raises NotFound where what it had is gone, Forbidden where it may not."""
+        place = places.get(kept.number, Place(kept.position))
+        wanted = Request(kept.kind, kept.id, batch=kept.batch)
+        with self._hub.room(wanted.key) as room:
+            seq = self._readable_seq(viewer, wanted)
+            if place.position > seq:
+                raise NotFound("removed meanwhile: this is another history")
+            room.raise_head(seq)
+            kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
+            form = self._recoverable_forms[kept.batch]
+            subscription = RecoverableSubscription(viewer, self, form, recovery, kept, place.skip)
+            recovery.places[kept.number] = str(place)
+            return self._join(viewer, wanted.key, room, place.position, subscription)
+
+    def _readable_seq(self, viewer: Viewer, wanted: Request) -> int:
+        """How far a job or project is; raises Forbidden where the viewer may not see it."""
+        if wanted.kind == "job":
+            job = self._store.job(wanted.id)
+            _check_may_see(viewer.principal, job)
+            return job.seq if job else 0
+        if not viewer.principal.may_read(wanted.id):
+            raise Forbidden("this token is not for this project")
+        found = self._store.project(wanted.id)
+        return found.project.seq if found else 0
+
+    def _save(self, viewer: Viewer) -> None:
+        """Keep what a viewer follows, if it asked for recovery."""
+        if viewer.recovery is not None:
+            self._store.save_session(viewer.recovery.pid, viewer.kept, self._clock())
 
     def disconnect(self, *_reason: Any) -> None:
         """A viewer is gone: so are its cursors."""
         viewer = self._viewers.pop(request.sid, None)  # type: ignore[attr-defined]
         if viewer is not None:
-            for subscription in viewer.subscriptions.values():
-                subscription.leave()
+            recovery = viewer.recovery
+            viewer.leave_all()
+            if recovery is not None:
+                with suppress(StoreUnavailable):
+                    self._store.end_session(recovery.pid, self._clock())
 
     def subscribe(self, kind: Kind, *arguments: Any) -> Answer:
         """`subscribe:job` and `subscribe:project`."""
@@ -169,12 +162,13 @@ class Viewers:
         """`unsubscribe:job` and `unsubscribe:project`; one that was not subscribed to is no error."""
         try:
             wanted = parse_request(kind, arguments)
+            viewer = self._viewers[request.sid]  # type: ignore[attr-defined]
+            subscription = viewer.subscriptions.pop(wanted.key, None)
+            if subscription is not None:
+                subscription.leave()
+                self._save(viewer)
         except ChefError as error:
             return _refusal(error, kind, arguments)
-        viewer = self._viewers[request.sid]  # type: ignore[attr-defined]
-        subscription = viewer.subscriptions.pop(wanted.key, None)
-        if subscription is not None:
-            subscription.leave()
         return Answer({"ok": True, f"{kind}Id": wanted.id})
 
     def unknown(self, event: object, *_arguments: Any) -> Answer:
@@ -182,14 +176,14 @@ class Viewers:
         message = f"unknown event {event[:64]!r}" if isinstance(event, str) else "unknown event"
         return Answer({"ok": False, "error": {"code": "unknown_event", "message": message}})
 
-    def _subscribe(self, viewer: _Viewer, wanted: Request) -> Answer:
+    def _subscribe(self, viewer: Viewer, wanted: Request) -> Answer:
         if len(viewer.subscriptions) >= MAX_SUBSCRIPTIONS and wanted.key not in viewer.subscriptions:
             raise TooManyRequests(f"a viewer can have {MAX_SUBSCRIPTIONS} subscriptions")
         if wanted.kind == "project":
             return self._subscribe_project(viewer, wanted)
         return self._subscribe_job(viewer, wanted)
 
-    def _subscribe_job(self, viewer: _Viewer, wanted: Request) -> Answer:
+    def _subscribe_job(self, viewer: Viewer, wanted: Request) -> Answer:
         with self._hub.room(wanted.key) as room:
             job = self._store.job(wanted.id)
             _check_may_see(viewer.principal, job)
@@ -205,7 +199,7 @@ class Viewers:
             }
             if wanted.key in viewer.subscriptions:
                 return Answer(payload)
-            room.head = max(room.head, seq)
+            room.raise_head(seq)
             first = job if after is None else None
             return Answer(payload, self._begin(viewer, wanted, room, seq if after is None else after, first))
 
@@ -222,7 +216,7 @@ class Viewers:
             return False, 0
         return True, wanted.after
 
-    def _subscribe_project(self, viewer: _Viewer, wanted: Request) -> Answer:
+    def _subscribe_project(self, viewer: Viewer, wanted: Request) -> Answer:
         if not viewer.principal.may_read(wanted.id):
             raise Forbidden("this token is not for this project")
         with self._hub.room(wanted.key) as room:
@@ -237,59 +231,94 @@ class Viewers:
             }
             if wanted.key in viewer.subscriptions:
                 return Answer(payload)
-            room.head = max(room.head, seq)
+            room.raise_head(seq)
             return Answer(payload, self._begin(viewer, wanted, room, seq, None))
 
     def _begin(
-        self, viewer: _Viewer, wanted: Request, room: Room, position: int, first: Job | None
+        self, viewer: Viewer, wanted: Request, room: Room, position: int, first: Job | None
     ) -> Callable[[], None]:
         """Join the room at a position now; what is returned lets the events flow, after the answer."""
+        subscription = self._new_subscription(viewer, wanted, position)
+        let_flow = self._join(viewer, wanted.key, room, position, subscription)
+        self._save(viewer)
+        if first is None:
+            return let_flow
+        events = [subscription.form.encode(event) for event in _state_events(first)]
+
+        def show_state_first() -> None:
+            subscription.send(events)
+            let_flow()
+
+        return show_state_first
+
+    def _new_subscription(self, viewer: Viewer, wanted: Request, position: int) -> Subscription:
+        recovery = viewer.recovery
+        if recovery is None:
+            return Subscription(viewer, self, self._forms[wanted.batch])
+        kept = Kept(recovery.next_number(), wanted.kind, wanted.id, wanted.batch, position)
+        return RecoverableSubscription(viewer, self, self._recoverable_forms[wanted.batch], recovery, kept)
+
+    def _join(
+        self, viewer: Viewer, key: Key, room: Room, position: int, subscription: Subscription
+    ) -> Callable[[], None]:
         if viewer.sid not in self._viewers:
             return lambda: None  # It left while the store was read.
-        form = self._batch_form if wanted.batch else self._line_form
-        subscription = _Subscription(viewer, self, form)
         cursor = subscription.cursor = Cursor(room, position, subscription)
-        viewer.subscriptions[wanted.key] = subscription
+        viewer.subscriptions[key] = subscription
         room.join(cursor)
 
         def let_flow() -> None:
-            if first is not None:
-                events = [make_event(f"job:{name}", payload) for name, payload in state_events(first)]
-                self.send(viewer, [form.encode(event) for event in events])
             subscription.open = True
             cursor.wake()
 
         return let_flow
 
-    def _outbox(self, viewer: _Viewer) -> Outbox | None:
+    def _outbox(self, viewer: Viewer) -> Outbox | None:
         socket = self._extension.server.eio.sockets.get(viewer.eio_sid)
         return socket.queue if socket is not None else None
 
-    def is_ready(self, viewer: _Viewer) -> bool:
+    def _stalled_for(self, viewer: Viewer) -> float:
+        outbox = self._outbox(viewer)
+        return outbox.stalled_for() if outbox is not None else 0.0
+
+    def is_ready(self, viewer: Viewer) -> bool:
         """Whether the viewer's connection takes more now."""
         outbox = self._outbox(viewer)
         return outbox is None or outbox.ready()
 
-    def send(self, viewer: _Viewer, frames: Sequence[Any]) -> None:
+    def send(self, viewer: Viewer, frames: Sequence[Any]) -> None:
         """Queue packets for a viewer that is still there; never waits."""
         if viewer.sid not in self._viewers:
             return
         for frame in frames:
             self._extension.server._send_eio_packet(viewer.eio_sid, frame)
 
-    def _disconnect_expired(self) -> None:
+    def _sweep(self) -> None:
         while True:
-            gevent.sleep(_EXPIRY_SWEEP_S)
+            gevent.sleep(_SWEEP_S)
             now = self._clock()
             for viewer in list(self._viewers.values()):
                 if viewer.principal.expired(now):
                     self._extension.server.disconnect(viewer.sid)
+                elif self._stalled_for(viewer) > STALLED_S:
+                    log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
+                    self._extension.server.eio.sockets[viewer.eio_sid].close(wait=False)
 
     def close(self) -> None:
         """Stop looking after viewers."""
         if self._sweeper is not None:
             self._sweeper.kill()
             self._sweeper = None
+
+
+def _state_events(job: Job) -> list[Event]:
+    """The events that show a job's newest state; who has had the last one is at the job's end."""
+    events = list(state_events(job))
+    places = [f"{job.state_seq - 1}+{count}" for count in range(1, len(events))] + [str(job.seq)]
+    return [
+        make_event(f"job:{name}", payload, place)
+        for (name, payload), place in zip(events, places, strict=True)
+    ]
 
 
 def _check_may_see(principal: Principal, job: Job | None) -> None:

@@ -1,0 +1,56 @@
+"""What a viewer asks for: the arguments of subscribe and unsubscribe events, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chef.errors import FieldError, Invalid
+from chef.hub import Key
+from chef.model import ID, Kind
+
+_ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A subscription as it was asked for. `after` `None` is the plain form: newest state, then live."""
+
+    kind: Kind
+    id: str
+    after: int | None = None
+    epoch: str | None = None
+    batch: bool = False
+
+    @property
+    def key(self) -> Key:
+        return (self.kind, self.id)
+
+
+def parse_request(kind: Kind, arguments: Sequence[Any]) -> Request:
+    """The argument of a subscribe or unsubscribe event. Raises Invalid, which names what is wrong."""
+    name = f"{kind}Id"
+    if len(arguments) != 1:
+        raise _wrong(name, f"must be the one argument, as a string or in an object, not {len(arguments)}")
+    argument = arguments[0]
+    if not isinstance(argument, dict):
+        return Request(kind, _checked_id(name, argument))
+    after, epoch, batch = argument.get("after"), argument.get("epoch"), argument.get("batch", False)
+    if after is not None and (not isinstance(after, int) or isinstance(after, bool) or after < 0):
+        raise _wrong("after", "must be a whole number from 0")
+    if epoch is not None and not isinstance(epoch, str):
+        raise _wrong("epoch", "must be a string")
+    if not isinstance(batch, bool):
+        raise _wrong("batch", "must be true or false")
+    return Request(kind, _checked_id(name, argument.get(name)), after, epoch, batch)
+
+
+def _checked_id(name: str, value: object) -> str:
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        raise _wrong(name, _ID_RULE)
+    return value
+
+
+def _wrong(name: str, message: str) -> Invalid:
+    return Invalid(f"{name} {message}", errors=(FieldError(message, name),))

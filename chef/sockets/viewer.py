@@ -1,0 +1,132 @@
+"""One viewer: what it may read, what it follows, and what it needs to come back to that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from chef.auth import Principal
+from chef.events import Event, Form
+from chef.hub import Cursor, Key
+from chef.recovery import Kept, make_offset
+from chef.transport.socketio import offset_packet
+
+
+class Connections(Protocol):
+    """The way to a viewer's connection."""
+
+    def is_ready(self, viewer: Viewer) -> bool:
+        """Whether the viewer's connection takes more now."""
+        ...
+
+    def send(self, viewer: Viewer, frames: Sequence[Any]) -> None:
+        """Queue packets for a viewer; never waits."""
+        ...
+
+
+class Subscription:
+    """A viewer's connection as the sink of one cursor: forms differ between subscriptions.
+
+    It takes nothing until it is `open`, which is when the acknowledgement has been sent.
+    """
+
+    def __init__(self, viewer: Viewer, connections: Connections, form: Form) -> None:
+        self.form = form
+        self.open = False
+        self.cursor: Cursor | None = None
+        self._viewer = viewer
+        self._connections = connections
+
+    def ready(self) -> bool:
+        """Whether the viewer's connection takes more now."""
+        return self.open and self._connections.is_ready(self._viewer)
+
+    def send(self, frames: Sequence[Any]) -> None:
+        """Queue packets for the viewer; never waits."""
+        self._connections.send(self._viewer, frames)
+
+    def leave(self) -> None:
+        """Follow no longer."""
+        if self.cursor is not None:
+            self.cursor.leave()
+
+
+class RecoverableSubscription(Subscription):
+    """The same for a viewer that asked for recovery: each packet carries its offset.
+
+    `skip` is how many events of the first entry the viewer has had before its connection broke.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        connections: Connections,
+        form: Form,
+        recovery: Recovery,
+        kept: Kept,
+        skip: int = 0,
+    ) -> None:
+        super().__init__(viewer, connections, form)
+        self.kept = kept
+        self._recovery = recovery
+        self._skip = skip
+
+    def send(self, frames: Sequence[Any]) -> None:
+        """Queue events as packets with an offset each; never waits."""
+        events, self._skip = frames[self._skip :], max(0, self._skip - len(frames))
+        super().send([self._recovery.packet(self.kept.number, event) for event in events])
+
+    def leave(self) -> None:
+        """Follow no longer, and say no more of it in offsets."""
+        super().leave()
+        self._recovery.places.pop(self.kept.number, None)
+
+
+@dataclass(slots=True)
+class Recovery:
+    """What a viewer needs to come back: its private id and how far each subscription has come."""
+
+    pid: str
+    places: dict[int, str] = field(default_factory=dict)
+    last_number: int = -1
+
+    def next_number(self) -> int:
+        """The number that names a new subscription in offsets; none is used twice."""
+        self.last_number += 1
+        return self.last_number
+
+    def packet(self, number: int, event: Event) -> Any:
+        """The packet of an event, and the note that the viewer will have had it."""
+        self.places[number] = event.place
+        return offset_packet(event, make_offset(self.places))
+
+
+@dataclass(slots=True)
+class Viewer:
+    """One connection: what it may read and what it follows."""
+
+    sid: str
+    eio_sid: str
+    principal: Principal
+    recovery: Recovery | None = None
+    subscriptions: dict[Key, Subscription] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> list[Kept]:
+        """The subscriptions that the store keeps for it."""
+        found = self.subscriptions.values()
+        return [one.kept for one in found if isinstance(one, RecoverableSubscription)]
+
+    def leave_all(self) -> None:
+        """Follow nothing any more."""
+        for subscription in self.subscriptions.values():
+            subscription.leave()
+        self.subscriptions.clear()
+        self.recovery = None
+
+    def drained(self) -> None:
+        """The connection takes more: go on where each cursor stopped."""
+        for subscription in list(self.subscriptions.values()):
+            if subscription.cursor is not None:
+                subscription.cursor.wake()
