@@ -335,8 +335,8 @@ def test_a_token_for_one_project_does_not_learn_whether_another_job_exists(make_
 def test_a_token_that_expires_ends_its_connection_within_a_minute(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sockets._EXPIRY_SWEEP_S <= 60
-    monkeypatch.setattr(sockets, "_EXPIRY_SWEEP_S", 0.02)
+    assert sockets.SWEEP_S <= 60
+    monkeypatch.setattr(sockets, "SWEEP_S", 0.02)
     # exp is in whole seconds of the real clock for PyJWT, and of ours for Chef.
     app = make_app(jwt_secret=SECRET)
     soon = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.2)})

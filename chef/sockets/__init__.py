@@ -39,7 +39,7 @@ MAX_SUBSCRIPTIONS = 1000
 # A viewer whose connection takes nothing for so long is closed; it comes back and resumes.
 STALLED_S = 60
 # A token that expires ends its connection within 60 s (contract section 6).
-_SWEEP_S = 10
+SWEEP_S = 10
 
 
 class Viewers:
@@ -295,7 +295,7 @@ class Viewers:
 
     def _sweep(self) -> None:
         while True:
-            gevent.sleep(_SWEEP_S)
+            gevent.sleep(SWEEP_S)
             now = self._clock()
             for viewer in list(self._viewers.values()):
                 if viewer.principal.expired(now):
