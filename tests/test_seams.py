@@ -1,0 +1,177 @@
+"""Every name of a library that is not public and that Chef uses, so that an upgrade that moves one says so.
+
+What each is for stands where it is used; the message names that file.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+import engineio.payload
+import engineio.socket
+import flask_socketio
+import gevent.pywsgi
+import geventwebsocket.handler
+import pytest
+import socketio
+from flask import Flask
+
+from chef.transport import http
+from chef.transport.outbox import Outbox
+from chef.transport.socketio import EngineServer, Extension, SocketServer
+
+SOCKETIO, HTTP = "chef/transport/socketio.py", "chef/transport/http.py"
+SOCKETS, OUTBOX, SERVE = "chef/sockets.py", "chef/transport/outbox.py", "chef/serve.py"
+
+Handler = geventwebsocket.handler.WebSocketHandler
+WSGIHandler: Any = gevent.pywsgi.WSGIHandler  # its types leave out what is not public
+Input = gevent.pywsgi.Input
+
+# Owner, name, its parameters without self, who uses it.
+METHODS: list[tuple[Any, str, list[str], str]] = [
+    (engineio.Server, "create_queue", ["args", "kwargs"], SOCKETIO),
+    (engineio.Server, "_cors_allowed_origins", ["environ"], SOCKETIO),
+    (engineio.Server, "_cors_headers", ["environ"], SOCKETIO),
+    (engineio.Server, "disconnect", ["sid"], SERVE),
+    (engineio.Server, "send_packet", ["sid", "pkt"], SOCKETIO),
+    (engineio.Server, "handle_request", ["environ", "start_response"], SOCKETIO),
+    (socketio.Server, "_engineio_server_class", [], SOCKETIO),
+    (socketio.Server, "_handle_connect", ["eio_sid", "namespace", "data"], SOCKETIO),
+    (
+        socketio.Server,
+        "_handle_event_internal",
+        ["server", "sid", "eio_sid", "data", "namespace", "id"],
+        SOCKETIO,
+    ),
+    (socketio.Server, "_trigger_event", ["event", "namespace", "args"], SOCKETIO),
+    (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
+    (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
+    (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
+    (socketio.Manager, "eio_sid_from_sid", ["sid", "namespace"], SOCKETS),
+    (flask_socketio.SocketIO, "init_app", ["app", "kwargs"], SOCKETIO),
+    (
+        flask_socketio._SocketIOMiddleware,
+        "__init__",
+        ["socketio_app", "flask_app", "socketio_path"],
+        SOCKETIO,
+    ),
+    (engineio.socket.Socket, "poll", [], OUTBOX),
+    (engineio.socket.Socket, "send", ["pkt"], OUTBOX),
+    (Handler, "upgrade_websocket", [], HTTP),
+    (Handler, "run_websocket", [], HTTP),
+    (WSGIHandler, "handle_one_response", [], HTTP),
+    (WSGIHandler, "get_environ", [], HTTP),
+    (WSGIHandler, "_sendall", ["data"], HTTP),
+    (WSGIHandler, "_write_with_headers", ["data"], HTTP),
+    (WSGIHandler, "log_request", [], HTTP),
+    (WSGIHandler, "log_error", ["msg", "args"], HTTP),
+    (Input, "__init__", ["rfile", "content_length", "socket", "chunked_input"], HTTP),
+    (Input, "read", ["length"], HTTP),
+    (Input, "_send_100_continue", [], HTTP),
+    (Input, "_discard", [], HTTP),
+    (gevent.pywsgi.WSGIServer, "handle", ["sock", "address"], HTTP),
+]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters", "user"),
+    METHODS,
+    ids=[f"{seam[0].__name__}.{seam[1]}" for seam in METHODS],
+)
+def test_a_method_is_where_it_was_and_takes_what_it_took(
+    owner: type, name: str, parameters: list[str], user: str
+) -> None:
+    method = getattr(owner, name, None)
+    assert method is not None, f"{owner.__name__}.{name} is gone: see {user}"
+    found = [parameter for parameter in inspect.signature(method).parameters if parameter != "self"]
+    assert found == parameters, f"{owner.__name__}.{name} takes something else: see {user}"
+
+
+# Owner, words that stand in its source, who relies on them.
+SOURCES: list[tuple[Any, list[str], str]] = [
+    # The queue of a socket is made by the server, and is called like this.
+    (engineio.socket.Socket.poll, ["self.queue.get(\n", "self.queue.get(block=False)"], OUTBOX),
+    (engineio.socket.Socket.send, ["self.queue.put(pkt)"], OUTBOX),
+    (engineio.payload.Payload.decode, ["self.max_decode_packets"], SOCKETIO),
+    (
+        engineio.Server.handle_request,
+        ["self._cors_allowed_origins(environ)", "self._cors_headers("],
+        SOCKETIO,
+    ),
+    (socketio.Server._handle_event, ["self._handle_event_internal(self, sid, eio_sid, data,"], SOCKETIO),
+    (
+        socketio.Server._handle_eio_message,
+        ["self._handle_connect(eio_sid, pkt.namespace, pkt.data)"],
+        SOCKETIO,
+    ),
+    # Where the head and the first part of the body leave apart without us.
+    (WSGIHandler._write_with_headers, ["self._sendall(towrite)", "self._write("], HTTP),
+    (WSGIHandler.get_environ, ["'wsgi.input_terminated'"], HTTP),
+    (WSGIHandler.handle_one_response, ["_discard()"], HTTP),
+    (Handler.run_application, ["self.upgrade_websocket()", "hasattr(self, 'websocket')"], HTTP),
+    (Handler.run_websocket, ["self.server.clients[self.client_address]"], HTTP),
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "words", "user"), SOURCES, ids=[source[0].__qualname__ for source in SOURCES]
+)
+def test_what_we_put_ourselves_into_is_still_called(
+    function: Callable[..., Any], words: list[str], user: str
+) -> None:
+    source = inspect.getsource(function)
+    missing = [word for word in words if word not in source]
+    assert not missing, f"{function.__qualname__} no longer has {missing}: see {user}"
+
+
+def test_a_body_is_read_by_the_fields_that_pywsgi_keeps() -> None:
+    source = inspect.getsource(Input)
+    for name in (
+        "rfile",
+        "content_length",
+        "position",
+        "chunked_input",
+        "chunk_length",
+        "_chunked_input_error",
+    ):
+        assert f"self.{name}" in source, f"pywsgi.Input.{name} is gone: see {HTTP}"
+
+
+def test_the_extension_has_what_flask_socketio_reads_of_itself(app: Flask) -> None:
+    extension = app.extensions["socketio"]
+    assert isinstance(extension, Extension)
+    stock = vars(flask_socketio.SocketIO())
+    for name in ("server", "server_options", "handlers", "async_mode", "manage_session"):
+        used = name in stock or hasattr(flask_socketio.SocketIO, name)
+        assert used or name in inspect.getsource(flask_socketio.SocketIO), f"{name}: see {SOCKETIO}"
+        assert hasattr(extension, name)
+    assert extension.handlers == []  # all were registered with the server directly
+
+
+def test_our_classes_are_those_that_run(app: Flask) -> None:
+    server = app.extensions["socketio"].server
+    assert type(server) is SocketServer
+    assert type(server.eio) is EngineServer
+    assert type(server.eio.create_queue()) is Outbox
+    assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
+    assert server.async_handlers is False
+    assert server.eio.async_handlers is False
+    assert server.eio.sockets == {}
+    assert engineio.payload.Payload.max_decode_packets > 1000
+
+
+def test_the_queue_that_is_replaced_is_geventss_own(app: Flask) -> None:
+    modules = app.extensions["socketio"].server.eio._async
+    assert modules["queue"] in Outbox.__mro__, f"engineio uses another queue: see {OUTBOX}"
+    assert issubclass(http.Handler, Handler)
+    assert issubclass(http.Server, gevent.pywsgi.WSGIServer)
+
+
+def test_a_websocket_is_geventwebsockets_and_not_the_fallback(app: Flask) -> None:
+    """Rows 22 and 3 of the stack's traps: simple-websocket must not be what carries it."""
+    modules = app.extensions["socketio"].server.eio._async
+    assert modules["websocket"].__module__ == "engineio.async_drivers.gevent"
+    assert "geventwebsocket" in inspect.getsource(inspect.getmodule(modules["websocket"]))  # type: ignore[arg-type]
