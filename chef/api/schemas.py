@@ -213,7 +213,7 @@ def _problem(more: dict[str, Schema]) -> Schema:
         },
         optional=("field", "index"),
     )
-    properties = {
+    properties: dict[str, Schema] = {
         "type": {"type": "string", "format": "uri-reference"},
         "title": {"type": "string"},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
@@ -293,7 +293,7 @@ def _health() -> Schema:
 
 
 def _events() -> dict[str, Schema]:
-    whose = {"jobId": ref("Id"), "projectId": ref("Id")}
+    whose: dict[str, Schema] = {"jobId": ref("Id"), "projectId": ref("Id")}
     state = whose | {
         "status": ref("Status"),
         "progress": _PERCENT,
@@ -304,7 +304,7 @@ def _events() -> dict[str, Schema]:
     }
     end = state | _ending(("startedAt", "finishedAt", "durationMs")) | {"meta": ref("Meta")}
     replace: Schema = {"const": True, "description": "takes the place of the line before it"}
-    log = whose | {"seq": _SEQ} | _line_fields() | {"replace": replace}
+    log: dict[str, Schema] = whose | {"seq": _SEQ} | _line_fields() | {"replace": replace}
     payloads = {
         "ProgressEvent": _object(state),
         "CompletedEvent": _object(end | {"artifacts": {"type": "array", "items": ref("Artifact")}}),

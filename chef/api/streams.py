@@ -100,7 +100,8 @@ def _follow() -> bool:
 
 
 def _mimetype() -> str:
-    best = request.accept_mimetypes.best_match([_SSE, _NDJSON, _JSON])
+    accepted = request.accept_mimetypes
+    best = accepted.best_match([_SSE, _NDJSON, _JSON]) if accepted else _SSE
     if best is None:
         raise NotAcceptable(f"events come as {_SSE}, {_NDJSON} or {_JSON}")
     return best

@@ -18,7 +18,7 @@ def install(app: Flask, assets: Assets) -> None:
             # Not `no-referrer`: with that a browser hides from us that our own form was sent from here.
             response.headers["Referrer-Policy"] = "same-origin"
             response.headers["Cache-Control"] = "no-store"
-            response.headers["Vary"] = "Cookie"
+            response.vary.add("Cookie")
         return response
 
 

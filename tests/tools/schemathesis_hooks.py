@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import schemathesis
+from requests.structures import CaseInsensitiveDict
 from schemathesis import Case
 
 # Rules between fields, or of what is stored: no schema can say them, so what fits the schema may be
@@ -17,7 +18,7 @@ _BEYOND_A_SCHEMA = (
     "bytes as JSON",
     "must be an integer",  # JSON Schema takes 1.0 for one
 )
-_BY_HAND = {"exit": {"code": 0}, "error": {"message": "tests failed"}}
+_BY_HAND: dict[str, dict[str, Any]] = {"exit": {"code": 0}, "error": {"message": "tests failed"}}
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -27,16 +28,17 @@ def as_lines(context: Any, value: Any) -> bytes:
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: Any, case: Case[Any], kwargs: dict[str, Any]) -> None:
     """Make good data good in what a schema cannot say, so that it gets further than the first check."""
     if case.operation.path.endswith("/events"):
         # A stream would stay open: ask for the events that there are, as JSON.
-        case.headers = {**(case.headers or {}), "Accept": "application/json"}
+        case.headers = case.headers or CaseInsensitiveDict()
+        case.headers["Accept"] = "application/json"
     if case.meta and case.meta.generation.mode.is_positive and case.method in ("POST", "PUT"):
         _complete(case)
 
 
-def _complete(case: Case) -> None:
+def _complete(case: Case[Any]) -> None:
     """Give a job's first update its project, and each field of a by-hand form once."""
     kind = case.operation.path.rpartition("/")[2]
     if kind == "logs":
@@ -53,7 +55,7 @@ def _complete(case: Case) -> None:
 
 
 @schemathesis.hook
-def filter_failure(context: Any, failure: Any, case: Case, response: Any) -> bool:
+def filter_failure(context: Any, failure: Any, case: Case[Any], response: Any) -> bool:
     """Accept the refusal of a body that fits the schema, where its reason is one of the above."""
     if response.status_code in (414, 416):
         return False  # How long a URL may be and how far a stream is stored: nothing that a schema says.

@@ -1,0 +1,130 @@
+"""`WEBSOCKET_CORS_ORIGIN` over HTTP, in its three forms (contract section 1, stack-traps 13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+ONE = "https://app.example.com"
+SEVERAL = (ONE, "http://localhost:5173", "http://[::1]:8080")
+FOREIGN = "https://evil.example"
+PATHS = ("/api/jobs", "/api/updates", "/api/jobs/j", "/api/jobs/j/logs", "/api/projects/p/events", "/health")
+HEADERS = ("Access-Control-Allow-Origin", "Access-Control-Allow-Methods", "Access-Control-Allow-Headers")
+
+
+@pytest.fixture
+def client_for(make_app: Callable[..., Flask]) -> Callable[[Any], FlaskClient]:
+    return lambda origin: make_app(websocket_cors_origin=origin).test_client()
+
+
+def _preflight(client: FlaskClient, path: str, origin: str, method: str = "POST") -> TestResponse:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization, content-type",
+    }
+    return client.options(path, headers=headers)
+
+
+def _words(answer: TestResponse, header: str) -> set[str]:
+    return {word.strip().lower() for word in ",".join(answer.headers.getlist(header)).split(",")}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_unset_no_other_origin_is_let_in(client_for: Any, path: str) -> None:
+    client = client_for(None)
+    for answer in (client.get(path, headers={"Origin": FOREIGN}), _preflight(client, path, FOREIGN)):
+        assert not [name for name in answer.headers.keys() if name.startswith("Access-Control-")]  # noqa: SIM118
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_star_lets_every_origin_in(client_for: Any, path: str) -> None:
+    client = client_for("*")
+    for answer in (client.get(path, headers={"Origin": FOREIGN}), _preflight(client, path, FOREIGN)):
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("origin", SEVERAL)
+@pytest.mark.parametrize("path", PATHS)
+def test_of_several_origins_the_one_that_asks_is_let_in(client_for: Any, path: str, origin: str) -> None:
+    client = client_for(SEVERAL)
+    for answer in (client.get(path, headers={"Origin": origin}), _preflight(client, path, origin)):
+        assert answer.headers["Access-Control-Allow-Origin"] == origin
+        assert "origin" in _words(answer, "Vary")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        FOREIGN,
+        "null",
+        "http://app.example.com",
+        "https://app.example.com:444",
+        "https://app.example.com.evil.example",
+        "https://appXexample.com",
+        "https://xapp.example.com",
+        "http://:",
+        "*",
+        ".*",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/jobs", "/health"])
+def test_an_origin_that_is_not_named_is_not_let_in(client_for: Any, path: str, foreign: str) -> None:
+    for setting in ((ONE,), SEVERAL):
+        client = client_for(setting)
+        for answer in (client.get(path, headers={"Origin": foreign}), _preflight(client, path, foreign)):
+            assert not [name for name in HEADERS if name in answer.headers]
+
+
+@pytest.mark.parametrize("setting", ["*", (ONE,)])
+def test_a_preflight_allows_what_a_page_needs(client_for: Any, setting: Any) -> None:
+    client = client_for(setting)
+    for path, method in (
+        ("/api/updates", "POST"),
+        ("/api/jobs/j/progress", "POST"),
+        ("/api/jobs/j/logs", "PUT"),
+        ("/api/jobs/j/events", "GET"),
+    ):
+        answer = _preflight(client, path, ONE, method)
+        assert answer.status_code == 200
+        assert method.lower() in _words(answer, "Access-Control-Allow-Methods")
+        assert _words(answer, "Access-Control-Allow-Headers") >= {"authorization", "content-type"}
+        assert int(answer.headers["Access-Control-Max-Age"]) > 0
+
+
+@pytest.mark.parametrize("setting", ["*", (ONE,)])
+def test_a_page_can_read_refusals_and_the_headers_that_matter(client_for: Any, setting: Any) -> None:
+    answer = client_for(setting).post("/api/updates", data=b"no json", headers={"Origin": ONE})
+    assert answer.status_code in (400, 401)
+    assert answer.headers["Access-Control-Allow-Origin"] in (ONE, "*")
+    assert _words(answer, "Access-Control-Expose-Headers") >= {"retry-after", "upload-offset"}
+
+
+@pytest.mark.parametrize("setting", [None, "*", (ONE,), SEVERAL])
+def test_trap_13_credentials_are_never_allowed(client_for: Any, setting: Any) -> None:
+    client = client_for(setting)
+    for path in (*PATHS, "/", "/metrics", "/api/nothing"):
+        for origin in (ONE, FOREIGN):
+            for answer in (
+                client.get(path, headers={"Origin": origin, "Cookie": "chef_token=x"}),
+                _preflight(client, path, origin),
+            ):
+                assert "Access-Control-Allow-Credentials" not in answer.headers
+
+
+def test_pages_are_of_their_own_origin_alone(client_for: Any) -> None:
+    for path in ("/", "/jobs/j", "/login", "/metrics"):
+        assert "Access-Control-Allow-Origin" not in client_for("*").get(path, headers={"Origin": ONE}).headers
+
+
+def test_what_a_foreign_page_may_read_it_may_not_write(client_for: Any) -> None:
+    client = client_for("*")
+    update = {"type": "progress", "jobId": "j", "projectId": "p"}
+    answer = client.post("/api/updates", json=update, headers={"Origin": FOREIGN})
+    assert answer.status_code == 401
+    assert client.get("/api/jobs/j").status_code == 404
