@@ -12,6 +12,7 @@ from chef.api import openapi, problems, reading, server, streams, writing
 from chef.auth import Gate
 from chef.clock import Clock, now_ms
 from chef.config import Settings
+from chef.doorbell import Doorbell
 from chef.hub import Hub
 from chef.metrics import Metrics
 from chef.services import Services
@@ -34,12 +35,13 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     app.url_map.merge_slashes = False
     store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
     hub = Hub(store)
-    tracker = Tracker(store, hub, metrics, clock)
     viewers = sockets.install(app, settings, store, hub, gate, clock) if settings.websocket_enabled else None
-    connected_clients = (lambda: viewers.count) if viewers else (lambda: 0)
-    metrics.watch("chef_viewers", "Viewers connected by Socket.IO.", connected_clients)
+    count = (lambda: viewers.count) if viewers else (lambda: 0)
+    doorbell = Doorbell(settings.redis_url, hub, count) if settings.redis_url else None
+    tracker = Tracker(store, metrics, clock, hub.publish, *([doorbell.ring] if doorbell else []))
+    metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
-    app.extensions["chef"] = Services(settings, store, hub, tracker, gate, metrics, clock, connected_clients)
+    app.extensions["chef"] = Services(settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers)
     problems.install(app)
     for blueprint in (
         writing.blueprint,

@@ -156,7 +156,6 @@ SETTINGS: tuple[Setting, ...] = (
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
 
 NOT_YET: dict[str, str] = {
-    "REDIS_URL": "REDIS_URL is set but not used yet: each process serves its own viewers.",
     "CHEF_RETENTION_DAYS": "CHEF_RETENTION_DAYS is set but not used yet: all jobs are kept.",
     "CHEF_MAX_LOG_BYTES": "CHEF_MAX_LOG_BYTES is set but not used yet: logs are kept whole.",
 }

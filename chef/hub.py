@@ -305,9 +305,13 @@ class Hub:
         for part in _slices(project_ids):
             heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
         for key, head in heads.items():
-            room = self._rooms.get(key)
-            if room is not None:
-                room.raise_head(head)
+            self.raise_head(key, head)
+
+    def raise_head(self, key: Key, head: int) -> None:
+        """Somebody says that a log goes up to `head`: wake those who follow it and are behind."""
+        room = self._rooms.get(key)
+        if room is not None:
+            room.raise_head(head)
 
 
 def _wake(member: Member) -> None:

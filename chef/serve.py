@@ -39,6 +39,7 @@ def main(settings: Settings) -> int:
     services: Services = app.extensions["chef"]
     extension = app.extensions.get("socketio")
     server = Server((settings.host, settings.port), app, _may_upgrade(extension))
+    services.start()
     server.start()
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
     log.info("listening on http://%s:%d", _shown_host(settings.host), server.server_port)

@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from flask import current_app
 
 from chef.auth import Gate
 from chef.clock import Clock
 from chef.config import Settings
+from chef.doorbell import Doorbell
 from chef.hub import Hub
 from chef.metrics import Metrics
 from chef.store import Store
 from chef.tracker import Tracker
 
 
+class Viewers(Protocol):
+    """The viewers of this process, as far as the other edges know them."""
+
+    @property
+    def count(self) -> int:
+        """How many are connected."""
+        ...
+
+    def close(self) -> None:
+        """Stop looking after them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One application's parts. `connected_clients` counts its viewers on Socket.IO."""
+    """One application's parts. `viewers` is `None` where WebSocket is off, `doorbell` without Redis."""
 
     settings: Settings
     store: Store
     hub: Hub
+    doorbell: Doorbell | None
     tracker: Tracker
     gate: Gate
     metrics: Metrics
     clock: Clock
-    connected_clients: Callable[[], int]
+    viewers: Viewers | None
+
+    def connected_clients(self) -> int:
+        """How many viewers are connected by Socket.IO, over all processes that share a Redis."""
+        if self.doorbell is not None:
+            return self.doorbell.viewers
+        return self.viewers.count if self.viewers is not None else 0
+
+    def start(self) -> None:
+        """Begin what runs beside requests; called once by who serves."""
+        if self.doorbell is not None:
+            self.doorbell.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
         self.store.close()
+        if self.viewers is not None:
+            self.viewers.close()
         self.hub.close()
+        if self.doorbell is not None:
+            self.doorbell.close()
 
 
 def services() -> Services:

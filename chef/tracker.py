@@ -6,25 +6,32 @@ of their commits, so that nothing unstored is ever seen and every viewer gets on
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from chef.clock import Clock
-from chef.hub import Hub
-from chef.ledger import Batch, Item, Receipt
+from chef.ledger import Batch, Item, Receipt, Stored
 from chef.metrics import Metrics
 from chef.model import LogPiece, Update
 from chef.parse import content_digest
 from chef.store import Store
 
+Publish = Callable[[Sequence[Stored]], None]
+
 
 class Tracker:
-    """Takes updates for a store and a hub. `clock` gives the time that updates are stamped with (ms)."""
+    """Takes updates for a store. `clock` gives the time that updates are stamped with (ms)."""
 
-    def __init__(self, store: Store, hub: Hub, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, store: Store, metrics: Metrics, clock: Clock, *publish: Publish) -> None:
+        """`publish` are told of what each commit stored, in this order; they must not wait."""
         self._store = store
         self._metrics = metrics
         self._clock = clock
-        store.on_commit(hub.publish)
+        self._publish = publish
+        store.on_commit(self._tell)
+
+    def _tell(self, stored: Sequence[Stored]) -> None:
+        for publish in self._publish:
+            publish(stored)
 
     def record(self, updates: Iterable[Update | LogPiece], allowed: frozenset[str] | None = None) -> Receipt:
         """Store updates, all or none, and publish them.

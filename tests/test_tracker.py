@@ -23,7 +23,7 @@ class Parts:
         self.store = store
         self.hub = Hub(store)
         self.metrics = Metrics()
-        self.tracker = Tracker(store, self.hub, self.metrics, lambda: self.at)
+        self.tracker = Tracker(store, self.metrics, lambda: self.at, self.hub.publish)
 
     def counted(self, name: str) -> float:
         lines = self.metrics.text().decode().splitlines()

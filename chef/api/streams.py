@@ -17,6 +17,8 @@ from chef.strict import loads
 blueprint = Blueprint("streams", __name__)
 
 HEARTBEAT_S = 15
+# How often a stream without news looks whether somebody is still there.
+_LOOK_S = 1.0
 _SSE, _NDJSON, _JSON = "text/event-stream", "application/x-ndjson", "application/json"
 _MAX_SEQ = 2**53
 _ENDINGS = ("job:completed", "job:error")
@@ -136,6 +138,8 @@ class _Stream:
 
     def __init__(self, position: Reader, form: _Format, follow: bool, ended: bool, is_job: bool) -> None:
         self._position = position
+        # Known where our own server serves (chef.transport.http).
+        self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
         self._form = form
         self._follow = follow
         self._ended = ended
@@ -149,19 +153,32 @@ class _Stream:
                 events = self._position.load()
                 if not events:
                     break
-                yield b"".join(self._form.event(self._name(event), event.seq, event.data) for event in events)
+                yield b"".join(map(self._written, events))
             if self._ended and self._is_job:
                 yield self._form.event("end", None, "{}")
                 return
             if not self._follow or self._position.room.hub.closed:
                 return
-            if not self._position.wait(HEARTBEAT_S) and not self._position.room.hub.closed:
+            if not self._something_comes():
+                if self._is_gone():
+                    return
                 yield self._form.heartbeat
 
-    def _name(self, event: Event) -> str:
+    def _something_comes(self) -> bool:
+        """Wait for events, as long as a heartbeat takes; False where there are none."""
+        waited = 0.0
+        while waited < HEARTBEAT_S and not self._is_gone():
+            if self._position.wait(min(_LOOK_S, HEARTBEAT_S - waited)) or self._position.room.hub.closed:
+                return True
+            waited += _LOOK_S
+        return False
+
+    def _written(self, event: Event) -> bytes:
         if event.name in _ENDINGS:
             self._ended = True
-        return event.name
+        # A project's events come from many jobs: what one can go on from is the place in its own order.
+        place = event.seq if self._is_job else int(event.place) if event.place.isdigit() else None
+        return self._form.event(event.name, place, event.data)
 
     def close(self) -> None:
         """Called by the WSGI server at the end, also when the client went away."""

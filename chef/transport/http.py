@@ -92,11 +92,23 @@ class Handler(WebSocketHandler):
     def get_environ(self) -> dict[str, Any]:
         """The WSGI environ, with a body that can be read as it comes."""
         environ: dict[str, Any] = super().get_environ()
+        environ["chef.peer_is_gone"] = self.peer_is_gone
         if environ["wsgi.input_terminated"]:
             stock = self.wsgi_input
             body = Body(self.rfile, stock.content_length, stock.socket, stock.chunked_input)
             self.wsgi_input = environ["wsgi.input"] = body
         return environ
+
+    def peer_is_gone(self) -> bool:
+        """Whether the client has closed its connection, as far as can be seen without waiting."""
+        if self.socket is None:
+            return True
+        try:
+            return not self.socket._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _sendall(self, data: bytes) -> None:
         if self._joined is None:

@@ -1,0 +1,121 @@
+"""Several processes on one database act as one server; Redis only makes it faster."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from chef import hub
+from tests.tools.redis import Redis
+from tests.tools.serving import Served
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+
+StartServer = Callable[..., Served]
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    with Redis(tmp_path) as running:
+        yield running
+
+
+class Follower:
+    """Reads a job's event stream in a thread, noting each event's seq and when it came."""
+
+    def __init__(self, server: Served, job_id: str) -> None:
+        self.seen: list[int] = []
+        self.times: list[float] = []
+        url = f"{server.url}/api/jobs/{job_id}/events"
+        self._response = server.session.get(url, stream=True, timeout=60)
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self._response.iter_lines(chunk_size=1):
+            if line.startswith(b"id: "):
+                self.seen.append(int(line[4:]))
+                self.times.append(time.monotonic())
+
+    def wait(self, count: int, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while len(self.seen) < count:
+            assert time.monotonic() < deadline, f"{len(self.seen)} of {count}"
+            time.sleep(0.01)
+
+
+def post_alternately(servers: list[Served], count: int) -> None:
+    for number in range(count):
+        update = {"type": "log", "jobId": "j", "projectId": "p", "message": f"line {number}"}
+        servers[number % len(servers)].update(update)
+
+
+@pytest.fixture
+def two(start_server: StartServer, postgres_url: str, redis: Redis) -> list[Served]:
+    return [start_server(DATABASE_URL=postgres_url, REDIS_URL=redis.url) for _ in range(2)]
+
+
+def test_viewers_of_either_process_see_all_updates_in_one_order(two: list[Served]) -> None:
+    followers = [Follower(server, "j") for server in two]
+    post_alternately(two, 300)
+    for follower in followers:
+        follower.wait(300, 10)
+        assert follower.seen == list(range(1, 301))
+
+
+def test_with_redis_the_other_process_knows_at_once(two: list[Served]) -> None:
+    follower = Follower(two[1], "j")
+    time.sleep(0.5)
+    delays = []
+    for number in range(1, 11):
+        sent = time.monotonic()
+        two[0].update({"type": "log", "jobId": "j", "projectId": "p", "message": "x"})
+        follower.wait(number, 5)
+        delays.append(follower.times[-1] - sent)
+    assert sorted(delays)[5] < hub.SAFETY_POLL_S / 4
+
+
+def test_nothing_is_lost_while_redis_is_away(two: list[Served], redis: Redis) -> None:
+    followers = [Follower(server, "j") for server in two]
+    post_alternately(two, 50)
+    redis.stop()
+    post_alternately(two, 100)
+    for follower in followers:
+        follower.wait(150, 3 * hub.SAFETY_POLL_S + 2)
+    redis.start()
+    post_alternately(two, 50)
+    for follower in followers:
+        follower.wait(200, 10)
+        assert follower.seen == list(range(1, 201))
+
+
+def test_without_redis_the_safety_poll_brings_everything(
+    start_server: StartServer, postgres_url: str
+) -> None:
+    servers = [start_server(DATABASE_URL=postgres_url) for _ in range(2)]
+    follower = Follower(servers[1], "j")
+    post_alternately(servers, 60)
+    follower.wait(60, 3 * hub.SAFETY_POLL_S + 2)
+    assert follower.seen == list(range(1, 61))
+
+
+def test_health_counts_the_viewers_of_all_processes(two: list[Served]) -> None:
+    import socketio
+
+    clients = [socketio.Client() for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.connect(two[number % 2].url, socketio_path="ws", transports=["websocket"])
+    try:
+        deadline = time.monotonic() + 15
+        counts: list[int] = []
+        while counts != [3, 3]:
+            assert time.monotonic() < deadline, counts
+            counts = [server.get("/health").json()["websocket"]["connected_clients"] for server in two]
+            time.sleep(0.2)
+    finally:
+        for client in clients:
+            client.disconnect()
