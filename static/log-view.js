@@ -50,6 +50,7 @@ export class LogView {
     [this.#first, this.#last] = [Number(container.dataset.first), Number(container.dataset.last)];
     this.#total = this.#last;
     for (const row of container.children) this.#rows.set(Number(row.id.slice(1)), row);
+    setText(note, "");
     this.#listen();
     this.#scrollToEnd();
     this.#goToHash();
@@ -280,6 +281,8 @@ export class LogView {
     const after = Math.max(0, number - STEP / 2);
     this.#readRange({ after, limit: STEP }, (lines, total) => {
       this.#show(lines, after + 1, Math.min(after + STEP, total), total);
+      // Again: where one was before, the end may have been in view meanwhile.
+      this.#follow(false);
       this.#center(number);
     });
   }

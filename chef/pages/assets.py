@@ -27,8 +27,7 @@ class Assets:
         self._node_modules = Path(app.root_path).parent / "node_modules"
         files = sorted(path for path in self._static.rglob("*") if path.is_file())
         self._static_hashes = {path.relative_to(self._static).as_posix(): _hash(path) for path in files}
-        found = {name: self._node_modules / path for name, path in _LIBRARIES.items()}
-        self._library_hashes = {name: _hash(path) for name, path in found.items() if path.is_file()}
+        self._library_hashes = {name: _hash(path) for name, path in self._found_libraries()}
         app.add_url_rule("/lib/<name>", "library", self._library)
         app.jinja_env.globals.update(asset=self.url, import_map=self.import_map)
         app.after_request(self._keep)
@@ -58,8 +57,12 @@ class Assets:
         """Whether npm was run, so that a page can load the Socket.IO client."""
         return "socket.io-client.js" in self._library_hashes
 
+    def _found_libraries(self) -> list[tuple[str, Path]]:
+        paths = [(name, self._node_modules / path) for name, path in _LIBRARIES.items()]
+        return [(name, path) for name, path in paths if path.is_file()]
+
     def _library(self, name: str) -> Response:
-        if name not in self._library_hashes:
+        if name not in self._library_hashes or name not in dict(self._found_libraries()):
             abort(404)
         return send_file(self._node_modules / _LIBRARIES[name], mimetype="text/javascript", etag=True)
 
