@@ -476,6 +476,20 @@ def test_publishing_out_of_order_with_gaps_or_twice_is_healed(
         assert viewer.seqs == list(range(1, len(viewer.seqs) + 1))
 
 
+def test_an_entry_published_again_costs_the_ring_nothing(
+    hub: Hub, store: Store, write: Callable[..., None]
+) -> None:
+    kept = publishing_by_hand(hub, store)
+    viewer = Viewer().follow(hub)
+    for _ in range(4):
+        write()
+    hub.publish(kept)
+    hub.publish([kept[1], kept[0]])
+    with hub.room(JOB) as room:
+        assert [published.entry.seq for published in room._ring] == [1, 2, 3, 4]
+    until(lambda: has(viewer, 1, 4))
+
+
 # Leaving
 
 
