@@ -159,7 +159,8 @@ function showPhase(row, span, start, whole) {
   setText(field(row, "phase"), span.phase);
   setText(field(row, "duration"), span.finishedAt ? duration(lasted) : runningFor(lasted));
   const bar = field(row, "span");
-  bar.setAttribute("x", (((began - start) / whole) * 100).toFixed(2));
+  // A phase that took no time is still to be seen.
+  bar.setAttribute("x", Math.min(99.2, ((began - start) / whole) * 100).toFixed(2));
   bar.setAttribute("width", Math.max(0.8, (lasted / whole) * 100).toFixed(2));
 }
 

@@ -70,8 +70,8 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
                 "phase": span.phase,
                 "durationMs": end - span.started_at,
                 "is_present": span.finished_at is None,
-                "begin": round((span.started_at - start) / whole * 100, 2),
                 # A phase that took no time is still to be seen.
+                "begin": round(min(99.2, (span.started_at - start) / whole * 100), 2),
                 "length": round(max(0.8, (end - span.started_at) / whole * 100), 2),
             }
         )
