@@ -217,12 +217,20 @@ def test_a_project_has_its_counts_and_its_newest_job(client: FlaskClient) -> Non
     assert _get(client, "/api/projects")["projects"][0] == project
 
 
-def test_pages_of_projects_have_no_repeat(client: FlaskClient) -> None:
+def test_pages_of_projects_have_no_hole_and_no_repeat_while_projects_rise(client: FlaskClient) -> None:
     projects = [f"p{number}" for number in range(10)]
     _send(client, *(_progress(f"j-{project}", project) for project in projects))
-    pages = _pages(client, "/api/projects?limit=3", "projects", lambda number: None)
+
+    def meanwhile(number: int) -> None:
+        # One that was seen, one that was not yet, and a new one.
+        for project in (f"p{9 - number}", f"p{number}", f"new{number}"):
+            _send(client, _progress(f"more-{number}-{project}", project))
+
+    pages = _pages(client, "/api/projects?limit=3", "projects", meanwhile)
     seen = [project["projectId"] for page in pages for project in page]
     assert seen == projects[::-1]
+    first = _get(client, "/api/projects?limit=3")["projects"]
+    assert [project["projectId"] for project in first] == ["new3", "p3", "p6"]
 
 
 # --- logs as JSON --------------------------------------------------------------------------

@@ -132,8 +132,9 @@ def _multipart(request: Request, body: bytes) -> Iterable[tuple[str, str]]:
         raise
     except Exception as error:
         raise BadRequest("the multipart form cannot be read") from error
-    for _, file in files.items(multi=True):
-        file.close()
+    for same_name in files.listvalues():
+        for file in same_name:
+            file.close()
     if files:
         raise Invalid(
             "a form has fields only, no files",

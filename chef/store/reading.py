@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, select, tuple_
+from sqlalchemy import Connection, ScalarSelect, Select, func, literal, select, tuple_
 
 from chef.ledger import Project
 from chef.lines import StreamState
@@ -17,6 +17,8 @@ from chef.store.tables import entries, jobs, projects, streams
 
 # Rows that one page of a replay reads at most: a driver may hold them all at once.
 _PAGE_ROWS = 256
+# A store's jobs are numbered below this, so that two numbers fit into a place.
+_MOST_JOBS = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,27 +75,38 @@ def list_jobs(
 def list_projects(
     connection: Connection, *, allowed: Collection[str] | None, before: int | None, limit: int
 ) -> list[ListedProject]:
-    """Projects, the one with the newest job first, below the place `before`."""
-    query = select(projects).order_by(projects.c.newest_job_pk.desc()).limit(limit)
+    """Projects, the one with the newest job first, below the place `before`.
+
+    A project rises with each new job. So that none is missed, later pages keep the order of the
+    first one: a place says also which job was the newest of all then.
+    """
+    if before is None:
+        top, below = connection.scalar(select(func.max(jobs.c.pk))) or 0, None
+    else:
+        top, below = divmod(before, _MOST_JOBS)
+    newest_then = select(func.max(jobs.c.pk)).where(jobs.c.project_pk == projects.c.pk, jobs.c.pk <= top)
+    rank = func.coalesce(newest_then.scalar_subquery(), 0).label("rank")
+    query = select(projects, rank).order_by(rank.desc()).limit(limit)
     if allowed is not None:
         query = query.where(projects.c.project_id.in_(allowed))
-    if before is not None:
-        query = query.where(projects.c.newest_job_pk < before)
-    return _with_newest(connection, query)
+    if below is not None:
+        query = query.where(rank.element.between(1, below - 1))
+    return _with_newest(connection, query, top)
 
 
 def find_project(connection: Connection, project_id: str) -> ListedProject | None:
     """A project with its newest job, by its id."""
-    found = _with_newest(connection, select(projects).where(projects.c.project_id == project_id))
+    query = select(projects, literal(0).label("rank")).where(projects.c.project_id == project_id)
+    found = _with_newest(connection, query)
     return found[0] if found else None
 
 
-def _with_newest(connection: Connection, query: Select[Any]) -> list[ListedProject]:
+def _with_newest(connection: Connection, query: Select[Any], top: int = 0) -> list[ListedProject]:
     found = connection.execute(query).all()
     pks = [row.newest_job_pk for row in found if row.newest_job_pk is not None]
     newest = {row.pk: rows.job_of(row) for row in connection.execute(_jobs().where(jobs.c.pk.in_(pks)))}
     return [
-        ListedProject(row.newest_job_pk or 0, rows.project_of(row), newest.get(row.newest_job_pk))
+        ListedProject(top * _MOST_JOBS + row.rank, rows.project_of(row), newest.get(row.newest_job_pk))
         for row in found
     ]
 
