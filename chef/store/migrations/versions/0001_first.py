@@ -115,5 +115,6 @@ def upgrade() -> None:
         sa.Column("kept", sa.LargeBinary, nullable=False),
         sa.Column("seen_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger),
+        comment="Viewers that asked for connection state recovery (chef.recovery).",
     )
     op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])
