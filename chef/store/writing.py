@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, bindparam, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chef.ledger import Batch, Ledger, Project, Receipt, Sent
-from chef.model import Job
+from chef.model import Job, LogPiece
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, sent, streams
 
@@ -34,6 +34,48 @@ def write(connection: Connection, batches: Sequence[Batch], max_line_bytes: int)
     outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
     transaction.save()
     return outcomes
+
+
+# Each statement is built once: SQLAlchemy takes longer to build one than SQLite to run it.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_ROW_PK: BindParameter[Any] = bindparam("row_pk")
+_JOBS = (
+    select(jobs, projects.c.project_id)
+    .join(projects, jobs.c.project_pk == projects.c.pk)
+    .where(jobs.c.job_id.in_(_IDS))
+)
+_PROJECTS = select(projects).where(projects.c.project_id.in_(_IDS))
+_PROJECTS_OF_JOBS = (
+    select(projects.c.project_id)
+    .join(jobs, jobs.c.project_pk == projects.c.pk)
+    .where(jobs.c.job_id.in_(_IDS))
+)
+_LOCK_PROJECTS = (
+    select(projects.c.pk)
+    .where(projects.c.project_id.in_(_IDS))
+    .order_by(projects.c.project_id)
+    .with_for_update()
+)
+_STREAMS = select(streams).where(streams.c.job_pk.in_(_IDS))
+_SENT = select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(_IDS))
+_INSERT_PROJECT = insert(projects).returning(projects.c.pk)
+_INSERT_JOB = insert(jobs).returning(jobs.c.pk)
+_INSERT_ENTRIES = insert(entries)
+_INSERT_SENT = insert(sent)
+_UPDATE_PROJECT = update(projects).where(projects.c.pk == _ROW_PK)
+_UPDATE_JOB = update(jobs).where(jobs.c.pk == _ROW_PK)
+_NEWEST_JOB = (
+    update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
+)
+
+
+def _upsert_streams(dialect: Any) -> Any:
+    statement = dialect.insert(streams)
+    new = {name: statement.excluded[name] for name in ("offset", "line", "tail", "pending")}
+    return statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new)
+
+
+_UPSERT_STREAMS = {"sqlite": _upsert_streams(sqlite), "postgresql": _upsert_streams(postgresql)}
 
 
 def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -59,45 +101,48 @@ class _Transaction:
         self._load_projects(given | {job.project_id for job in self.ledger.known.jobs.values()})
         if locked is not None and not locked.issuperset(self._project_pks.values()):
             raise Overtaken
-        self._load_streams()
+        logged = {
+            item.update.job_id
+            for item in items
+            if isinstance(item.update, LogPiece) or item.update.type == "log"
+        }
+        self._load_streams(logged)
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
 
     def _lock_projects(self, job_ids: set[str], given: set[str]) -> set[int]:
         """PostgreSQL: lock all projects that exist, in one order for every process; returns their keys."""
         locked: set[int] = set()
-        known = select(projects.c.project_id).join(jobs, jobs.c.project_pk == projects.c.pk)
         for part in _in_slices(job_ids):
-            given = given | set(self._connection.scalars(known.where(jobs.c.job_id.in_(part))))
-        lock = select(projects.c.pk).order_by(projects.c.project_id).with_for_update()
+            given = given | set(self._connection.scalars(_PROJECTS_OF_JOBS, {"ids": part}))
         for part in _in_slices(given):
-            locked.update(self._connection.scalars(lock.where(projects.c.project_id.in_(part))))
+            locked.update(self._connection.scalars(_LOCK_PROJECTS, {"ids": part}))
         return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
-        query = select(jobs, projects.c.project_id).join(projects, jobs.c.project_pk == projects.c.pk)
         for part in _in_slices(job_ids):
-            for row in self._connection.execute(query.where(jobs.c.job_id.in_(part))):
+            for row in self._connection.execute(_JOBS, {"ids": part}):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
                 self._job_pks[row.job_id] = row.pk
 
     def _load_projects(self, project_ids: set[str]) -> None:
         for part in _in_slices(project_ids):
-            for row in self._connection.execute(select(projects).where(projects.c.project_id.in_(part))):
+            for row in self._connection.execute(_PROJECTS, {"ids": part}):
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
-    def _load_streams(self) -> None:
-        names = {pk: job_id for job_id, pk in self._job_pks.items()}
+    def _load_streams(self, job_ids: set[str]) -> None:
+        names = {pk: job_id for job_id, pk in self._job_pks.items() if job_id in job_ids}
         for part in _in_slices(names):
-            for row in self._connection.execute(select(streams).where(streams.c.job_pk.in_(part))):
+            for row in self._connection.execute(_STREAMS, {"ids": part}):
                 self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
+        if not keys:
+            return
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
         known = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
         for part in _in_slices(known):
-            query = select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(part))
-            for row in self._connection.execute(query):
+            for row in self._connection.execute(_SENT, {"ids": part}):
                 self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
     def save(self) -> None:
@@ -116,7 +161,7 @@ class _Transaction:
                 self._project_pks[project_id] = self._insert_project(project)
         if changed:
             self._connection.execute(
-                update(projects).where(projects.c.pk == bindparam("row_pk")),
+                _UPDATE_PROJECT,
                 [
                     rows.project_values(row) | {"row_pk": self._project_pks[name]}
                     for name, row in changed.items()
@@ -125,9 +170,7 @@ class _Transaction:
 
     def _insert_project(self, project: Project) -> int:
         values = rows.project_values(project) | {"project_id": project.project_id}
-        return int(
-            self._connection.execute(insert(projects).values(values).returning(projects.c.pk)).scalar_one()
-        )
+        return int(self._connection.execute(_INSERT_PROJECT, values).scalar_one())
 
     def _save_jobs(self) -> None:
         newest: dict[int, int] = {}
@@ -139,20 +182,18 @@ class _Transaction:
                 project_pk = self._project_pks[job.project_id]
                 newest[project_pk] = self._job_pks[job_id] = self._insert_job(job, project_pk)
         if updates:
-            self._connection.execute(update(jobs).where(jobs.c.pk == bindparam("row_pk")), updates)
+            self._connection.execute(_UPDATE_JOB, updates)
         for project_pk, job_pk in newest.items():
-            self._connection.execute(
-                update(projects).where(projects.c.pk == project_pk).values(newest_job_pk=job_pk)
-            )
+            self._connection.execute(_NEWEST_JOB, {"row_pk": project_pk, "new_newest_job_pk": job_pk})
 
     def _insert_job(self, job: Job, project_pk: int) -> int:
         values = rows.job_values(job) | {"job_id": job.job_id, "project_pk": project_pk}
-        return int(self._connection.execute(insert(jobs).values(values).returning(jobs.c.pk)).scalar_one())
+        return int(self._connection.execute(_INSERT_JOB, values).scalar_one())
 
     def _save_entries(self) -> None:
         if self.ledger.stored:
             self._connection.execute(
-                insert(entries),
+                _INSERT_ENTRIES,
                 [
                     rows.entry_values(stored.entry, self._project_pks[stored.job.project_id])
                     | {"job_pk": self._job_pks[stored.job.job_id]}
@@ -168,11 +209,7 @@ class _Transaction:
             if job_id in self._job_pks
         ]
         if values:
-            statement: Any = (sqlite if self._sqlite else postgresql).insert(streams)
-            new = {name: statement.excluded[name] for name in ("offset", "line", "tail", "pending")}
-            self._connection.execute(
-                statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new), values
-            )
+            self._connection.execute(_UPSERT_STREAMS[self._connection.dialect.name], values)
 
     def _save_sent(self) -> None:
         values = [
@@ -180,4 +217,4 @@ class _Transaction:
             for (job_id, sent_id), row in self.ledger.changed.sent.items()
         ]
         if values:
-            self._connection.execute(insert(sent), values)
+            self._connection.execute(_INSERT_SENT, values)
