@@ -227,10 +227,10 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
                 write_elsewhere(log("one"))
             load_jobs(self, job_ids)
 
-        def then_load_streams(self: Any) -> None:
+        def then_load_streams(self: Any, job_ids: Any) -> None:
             if is_first(self) and len(threads) == 1:
                 write_elsewhere(log("two\nthree"), update(message="x"))
-            load_streams(self)
+            load_streams(self, job_ids)
 
         monkeypatch.setattr(writing._Transaction, "_load_jobs", then_load_jobs)
         monkeypatch.setattr(writing._Transaction, "_load_streams", then_load_streams)
