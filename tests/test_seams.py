@@ -5,6 +5,7 @@ What each is for stands where it is used; the message names that file.
 
 from __future__ import annotations
 
+import _socket
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,9 +15,12 @@ import engineio.payload
 import engineio.socket
 import flask_socketio
 import gevent.pywsgi
+import gevent.socket
 import geventwebsocket.handler
+import geventwebsocket.websocket
 import pytest
 import socketio
+from engineio.async_drivers.gevent import WebSocketWSGI
 from flask import Flask
 
 from chef.transport import http
@@ -24,7 +28,7 @@ from chef.transport.outbox import Outbox
 from chef.transport.socketio import EngineServer, Extension, SocketServer
 
 SOCKETIO, HTTP = "chef/transport/socketio.py", "chef/transport/http.py"
-SOCKETS, OUTBOX, SERVE = "chef/sockets.py", "chef/transport/outbox.py", "chef/serve.py"
+SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
 WSGIHandler: Any = gevent.pywsgi.WSGIHandler  # its types leave out what is not public
@@ -50,6 +54,11 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
     (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
     (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
+    (engineio.Server, "_trigger_event", ["event", "args", "kwargs"], SOCKETIO),
+    (socketio.Server, "_handle_disconnect", ["eio_sid", "namespace", "reason"], SOCKETIO),
+    (socketio.Manager, "pre_connect", ["eio_sid", "namespace"], SOCKETIO),
+    (socketio.Manager, "connect", ["sid", "namespace"], SOCKETIO),
+    (socketio.Manager, "disconnect", ["sid", "namespace", "kwargs"], SOCKETIO),
     (socketio.Manager, "eio_sid_from_sid", ["sid", "namespace"], SOCKETS),
     (flask_socketio.SocketIO, "init_app", ["app", "kwargs"], SOCKETIO),
     (
@@ -163,7 +172,7 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert engineio.payload.Payload.max_decode_packets > 1000
 
 
-def test_the_queue_that_is_replaced_is_geventss_own(app: Flask) -> None:
+def test_the_queue_that_is_replaced_is_gevents_own(app: Flask) -> None:
     modules = app.extensions["socketio"].server.eio._async
     assert modules["queue"] in Outbox.__mro__, f"engineio uses another queue: see {OUTBOX}"
     assert issubclass(http.Handler, Handler)
@@ -172,6 +181,25 @@ def test_the_queue_that_is_replaced_is_geventss_own(app: Flask) -> None:
 
 def test_a_websocket_is_geventwebsockets_and_not_the_fallback(app: Flask) -> None:
     """Rows 22 and 3 of the stack's traps: simple-websocket must not be what carries it."""
-    modules = app.extensions["socketio"].server.eio._async
-    assert modules["websocket"].__module__ == "engineio.async_drivers.gevent"
-    assert "geventwebsocket" in inspect.getsource(inspect.getmodule(modules["websocket"]))  # type: ignore[arg-type]
+    used = app.extensions["socketio"].server.eio._async["websocket"]
+    assert issubclass(used, WebSocketWSGI)
+    assert list(inspect.signature(WebSocketWSGI.__init__).parameters) == ["self", "handler", "server"]
+    # Not the source of the class: the file has two of that name.
+    relied_on = {
+        "__init__": "self.app = handler",
+        "__call__": "environ['wsgi.websocket']",
+        "wait": "self._sock.receive()",
+    }
+    for name, words in relied_on.items():
+        source = inspect.getsource(getattr(WebSocketWSGI, name))
+        assert words in source, f"engineio's WebSocketWSGI has changed: see {SOCKETIO}"
+
+
+def test_the_socket_below_a_websocket_is_found() -> None:
+    assert "handler" in geventwebsocket.websocket.Stream.__slots__, f"see {SOCKETIO}"
+    parameters = list(inspect.signature(geventwebsocket.websocket.WebSocket.__init__).parameters)
+    assert parameters[:3] == ["self", "environ", "stream"], f"see {SOCKETIO}"
+    with gevent.socket.socket() as one:
+        assert isinstance(getattr(one, "_sock", None), _socket.socket), (
+            f"gevent's sockets have changed: see {HTTP}"
+        )

@@ -16,6 +16,7 @@ from flask_socketio import SocketIO, SocketIOTestClient
 
 from chef import sockets
 from chef.clock import now_ms
+from chef.errors import StoreUnavailable
 from chef.transport.socketio import Extension
 
 SECRET = "a secret that is long enough for HS256"
@@ -179,18 +180,16 @@ WRONG_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "event", ["subscribe:job", "unsubscribe:job", "subscribe:project", "unsubscribe:project"]
-)
 @pytest.mark.parametrize("arguments", WRONG_ARGUMENTS.values(), ids=WRONG_ARGUMENTS.keys())
 def test_a_wrong_argument_is_answered_and_the_connection_stays(
-    app: Flask, event: str, arguments: tuple[Any, ...]
+    app: Flask, arguments: tuple[Any, ...]
 ) -> None:
     viewer = connect(app)
-    answer = call(viewer, event, *arguments)
-    assert answer["ok"] is False
-    assert answer["error"]["code"] == "invalid"
-    assert answer["error"]["message"].startswith(f"{event.partition(':')[2]}Id must be ")
+    for event in ("subscribe:job", "unsubscribe:job", "subscribe:project", "unsubscribe:project"):
+        answer = call(viewer, event, *arguments)
+        assert answer["ok"] is False
+        assert answer["error"]["code"] == "invalid"
+        assert answer["error"]["message"].startswith(f"{event.partition(':')[2]}Id must be ")
     assert viewer.take(0) == []
     assert call(viewer, "subscribe:job", "job")["ok"] is True
 
@@ -348,6 +347,47 @@ def test_a_token_that_expires_ends_its_connection_within_a_minute(
     assert later.is_connected()
     assert app.extensions["chef"].connected_clients() == 1
     assert app.extensions["chef"].hub.rooms == 0
+
+
+def test_one_that_cannot_be_closed_keeps_no_other_open(
+    make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "SWEEP_S", 0.02)
+    app = make_app(jwt_secret=SECRET)
+    connect(app, {"token": signed(exp=now_ms() / 1000 + 0.1)})
+    other = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.1)})
+    server = extension(app).server
+    disconnect, calls = server.disconnect, []
+
+    def fail_once(sid: str) -> None:
+        calls.append(sid)
+        if len(calls) == 1:
+            raise KeyError(sid)
+        disconnect(sid)
+
+    monkeypatch.setattr(server, "disconnect", fail_once)
+    with gevent.Timeout(5):
+        while app.extensions["chef"].connected_clients():
+            gevent.sleep(0.01)
+    assert not other.is_connected()
+
+
+def test_a_subscription_that_cannot_be_kept_is_refused_whole(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise StoreUnavailable
+
+    viewer = connect(app, {"recovery": True})
+    with monkeypatch.context() as patched:
+        patched.setattr(app.extensions["chef"].store, "save_session", fail)
+        assert call(viewer, "subscribe:job", "job")["error"]["code"] == "store_unavailable"
+    assert app.extensions["chef"].hub.rooms == 0
+    assert call(viewer, "subscribe:job", "job")["ok"] is True
+    update(app, {"phase": "building"})
+    with gevent.Timeout(5):
+        while not viewer.get_received():
+            gevent.sleep(0.01)
 
 
 def test_applications_in_one_process_share_neither_handlers_nor_viewers(

@@ -240,7 +240,12 @@ class Viewers:
         """Join the room at a position now; what is returned lets the events flow, after the answer."""
         subscription = self._new_subscription(viewer, wanted, position)
         let_flow = self._join(viewer, wanted.key, room, position, subscription)
-        self._save(viewer)
+        try:
+            self._save(viewer)
+        except ChefError:
+            viewer.subscriptions.pop(wanted.key, None)  # Refused, so not half subscribed either.
+            subscription.leave()
+            raise
         if first is None:
             return let_flow
         events = [subscription.form.encode(event) for event in _state_events(first)]
@@ -298,11 +303,17 @@ class Viewers:
             gevent.sleep(SWEEP_S)
             now = self._clock()
             for viewer in list(self._viewers.values()):
-                if viewer.principal.expired(now):
-                    self._extension.server.disconnect(viewer.sid)
-                elif self._stalled_for(viewer) > STALLED_S:
-                    log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
-                    self._extension.server.eio.sockets[viewer.eio_sid].close(wait=False)
+                try:
+                    self._look_after(viewer, now)
+                except Exception:  # one that cannot be closed must not keep all others open
+                    log.exception("a viewer's connection could not be closed")
+
+    def _look_after(self, viewer: Viewer, now: int) -> None:
+        if viewer.principal.expired(now):
+            self._extension.server.disconnect(viewer.sid)
+        elif self._stalled_for(viewer) > STALLED_S:
+            log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
+            self._extension.server.eio.sockets[viewer.eio_sid].close(wait=False)
 
     def close(self) -> None:
         """Stop looking after viewers."""
