@@ -275,6 +275,9 @@ def test_who_reads_the_beginning_of_a_busy_log_is_left_alone(server: Served, pag
     expect(line(page, 10)).to_be_in_viewport()
     server.update(log("\n".join(map(str, range(1_001, 3_001)))))
     expect(page.locator("#jump")).to_have_text("2,000 new lines ↓")
+    # What is shown has no hole: the new lines are not below the old ones before those between are.
+    numbers = [number for number, _ in page.evaluate(ROWS)]
+    assert numbers == list(range(1, numbers[-1] + 1))
     expect(line(page, 10)).to_be_in_viewport()
     page.locator("#jump").click()
     expect(line(page, 3_000)).to_be_in_viewport()
