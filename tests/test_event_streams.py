@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -16,6 +17,9 @@ import requests
 from flask import Flask
 
 from chef.api import streams
+from chef.auth import issue_token
+from chef.clock import now_ms
+from chef.config import Settings
 from tests.tools.serving import Served, serving
 from tests.tools.wire import check_event
 
@@ -326,3 +330,16 @@ def test_a_head_request_leaves_nothing_open(app: Flask) -> None:
     assert answer.status_code == 200
     answer.close()
     assert app.extensions["chef"].hub.rooms == 0
+
+
+def test_a_stream_ends_with_the_token_that_opened_it(make_app: Callable[..., Flask]) -> None:
+    settings = Settings(jwt_secret="s" * 32)
+    app = make_app(jwt_secret="s" * 32)
+    token = issue_token(settings, ["read"], None, 2, now_ms())
+    with app.test_client() as client:
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/x-ndjson"}
+        started = time.monotonic()
+        with client.get("/api/jobs/none-yet/events", headers=headers) as response:
+            assert response.status_code == 200
+            assert b"".join(response.response).strip() == b""
+    assert 0.5 < time.monotonic() - started < 10

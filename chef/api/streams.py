@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from chef.api.answers import answer, check_id, check_project, number_in_query, reader, wrong
+from chef.auth import Principal
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.events import Event
 from chef.hub import Key, Reader
@@ -63,13 +64,14 @@ def job_events(job_id: str) -> Response:
         # A position that this store has not reached is of another history.
         position = Reader(room, after if after is not None and after <= seq else 0)
         room.join(position)
-    return _respond(position, follow, ended=bool(job and job.ended), is_job=True)
+    return _respond(position, principal, follow, ended=bool(job and job.ended), is_job=True)
 
 
 @blueprint.get("/api/projects/<project_id>/events")
 def project_events(project_id: str) -> Response:
     """The progress and endings of a project's jobs, live, or above a position in the project's order."""
-    check_project(reader(), project_id)
+    principal = reader()
+    check_project(principal, project_id)
     after, follow = _after(), _follow()
     hub = services().hub
     with hub.room(("project", project_id)) as room:
@@ -81,7 +83,7 @@ def project_events(project_id: str) -> Response:
         start = after if after is not None and after <= seq else (0 if not follow or after else seq)
         position = Reader(room, start)
         room.join(position)
-    return _respond(position, follow, ended=False, is_job=False)
+    return _respond(position, principal, follow, ended=False, is_job=False)
 
 
 def _after() -> int | None:
@@ -109,14 +111,14 @@ def _mimetype() -> str:
     return best
 
 
-def _respond(position: Reader, follow: bool, *, ended: bool, is_job: bool) -> Response:
+def _respond(position: Reader, principal: Principal, follow: bool, *, ended: bool, is_job: bool) -> Response:
     mimetype = _mimetype()
     if mimetype == _JSON:
         try:
             return answer(_all_now(position))
         finally:
             position.leave()
-    stream = _Stream(position, _FORMATS[mimetype], follow, ended, is_job)
+    stream = _Stream(position, principal, _FORMATS[mimetype], follow, ended, is_job)
     response = Response(stream, content_type=f"{mimetype}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -136,8 +138,18 @@ def _all_now(position: Reader) -> dict[str, object]:
 class _Stream:
     """The body of an event stream. It leaves its room when the connection goes, however that happens."""
 
-    def __init__(self, position: Reader, form: _Format, follow: bool, ended: bool, is_job: bool) -> None:
+    def __init__(
+        self,
+        position: Reader,
+        principal: Principal,
+        form: _Format,
+        follow: bool,
+        ended: bool,
+        is_job: bool,
+    ) -> None:
         self._position = position
+        self._principal = principal
+        self._clock = services().clock
         # Known where our own server serves (chef.transport.http).
         self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
         self._form = form
@@ -157,18 +169,24 @@ class _Stream:
             if self._ended and self._is_job:
                 yield self._form.event("end", None, "{}")
                 return
-            if not self._follow or self._position.room.hub.closed:
+            if not self._follow:
                 return
-            if not self._something_comes():
-                if self._is_gone():
-                    return
+            comes = self._something_comes()
+            if self._is_over():
+                return
+            if not comes:
                 yield self._form.heartbeat
+
+    def _is_over(self) -> bool:
+        """Whether nobody is there, nobody may be there any more, or the server stops."""
+        expired = self._principal.expired(self._clock())
+        return expired or self._position.room.hub.closed or self._is_gone()
 
     def _something_comes(self) -> bool:
         """Wait for events, as long as a heartbeat takes; False where there are none."""
         waited = 0.0
-        while waited < HEARTBEAT_S and not self._is_gone():
-            if self._position.wait(min(_LOOK_S, HEARTBEAT_S - waited)) or self._position.room.hub.closed:
+        while waited < HEARTBEAT_S and not self._is_over():
+            if self._position.wait(min(_LOOK_S, HEARTBEAT_S - waited)):
                 return True
             waited += _LOOK_S
         return False
