@@ -1,0 +1,90 @@
+"""What a POST costs: one progress update, on disk when it is answered, against a Flask hello world."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+from bench.driver import POSTER, Result, measure, progress
+from bench.report import Table, alternate, figures, judge, median, number
+from bench.servers import CHEF, HELLO, STOCK, serve
+
+_POSTERS = (1, 8, 64)
+
+
+def run(*, quick: bool) -> list[Table]:
+    rounds, seconds = (3, 1.0) if quick else (5, 2.0)
+    results: dict[tuple[str, int], list[Result]] = defaultdict(list)
+
+    def once(name: str) -> None:
+        with serve(name) as server:
+            body = progress(job=f"job-{POSTER}")
+            measure(server, body, posters=8, seconds=0.5)  # warm
+            for posters in (1,) if name == STOCK else _POSTERS:
+                result = measure(server, body, posters=posters, seconds=seconds)
+                if result["errors"]:
+                    raise RuntimeError(f"{name}: {result.figures}")
+                results[name, posters].append(result)
+
+    alternate([CHEF, HELLO, STOCK], rounds, once)
+    sync = _sync_times(200)
+    return [_table(results), _judged(results, sync)]
+
+
+def _table(results: dict[tuple[str, int], list[Result]]) -> Table:
+    table = Table(
+        ["server", "posters", "POSTs per server CPU second", "p50 ms", "p99 ms", "POSTs per second"]
+    )
+    table.text = (
+        "Keep-alive POSTs of one progress update, flat out. Chef commits with fsync before it answers; "
+        "stock Flask-SocketIO and the hello world keep nothing."
+    )
+    for (name, posters), runs in results.items():
+        columns = [
+            median([one.posts_per_cpu for one in runs]),
+            median([one["post_p50"] for one in runs]),
+            median([one["post_p99"] for one in runs]),
+            median([one["posts"] / one["posting_s"] for one in runs]),
+        ]
+        table.rows.append([name, str(posters), *map(number, columns)])
+    return table
+
+
+def _judged(results: dict[tuple[str, int], list[Result]], sync: list[float]) -> Table:
+    table = figures()
+    table.text = (
+        f"This disk writes and syncs 4 KiB in {number(median(sync))} ms (p50), {number(sync[-3])} ms (p99)."
+    )
+    for posters, bound in ((64, 1.3), (1, 2.2)):
+        pairs = zip(results[HELLO, posters], results[CHEF, posters], strict=True)
+        ratio = median([hello.posts_per_cpu / chef.posts_per_cpu for hello, chef in pairs])
+        judge(
+            table,
+            f"CPU per stored update against the hello world, {posters} posters",
+            ratio,
+            f"< {bound}",
+            " x",
+        )
+    one = median([run["post_p50"] for run in results[CHEF, 1]])
+    judge(table, "p50 of one poster with fsync", one, "< 1", " ms")
+    stall = median([run["post_p50"] for run in results[STOCK, 1]])
+    judge(table, "stock stalls (Nagle's algorithm, p50); Chef must not", stall - one, ">= 20", " ms")
+    return table
+
+
+def _sync_times(count: int) -> list[float]:
+    """How long this disk takes to append 4 KiB and sync, in ms, sorted."""
+    times = []
+    with (
+        tempfile.TemporaryDirectory(prefix="chef-bench-") as folder,
+        (Path(folder) / "file").open("wb", 0) as file,
+    ):
+        for _ in range(count):
+            begun = time.perf_counter()
+            file.write(b"x" * 4096)
+            os.fdatasync(file.fileno())
+            times.append((time.perf_counter() - begun) * 1000)
+    return sorted(times)

@@ -1,0 +1,140 @@
+"""Servers under measurement: started on one core, with what the kernel knows about them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = Path(__file__).resolve().parent / "peers"
+SERVER_CORE = 0
+DRIVER_CORE = 1 if (os.cpu_count() or 1) > 1 else 0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_START_S = 30
+
+CHEF = "Chef"
+HELLO = "Flask hello world, Chef's handler"
+STOCK = "stock Flask-SocketIO"
+STOCK_NODELAY = "stock Flask-SocketIO + TCP_NODELAY"
+NODE = "Node socket.io + bufferutil"
+FLOOR = "C epoll loop, one send per message"
+
+
+@dataclass
+class Server:
+    """A running server; `folder` holds its database and what it wrote."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    port: int
+    folder: Path
+
+    def cpu(self) -> float:
+        """Seconds of CPU time so far, user and system."""
+        fields = self._proc("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def memory(self) -> int:
+        """Resident bytes."""
+        return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def descriptors(self) -> int:
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def _proc(self, name: str) -> str:
+        return Path(f"/proc/{self.process.pid}/{name}").read_text()
+
+    def output(self) -> str:
+        return (self.folder / "output").read_text(errors="replace")
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def compile_c(source: Path, folder: Path) -> Path:
+    """Compile one file; the program stands in `folder`."""
+    program = folder / source.stem
+    if not program.exists():
+        subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", program, source], check=True)
+    return program
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _command(name: str, folder: Path) -> Sequence[str | Path]:
+    return {
+        CHEF: lambda: [sys.executable, ROOT / "app.py"],
+        HELLO: lambda: [sys.executable, PEERS / "hello.py"],
+        STOCK: lambda: [sys.executable, PEERS / "stock.py"],
+        STOCK_NODELAY: lambda: [sys.executable, PEERS / "stock.py"],
+        NODE: lambda: [shutil.which("node") or "node", PEERS / "node_socketio.js"],
+        FLOOR: lambda: [compile_c(PEERS / "floor.c", folder)],
+    }[name]()
+
+
+@contextmanager
+def serve(name: str, **settings: str) -> Iterator[Server]:
+    """Serve one of the names above as its users do, pinned to a core, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="chef-bench-") as place:
+        folder = Path(place)
+        server = start(name, folder, free_port(), **settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def start(name: str, folder: Path, port: int, **settings: str) -> Server:
+    """The same in a given folder; the caller stops it."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+    # The peers in Python import from the checkout, Node's from its node_modules.
+    own = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
+    own |= {"PYTHONPATH": str(ROOT)} | ({"NODELAY": "1"} if name == STOCK_NODELAY else {})
+    with (folder / "output").open("ab") as output:
+        process = subprocess.Popen(
+            _command(name, folder), cwd=folder, env=kept | own | settings, stdout=output, stderr=output
+        )
+    os.sched_setaffinity(process.pid, {SERVER_CORE})
+    server = Server(name, process, port, folder)
+    _wait_until_up(server)
+    return server
+
+
+def _wait_until_up(server: Server) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        if server.process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", server.port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            time.sleep(0.3)
+            return
+    server.process.kill()
+    raise RuntimeError(f"{server.name} does not start:\n{server.output()}")
