@@ -5,7 +5,7 @@
  *
  * It prints {"ready": N} when all viewers have subscribed, waits for a line on stdin, posts, waits until
  * everything arrived (or nothing more does), prints its figures as one line of JSON, and keeps its viewers
- * until stdin ends. */
+ * until stdin ends. Another line on stdin ends the posting early. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -335,7 +335,11 @@ static void run(void) {
         }
         int timeout = 100;
         if (step && posting && busy < posters) timeout = due - time > 2000000 ? (int)((due - time) / 1000000) - 1 : 0;
-        wait_for_events(timeout);
+        if (wait_for_events(timeout)) {
+            char word[64];
+            ends = 0;
+            if (read(0, word, sizeof word) <= 0) exit(0);
+        }
     }
     printf("{\"posts\": %lu, \"errors\": %lu, \"late\": %lu, \"messages\": %lu, \"expected\": %lu, \"bytes\": %lu, "
            "\"closed\": %d, \"posting_s\": %.6f, \"seconds\": %.6f, "

@@ -79,8 +79,15 @@ class Driver:
         return self.result()
 
     def begin(self) -> None:
+        self._say("go")
+
+    def end(self) -> None:
+        """Stop posting before the time is up."""
+        self._say("end")
+
+    def _say(self, word: str) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
 
     def result(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +47,14 @@ class Server:
         """Resident bytes."""
         return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGESIZE")
 
-    def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+    def connections(self) -> int:
+        """How many sockets it holds open, its listener included."""
+        count = 0
+        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+            # What is closed meanwhile is none.
+            with suppress(FileNotFoundError):
+                count += os.readlink(f"/proc/{self.process.pid}/fd/{name}").startswith("socket:")
+        return count
 
     def _proc(self, name: str) -> str:
         return Path(f"/proc/{self.process.pid}/{name}").read_text()
@@ -86,14 +91,12 @@ def free_port() -> int:
 
 
 def _command(name: str, folder: Path) -> Sequence[str | Path]:
-    return {
-        CHEF: lambda: [sys.executable, ROOT / "app.py"],
-        HELLO: lambda: [sys.executable, PEERS / "hello.py"],
-        STOCK: lambda: [sys.executable, PEERS / "stock.py"],
-        STOCK_NODELAY: lambda: [sys.executable, PEERS / "stock.py"],
-        NODE: lambda: [shutil.which("node") or "node", PEERS / "node_socketio.js"],
-        FLOOR: lambda: [compile_c(PEERS / "floor.c", folder)],
-    }[name]()
+    if name == FLOOR:
+        return [compile_c(PEERS / "floor.c", folder)]
+    if name == NODE:
+        return ["node", PEERS / "node_socketio.js"]
+    programs = {CHEF: ROOT / "app.py", HELLO: PEERS / "hello.py"}
+    return [sys.executable, programs.get(name, PEERS / "stock.py")]
 
 
 @contextmanager

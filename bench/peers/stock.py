@@ -16,7 +16,7 @@ socketio: Any = SocketIO(app, async_mode="gevent", path="/ws", ping_interval=20,
 seq = 0
 
 
-@socketio.on("subscribe:job")
+@socketio.on("subscribe:job")  # type: ignore[untyped-decorator]
 def subscribe(job_id: str) -> dict[str, bool]:
     join_room(job_id)
     return {"ok": True}
@@ -51,5 +51,5 @@ if __name__ == "__main__":
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             handle(self, client, address)
 
-        WSGIServer.handle = without_delay
+        WSGIServer.handle = without_delay  # type: ignore[assignment, method-assign]
     socketio.run(app, host="127.0.0.1", port=int(os.environ["PORT"]), log_output=False)
