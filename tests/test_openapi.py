@@ -125,6 +125,7 @@ def test_the_description_is_readable_by_anyone(make_app: Callable[..., Flask]) -
 
 @pytest.mark.real
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a minute on a machine that has nothing else to do
 def test_the_server_keeps_what_its_description_promises(
     start_server: Callable[..., Served], tmp_path: Path
 ) -> None:
@@ -141,7 +142,7 @@ def test_the_server_keeps_what_its_description_promises(
             str(Path(sys.executable).with_name("st")),
             *("run", f"{server.url}/api/openapi.json"),
             *("-H", f"Authorization: Bearer {TOKEN}"),
-            *("--checks", "all", "--max-examples", "10", "--seed", "1"),
+            *("--checks", "all", "--max-examples", "8", "--seed", "1"),
             # Not `stateful`: it looks for what is still there after a DELETE, and there is none.
             *("--phases", "examples,coverage,fuzzing"),
             *("--request-timeout", "10", "--warnings", "off", "--continue-on-failure"),
@@ -150,7 +151,7 @@ def test_the_server_keeps_what_its_description_promises(
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.tools.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr
