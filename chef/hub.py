@@ -86,6 +86,8 @@ class Room(ABC):
         self._guests = 0
         self._ring: list[Published] = []
         self._positions: list[int] = []
+        # Where the ring ends, also while it is empty; unknown until someone has seen the store.
+        self._end: int | None = None
         self._bytes = 0
         self._filling = False
 
@@ -105,13 +107,14 @@ class Room(ABC):
         """Take a new entry into the ring, once and in order; anything else only moves the head."""
         position = self.position_of(published)
         self.head = max(self.head, position)
-        if self._positions and position <= self._positions[-1]:
+        if self._end is not None and position <= self._end:
             return
-        if self._positions and self.before(published) != self._positions[-1]:
+        if self._end is not None and self.before(published) != self._end:
             # Something between was written elsewhere. The store has it; the ring begins anew.
             self._ring, self._positions, self._bytes = [], [], 0
         self._ring.append(published)
         self._positions.append(position)
+        self._end = position
         self._bytes += published.size
         self._trim()
 
@@ -125,12 +128,15 @@ class Room(ABC):
 
     def after(self, position: int) -> Sequence[Published] | None:
         """The ring's entries after a position; `None` where the ring does not reach back that far."""
-        if not self._ring or position < self.before(self._ring[0]):
+        begin = self.before(self._ring[0]) if self._ring else self._end
+        if begin is None or position < begin:
             return None
         return self._ring[bisect_right(self._positions, position) :]
 
     def raise_head(self, head: int) -> None:
         """Somebody saw the store at `head`: wake those who are behind it."""
+        if self._end is None:
+            self._end = head
         if head > self.head:
             self.head = head
             self.hub.flush_soon(self)
@@ -143,8 +149,8 @@ class Room(ABC):
 
     def _load_into_ring(self) -> None:
         try:
-            while self.members and self._positions and self._positions[-1] < self.head:
-                page = self.load(self._positions[-1])
+            while self.members and self._end is not None and self._end < self.head:
+                page = self.load(self._end)
                 if not page:
                     break
                 for published in page:

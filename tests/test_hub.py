@@ -71,7 +71,7 @@ class Viewer:
     def follow(self, hub: Hub, after: int = 0, key: Key = JOB) -> Viewer:
         """Join as the edges do."""
         with hub.room(key) as room:
-            room.head = max(room.head, stored_head(hub.store, key))
+            room.raise_head(stored_head(hub.store, key))
             self.cursor = Cursor(room, after, self)
             room.join(self.cursor)
         self.cursor.wake()
@@ -710,3 +710,23 @@ def test_any_order_of_events_gives_each_viewer_a_gapless_sequence(
         one.end()
 
     walk()
+
+
+def test_what_another_process_writes_is_read_once_for_all_viewers(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where this process has never written anything itself."""
+    with open_store(database_url) as writer, open_store(database_url) as store:
+        writer.append(batch(log("first")))
+        hub = Hub(store)
+        viewers = [Viewer().follow(hub, 1) for _ in range(20)]
+        reads: list[int] = []
+        read = store.entries
+        monkeypatch.setattr(
+            store, "entries", lambda job_id, after: reads.append(after) or read(job_id, after)
+        )
+        writer.append(batch(log("second")))
+        hub.load_heads()
+        until(lambda: all(viewer.seqs == [2] for viewer in viewers))
+        assert reads == [1]
+        hub.close()

@@ -60,7 +60,7 @@ def job_events(job_id: str) -> Response:
         if job is None and not follow:
             raise NotFound(f"there is no job {job_id!r}")
         seq = job.seq if job else 0
-        room.head = max(room.head, seq)
+        room.raise_head(seq)
         # A position that this store has not reached is of another history.
         position = Reader(room, after if after is not None and after <= seq else 0)
         room.join(position)
@@ -79,7 +79,7 @@ def project_events(project_id: str) -> Response:
         if found is None and not follow:
             raise NotFound(f"there is no project {project_id!r}")
         seq = found.project.seq if found else 0
-        room.head = max(room.head, seq)
+        room.raise_head(seq)
         start = after if after is not None and after <= seq else (0 if not follow or after else seq)
         position = Reader(room, start)
         room.join(position)
