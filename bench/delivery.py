@@ -69,7 +69,10 @@ def _connect(server: Server, viewers: int) -> float:
 def _table(results: Results, connecting: dict[str, list[float]], crowd: int) -> Table:
     cases = [_FEW, _PACED, _ONE, _EIGHT, _LOGS]
     table = Table(["messages per server CPU second", *_SERVERS])
-    table.text = "An event is about 220 bytes long. Chef stores each with fsync before it is sent; the others keep nothing."
+    table.text = (
+        "An event is about 220 bytes long. Chef stores each with fsync before it is sent; "
+        "the others keep nothing."
+    )
 
     def row(what: str, value: Callable[[str], float]) -> None:
         table.rows.append([what, *(number(value(name)) for name in _SERVERS)])
