@@ -111,7 +111,9 @@ def apply_log(
         lines, after = attach(stream, _from_offset(item, stream), job.lines + 1)
         level = None
     else:
-        lines, after = attach(stream, segment_text(item.message or "", max_line_bytes), job.lines + 1)
+        # Only a log body's first newline can belong to the body before it.
+        before = replace(stream, tail="closed") if stream.tail == "open" else stream
+        lines, after = attach(before, segment_text(item.message or "", max_line_bytes), job.lines + 1)
         # A message is no part of the bytes that log bodies count.
         after = replace(after, offset=stream.offset)
         level = item.level

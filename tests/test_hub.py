@@ -16,6 +16,7 @@ from chef.errors import StoreUnavailable
 from chef.events import Event, Form, events_of
 from chef.hub import Cursor, Hub, Key, Member, Reader, Room
 from chef.ledger import Stored
+from chef.model import Entry
 from chef.store import Store
 from chef.strict import loads
 from tests.tools.making import batch, log, open_store, update
@@ -722,9 +723,12 @@ def test_what_another_process_writes_is_read_once_for_all_viewers(
         viewers = [Viewer().follow(hub, 1) for _ in range(20)]
         reads: list[int] = []
         read = store.entries
-        monkeypatch.setattr(
-            store, "entries", lambda job_id, after: reads.append(after) or read(job_id, after)
-        )
+
+        def count_and_read(job_id: str, after: int) -> list[Entry]:
+            reads.append(after)
+            return read(job_id, after)
+
+        monkeypatch.setattr(store, "entries", count_and_read)
         writer.append(batch(log("second")))
         hub.load_heads()
         until(lambda: all(viewer.seqs == [2] for viewer in viewers))

@@ -210,3 +210,22 @@ def test_a_job_that_ends_during_an_upload_takes_the_rest_of_it(server: Served) -
     upload.send(b"after\n")
     assert upload.finish()[0] == 200
     assert messages(server, "end") == ["before", "after"]
+
+
+def test_a_refused_body_is_not_read_to_its_end(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        head = f"POST /api/updates HTTP/1.1\r\nHost: localhost\r\nContent-Length: {2**40}\r\n\r\n"
+        connection.sendall(head.encode())
+        # The server closes and what still comes is answered with RST.
+        with pytest.raises(OSError, match="reset|pipe"):
+            connection.sendall(b"x" * 100_000_000)
+
+
+def test_who_expects_a_continue_and_is_refused_is_not_waited_for(server: Served) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+        head = "POST /api/updates HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+        connection.sendall((head + "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n").encode())
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+        assert answer.startswith(b"HTTP/1.1 415")

@@ -437,3 +437,10 @@ def test_a_late_line_changes_nothing_that_the_end_said() -> None:
     ended = after(update("error", message="no", code=1))
     job, _, _ = logged(log("late"), job=ended, at=AT + MINUTE)
     assert (job.finished_at, job.error, job.message, job.state_seq) == (AT, ended.error, "no", 1)
+
+
+def test_a_log_update_that_begins_with_a_newline_begins_with_an_empty_line() -> None:
+    """Only a log body's first newline can belong to the body before it."""
+    _, entries, streams = logged(piece(b"open"), log("\nx"))
+    assert [line.text for entry in entries for line in entry.lines] == [b"open", b"", b"x"]
+    assert streams["stdout"].offset == 4

@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 # Below this, copying the body next to its head costs less than a second packet.
 _JOIN_BYTES = 64 * 1024
+# A refused body beyond this is not read to its end: the connection is closed instead.
+_MOST_DISCARDED_BYTES = 256 * 1024
 # Unacknowledged data older than this means that the peer is gone (stack-traps 4).
 _USER_TIMEOUT_MS = 30_000
 
@@ -66,8 +68,19 @@ class Body(Input):
         self.abandoned = True
 
     def _discard(self) -> None:
-        if not self.abandoned:
-            super()._discard()  # type: ignore[misc]
+        """Read what the application left, so that the next request can follow: a little, not any amount."""
+        if self.socket is not None:
+            self.abandon()  # The client waits for a `100 Continue` that it did not get: nothing comes.
+        if self._chunked_input_error:
+            return
+        unread = 0
+        try:
+            while not self.abandoned and (data := self.read_some(_JOIN_BYTES)):
+                unread += len(data)
+                if unread > _MOST_DISCARDED_BYTES:
+                    self.abandon()
+        except OSError:
+            self.abandon()
 
 
 class Handler(WebSocketHandler):
