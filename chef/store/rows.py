@@ -107,18 +107,10 @@ def project_values(project: Project) -> dict[str, Any]:
     }
 
 
-def project_of(row: Any) -> Project:
-    """A project from a row of `projects`."""
-    return Project(
-        project_id=row.project_id,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        seq=row.seq,
-        running=row.running,
-        completed=row.completed,
-        failed=row.failed,
-        cancelled=row.cancelled,
-    )
+def project_of(row: Any, prefix: str = "") -> Project:
+    """A project from a row of `projects`, whose columns may have a prefix."""
+    names = ("project_id", "created_at", "updated_at", "seq", "running", "completed", "failed", "cancelled")
+    return Project(**{name: getattr(row, prefix + name) for name in names})
 
 
 def stream_values(stream: StreamState) -> dict[str, Any]:

@@ -39,8 +39,10 @@ def write(connection: Connection, batches: Sequence[Batch], max_line_bytes: int)
 # Each statement is built once: SQLAlchemy takes longer to build one than SQLite to run it.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ROW_PK: BindParameter[Any] = bindparam("row_pk")
+# A job with its project beside it: one query for both.
+_OF_PROJECT = "of_project_"
 _JOBS = (
-    select(jobs, projects.c.project_id)
+    select(jobs, projects.c.project_id, *(column.label(_OF_PROJECT + column.name) for column in projects.c))
     .join(projects, jobs.c.project_pk == projects.c.pk)
     .where(jobs.c.job_id.in_(_IDS))
 )
@@ -98,7 +100,7 @@ class _Transaction:
         given = {item.update.project_id for item in items if item.update.project_id is not None}
         locked = None if self._sqlite else self._lock_projects(job_ids, given)
         self._load_jobs(job_ids)
-        self._load_projects(given | {job.project_id for job in self.ledger.known.jobs.values()})
+        self._load_projects(given - self._project_pks.keys())
         if locked is not None and not locked.issuperset(self._project_pks.values()):
             raise Overtaken
         logged = {
@@ -122,7 +124,9 @@ class _Transaction:
         for part in _in_slices(job_ids):
             for row in self._connection.execute(_JOBS, {"ids": part}):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
+                self.ledger.known.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
+                self._project_pks[row.project_id] = row.project_pk
 
     def _load_projects(self, project_ids: set[str]) -> None:
         for part in _in_slices(project_ids):
