@@ -217,7 +217,7 @@ def test_a_refused_body_is_not_read_to_its_end(server: Served) -> None:
         head = f"POST /api/updates HTTP/1.1\r\nHost: localhost\r\nContent-Length: {2**40}\r\n\r\n"
         connection.sendall(head.encode())
         # The server closes and what still comes is answered with RST.
-        with pytest.raises(OSError, match="reset|pipe"):
+        with pytest.raises(OSError, match=r"reset|pipe"):
             connection.sendall(b"x" * 100_000_000)
 
 
