@@ -41,7 +41,7 @@ check: setup  ## format, lint, types, imports and the quick tests: seconds
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -q -m "not slow and not real"
+	$(BIN)/pytest -q -m "not slow and not real and not whole"
 
 bench: setup  ## measure and print the figures of docs/performance.md
 	$(BIN)/python -m bench

@@ -18,6 +18,13 @@ from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, serve
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What makes applications is left out of `make check`: a thousand of them take a minute."""
+    for item in items:
+        if "make_app" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.whole)
+
+
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
     """A SQLite database of the test's own."""

@@ -138,6 +138,7 @@ def test_the_help_names_each_command(capsys: pytest.CaptureFixture[str]) -> None
 # migrate
 
 
+@pytest.mark.real
 def test_migrate_brings_the_configured_database_up_to_date_and_may_be_repeated(tmp_path: Path) -> None:
     for _ in range(2):
         done = run("-m", "chef", "migrate", DATABASE_URL="sqlite:///here.db")
@@ -183,6 +184,7 @@ def test_serve_starts_python_again_with_its_own_flags(monkeypatch: pytest.Monkey
         assert started.pop() == [sys.executable, *flags, "-c", cli.SERVE]
 
 
+@pytest.mark.real
 def test_serve_patches_before_anything_of_chef_is_imported_and_passes_settings_and_status() -> None:
     script = """
 import sys, types
@@ -203,6 +205,7 @@ sys.meta_path.insert(0, Watch())
     assert (done.returncode, done.stdout, done.stderr) == (7, "4321 True True\n", "")
 
 
+@pytest.mark.real
 def test_serve_with_a_bad_setting_ends_with_one_line_and_status_2() -> None:
     done = run("-m", "chef", "serve", CHEF_PING_INTERVAL="28")
     assert done.returncode == 2

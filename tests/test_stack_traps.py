@@ -211,6 +211,7 @@ def test_17_nothing_but_the_entrances_patches() -> None:
     assert sorted(patching) == ["app.py", "chef/__main__.py"]
 
 
+@pytest.mark.real
 def test_17_serving_without_the_patch_is_refused_in_plain_words(tmp_path: Path) -> None:
     script = "from chef.config import Settings; from chef.serve import main; main(Settings())"
     done = subprocess.run(
