@@ -142,10 +142,11 @@ def _append(table: Table, server: Server, blocks: list[bytes], count: int) -> No
         cpu = server.cpu() - cpu
         driver.end()
         found = driver.result()
+    megabytes, later = number(sum(map(len, blocks)) / 1e6), number(max(followed - appended, 0))
     table.text = (
-        f"A log of {count:,} lines ({number(sum(map(len, blocks)) / 1e6)} MB) in one stream, followed by "
-        f"a viewer line by line: appended in {number(appended)} s, {number(count / cpu)} lines per server "
-        "CPU second, the viewer included."
+        f"A log of {count:,} lines ({megabytes} MB) in one stream, flat out, followed by a viewer line by line: "
+        f"taken in {number(appended)} s, all at the viewer {later} s later, "
+        f"{number(count / cpu)} lines per server CPU second for both."
     )
     judge(table, "the server's memory grows by", (max(samples) - samples[0]) / 1e6, "< 100", " MB")
     judge(table, "the viewer's lines missing, twice or not in order", faults, "= 0")

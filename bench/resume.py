@@ -42,18 +42,21 @@ def run(*, quick: bool) -> list[Table]:
     return [table]
 
 
-Viewer = Callable[[int, int], Coroutine[Any, Any, Seen]]
+Viewer = Callable[[int, int, asyncio.Event], Coroutine[Any, Any, Seen]]
+"""A viewer at a port until an event's seq; it says when the posting may begin."""
 
 
-async def _by_after(port: int, last: int) -> Seen:
+async def _by_after(port: int, last: int, joined: asyncio.Event) -> Seen:
+    joined.set()
     return await follow(port, JOB, last)
 
 
-async def _by_stream(port: int, last: int) -> Seen:
+async def _by_stream(port: int, last: int, joined: asyncio.Event) -> Seen:
+    joined.set()
     return await follow_stream(port, JOB, last)
 
 
-async def _by_recovery(port: int, last: int) -> Seen:
+async def _by_recovery(port: int, last: int, joined: asyncio.Event) -> Seen:
     client = await asyncio.create_subprocess_exec(
         "node",
         PEERS / "recovering.js",
@@ -61,10 +64,13 @@ async def _by_recovery(port: int, last: int) -> Seen:
         JOB,
         str(last),
         stdout=-1,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         limit=2**26,
     )
     assert client.stdout is not None
+    assert client.stderr is not None
+    await client.stderr.readline()
+    joined.set()
     try:
         answer = await client.stdout.read()
     except asyncio.CancelledError:
@@ -97,8 +103,9 @@ async def _seen(viewer: asyncio.Task[Seen], timeout: float) -> Seen:
 
 async def _cut(table: Table, name: str, server: Server, viewer: Viewer, events: int) -> None:
     async with Breaker(server.port, random.Random(_SEED)) as breaker:
-        task = asyncio.create_task(viewer(breaker.port, events))
-        await asyncio.sleep(0.15)
+        joined = asyncio.Event()
+        task = asyncio.create_task(viewer(breaker.port, events, joined))
+        await joined.wait()
         ended = await _post_all(server.port, events)
         seen = await _seen(task, 10)
     what = f"cut with RST every 200 to 800 ms ({breaker.cuts} times), {name}"
