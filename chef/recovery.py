@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import msgspec
 
@@ -23,6 +24,7 @@ WINDOW_MS = 2 * 60 * 1000
 # Beyond this an offset would outweigh the events; such a viewer subscribes again instead.
 _MAX_OFFSET_BYTES = 2048
 UNRECOVERABLE = "-"
+_PID = re.compile(r"[A-Za-z0-9_-]{24}")
 _PLACE = re.compile(r"(\d{1,9}):(\d{1,16})(?:\+(\d))?", re.ASCII)
 
 
@@ -51,6 +53,11 @@ class Place:
 def new_pid() -> str:
     """A private id for a viewer that asked for recovery; as hard to guess as a session id."""
     return secrets.token_urlsafe(18)
+
+
+def is_pid(value: object) -> TypeGuard[str]:
+    """Whether a client's `pid` can be one of ours. No other text may get to the database."""
+    return isinstance(value, str) and _PID.fullmatch(value) is not None
 
 
 def encode_kept(kept: Iterable[Kept]) -> bytes:

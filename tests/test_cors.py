@@ -128,3 +128,19 @@ def test_what_a_foreign_page_may_read_it_may_not_write(client_for: Any) -> None:
     answer = client.post("/api/updates", json=update, headers={"Origin": FOREIGN})
     assert answer.status_code == 401
     assert client.get("/api/jobs/j").status_code == 404
+
+
+@pytest.mark.parametrize("origins", [None, SEVERAL])
+def test_the_servers_own_pages_connect_whichever_other_origins_are_named(
+    make_app: Callable[..., Flask], origins: Any
+) -> None:
+    client = make_app(websocket_cors_origin=origins).test_client()
+
+    def shakes_hands(origin: str) -> bool:
+        headers = {"Origin": origin, "Host": "chef.example:3001"}
+        return client.get("/ws/?EIO=4&transport=polling", headers=headers).status_code == 200
+
+    assert shakes_hands("http://chef.example:3001")
+    assert shakes_hands(ONE) is (origins is not None)
+    for foreign in (FOREIGN, "http://chef.example:3002", "null"):
+        assert not shakes_hands(foreign)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import websocket
 
 from chef.config import Settings
 from chef.recovery import (
@@ -22,6 +25,7 @@ from chef.recovery import (
 from chef.store import Store
 from tests.tools.serving import Served
 
+Join = Callable[..., "Raw"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -57,6 +61,95 @@ def test_a_viewer_can_come_back_for_two_minutes(database_url: str) -> None:
     store.save_session("other", kept, at=2001 + WINDOW_MS)  # Forgets who stayed away.
     assert store.session("pid", at=2000) is None
     store.close()
+
+
+class Raw:
+    """A viewer without a library: what it is sent is looked at packet by packet."""
+
+    def __init__(self, server: Served, **auth: Any) -> None:
+        url = server.url.replace("http", "ws") + "/ws/?EIO=4&transport=websocket"
+        self._socket = websocket.create_connection(url, timeout=5)
+        assert str(self._socket.recv()).startswith("0")
+        self._socket.send("40" + json.dumps({"recovery": True} | auth))
+        self.pid = json.loads(self._socket.recv()[2:])["pid"]
+
+    def emit(self, *arguments: Any) -> None:
+        self._socket.send("42" + json.dumps(arguments))
+
+    def take(self) -> list[Any]:
+        """The next event: its name, its payload, its offset."""
+        packet = str(self._socket.recv())
+        assert packet.startswith("42"), packet
+        event: list[Any] = json.loads(packet[2:])
+        return event
+
+    def cut(self) -> None:
+        """End the connection as a network does: without a word."""
+        self._socket.shutdown()  # type: ignore[no-untyped-call] # the library has no types here
+
+
+@pytest.fixture
+def join(server: Served) -> Iterator[Callable[..., Raw]]:
+    """Connect viewers that ask for recovery; all are cut at the end."""
+    viewers: list[Raw] = []
+
+    def connect(**auth: Any) -> Raw:
+        viewers.append(Raw(server, **auth))
+        return viewers[-1]
+
+    yield connect
+    for viewer in viewers:
+        viewer.cut()
+
+
+def _progress(job: str, **more: Any) -> dict[str, Any]:
+    return {"type": "progress", "jobId": job, "projectId": "p"} | more
+
+
+@pytest.mark.real
+def test_the_state_that_was_lost_with_the_connection_is_sent_again(server: Served, join: Join) -> None:
+    server.update(*(_progress(job, phase="building") for job in "ab"), {"type": "completed", "jobId": "b"})
+    viewer = join()
+    viewer.emit("subscribe:job", "a")
+    offset = viewer.take()[-1]
+    viewer.emit("subscribe:job", "b")
+    assert viewer.take()[1]["jobId"] == "b"  # This and what follows gets lost on its way.
+    viewer.cut()
+    again = join(pid=viewer.pid, offset=offset)
+    assert again.pid == viewer.pid
+    assert [again.take()[0] for _ in range(2)] == ["job:progress", "job:completed"]
+    server.update(_progress("a", message="only now"))
+    assert again.take()[1]["message"] == "only now"
+
+
+@pytest.mark.real
+def test_who_had_half_of_an_ending_gets_the_other_half(server: Served, join: Join) -> None:
+    server.update(_progress("a", phase="building"), {"type": "completed", "jobId": "a"})
+    viewer = join()
+    viewer.emit("subscribe:job", {"jobId": "a", "after": 1})
+    name, _, offset = viewer.take()
+    assert name == "job:progress"
+    viewer.cut()
+    assert join(pid=viewer.pid, offset=offset).take()[0] == "job:completed"
+
+
+@pytest.mark.real
+def test_an_offset_that_nobody_gave_leaves_out_nothing_that_came_whole(server: Served, join: Join) -> None:
+    server.update(*(_progress("a", message=message) for message in ("one", "two", "three")))
+    viewer = join()
+    viewer.emit("subscribe:job", {"jobId": "a", "after": 2})
+    viewer.take()
+    viewer.cut()
+    again = join(pid=viewer.pid, offset="0:0+7")
+    assert [again.take()[1]["seq"] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("pid", ["", "\0" * 24, "\ud800" * 24, "x" * 10_000, 5, None, ["a"]])
+def test_a_pid_that_nobody_gave_makes_a_new_viewer(server: Served, join: Join, pid: object) -> None:
+    viewer = join(pid=pid, offset="0:1")
+    assert viewer.pid != pid
+    assert "Traceback" not in server.output.read_text()
 
 
 CUT_CLIENT = """

@@ -340,11 +340,14 @@ def test_a_token_that_expires_ends_its_connection_within_a_minute(
     app = make_app(jwt_secret=SECRET)
     soon = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.2)})
     later = connect(app, {"token": signed()})
+    closed: list[str] = []
+    monkeypatch.setattr(extension(app).server.eio, "disconnect", closed.append)
     call(soon, "subscribe:job", "job")
     with gevent.Timeout(5):
         while soon.is_connected():
             gevent.sleep(0.01)
     assert later.is_connected()
+    assert closed == [soon.eio_sid]  # Not only left without its namespace, as the library does.
     assert app.extensions["chef"].connected_clients() == 1
     assert app.extensions["chef"].hub.rooms == 0
 

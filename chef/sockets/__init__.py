@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import gevent
 from flask import Flask, request
 from flask_socketio import ConnectionRefusedError as Refused
 
-from chef.auth import Gate, Principal
+from chef.auth import Credentials, Gate, Principal
 from chef.clock import Clock
 from chef.config import Settings
 from chef.credentials import socket_credentials
@@ -26,7 +26,7 @@ from chef.events import Event, make_event
 from chef.hub import Cursor, Hub, Key, Room
 from chef.model import Job, Kind
 from chef.payloads import job_json, state_events
-from chef.recovery import Kept, Place, new_pid, parse_offset
+from chef.recovery import Kept, Place, is_pid, new_pid, parse_offset
 from chef.sockets.requests import Request, parse_request
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
@@ -86,7 +86,7 @@ class Viewers:
     def _restore(self, viewer: Viewer, pid: object, offset: object) -> Callable[[], None] | None:
         """Join a returning viewer's rooms where its offset left them; `None` where not all can be had."""
         places = parse_offset(offset)
-        if not places or not isinstance(pid, str):
+        if not places or not is_pid(pid):
             return None
         for other in [one for one in self._viewers.values() if one.recovery and one.recovery.pid == pid]:
             self._extension.server.disconnect(other.sid)  # Its broken connection was not noticed yet.
@@ -120,7 +120,7 @@ class Viewers:
             room.raise_head(seq)
             kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
             form = self._recoverable_forms[kept.batch]
-            subscription = RecoverableSubscription(viewer, self, form, recovery, kept, place.skip)
+            subscription = RecoverableSubscription(viewer, self, form, recovery, kept, str(place))
             recovery.places[kept.number] = str(place)
             return self._join(viewer, wanted.key, room, place.position, subscription)
 
@@ -238,7 +238,9 @@ class Viewers:
         self, viewer: Viewer, wanted: Request, room: Room, position: int, first: Job | None
     ) -> Callable[[], None]:
         """Join the room at a position now; what is returned lets the events flow, after the answer."""
-        subscription = self._new_subscription(viewer, wanted, position)
+        # A state that is lost with the connection is sent again to who recovers.
+        kept_from = position if first is None else first.state_seq - 1
+        subscription = self._new_subscription(viewer, wanted, kept_from)
         let_flow = self._join(viewer, wanted.key, room, position, subscription)
         try:
             self._save(viewer)
@@ -311,6 +313,7 @@ class Viewers:
     def _look_after(self, viewer: Viewer, now: int) -> None:
         if viewer.principal.expired(now):
             self._extension.server.disconnect(viewer.sid)
+            self._extension.server.eio.disconnect(viewer.eio_sid)
         elif self._stalled_for(viewer) > STALLED_S:
             log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
             self._extension.server.eio.sockets[viewer.eio_sid].close(wait=False)
@@ -350,6 +353,15 @@ def _refusal(error: ChefError, kind: Kind, arguments: Sequence[Any]) -> Answer:
     return Answer(payload, refusal="subscribe:error")
 
 
+def _home_and(origins: Collection[str]) -> Callable[[str | None, dict[str, Any]], bool]:
+    """Which origins may connect where some are named: those, and this server's own, whose pages are live."""
+
+    def may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
+        return origin in origins or not Credentials.from_environ(environ).foreign_origin
+
+    return may_connect
+
+
 def install(app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, clock: Clock) -> Viewers:
     """Add the Socket.IO endpoint to an application; the extension is at `app.extensions["socketio"]`."""
     origins = settings.websocket_cors_origin
@@ -358,7 +370,7 @@ def install(app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, 
         async_mode="gevent",
         # In the order in which they came: a subscribe before the unsubscribe that follows it.
         async_handlers=False,
-        cors_allowed_origins=list(origins) if isinstance(origins, tuple) else origins,
+        cors_allowed_origins=_home_and(origins) if isinstance(origins, tuple) else origins,
         cors_credentials=False,
         ping_interval=settings.ping_interval,
         ping_timeout=settings.ping_timeout,

@@ -55,7 +55,8 @@ class Subscription:
 class RecoverableSubscription(Subscription):
     """The same for a viewer that asked for recovery: each packet carries its offset.
 
-    `skip` is how many events of the first entry the viewer has had before its connection broke.
+    `had` is the place of the last event that the viewer had before its connection broke: where that is
+    in the middle of the first entry, what comes up to it is left out.
     """
 
     def __init__(
@@ -65,16 +66,18 @@ class RecoverableSubscription(Subscription):
         form: Form,
         recovery: Recovery,
         kept: Kept,
-        skip: int = 0,
+        had: str | None = None,
     ) -> None:
         super().__init__(viewer, connections, form)
         self.kept = kept
         self._recovery = recovery
-        self._skip = skip
+        self._had = had
 
     def send(self, frames: Sequence[Any]) -> None:
         """Queue events as packets with an offset each; never waits."""
-        events, self._skip = frames[self._skip :], max(0, self._skip - len(frames))
+        had = [number for number, event in enumerate(frames, 1) if event.place == self._had]
+        self._had = None
+        events = frames[had[0] :] if had else frames
         super().send([self._recovery.packet(self.kept.number, event) for event in events])
 
     def leave(self) -> None:

@@ -102,6 +102,18 @@ class EngineServer(engineio.Server):
                 gevent.spawn_later(_SHUTDOWN_AFTER_S, _shut_down, raw)
         return super()._trigger_event(event, *args, **options)
 
+    def disconnect(self, sid: str | None = None) -> None:
+        """Close a connection, or all, without waiting until the peer has taken what it was sent.
+
+        The library's own waits for that, and for a viewer that polls it is never over: who sends a bad
+        packet would keep a request open until the server ends.
+        """
+        for one in [sid] if sid is not None else list(self.sockets):
+            found = self.sockets.get(one)
+            if found is not None:
+                found.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+                self.sockets.pop(one, None)
+
     def create_queue(self, *args: Any, **kwargs: Any) -> Outbox:
         """The queue of one socket's packets."""
         return Outbox(*args, **kwargs)
