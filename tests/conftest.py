@@ -74,9 +74,9 @@ def server(start_server: Callable[..., Served]) -> Served:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A real PostgreSQL for the whole run."""
-    with Postgres(tmp_path_factory.mktemp("postgres")) as running:
+    with Postgres() as running:
         yield running
 
 

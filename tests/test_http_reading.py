@@ -443,7 +443,7 @@ def test_nobody_keeps_a_copy_of_an_answer(client: FlaskClient) -> None:
 def test_without_its_database_the_server_says_so_and_keeps_nothing(
     start_server: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with Postgres(tmp_path_factory.mktemp("postgres")) as postgres:
+    with Postgres() as postgres:
         server = start_server(DATABASE_URL=postgres.new_database())
         server.update(_progress("j"))
         postgres.stop()

@@ -164,14 +164,14 @@ def test_a_hundred_thousand_updates_or_errors_are_read_within_seconds(
 ) -> None:
     lines = [json.dumps(update)] * 100_000
     body = "\n".join(lines) if content_type == "ndjson" else f"[{','.join(lines)}]"
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         told = len(parse_updates(body.encode(), content_type).warnings)
         assert taken
     except Invalid as refusal:
         told = len(refusal.errors)
         assert not taken
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10
     assert told <= 101
 
 

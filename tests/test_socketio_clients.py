@@ -355,7 +355,9 @@ def test_a_burst_of_lines_breaks_no_client(
         viewer.call("subscribe:job", job_id)
         server.update(*[log(job_id, f"line {number}") for number in range(500)])
         viewer.wait_for("job:log", 500)
-        assert wire_order(viewer.events) == [*range(1, 501)]
+        # python-socketio's client runs each event in a thread of its own: it keeps no order.
+        order = sorted if kind == "python" else list
+        assert order(wire_order(viewer.events)) == [*range(1, 501)]
         assert (viewer.disconnects, viewer.connects) == ([], 1)
 
 

@@ -88,7 +88,7 @@ def listen(app: Flask, note: Callable[[str], None]) -> None:
 
 
 def signed(key: Any = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    return jwt.encode({"exp": now_ms() // 1000 + 600, "scope": "read"} | claims, key, algorithm=algorithm)
+    return jwt.encode({"exp": now_ms() // 1000 + 36_000, "scope": "read"} | claims, key, algorithm=algorithm)
 
 
 def unsigned(**claims: Any) -> str:

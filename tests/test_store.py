@@ -403,7 +403,7 @@ def test_while_another_process_holds_the_lock_nothing_is_kept(
 def test_a_database_that_goes_away_and_comes_back_is_used_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with Postgres(tmp_path) as postgres, open_store(postgres.new_database()) as store:
+    with Postgres() as postgres, open_store(postgres.new_database()) as store:
         store.append(batch(update(id="1")))
         at_once(*[lambda: store.job("job")] * 4)  # Readers have connections, too.
         postgres.stop()
@@ -420,7 +420,7 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again(
 @pytest.mark.real
 @pytest.mark.slow
 def test_a_restart_of_the_database_costs_one_answer_at_most(tmp_path: Path) -> None:
-    with Postgres(tmp_path) as postgres, open_store(postgres.new_database()) as store:
+    with Postgres() as postgres, open_store(postgres.new_database()) as store:
         store.append(batch(update()))
         at_once(*[lambda: store.job("job")] * 4)
         postgres.stop()

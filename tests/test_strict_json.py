@@ -105,27 +105,27 @@ def test_integers_stay_integers_and_floats_floats() -> None:
 
 @pytest.mark.parametrize("bomb", [b"[", b'{"a":', b'[{"a":', b"[[],"])
 def test_a_million_open_brackets_are_refused_at_once(bomb: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(NotJson, match="nested deeper"):
         strict.loads(bomb * 1_000_000)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("text", [rb"\"", rb'"\"', rb"\\", b'"', b'["', b"[]", b"]", rb'"\u00', b'{"":'])
 def test_no_repeated_piece_makes_reading_slow(text: bytes) -> None:
     data = text * (1_000_000 // len(text))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(NotJson):
         strict.loads(data)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_full_body_of_updates_is_read_fast() -> None:
     update = {"type": "progress", "jobId": "job-1", "progress": 50, "message": "[\U0001f600] compiling"}
     data = json.dumps([update] * 10_000).encode()
-    started = time.perf_counter()
+    started = time.process_time()
     assert strict.loads(data) == [update] * 10_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_line_of_a_larger_body_is_named_by_its_number() -> None:

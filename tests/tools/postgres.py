@@ -6,6 +6,7 @@ import glob
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -16,28 +17,28 @@ _USER = "postgres"
 
 
 class Postgres:
-    """`with Postgres(folder) as postgres: postgres.new_database()`."""
+    """`with Postgres() as postgres: postgres.new_database()`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self) -> None:
         self._port = free_port()
         self._databases = 0
 
     def __enter__(self) -> Postgres:
-        data = self._folder / "data"
+        # Not in a folder of pytest's: only its user may enter those, and the server has one of its own.
+        self._folder = Path(tempfile.mkdtemp(prefix="chef-postgres-"))
         if os.geteuid() == 0:
-            for parent in (self._folder, *self._folder.parents):
-                # pytest's folders are its user's alone; the server's user has to get through.
-                if parent.owner() == "root" and parent != Path("/") and "pytest" in str(parent):
-                    parent.chmod(0o755)
             shutil.chown(self._folder, _USER)
-        self._run("initdb", "-D", str(data), "-A", "trust", "-U", "chef", "--no-sync")
-        options = f"-h 127.0.0.1 -p {self._port} -k ''"
-        self._run("pg_ctl", "-D", str(data), "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+        self._run("initdb", "-D", str(self._data), "-A", "trust", "-U", "chef", "--no-sync")
+        self.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
+        shutil.rmtree(self._folder)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
 
     def new_database(self) -> str:
         """Make an empty database; returns its URL."""
@@ -48,12 +49,14 @@ class Postgres:
 
     def stop(self) -> None:
         """Stop the server at once, if it runs."""
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop", check=False)
+        self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop", check=False)
 
     def start(self) -> None:
         """Start it again after `stop`, at the same place."""
-        data, options = str(self._folder / "data"), f"-h 127.0.0.1 -p {self._port} -k ''"
-        self._run("pg_ctl", "-D", data, "-l", str(self._folder / "log"), "-o", options, "-w", "start")
+        options = f"-h 127.0.0.1 -p {self._port} -k ''"
+        self._run(
+            "pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-o", options, "-w", "start"
+        )
 
     def _run(self, program: str, *arguments: str, check: bool = True) -> None:
         command = [_find(program), *arguments]
