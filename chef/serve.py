@@ -7,6 +7,7 @@ import logging
 import resource
 import signal
 import sys
+from types import TracebackType
 from typing import Any
 
 import gevent
@@ -31,6 +32,7 @@ def main(settings: Settings) -> int:
     if not monkey.is_module_patched("socket"):
         raise RuntimeError("gevent.monkey.patch_all() must be the first statement of the program")
     _raise_descriptor_limit()
+    gevent.get_hub().print_exception = _log_fault  # type: ignore[method-assign]
     try:
         app = create_app(settings)
     except StoreUnavailable as error:
@@ -49,6 +51,17 @@ def main(settings: Settings) -> int:
     stop.wait()
     _leave(server, services, extension)
     return 0
+
+
+def _log_fault(
+    context: object,
+    _kind: type[BaseException] | None,
+    v: BaseException | str | None,
+    tb: TracebackType | None,
+) -> None:
+    """A fault that nobody caught, in the log and in its format; gevent would print it beside that."""
+    fault = v.with_traceback(tb) if isinstance(v, BaseException) else None
+    log.error("a fault of the server in a %s", type(context).__name__, exc_info=fault)
 
 
 def _shown_host(host: str) -> str:

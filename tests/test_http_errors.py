@@ -8,7 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 import gevent
@@ -694,3 +694,26 @@ def test_trap_1_an_update_is_answered_in_one_packet(server: Served) -> None:
             connection.sendall(request)
             assert _read_answer(connection)[0] == 200
             assert _segments(connection) - before == 1
+
+
+@pytest.mark.real
+def test_what_clients_do_wrong_is_no_traceback_and_keeps_the_logs_format(
+    start_server: Callable[..., Served],
+) -> None:
+    server = start_server(CHEF_LOG_FORMAT="json")
+    reset_at_close = struct.pack("ii", 1, 0)
+    for request in (
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 300 + b"\r\n",
+        b"GET /" + b"a" * 300_000,
+        b"\x16\x03\x01\r\n\r\n",
+        b"GET /api/jobs/j/events HTTP/1.1\r\nHost: x\r\n\r\n",
+    ):
+        for _ in range(5):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
+                with suppress(ConnectionError):
+                    one.sendall(request)
+    server.update({"type": "progress", "jobId": "j", "projectId": "p", "phase": "building"})
+    server.stop()
+    for line in server.output.read_text().splitlines():
+        assert "exception" not in json.loads(line)

@@ -14,6 +14,7 @@ import engineio
 import engineio.payload
 import engineio.socket
 import flask_socketio
+import gevent.hub
 import gevent.pywsgi
 import gevent.socket
 import geventwebsocket.handler
@@ -82,6 +83,8 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (Input, "_send_100_continue", [], HTTP),
     (Input, "_discard", [], HTTP),
     (gevent.pywsgi.WSGIServer, "handle", ["sock", "address"], HTTP),
+    (WSGIHandler, "_handle_client_error", ["ex"], HTTP),
+    (gevent.hub.Hub, "print_exception", ["context", "t", "v", "tb"], SERVE),
 ]
 
 

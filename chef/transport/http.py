@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 
 import gevent
@@ -86,6 +89,15 @@ class Body(Input):
 class Handler(WebSocketHandler):
     """One connection. `server.may_upgrade` says which requests may become a WebSocket."""
 
+    # A peer that is gone, in whichever way it went, is no fault of ours.
+    ignored_socket_errors = (
+        errno.EPIPE,
+        errno.ECONNRESET,
+        errno.ECONNABORTED,
+        errno.ETIMEDOUT,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    )
     _joined: bytearray | None = None
     wsgi_input: Any
 
@@ -147,6 +159,11 @@ class Handler(WebSocketHandler):
             return super().upgrade_websocket()
         return None
 
+    def _handle_client_error(self, ex: Exception) -> Any:
+        # The base class prints the traceback of everything but a ValueError.
+        known = ValueError(str(ex)) if isinstance(ex, HTTPException) else ex
+        return super()._handle_client_error(known)
+
     def log_request(self) -> None:
         """No access log: a build posts many times a second."""
 
@@ -181,4 +198,5 @@ class Server(WSGIServer):
         client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
-        super().handle(client_socket, address)
+        with suppress(ConnectionError, TimeoutError):  # It did not wait for its refusal.
+            super().handle(client_socket, address)
