@@ -55,7 +55,7 @@ def main(settings: Settings) -> int:
 
 def _log_fault(
     context: object,
-    _kind: type[BaseException] | None,
+    t: type[BaseException] | None,  # noqa: ARG001 - the name is part of what gevent calls
     v: BaseException | str | None,
     tb: TracebackType | None,
 ) -> None:
