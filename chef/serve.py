@@ -41,6 +41,13 @@ def main(settings: Settings) -> int:
     services: Services = app.extensions["chef"]
     extension = app.extensions.get("socketio")
     server = Server((settings.host, settings.port), app, _may_upgrade(extension))
+    try:
+        server.init_socket()
+    except OSError as error:
+        services.close()
+        reason = (error.strerror or "").split(":")[0]  # gevent repeats the address there.
+        sys.stderr.write(f"chef: cannot listen on {settings.host}:{settings.port}: {reason}\n")
+        return 1
     services.start()
     server.start()
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.

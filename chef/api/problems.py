@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from chef.errors import ChefError, FieldError, NotFound, TooManyRequests
+from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
 from chef.strict import dumps
 
 log = logging.getLogger(__name__)
@@ -68,11 +70,33 @@ def _of_http(error: HTTPException) -> Response:
     return response
 
 
+class _Outage:
+    """Tells the operator why the store is not there: not once a request, builds repeat theirs often."""
+
+    _SILENCE_S = 10
+
+    def __init__(self) -> None:
+        self._told = -math.inf
+
+    def tell(self, error: StoreUnavailable) -> None:
+        now = time.monotonic()
+        cause = error.__cause__
+        if cause is None or now - self._told < self._SILENCE_S:
+            return
+        self._told = now
+        # The driver's own error: SQLAlchemy's would add the statement with what builds sent.
+        reason = str(getattr(cause, "orig", None) or type(cause).__name__).strip()
+        log.error("%s %s: the store fails: %s", request.method, request.path, reason)
+
+
 def install(app: Flask) -> None:
     """Answer every error of this application as a problem; a page's own handler comes first."""
+    outage = _Outage()
 
     @app.errorhandler(ChefError)
     def refused(error: ChefError) -> Response:
+        if isinstance(error, StoreUnavailable):
+            outage.tell(error)
         return problem(error)
 
     @app.errorhandler(HTTPException)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import quote
 
 import gevent
 from gevent.pywsgi import Input, WSGIServer
@@ -22,6 +24,13 @@ _JOIN_BYTES = 64 * 1024
 _MOST_DISCARDED_BYTES = 256 * 1024
 # Unacknowledged data older than this means that the peer is gone (stack-traps 4).
 _USER_TIMEOUT_MS = 30_000
+
+_MOST_LOGGED_CHARS = 200
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+_REFUSALS = {
+    400: ("Bad request", "bad_request", "the request is not HTTP as this server reads it"),
+    414: ("URI too long", "uri_too_long", "the request line is too long"),
+}
 
 MayUpgrade = Callable[[dict[str, Any]], bool]
 
@@ -66,6 +75,15 @@ class Body(Input):
         self.position += len(data)
         return data
 
+    def _chunked_read(self, length: int | None = None, use_readline: bool = False) -> bytes:
+        try:
+            data: bytes = super()._chunked_read(length, use_readline)  # type: ignore[misc]
+        except (OSError, ValueError):
+            # Where the next request would begin cannot be known.
+            self.abandon()
+            raise
+        return data
+
     def abandon(self) -> None:
         """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
         self.abandoned = True
@@ -82,8 +100,20 @@ class Body(Input):
                 unread += len(data)
                 if unread > _MOST_DISCARDED_BYTES:
                     self.abandon()
-        except OSError:
+        except (OSError, ValueError):
             self.abandon()
+
+
+def _refusal(status: int) -> bytes:
+    """An answer to what is no request, before there is an application to ask."""
+    title, code, detail = _REFUSALS[status]
+    problem = {"type": f"urn:chef:problem:{code}", "title": title, "status": status, "code": code}
+    body = json.dumps(problem | {"detail": detail, "errors": []}).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 class Handler(WebSocketHandler):
@@ -114,9 +144,37 @@ class Handler(WebSocketHandler):
         if isinstance(self.wsgi_input, Body) and self.wsgi_input.abandoned:
             self.close_connection = True
 
+    def handle_one_request(self) -> Any:
+        """Serve the next request; what cannot be read as one is refused as every refusal is told."""
+        outcome = super().handle_one_request()
+        if isinstance(outcome, tuple):
+            status = int(outcome[0])
+            return outcome[0], _refusal(status)
+        return outcome
+
+    def read_request(self, raw_requestline: str) -> bool:
+        """Read the head. Refuses what leaves open where the body ends, since the rest of a body would
+        be taken for the next request.
+        """
+        taken: bool = super().read_request(raw_requestline)
+        coding = ",".join(self.headers.get_all("transfer-encoding", [])).strip().lower()
+        if coding not in ("", "chunked", "identity"):
+            raise ValueError(f"a body must be chunked or have a Content-Length, not {coding[:40]!r}")
+        if len(set(self.headers.get_all("content-length", []))) > 1:
+            raise ValueError("Content-Length is given twice")
+        return taken
+
+    def _connection_upgrade_requested(self) -> bool:
+        # Proxies write `Connection: upgrade` on whatever they pass on, and pywsgi then takes no body.
+        upgrade: str = self.headers.get("upgrade", "")
+        return self.command == "GET" and upgrade.strip().lower() == "websocket"
+
     def get_environ(self) -> dict[str, Any]:
         """The WSGI environ, with a body that can be read as it comes."""
         environ: dict[str, Any] = super().get_environ()
+        if not environ["QUERY_STRING"].isascii():
+            # Bytes that are no URL are for the routes to refuse or to take; werkzeug would fail on them.
+            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=_PRINTABLE, encoding="latin-1")
         environ["chef.peer_is_gone"] = self.peer_is_gone
         if environ["wsgi.input_terminated"]:
             stock = self.wsgi_input
@@ -168,8 +226,8 @@ class Handler(WebSocketHandler):
         """No access log: a build posts many times a second."""
 
     def log_error(self, msg: str, *args: Any) -> None:
-        """A client's broken request is one line, not a traceback."""
-        log.info(msg % args if args else msg)
+        """A client's broken request is one short line, not a traceback: it may quote what was sent."""
+        log.info("%s", (msg % args if args else msg)[:_MOST_LOGGED_CHARS])
 
 
 class Server(WSGIServer):

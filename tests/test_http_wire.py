@@ -1,0 +1,166 @@
+"""What is no HTTP, or HTTP that leaves doubts, on a served application: refused in order, nothing misread."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.tools.serving import ROOT, Served, serving
+
+UPDATE = b'{"type":"log","jobId":"j","projectId":"p","message":"x"}'
+POST = b"POST /api/updates HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("wire"), {}) as served:
+        yield served
+
+
+def _send(server: Served, request: bytes) -> bytes:
+    """All that comes back for these bytes, until the server closes or says nothing for half a second."""
+    answer = b""
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+        connection.sendall(request)
+        try:
+            while data := connection.recv(65536):
+                answer += data
+                connection.settimeout(0.5)
+        except (TimeoutError, ConnectionResetError):
+            pass
+    return answer
+
+
+def _statuses(answer: bytes) -> list[int]:
+    return [int(part[:3]) for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+
+@pytest.mark.parametrize("upgrade", [b"", b"Upgrade: h2c\r\n"])
+def test_a_chunked_body_is_taken_whole_where_a_proxy_writes_connection_upgrade(
+    server: Served, upgrade: bytes
+) -> None:
+    marks = b"Connection: upgrade\r\n" + upgrade + b"Transfer-Encoding: chunked\r\n\r\n"
+    job = f"job-{len(upgrade)}"
+    update = UPDATE.replace(b'"j"', f'"{job}"'.encode())
+    assert _statuses(_send(server, POST + marks + b"%x\r\n%s\r\n0\r\n\r\n" % (len(update), update))) == [200]
+    log = f"POST /api/jobs/{job}/logs HTTP/1.1\r\nHost: x\r\n".encode()
+    assert _statuses(_send(server, log + marks + b"4\r\none\n\r\n0\r\n\r\n")) == [200]
+    lines = server.get(f"/api/jobs/{job}/logs").json()["lines"]
+    assert [line["message"] for line in lines] == ["x", "one"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 56\r\nContent-Length: 5\r\n",
+        b"Content-Length: abc\r\n",
+        b"Content-Length: -5\r\n",
+        b"Content-Length: 56, 56\r\n",
+        b"X-Long: " + b"a" * 70_000 + b"\r\n",
+        b"".join(b"X-%d: a\r\n" % number for number in range(200)),
+    ],
+)
+def test_a_head_that_leaves_doubts_is_one_refusal_and_its_body_no_request(
+    server: Served, head: bytes
+) -> None:
+    smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = _send(server, POST + head + b"\r\n" + smuggled)
+    assert _statuses(answer) == [400]
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (problem["status"], problem["code"]) == (400, "bad_request")
+    assert "Traceback" not in server.output.read_text()
+
+
+@pytest.mark.parametrize("path", ["/api/updates", "/api/jobs/j/logs?projectId=p", "/health"])
+@pytest.mark.parametrize(
+    "body", [b"\r\n\r\n", b"zz\r\n", b"0\r\n\x01bad\r\n\r\n", b"3\r\nab\nXX0\r\n\r\n", b"-5\r\nabc"]
+)
+def test_chunks_that_are_none_are_one_answer_and_the_end_of_the_connection(
+    server: Served, path: str, body: bytes
+) -> None:
+    request = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    smuggled = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    assert _statuses(_send(server, request + body + smuggled)) == [405 if path == "/health" else 400]
+    assert "Traceback" not in server.output.read_text()
+
+
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET /api/jobs?limit=\xff", 422),
+        (b"GET /api/jobs?\xff", 200),
+        (b"GET /?\xff", 200),
+        (b"GET /api/jobs?projectId=f\xc3\xbcnf", 422),
+        (b"POST /api/jobs/j/logs?stream=\xff", 422),
+        (b"POST /api/jobs/j/progress?\xff", 400),
+        (b"GET /ws/?EIO=4&transport=polling&sid=\xff", 400),
+    ],
+)
+def test_bytes_in_a_query_that_are_no_url_make_no_500(
+    server: Served, request_line: bytes, status: int
+) -> None:
+    answer = _send(server, request_line + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+    assert _statuses(answer) == [status]
+    assert "Traceback" not in server.output.read_text()
+
+
+def test_a_query_in_plain_utf_8_is_read_as_such(server: Served) -> None:
+    server.update({"type": "log", "jobId": "j", "projectId": "p", "message": "Größe 5"})
+    answer = _send(server, "GET /api/jobs/j/logs?q=größe HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert "Größe 5" in answer.decode()
+
+
+def test_what_is_no_request_is_quoted_only_shortly_in_the_log(server: Served) -> None:
+    answer = _send(server, b"x" * 5000 + b" secret-at-the-end\r\n\r\n")
+    assert _statuses(answer) == [400]
+    assert max(map(len, server.output.read_text().splitlines())) < 400
+
+
+def test_a_request_line_that_is_too_long_is_a_problem(server: Served) -> None:
+    answer = _send(server, b"GET /api/jobs?" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n")
+    assert _statuses(answer) == [414]
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "Address already in use"), ("host.invalid", "")])
+def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
+    tmp_path: Path, host: str, reason: str
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        environment = {"PORT": str(taken.getsockname()[1]), "HOST": host}
+        run = subprocess.run(
+            [sys.executable, str(ROOT / "app.py")],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"chef: cannot listen on {host}:")
+    assert reason in run.stderr
+    assert run.stderr.count("\n") == 1
+
+
+def test_the_log_says_why_the_store_fails_and_not_once_a_request(tmp_path: Path) -> None:
+    with serving(tmp_path, {}) as server, closing(sqlite3.connect(tmp_path / "chef.db")) as other:
+        other.execute("ALTER TABLE jobs RENAME TO gone")
+        update = {"type": "log", "jobId": "j", "projectId": "p", "message": "not for the log"}
+        for _ in range(3):
+            answer = server.post("/api/updates", json=update)
+            assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+        lines = [line for line in server.output.read_text().splitlines() if "the store fails" in line]
+        assert len(lines) == 1
+        assert "no such table" in lines[0]
+        assert "not for the log" not in lines[0]
