@@ -15,6 +15,7 @@ from chef.config import Settings
 from chef.doorbell import Doorbell
 from chef.hub import Hub
 from chef.metrics import Metrics
+from chef.retention import Retention
 from chef.services import Services
 from chef.store import Store
 from chef.tracker import Tracker
@@ -41,7 +42,11 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     tracker = Tracker(store, metrics, clock, hub.publish, *([doorbell.ring] if doorbell else []))
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
-    app.extensions["chef"] = Services(settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers)
+    store.on_removal(hub.forget)
+    retention = Retention(store, settings.retention_days, clock)
+    app.extensions["chef"] = Services(
+        settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention
+    )
     problems.install(app)
     for blueprint in (
         writing.blueprint,

@@ -155,12 +155,6 @@ SETTINGS: tuple[Setting, ...] = (
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
 
-NOT_YET: dict[str, str] = {
-    "CHEF_RETENTION_DAYS": "CHEF_RETENTION_DAYS is set but not used yet: all jobs are kept.",
-    "CHEF_MAX_LOG_BYTES": "CHEF_MAX_LOG_BYTES is set but not used yet: logs are kept whole.",
-}
-"""Settings that are read and checked but change nothing yet, each with the sentence to log at start."""
-
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Settings:
@@ -307,7 +301,7 @@ def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     logs.configure(settings.log_format)
-    for sentence in (*unknown_names(values), *not_yet(values), *doubts(settings)):
+    for sentence in (*unknown_names(values), *doubts(settings)):
         log.warning("%s", sentence)
     return settings
 
@@ -334,11 +328,6 @@ def _nearest(name: str) -> str:
         return max(whole, difflib.SequenceMatcher(None, bare(name.upper()), bare(known)).ratio())
 
     return max(NAMES, key=likeness)
-
-
-def not_yet(environ: Mapping[str, str]) -> list[str]:
-    """A sentence for each setting that is set and has no effect yet."""
-    return [sentence for name, sentence in NOT_YET.items() if environ.get(name, "").strip()]
 
 
 def doubts(settings: Settings) -> list[str]:

@@ -24,7 +24,7 @@ from chef.errors import StoreUnavailable
 from chef.events import Form, Published, events_of
 from chef.ledger import Stored
 from chef.model import Kind, StateEntry
-from chef.store import Store
+from chef.store import Removed, Store
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,12 @@ class Sink(Protocol):
 
 
 class Member(ABC):
-    """Someone who follows a room from a position on. `position` is that of the last entry it had."""
+    """Someone who follows a room from a position on. `position` is that of the last entry it had.
+
+    `stays` tells whether it may also follow another log that gets the name of one that was removed.
+    """
+
+    stays = True
 
     def __init__(self, room: Room, position: int) -> None:
         self.room = room
@@ -83,6 +88,8 @@ class Room(ABC):
         self.key = key
         self.members: dict[Member, None] = {}
         self.head = 0
+        # Counts the logs that had this name: what was read of an earlier one is not for its members.
+        self.life = 0
         self._guests = 0
         self._ring: list[Published] = []
         self._positions: list[int] = []
@@ -141,6 +148,17 @@ class Room(ABC):
             self.head = head
             self.hub.flush_soon(self)
 
+    def restart(self, head: int) -> None:
+        """The log was removed, and one that goes up to `head` has its name: all begin at its beginning."""
+        self.life += 1
+        self.head, self._end = head, 0
+        self._ring, self._positions, self._bytes = [], [], 0
+        for member in list(self.members):
+            member.position = 0
+            if not member.stays:
+                member.leave()
+        self.hub.flush_soon(self)
+
     def fill(self) -> None:
         """Read what another process wrote into the ring, once for all members."""
         if not self._filling:
@@ -150,7 +168,10 @@ class Room(ABC):
     def _load_into_ring(self) -> None:
         try:
             while self.members and self._end is not None and self._end < self.head:
+                life = self.life
                 page = self.load(self._end)
+                if life != self.life:
+                    continue
                 if not page:
                     break
                 for published in page:
@@ -194,6 +215,10 @@ class JobRoom(Room):
     def before(self, published: Published) -> int:
         return published.entry.first_seq - 1
 
+    def restart(self, head: int) -> None:
+        self.project_id = None
+        super().restart(head)
+
     def load(self, after: int) -> list[Published]:
         job_id = self.key[1]
         entries = self.hub.store.entries(job_id, after)
@@ -235,6 +260,15 @@ class Hub:
             self._append(("job", job.job_id), item, "job")
             if isinstance(item.entry, StateEntry):
                 self._append(("project", job.project_id), item, "project")
+
+    def forget(self, removed: Removed) -> None:
+        """Jobs and projects are gone, with their names free for others. Never waits."""
+        keys: list[Key] = [("job", name) for name in removed.jobs]
+        keys += [("project", name) for name in removed.projects]
+        for key in keys:
+            room = self._rooms.get(key)
+            if room is not None:
+                room.restart(0)
 
     def _append(self, key: Key, item: Stored, prefix: str) -> None:
         room = self._rooms.get(key)
@@ -303,6 +337,7 @@ class Hub:
 
     def load_heads(self) -> None:
         """Read how far each followed log is in the store, and wake who is behind."""
+        known = {key: room.head for key, room in self._rooms.items()}
         job_ids = [name for kind, name in self._rooms if kind == "job"]
         project_ids = [name for kind, name in self._rooms if kind == "project"]
         heads: dict[Key, int] = {}
@@ -310,7 +345,12 @@ class Hub:
             heads |= {("job", name): seq for name, seq in self.store.job_seqs(part).items()}
         for part in _slices(project_ids):
             heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
-        for key, head in heads.items():
+        for key, head_before in known.items():
+            head = heads.get(key, 0)
+            room = self._rooms.get(key)
+            if room is not None and head < head_before:
+                # A log never gets shorter: another process removed it.
+                room.restart(head)
             self.raise_head(key, head)
 
     def raise_head(self, key: Key, head: int) -> None:
@@ -401,7 +441,10 @@ class Cursor(Member):
             self._drained.wait()
             if self not in self.room.members:
                 return
+        life = self.room.life
         page = self.room.load(self.position)
+        if life != self.room.life:
+            return
         if not page or self not in self.room.members:
             # The head is further than the store: the history was removed. There is nothing to wait for.
             self.position = self.room.head
@@ -430,7 +473,10 @@ class Reader(Member):
 
     def load(self, batch: bool = False) -> list[Any]:
         """The events after the position, a page of them; empty at the end."""
+        life = self.room.life
         page = self.room.after(self.position) or self.room.load(self.position)
+        if life != self.room.life:
+            return []
         events = list(events_of(page, self.position, batch))
         if page:
             self.position = self.room.position_of(page[-1])

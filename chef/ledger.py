@@ -100,15 +100,16 @@ class Ledger:
     `known` is what is in the store, `changed` what has to be written, `stored` the new entries.
     """
 
-    def __init__(self, max_line_bytes: int) -> None:
+    def __init__(self, max_line_bytes: int, max_entry_bytes: int = rules.MAX_ENTRY_BYTES) -> None:
         self.known = _Rows()
         self.changed = _Rows()
         self.stored: list[Stored] = []
-        self._max_line_bytes = max_line_bytes
+        self.max_line_bytes = max_line_bytes
+        self.max_entry_bytes = max_entry_bytes
 
     def take(self, batch: Batch) -> Receipt | ChefError:
         """Take a batch whole, or answer why not; a refused batch changes nothing."""
-        attempt = _Attempt(self, batch, self._max_line_bytes)
+        attempt = _Attempt(self, batch)
         try:
             receipt = attempt.run()
         except ChefError as refusal:
@@ -136,11 +137,10 @@ class Ledger:
 class _Attempt:
     """One batch being applied, over a ledger that it does not touch."""
 
-    def __init__(self, ledger: Ledger, batch: Batch, max_line_bytes: int) -> None:
+    def __init__(self, ledger: Ledger, batch: Batch) -> None:
         self.rows = _Rows()
         self._ledger = ledger
         self._batch = batch
-        self._max_line_bytes = max_line_bytes
         self._receipt = Receipt()
 
     def run(self) -> Receipt:
@@ -193,9 +193,8 @@ class _Attempt:
         key = (job.job_id, update.stream)
         stream = self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
         lines_before = job.lines
-        job, entries, stream = rules.apply_log(
-            job, update, stream, self._batch.at, index, self._max_line_bytes
-        )
+        limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
+        job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits)
         self.rows.streams[key] = self._receipt.streams[key] = stream
         self._receipt.lines += job.lines - lines_before
         return job, entries

@@ -45,6 +45,11 @@ class Line(NamedTuple):
     replaces: bool
     pre: bytes
 
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes of output it stands for."""
+        return len(self.pre) + len(self.text) + len(self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class StreamState:

@@ -99,11 +99,51 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """What was removed from the middle of a log that grew beyond its limit.
+
+    The log lines with a seq from `first_seq` to `last_seq` are gone, and with them the lines numbered
+    `first_line` to `last_line`, `bytes` in all; a marker stands in their place, with the seq `last_seq`.
+    What says where the job is was kept. `head_bytes` are those of the log before the gap.
+    """
+
+    first_seq: int
+    last_seq: int
+    first_line: int
+    last_line: int
+    bytes: int
+    head_bytes: int
+
+    @property
+    def lines(self) -> int:
+        """How many line numbers are missing; none where only older forms of lines were removed."""
+        return max(0, self.last_line - self.first_line + 1)
+
+    def last_of(self, first: int, count: int) -> int:
+        """Where `count` lines end that begin with line `first`; all of the gap is one line."""
+        if not self.lines:
+            return first + count - 1
+        place = self._place(first) + count - 1
+        return place if place < self.first_line else place + self.lines - 1
+
+    def first_of(self, last: int, count: int) -> int:
+        """Where `count` lines begin that end with line `last`; all of the gap is one line."""
+        if not self.lines:
+            return last - count + 1
+        place = self._place(last) - count + 1
+        return place if place <= self.first_line else place + self.lines - 1
+
+    def _place(self, line: int) -> int:
+        return min(line, max(self.first_line, line - self.lines + 1))
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One build as it stands. `seq` is that of its newest stored update, `lines` its log's length.
 
     `state_seq` and `state_at` are those of the update that last said something else than a log
-    line: what a late viewer is shown first carries them.
+    line: what a late viewer is shown first carries them. `log_bytes` are the bytes of its log that are
+    kept, line ends included, `gap` is what was removed from the log.
     """
 
     job_id: str
@@ -124,10 +164,17 @@ class Job:
     artifacts: tuple[Artifact, ...] = ()
     meta: Meta = field(default_factory=dict)
     error: JobError | None = None
+    log_bytes: int = 0
+    gap: Gap | None = None
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def whole_from(self) -> int:
+        """The first seq from which on nothing was removed."""
+        return self.gap.last_seq + 1 if self.gap else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +222,11 @@ class LogEntry:
     def size(self) -> int:
         """About how many bytes its events take."""
         return sum(len(line.text) for line in self.lines) + 300 * len(self.lines)
+
+    @property
+    def raw_bytes(self) -> int:
+        """How many bytes of output its lines stand for, line ends included."""
+        return sum(line.raw_bytes for line in self.lines)
 
     @property
     def numbers(self) -> list[int]:

@@ -102,7 +102,13 @@ def apply(job: Job, update: Update, at: int, index: int) -> tuple[Job, StateEntr
 
 
 def apply_log(
-    job: Job, item: Update | LogPiece, stream: StreamState, at: int, index: int, max_line_bytes: int
+    job: Job,
+    item: Update | LogPiece,
+    stream: StreamState,
+    at: int,
+    index: int,
+    max_line_bytes: int,
+    max_entry_bytes: int = MAX_ENTRY_BYTES,
 ) -> tuple[Job, list[LogEntry], StreamState]:
     """Apply a log update or a piece of a log body to a job and the stream it goes to."""
     if job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
@@ -119,9 +125,14 @@ def apply_log(
         level = item.level
     if not lines:
         return job, [], after
-    entries = _log_entries(job, lines, stream.line, at, item.stream, level)
+    entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
     new_lines = sum(not line.replaces for line in lines)
-    job = replace(_touch(job, at), seq=entries[-1].seq, lines=job.lines + new_lines)
+    job = replace(
+        _touch(job, at),
+        seq=entries[-1].seq,
+        lines=job.lines + new_lines,
+        log_bytes=job.log_bytes + sum(line.raw_bytes for line in lines),
+    )
     if job.started_at is None:
         job = replace(job, started_at=at)
     if job.state_seq == 0:
@@ -147,7 +158,7 @@ def _from_offset(piece: LogPiece, stream: StreamState) -> list[Segment]:
 
 
 def _log_entries(
-    job: Job, lines: list[Line], newest: int, at: int, stream: str, level: str | None
+    job: Job, lines: list[Line], newest: int, at: int, stream: str, level: str | None, max_bytes: int
 ) -> list[LogEntry]:
     """Lines into entries of bounded size; `newest` is the number of the stream's newest line before.
 
@@ -169,7 +180,7 @@ def _log_entries(
     for line in lines:
         if not line.replaces:
             newest, next_line = next_line, next_line + 1
-        full = len(part) >= MAX_ENTRY_LINES or size + len(line.text) > MAX_ENTRY_BYTES
+        full = len(part) >= MAX_ENTRY_LINES or size + len(line.text) > max_bytes
         if not part or full or newest > last_line + 1:
             close()
             first_line, size = newest, 0

@@ -13,6 +13,7 @@ from chef.config import Settings
 from chef.doorbell import Doorbell
 from chef.hub import Hub
 from chef.metrics import Metrics
+from chef.retention import Retention
 from chef.store import Store
 from chef.tracker import Tracker
 
@@ -43,6 +44,7 @@ class Services:
     metrics: Metrics
     clock: Clock
     viewers: Viewers | None
+    retention: Retention
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""
@@ -54,9 +56,11 @@ class Services:
         """Begin what runs beside requests; called once by who serves."""
         if self.doorbell is not None:
             self.doorbell.start()
+        self.retention.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
+        self.retention.close()
         self.store.close()
         if self.viewers is not None:
             self.viewers.close()

@@ -71,7 +71,7 @@ export class LogView {
   reset(lines, total) {
     this.#waiting = [];
     this.#newer.clear();
-    this.#show(lines, Math.max(1, total - STEP + 1), total, total);
+    this.#show(lines, beginOf(lines, total - STEP + 1), total, total);
     this.#follow(true);
     this.#scrollToEnd();
   }
@@ -156,7 +156,7 @@ export class LogView {
     this.#readRange({ before, limit: STEP }, (lines) => {
       this.#keepingPlace(() => {
         this.#container.prepend(...this.#newRows(lines));
-        this.#first = Math.max(1, before - STEP);
+        this.#first = beginOf(lines, before - STEP);
       });
       if (!this.#following) this.#trimEnd();
     });
@@ -166,7 +166,7 @@ export class LogView {
     const after = this.#last;
     this.#readRange({ after, limit: STEP }, (lines, total) => {
       this.#container.append(...this.#newRows(lines));
-      this.#last = Math.min(after + STEP, Math.max(this.#total, total));
+      this.#last = endOf(lines, Math.min(after + STEP, Math.max(this.#total, total)));
       this.#keepingPlace(() => this.#trimStart());
     });
   }
@@ -265,7 +265,7 @@ export class LogView {
       return;
     }
     this.#readRange({ tail: STEP }, (lines, total) => {
-      this.#show(lines, Math.max(1, total - STEP + 1), total, total);
+      this.#show(lines, beginOf(lines, total - STEP + 1), total, total);
       this.#follow(true);
       this.#scrollToEnd();
     });
@@ -280,7 +280,7 @@ export class LogView {
     }
     const after = Math.max(0, number - STEP / 2);
     this.#readRange({ after, limit: STEP }, (lines, total) => {
-      this.#show(lines, after + 1, Math.min(after + STEP, total), total);
+      this.#show(lines, after + 1, endOf(lines, Math.min(after + STEP, total)), total);
       // Again: where one was before, the end may have been in view meanwhile.
       this.#follow(false);
       this.#center(number);
@@ -337,6 +337,19 @@ export class LogView {
 
 function numberOf(row) {
   return Number(row.id.slice(1));
+}
+
+/**
+ * Where lines begin that were read as from `first` on. What was removed from the middle of a log counts
+ * as one line there, so they can begin long before; where there are none there is nothing before.
+ */
+function beginOf(lines, first) {
+  return lines.length ? Math.max(1, Math.min(first, lines[0].line)) : 1;
+}
+
+/** Where lines end that were read as up to `last`. */
+function endOf(lines, last) {
+  return Math.max(last, lines.at(-1)?.line ?? 0);
 }
 
 function fill(row, line) {

@@ -578,15 +578,6 @@ def test_known_names_and_those_of_others_are_not_warned_about() -> None:
     assert unknown_names(dict.fromkeys((*config.NAMES, "PATH", "PORTS", "DATABASE_URLS"), "x")) == []
 
 
-def test_what_has_no_effect_yet_is_said_where_it_is_set() -> None:
-    assert config.not_yet({}) == []
-    assert set(config.NOT_YET) <= set(config.NAMES)
-    for name, sentence in config.NOT_YET.items():
-        assert config.not_yet({name: "1"}) == [sentence]
-        assert config.not_yet({name: ""}) == []
-        assert name in sentence
-
-
 def test_a_short_token_and_a_server_that_nobody_can_read_are_doubted() -> None:
     assert config.doubts(Settings()) == []
     assert "fewer than 16 characters" in config.doubts(Settings(api_tokens=("x" * 16, "y" * 15)))[0]

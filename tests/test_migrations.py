@@ -5,19 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 
 from chef.config import Settings
 from chef.errors import StoreUnavailable
-from chef.store import migrate
+from chef.ledger import Stored
+from chef.model import LogEntry
+from chef.store import Store, migrate
 from chef.store.engine import make_engine
 from chef.store.tables import about, metadata
+from tests.tools.logs import all_entries, texts
+from tests.tools.making import batch, log, open_store, piece, update
 
 ROOT = Path(__file__).parent.parent
 
@@ -105,3 +114,87 @@ def test_a_database_that_cannot_be_opened_is_said_so_in_one_line(tmp_path: Path)
     with pytest.raises(StoreUnavailable) as refused:
         migrate(Settings(database_url=f"sqlite:///{tmp_path}/missing/chef.db"))
     assert refused.value.detail == "the database cannot be opened: unable to open database file"
+
+
+# From 0001 to 0002, with data
+
+_ENDS = [b"", b"\n", b"\r\n", b"\r"]
+
+
+def migrate_to(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "chef" / "store" / "migrations"))
+    config.attributes["connection"] = connection
+    with connection.begin():
+        command.upgrade(config, revision)
+
+
+def first_form(entry: LogEntry) -> bytes:
+    """A log entry as the first schema kept it."""
+    data = (
+        entry.at,
+        entry.stream,
+        entry.level,
+        entry.first_line,
+        [line.text for line in entry.lines],
+        bytes(_ENDS.index(line.end) for line in entry.lines),
+        [index for index, line in enumerate(entry.lines) if line.replaces],
+        {index: line.pre for index, line in enumerate(entry.lines) if line.pre},
+    )
+    packed = msgspec.msgpack.encode(data)
+    return b"l" + packed if len(packed) < 256 else b"L" + zlib.compress(packed, 1)
+
+
+def fill(store: Store) -> list[Stored]:
+    return store.append(
+        batch(
+            update(phase="building", message="now"),
+            piece(b"one\r\n\n10%\r20%\r\r\r\nthree\n" + bytes(range(14, 256)), offset=0),
+            log("warned\nagain", level="warn", stream="stderr"),
+            log("\n".join("x" * 90 for _ in range(1200))),
+            update("completed", job_id="empty", project_id="docs"),
+        )
+    ).stored
+
+
+def copy_back(now: Connection, then: Connection, stored: list[Stored]) -> None:
+    """Write what a store of today holds into tables of the first schema."""
+    forms = {
+        (item.job.job_id, item.entry.seq): first_form(item.entry)
+        for item in stored
+        if isinstance(item.entry, LogEntry)
+    }
+    names = {row.pk: row.job_id for row in now.execute(text("SELECT pk, job_id FROM jobs"))}
+    tables = MetaData()
+    for name in ("projects", "jobs", "streams", "entries", "sent"):
+        table = Table(name, tables, autoload_with=then)
+        for row in now.execute(text(f'SELECT * FROM "{name}"')).mappings():
+            values: dict[str, Any] = {column.name: row[column.name] for column in table.columns}
+            if name == "entries":
+                values["data"] = forms.get((names[row["job_pk"]], row["seq"]), row["data"])
+            then.execute(table.insert().values(values))
+    then.commit()
+
+
+def test_a_store_of_the_first_schema_is_read_and_goes_on(
+    settings: Settings, connection: Connection, tmp_path: Path
+) -> None:
+    migrate_to(connection, "0001")
+    with open_store(f"sqlite:///{tmp_path}/today.db") as today:
+        stored = fill(today)
+        expected = all_entries(today)
+        shown = texts(today.lines("job", 1, 9999))
+        job = today.job("job")
+        assert job is not None
+        with today._connections.reading() as now:
+            copy_back(now, connection, stored)
+    with open_store(settings.database_url) as store:
+        assert all_entries(store) == expected
+        assert texts(store.lines("job", 1, 9999)) == shown
+        assert texts(store.search("job", "three", 0, 9)) == [(4, "three")]
+        assert store.job("job") == job
+        empty = store.job("empty")
+        assert empty is not None
+        assert empty.log_bytes == 0
+        if settings.database_url.startswith("sqlite"):  # PostgreSQL counts keys by itself; they were given.
+            assert store.append(batch(log("next"))).seqs["job"] == job.seq + 1

@@ -285,6 +285,32 @@ def test_who_reads_the_beginning_of_a_busy_log_is_left_alone(server: Served, pag
     expect(line(page, 3_001)).to_be_in_viewport()
 
 
+def test_who_scrolls_up_comes_over_what_was_removed_to_the_beginning(start_server: Start, page: Page) -> None:
+    server = start_server(CHEF_MAX_LOG_BYTES="12000")
+    for start in range(1, 60_001, 10_000):
+        server.update(progress(phase="building"), log("\n".join(map(str, range(start, start + 10_000)))))
+    page.goto(f"{server.url}/jobs/j")
+    expect(line(page, 60_000)).to_be_in_viewport()
+    page.locator("#log").hover()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for _ in range(60):
+        page.mouse.wheel(0, -20_000)
+        if page.locator("#L1").count():
+            break
+        page.wait_for_timeout(100)
+    shown = page.evaluate(ROWS)
+    removed = server.get("/api/jobs/j/logs").json()["removed"]
+    assert [number for number, _ in shown][:5] == [1, 2, 3, 4, 5]
+    numbers = [number for number, _ in shown]
+    assert numbers == [
+        *range(1, removed["firstLine"]),
+        *range(removed["lastLine"], numbers[-1] + 1),
+    ]
+    assert dict(shown)[removed["lastLine"]].startswith("… [removed:")
+    assert len(asked) < 30
+
+
 def test_a_line_that_is_replaced_stays_one_line(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     page.goto(f"{server.url}/jobs/j")

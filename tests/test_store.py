@@ -583,7 +583,7 @@ def test_search_does_not_find_what_was_replaced(store: Store) -> None:
 
 
 def test_search_looks_through_the_whole_log(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chef.store, "_SEARCH_ROWS", 2)
+    monkeypatch.setattr(chef.store.loglines, "_SEARCH_ROWS", 2)
     store.append(batch(*(log(f"{n}: {'needle' if n % 3 == 0 else ''}") for n in range(1, 20))))
     assert [number for number, _ in texts(store.search("job", "needle", 0, 100))] == [3, 6, 9, 12, 15, 18]
     assert [number for number, _ in texts(store.search("job", "needle", 6, 2))] == [9, 12]
@@ -592,7 +592,7 @@ def test_search_looks_through_the_whole_log(store: Store, monkeypatch: pytest.Mo
 def test_search_finds_a_line_in_the_last_of_many_entries_that_replace_it(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.store, "_SEARCH_ROWS", 2)
+    monkeypatch.setattr(chef.store.loglines, "_SEARCH_ROWS", 2)
     for text_ in (b"a\n1%\r", b"2%\r", b"3%\r", b"needle\n"):
         store.append(batch(piece(text_)))
     store.append(batch(log("end")))
@@ -602,7 +602,7 @@ def test_search_finds_a_line_in_the_last_of_many_entries_that_replace_it(
 def test_search_finds_a_line_whose_last_version_shares_its_entry_with_later_lines(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.store, "_SEARCH_ROWS", 1)
+    monkeypatch.setattr(chef.store.loglines, "_SEARCH_ROWS", 1)
     for text_ in (b"a\n1%\r", b"needle\nb\nc\n"):
         store.append(batch(piece(text_)))
     assert texts(store.search("job", "needle", 0, 10)) == [(2, "needle")]
@@ -612,7 +612,7 @@ def test_search_gives_the_first_lines_also_where_later_ones_are_found_before(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line that was replaced late has an entry of its own, which ends before the one around it."""
-    monkeypatch.setattr(chef.store, "_SEARCH_ROWS", 1)
+    monkeypatch.setattr(chef.store.loglines, "_SEARCH_ROWS", 1)
     store.append(batch(piece(b"needle 1\n1%\r")))
     store.append(batch(log("\n".join(["needle 3", *"456"]), stream="stderr"), piece(b"needle 2\n")))
     assert [number for number, _ in texts(store.search("job", "needle", 0, 2))] == [1, 2]

@@ -24,7 +24,7 @@ from chef.clock import rfc3339
 from chef.cursors import make_cursor
 from chef.errors import NotFound
 from chef.ledger import Project
-from chef.model import ENDED, STATUSES, Job
+from chef.model import ENDED, STATUSES, Gap, Job
 from chef.payloads import job_json, line_json, line_text
 from chef.services import services
 from chef.store import ListedProject, NumberedLine
@@ -34,6 +34,7 @@ blueprint = Blueprint("reading", __name__)
 
 _MAX_LINE = 2**53
 _MAX_QUERY = 1000
+_NO_GAP = Gap(0, 0, 0, -1, 0, 0)
 _STATUS_GROUPS = {"running": tuple(status for status in STATUSES if status not in ENDED)}
 
 
@@ -125,16 +126,41 @@ def get_logs(job_id: str) -> Response:
     wanted = _Range.from_query(job)
     if _wants_text():
         return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8")
-    lines = services().store.lines(job_id, wanted.first, wanted.last)
-    return answer({"lines": [_line(line) for line in lines], "total": job.lines})
+    lines = wanted.of(services().store.lines(job_id, wanted.first, wanted.last))
+    body: dict[str, Any] = {"lines": [_line(line) for line in lines], "total": job.lines}
+    if job.gap is not None and job.gap.lines:
+        body["removed"] = _removed(job.gap)
+    return answer(body)
+
+
+def _removed(gap: Gap) -> dict[str, int]:
+    """What the marker in the log says, for programs."""
+    return {
+        "firstLine": gap.first_line,
+        "lastLine": gap.last_line,
+        "lines": gap.lines,
+        "bytes": gap.bytes,
+    }
 
 
 class _Range:
-    """The lines that a request asks for: `first` to `last`, both included."""
+    """The lines that a request asks for: `first` to `last`, both included, at most `limit` if given.
 
-    def __init__(self, first: int, last: int) -> None:
+    What was removed from the log counts as one line, in whose place a marker stands. `is_end`: of more
+    than `limit` lines the last ones are meant.
+    """
+
+    def __init__(self, first: int, last: int, limit: int | None, is_end: bool) -> None:
         self.first = first
         self.last = last
+        self._limit = limit
+        self._is_end = is_end
+
+    def of(self, lines: list[NumberedLine]) -> list[NumberedLine]:
+        """The lines to show of those that were found in the range."""
+        if self._limit is None or len(lines) <= self._limit:
+            return lines
+        return lines[-self._limit :] if self._is_end else lines[: self._limit]
 
     @classmethod
     def from_query(cls, job: Job) -> _Range:
@@ -152,13 +178,16 @@ class _Range:
             limit = DEFAULT_LIMIT
         first = (after or 0) + 1
         last = min(job.lines, _MAX_LINE if before is None else before - 1)
-        if tail is not None:
-            first = max(1, last - tail + 1)
-        elif limit is not None and after is None and before is not None:
-            first = max(1, last - limit + 1)
-        elif limit is not None:
-            last = min(last, first + limit - 1)
-        return cls(first, last)
+        count = tail if tail is not None else limit
+        is_end = tail is not None or (after is None and before is not None)
+        gap = job.gap or _NO_GAP
+        if is_end and gap.first_line <= last < gap.last_line:
+            last = gap.first_line - 1  # The marker stands behind this; before it comes the head.
+        if count is not None and is_end:
+            first = max(1, gap.first_of(last, count))
+        elif count is not None:
+            last = min(last, gap.last_of(first, count))
+        return cls(first, last, count, is_end)
 
 
 def _wants_text() -> bool:
@@ -202,7 +231,7 @@ def _found(job: Job, needle: str) -> Response:
 
 def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:
     """The text that a person reads: newest form of each line, no escape sequences."""
-    for _, _, line in services().store.walk_lines(job.job_id, first, last):
+    for _, _, line in services().store.walk_lines(job.job_id, first, last, job.gap):
         yield clean_text(line_text(line)).encode() + b"\n"
 
 

@@ -197,8 +197,12 @@ def _received() -> dict[str, Schema]:
                 "lines": {"type": "array", "items": ref("LogLine"), "maxItems": 1000},
                 "total": _COUNT | {"description": "lines of the whole log"},
                 "next": _or_null(_COUNT) | {"description": "of a search: the line to go on after"},
+                "removed": _object(
+                    dict.fromkeys(("firstLine", "lastLine", "lines", "bytes"), _COUNT),
+                    description="what is missing in the middle of a log that grew beyond its limit",
+                ),
             },
-            optional=("next",),
+            optional=("next", "removed"),
         ),
         "Health": _health(),
     }

@@ -63,6 +63,8 @@ def job_events(job_id: str) -> Response:
         room.raise_head(seq)
         # A position that this store has not reached is of another history.
         position = Reader(room, after if after is not None and after <= seq else 0)
+        # Another job that gets a removed one's id may be of another project.
+        position.stays = principal.projects is None
         room.join(position)
     return _respond(position, principal, follow, ended=bool(job and job.ended), is_job=True)
 

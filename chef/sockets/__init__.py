@@ -189,14 +189,17 @@ class Viewers:
             _check_may_see(viewer.principal, job)
             seq = job.seq if job else 0
             complete, after = self._resume_from(wanted, seq)
+            is_whole = job is None or after is None or after + 1 >= job.whole_from
             payload = {
                 "ok": True,
                 "jobId": wanted.id,
                 "seq": seq,
                 "epoch": self._store.epoch,
-                "complete": complete,
+                "complete": complete and is_whole,
                 "job": job_json(job) if job else None,
             }
+            if job is not None and not is_whole:
+                payload["firstSeq"] = job.whole_from
             if wanted.key in viewer.subscriptions:
                 return Answer(payload)
             room.raise_head(seq)
@@ -271,6 +274,8 @@ class Viewers:
         if viewer.sid not in self._viewers:
             return lambda: None  # It left while the store was read.
         cursor = subscription.cursor = Cursor(room, position, subscription)
+        # Another job that gets a removed one's id may be of another project.
+        cursor.stays = viewer.principal.projects is None or key[0] == "project"
         viewer.subscriptions[key] = subscription
         room.join(cursor)
 

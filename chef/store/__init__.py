@@ -8,7 +8,9 @@ greenlet's loop before anything else happens with it (stack-traps 16 and 21).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import gevent
@@ -20,19 +22,22 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from chef.config import Settings
 from chef.errors import StoreUnavailable
 from chef.ledger import Batch, Receipt, Stored
-from chef.lines import Line, StreamState
-from chef.model import Entry, Job, LogEntry
-from chef.payloads import line_text
+from chef.lines import StreamState
+from chef.model import Entry, Gap, Job, LogEntry
 from chef.recovery import Kept
 from chef.rules import MAX_ENTRY_LINES
 from chef.store import reading
 from chef.store.engine import Connections, make_engine
+from chef.store.loglines import NumberedLine, find_text, newest_lines
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
+from chef.store.removing import Removed
 from chef.store.sessions import end_session, find_session, save_session
+from chef.store.trimming import max_row_bytes
+from chef.store.upkeep import Upkeep
 from chef.store.writing import Overtaken, write
 
-__all__ = ["ListedJob", "ListedProject", "NumberedLine", "Store", "migrate"]
+__all__ = ["ListedJob", "ListedProject", "NumberedLine", "Removed", "Store", "migrate"]
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +52,6 @@ _ATTEMPTS = 5
 # How much of the store one step of a replay or a walk reads.
 PAGE_BYTES = 128 * 1024
 _WALK_LINES = 1000
-_SEARCH_ROWS = 64
-
-NumberedLine = tuple[int, LogEntry, Line]
-"""A line of a log as it stands now: its number, the entry that last wrote it, the line."""
 
 
 def migrate(settings: Settings) -> str:
@@ -74,7 +75,10 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.epoch = migrate(settings)
         self._max_line_bytes = settings.max_log_line_bytes
+        self._max_log_bytes = settings.max_log_bytes
         self._connections = Connections(make_engine(settings.sqlalchemy_url))
+        self._upkeep_connections = Connections(make_engine(settings.sqlalchemy_url, durable=False))
+        self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._on_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._waiting: list[tuple[Batch, AsyncResult[Outcome]]] = []
         self._wake = Event()
@@ -94,8 +98,7 @@ class Store:
         """Store a batch whole; returns when it is on disk. Raises the ChefError that refuses it."""
         if self._closing:
             raise StoreUnavailable("the server is stopping, nothing was kept")
-        if self._writer is None:
-            self._writer = gevent.spawn(self._write_for_ever)
+        self._start_writer()
         result: AsyncResult[Outcome] = AsyncResult()
         self._waiting.append((batch, result))
         self._wake.set()
@@ -104,18 +107,47 @@ class Store:
             raise outcome
         return cast("Receipt", outcome)
 
+    def on_removal(self, forget: Callable[[Removed], None]) -> None:
+        """Have `forget` called with what was removed, in one order with the commits. It must not wait."""
+        self._upkeep.on_removal = forget
+
+    def remove_finished(self, before: int) -> int:
+        """Remove the jobs that ended before a time (ms) with all that belongs to them.
+
+        Takes its time, so that commits do not wait for it; returns how many jobs it were.
+        """
+        if self._closing:
+            raise StoreUnavailable("the server is stopping")
+        done = self._upkeep.remove(before)
+        self._start_writer()
+        self._wake.set()
+        outcome = done.get()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return cast("int", outcome)
+
+    def _start_writer(self) -> None:
+        if self._writer is None:
+            self._writer = gevent.spawn(self._write_for_ever)
+
     def _write_for_ever(self) -> None:
         while self._waiting or not self._closing:
-            self._wake.wait()
+            self._wake.wait(self._upkeep.pause())
             self._wake.clear()
             waiting, self._waiting = self._waiting, []
-            if not waiting:
-                continue
-            outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
-            taken = [outcome for outcome in outcomes if isinstance(outcome, Receipt)]
-            self._publish([stored for receipt in taken for stored in receipt.stored])
-            for (_, result), outcome in zip(waiting, outcomes, strict=True):
-                result.set(outcome)
+            if waiting:
+                self._commit(waiting)
+            if not self._closing:
+                self._upkeep.step(commits_wait=bool(self._waiting))
+        self._upkeep.close()
+
+    def _commit(self, waiting: Sequence[tuple[Batch, AsyncResult[Outcome]]]) -> None:
+        outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
+        stored = [item for outcome in outcomes if isinstance(outcome, Receipt) for item in outcome.stored]
+        self._publish(stored)
+        for (_, result), outcome in zip(waiting, outcomes, strict=True):
+            result.set(outcome)
+        self._upkeep.note(stored)
 
     def _publish(self, stored: Sequence[Stored]) -> None:
         try:
@@ -129,7 +161,7 @@ class Store:
         for _ in range(_ATTEMPTS):
             try:
                 with self._connections.writing() as connection:
-                    return write(connection, batches, self._max_line_bytes)
+                    return write(connection, batches, self._max_line_bytes, self._max_log_bytes)
             except (IntegrityError, Overtaken):
                 continue
             except StoreUnavailable as error:
@@ -171,6 +203,7 @@ class Store:
         if self._writer is not None:
             self._writer.join()
         self._connections.close()
+        self._upkeep_connections.close()
 
     def is_reachable(self) -> bool:
         """Whether the database answers."""
@@ -237,17 +270,14 @@ class Store:
 
     def lines(self, job_id: str, first: int, last: int) -> list[NumberedLine]:
         """Lines `first` to `last` as they stand now, what was replaced left out."""
-        newest: dict[int, NumberedLine] = {}
-        for entry in self._read(reading.log_entries, job_id, first, last):
-            for number, line in zip(entry.numbers, entry.lines, strict=True):
-                if first <= number <= last:
-                    newest[number] = (number, entry, line)
-        return [newest[number] for number in sorted(newest)]
+        return self._read(newest_lines, job_id, first, last)
 
-    def walk_lines(self, job_id: str, first: int, last: int) -> Iterator[NumberedLine]:
-        """The same for any number of lines, read in steps as they are taken."""
-        for start in range(first, last + 1, _WALK_LINES):
-            yield from self.lines(job_id, start, min(last, start + _WALK_LINES - 1))
+    def walk_lines(
+        self, job_id: str, first: int, last: int, gap: Gap | None = None
+    ) -> Iterator[NumberedLine]:
+        """The same for any number of lines, read in steps as they are taken; `gap` is the job's."""
+        for start, end in _steps(gap, first, last):
+            yield from self.lines(job_id, start, end)
 
     def walk_entries(self, job_id: str, last: int) -> Iterator[LogEntry]:
         """All log entries up to seq `last` in the order in which they came, read in steps."""
@@ -259,30 +289,50 @@ class Store:
     def search(self, job_id: str, needle: str, after: int, limit: int) -> list[NumberedLine]:
         """The first `limit` lines above number `after` that hold `needle`, in any case."""
         found: dict[int, NumberedLine] = {}
-        holds = needle.casefold()
         place: tuple[int, int] | None = (after + 1, 0)
         # Entries come by their last line: one that follows may still hold earlier lines than these.
         while place is not None and sum(n <= place[0] - MAX_ENTRY_LINES for n in found) < limit:
-            numbers, place = self._read(reading.find_text, job_id, needle, after, place, _SEARCH_ROWS)
-            for number in numbers:
-                # What was replaced since must not count: it would end the search too early.
-                for line in self.lines(job_id, number, number):
-                    if holds in line_text(line[2]).casefold():
-                        found[number] = line
+            lines, place = self._read(find_text, job_id, needle, after, place, limit)
+            found.update((line[0], line) for line in lines)
         return [found[number] for number in sorted(found)][:limit]
+
+    def _run_upkeep(self, query: Callable[[Connection], T]) -> T:
+        """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
+        return _in_thread(self._write_pool, self._upkeep_connections.writing, query)
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""
+        return _in_thread(
+            self._read_pool,
+            self._connections.reading,
+            lambda connection: query(connection, *args, **kwargs),
+        )
 
-        def run() -> tuple[T | None, Exception | None]:
-            # Returned, since gevent prints what is raised in its threads.
-            try:
-                with self._connections.reading() as connection:
-                    return query(connection, *args, **kwargs), None
-            except Exception as error:  # noqa: BLE001 - raised where it was asked for
-                return None, error
 
-        result, error = self._read_pool.apply(run)
-        if error is not None:
-            raise error
-        return cast("T", result)
+def _in_thread(
+    pool: ThreadPool,
+    transaction: Callable[[], AbstractContextManager[Connection]],
+    query: Callable[[Connection], T],
+) -> T:
+    def run() -> tuple[T | None, Exception | None]:
+        # Returned, since gevent prints what is raised in its threads.
+        try:
+            with transaction() as connection:
+                return query(connection), None
+        except Exception as error:  # noqa: BLE001 - raised where it was asked for
+            return None, error
+
+    result, error = pool.apply(run)
+    if error is not None:
+        raise error
+    return cast("T", result)
+
+
+def _steps(gap: Gap | None, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The lines from `first` to `last` in parts to be read one by one; a gap takes one part."""
+    while first <= last:
+        end = min(last, first + _WALK_LINES - 1)
+        if gap is not None and gap.first_line <= end and first <= gap.last_line:
+            end = min(last, gap.last_line) if first >= gap.first_line else gap.first_line - 1
+        yield first, end
+        first = end + 1

@@ -18,17 +18,19 @@ LOCK_TIMEOUT_MS = 5000
 _CONNECT_TIMEOUT_S = 5
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, durable: bool = True) -> Engine:
     """An engine for `sqlite:///…` or `postgresql+psycopg://…`.
 
+    What is committed over one that is not `durable` may be lost in a power cut, as long as nothing was
+    committed later over one that is: enough for what can be done again, and far cheaper.
     The pool is ours (`Connections`): SQLAlchemy's waits on `threading` locks, which under gevent
     belong to greenlets, while ours is used from native threads.
     """
     if url.startswith("sqlite"):
         engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
-        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "connect", _prepare_sqlite if durable else _prepare_quick_sqlite)
         return engine
-    options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit=on"
+    options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit={'on' if durable else 'off'}"
     return create_engine(
         url,
         poolclass=NullPool,
@@ -46,6 +48,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA journal_size_limit = 67108864")
     cursor.close()
+
+
+def _prepare_quick_sqlite(connection: Any, record: Any) -> None:
+    _prepare_sqlite(connection, record)
+    connection.execute("PRAGMA synchronous = NORMAL").close()
 
 
 class Connections:

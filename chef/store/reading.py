@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nlargest
+from itertools import product
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select, union_all
 
 from chef.ledger import Project
 from chef.lines import StreamState
-from chef.model import Entry, Job, LogEntry
-from chef.rules import MAX_ENTRY_LINES
+from chef.model import Entry, Job
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, streams
 
@@ -19,6 +20,8 @@ from chef.store.tables import entries, jobs, projects, streams
 _PAGE_ROWS = 256
 # A store's jobs are numbered below this, so that two numbers fit into a place.
 _MOST_JOBS = 2**31
+# Parts of one compound query; SQLite takes 500.
+_UNION = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +61,44 @@ def list_jobs(
     limit: int,
 ) -> list[ListedJob]:
     """Jobs, newest first, below the place `before`; `allowed` are the projects one may see (`None`: all)."""
-    query = _jobs().order_by(jobs.c.pk.desc()).limit(limit)
     wanted = None if allowed is None else set(allowed)
     if project_id is not None:
         wanted = {project_id} if wanted is None else wanted & {project_id}
+    query = _jobs().order_by(jobs.c.pk.desc()).limit(limit)
+    if wanted is None and statuses is None:
+        query = query if before is None else query.where(jobs.c.pk < before)
+    else:
+        query = query.where(jobs.c.pk.in_(_newest_of(connection, wanted, statuses, before, limit)))
+    return [ListedJob(row.pk, rows.job_of(row)) for row in connection.execute(query)]
+
+
+def _newest_of(
+    connection: Connection,
+    wanted: Collection[str] | None,
+    statuses: Collection[str] | None,
+    before: int | None,
+    limit: int,
+) -> list[int]:
+    """Keys of the newest jobs of some projects, with some statuses, below a place; `None` is any.
+
+    Each project and status is asked for by itself: an index has those in order, but not all together,
+    and sorting a million jobs takes seconds.
+    """
+    pks: Collection[int | None] = [None]
     if wanted is not None:
         pks = list(connection.scalars(select(projects.c.pk).where(projects.c.project_id.in_(wanted))))
-        query = query.where(jobs.c.project_pk.in_(pks))
-    if statuses is not None:
-        query = query.where(jobs.c.status.in_(statuses))
+    newest = select(jobs.c.pk).order_by(jobs.c.pk.desc()).limit(limit)
     if before is not None:
-        query = query.where(jobs.c.pk < before)
-    return [ListedJob(row.pk, rows.job_of(row)) for row in connection.execute(query)]
+        newest = newest.where(jobs.c.pk < before)
+    parts = []
+    for pk, status in product(pks, [None] if statuses is None else statuses):
+        part = newest if pk is None else newest.where(jobs.c.project_pk == pk)
+        parts.append(part if status is None else part.where(jobs.c.status == status))
+    found: list[int] = []
+    for start in range(0, len(parts), _UNION):
+        slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
+        found = nlargest(limit, [*found, *connection.scalars(union_all(*slice_))])
+    return found
 
 
 def list_projects(
@@ -80,35 +109,49 @@ def list_projects(
     A project rises with each new job. So that none is missed, later pages keep the order of the
     first one: a place says also which job was the newest of all then.
     """
-    if before is None:
-        top, below = connection.scalar(select(func.max(jobs.c.pk))) or 0, None
-    else:
-        top, below = divmod(before, _MOST_JOBS)
-    newest_then = select(func.max(jobs.c.pk)).where(jobs.c.project_pk == projects.c.pk, jobs.c.pk <= top)
-    rank = func.coalesce(newest_then.scalar_subquery(), 0).label("rank")
-    query = select(projects, rank).order_by(rank.desc()).limit(limit)
+    newest = projects.c.newest_job_pk
+    query = select(projects.c.pk, newest)
     if allowed is not None:
         query = query.where(projects.c.project_id.in_(allowed))
-    if below is not None:
-        query = query.where(rank.element.between(1, below - 1))
-    return _with_newest(connection, query, top)
+    if before is None:
+        top = connection.scalar(select(func.max(jobs.c.pk))) or 0
+        # A project without a newest job is one that is being removed.
+        ranked = _in_order(connection, query.where(newest.is_not(None)), limit)
+    else:
+        top, below = divmod(before, _MOST_JOBS)
+        ranked = _in_order(connection, query.where(newest < below), limit)
+        ranked += _risen(connection, query.where(newest > top), top, below)
+    page = nlargest(limit, ranked)
+    found = _projects(connection, projects.c.pk.in_([pk for _, pk in page]))
+    return [replace(found[pk], place=top * _MOST_JOBS + rank) for rank, pk in page]
+
+
+def _in_order(connection: Connection, query: Select[Any], limit: int) -> list[tuple[int, int]]:
+    """The newest job and the key of the projects whose newest jobs are the newest."""
+    ordered = query.order_by(projects.c.newest_job_pk.desc()).limit(limit)
+    return [(row.newest_job_pk, row.pk) for row in connection.execute(ordered)]
+
+
+def _risen(connection: Connection, query: Select[Any], top: int, below: int) -> list[tuple[int, int]]:
+    """The same for projects that got jobs since `top` was the newest of all, as it was then."""
+    of_project = jobs.c.project_pk == projects.c.pk
+    newest_then = select(func.max(jobs.c.pk)).where(of_project, jobs.c.pk <= top).scalar_subquery()
+    then = query.add_columns(newest_then.label("rank")).subquery()
+    query = select(then.c.rank, then.c.pk).where(then.c.rank < below)
+    return [(row.rank, row.pk) for row in connection.execute(query)]
 
 
 def find_project(connection: Connection, project_id: str) -> ListedProject | None:
     """A project with its newest job, by its id."""
-    query = select(projects, literal(0).label("rank")).where(projects.c.project_id == project_id)
-    found = _with_newest(connection, query)
-    return found[0] if found else None
+    return next(iter(_projects(connection, projects.c.project_id == project_id).values()), None)
 
 
-def _with_newest(connection: Connection, query: Select[Any], top: int = 0) -> list[ListedProject]:
-    found = connection.execute(query).all()
+def _projects(connection: Connection, which: ColumnElement[bool]) -> dict[int, ListedProject]:
+    """Some projects with their newest jobs, by key."""
+    found = connection.execute(select(projects).where(which)).all()
     pks = [row.newest_job_pk for row in found if row.newest_job_pk is not None]
     newest = {row.pk: rows.job_of(row) for row in connection.execute(_jobs().where(jobs.c.pk.in_(pks)))}
-    return [
-        ListedProject(top * _MOST_JOBS + row.rank, rows.project_of(row), newest.get(row.newest_job_pk))
-        for row in found
-    ]
+    return {row.pk: ListedProject(0, rows.project_of(row), newest.get(row.newest_job_pk)) for row in found}
 
 
 def entries_after(connection: Connection, job_id: str, after: int, max_bytes: int) -> list[Entry]:
@@ -118,11 +161,11 @@ def entries_after(connection: Connection, job_id: str, after: int, max_bytes: in
     """
     query = (
         select(entries)
-        .where(entries.c.job_pk == _pk_of_job(job_id), entries.c.seq > after)
+        .where(entries.c.job_pk == pk_of_job(job_id), entries.c.seq > after)
         .order_by(entries.c.seq)
         .limit(_PAGE_ROWS)
     )
-    return _until(connection.execute(query), max_bytes)
+    return _until(connection.execute(query), after, max_bytes)
 
 
 def project_entries_after(connection: Connection, project_id: str, after: int, max_bytes: int) -> list[Entry]:
@@ -134,77 +177,33 @@ def project_entries_after(connection: Connection, project_id: str, after: int, m
         .order_by(entries.c.project_seq)
         .limit(_PAGE_ROWS)
     )
-    return _until(connection.execute(query), max_bytes)
+    return _until(connection.execute(query), 0, max_bytes)
 
 
-def _until(found: Iterable[Any], max_bytes: int) -> list[Entry]:
+def _until(found: Iterable[Any], after: int, max_bytes: int) -> list[Entry]:
     page: list[Entry] = []
     size = 0
     for row in found:
-        entry = rows.entry_of(row)
-        # Not by the bytes stored: a log can be compressed to a hundredth.
-        size += entry.size
-        if page and size > max_bytes:
-            break
-        page.append(entry)
+        for entry in rows.entries_of(row):
+            if entry.seq <= after:
+                continue  # Put into one row with what is wanted.
+            # Not by the bytes stored: a log can be compressed to a hundredth.
+            size += entry.size
+            if page and size > max_bytes:
+                return page
+            page.append(entry)
     return page
 
 
-def _pk_of_job(job_id: str) -> ScalarSelect[int]:
+def pk_of_job(job_id: str) -> ScalarSelect[int]:
+    """The key of a job, within a query; nothing equals it where there is no such job."""
     return select(jobs.c.pk).where(jobs.c.job_id == job_id).scalar_subquery()
-
-
-def log_entries(
-    connection: Connection, job_id: str, first: int, last: int, limit: int | None = None
-) -> list[LogEntry]:
-    """The log entries that hold lines numbered `first` to `last`, in the order of their seq."""
-    query = (
-        select(entries)
-        .where(
-            entries.c.job_pk == _pk_of_job(job_id),
-            entries.c.last_line >= first,
-            # No entry covers more lines than this, so the index bounds the scan on both sides.
-            entries.c.last_line < last + MAX_ENTRY_LINES,
-            entries.c.first_line <= last,
-        )
-        .order_by(entries.c.last_line, entries.c.seq)
-        .limit(limit)
-    )
-    found = [rows.entry_of(row) for row in connection.execute(query)]
-    return sorted((entry for entry in found if isinstance(entry, LogEntry)), key=lambda entry: entry.seq)
-
-
-def find_text(
-    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], max_rows: int
-) -> tuple[list[int], tuple[int, int] | None]:
-    """Numbers of lines above `after` whose text, as it came, holds `needle` in any case.
-
-    Looks through `max_rows` rows behind a place, the first being `(after + 1, 0)`; the second value
-    is the place to go on from, `None` at the end. A line found may have been replaced since: read
-    it to be sure.
-    """
-    query = (
-        select(entries.c.last_line, entries.c.seq, entries.c.data)
-        .where(
-            entries.c.job_pk == _pk_of_job(job_id),
-            # Many entries can end in one line: those that replace it.
-            tuple_(entries.c.last_line, entries.c.seq) > place,
-        )
-        .order_by(entries.c.last_line, entries.c.seq)
-        .limit(max_rows)
-    )
-    found: list[int] = []
-    count = 0
-    for row in connection.execute(query):
-        found += (number for number in rows.lines_with(row.data, needle) if number > after)
-        place, count = (row.last_line, row.seq), count + 1
-    return found, place if count == max_rows else None
 
 
 def find_stream(connection: Connection, job_id: str, stream: str) -> StreamState | None:
     """How far a log stream of a job is; `None` where nothing came in it."""
     row = connection.execute(
-        select(streams).where(streams.c.job_pk == _pk_of_job(job_id), streams.c.stream == stream)
+        select(streams).where(streams.c.job_pk == pk_of_job(job_id), streams.c.stream == stream)
     ).first()
     return rows.stream_of(row) if row else None
 

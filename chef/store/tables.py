@@ -46,6 +46,7 @@ projects = Table(
     Column("cancelled", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Index(None, "newest_job_pk"),
     comment="Written under a row lock by every transaction that writes one of the project's jobs.",
 )
 
@@ -67,11 +68,28 @@ jobs = Table(
     Column("updated_at", BigInteger, nullable=False),
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
-    Column("details", LargeBinary, nullable=False, comment="phases, artifacts, meta, error (store.rows)"),
+    Column("log_bytes", BigInteger, nullable=False, server_default="0"),
+    Column(
+        "packed_seq",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="up to here small log rows were put together (store.packing)",
+    ),
+    Column(
+        "details", LargeBinary, nullable=False, comment="phases, artifacts, meta, error, gap (store.rows)"
+    ),
     Index(None, "project_pk", "pk"),
     Index(None, "status", "pk"),
     Index(None, "project_pk", "status", "pk"),
     comment="One row a build, as it stands after its newest update.",
+)
+# What is finished is found by age, to be removed.
+Index(
+    "ix_jobs_finished_at",
+    jobs.c.finished_at,
+    sqlite_where=jobs.c.finished_at.is_not(None),
+    postgresql_where=jobs.c.finished_at.is_not(None),
 )
 
 streams = Table(
@@ -95,6 +113,7 @@ entries = Table(
     Column("first_seq", BigInteger, nullable=False),
     Column("first_line", BigInteger, comment="log entries: the range of line numbers they cover"),
     Column("last_line", BigInteger),
+    Column("size", BigInteger, nullable=False, server_default="0", comment="bytes of output, 0: a marker"),
     Column("project_pk", BigInteger, comment="state entries: their place in the project's order"),
     Column("project_seq", BigInteger),
     Column("data", LargeBinary, nullable=False),

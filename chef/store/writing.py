@@ -17,6 +17,7 @@ from chef.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.model import Job, LogPiece
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, sent, streams
+from chef.store.trimming import max_row_bytes, trim_log
 
 
 class Overtaken(Exception):
@@ -27,12 +28,15 @@ class Overtaken(Exception):
 _PARAMETERS = 500
 
 
-def write(connection: Connection, batches: Sequence[Batch], max_line_bytes: int) -> list[Receipt | Exception]:
+def write(
+    connection: Connection, batches: Sequence[Batch], max_line_bytes: int, max_log_bytes: int
+) -> list[Receipt | Exception]:
     """Take each batch whole or refuse it, and write all that were taken. The caller commits."""
-    transaction = _Transaction(connection, max_line_bytes)
+    transaction = _Transaction(connection, Ledger(max_line_bytes, max_row_bytes(max_log_bytes)))
     transaction.load(batches)
     outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
     transaction.save()
+    transaction.trim(max_log_bytes)
     return outcomes
 
 
@@ -87,8 +91,8 @@ def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 class _Transaction:
-    def __init__(self, connection: Connection, max_line_bytes: int) -> None:
-        self.ledger = Ledger(max_line_bytes)
+    def __init__(self, connection: Connection, ledger: Ledger) -> None:
+        self.ledger = ledger
         self._connection = connection
         self._job_pks: dict[str, int] = {}
         self._project_pks: dict[str, int] = {}
@@ -156,6 +160,11 @@ class _Transaction:
         self._save_entries()
         self._save_streams()
         self._save_sent()
+
+    def trim(self, max_log_bytes: int) -> None:
+        """Cut back the logs that are now beyond their limit."""
+        for job_id, job in self.ledger.changed.jobs.items():
+            trim_log(self._connection, self._job_pks[job_id], job, max_log_bytes)
 
     def _save_projects(self) -> None:
         changed = self.ledger.changed.projects

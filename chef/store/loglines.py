@@ -1,0 +1,164 @@
+"""A log by its lines: what stands in a range of numbers now, and which lines hold a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, or_, select
+
+from chef.lines import Line
+from chef.model import LogEntry
+from chef.payloads import line_text
+from chef.rules import MAX_ENTRY_LINES
+from chef.store import rows
+from chef.store.reading import pk_of_job
+from chef.store.tables import entries
+
+# Rows whose data is read at once.
+_ROWS = 64
+# A search holds a reader for about this many bytes of output or this many rows.
+_SEARCH_BYTES = 4 * 1024 * 1024
+_SEARCH_ROWS = 2000
+
+NumberedLine = tuple[int, LogEntry, Line]
+"""A line of a log as it stands now: its number, the entry that last wrote it, the line."""
+
+
+def newest_lines(connection: Connection, job_id: str, first: int, last: int) -> list[NumberedLine]:
+    """Lines `first` to `last` as they stand now, what was replaced left out."""
+    job_pk = connection.scalar(select(pk_of_job(job_id)))
+    if job_pk is None:
+        return []
+    newest = _Newest(connection, job_pk, first, last)
+    newest.read()
+    return [newest.lines[number] for number in sorted(newest.lines)]
+
+
+class _Newest:
+    """The newest form of each line in a range.
+
+    Goes from the newest row to the oldest and reads no row whose lines are all known by then: a
+    progress bar of 100,000 forms is one line.
+    """
+
+    def __init__(self, connection: Connection, job_pk: int, first: int, last: int) -> None:
+        self.lines: dict[int, NumberedLine] = {}
+        self._connection = connection
+        self._job_pk = job_pk
+        self._first = first
+        self._last = last
+        self._data: dict[int, Any] = {}
+        self._fetches = 0
+
+    def read(self) -> None:
+        candidates = self._candidates()
+        for index, row in enumerate(candidates):
+            if self._is_wanted(row, self.lines):
+                if row.seq not in self._data:
+                    self._fetch(candidates[index:])
+                self._take(self._data[row.seq])
+
+    def _candidates(self) -> Sequence[Any]:
+        """Rows that may hold lines of the range, newest first, without their data."""
+        query = (
+            select(entries.c.seq, entries.c.first_line, entries.c.last_line)
+            .where(
+                entries.c.job_pk == self._job_pk,
+                entries.c.last_line >= self._first,
+                # No row covers more lines than this, so the index bounds the scan on both sides.
+                entries.c.last_line < self._last + MAX_ENTRY_LINES,
+                entries.c.first_line <= self._last,
+            )
+            .order_by(entries.c.seq.desc())
+        )
+        return self._connection.execute(query).all()
+
+    def _is_wanted(self, row: Any, *known: Any) -> bool:
+        numbers = range(max(row.first_line, self._first), min(row.last_line, self._last) + 1)
+        return any(all(number not in one for one in known) for number in numbers)
+
+    def _fetch(self, candidates: Iterable[Any]) -> None:
+        """Read the first candidate and those behind it that are wanted too, as far as one can tell yet."""
+        claimed: set[int] = set()
+        seqs: list[int] = []
+        for row in candidates:
+            # Behind rows with holes in their ranges there is more than could be foreseen.
+            if self._is_wanted(row, self.lines, () if self._fetches else claimed):
+                seqs.append(row.seq)
+                claimed.update(range(row.first_line, row.last_line + 1))
+            if len(seqs) == _ROWS:
+                break
+        self._fetches += 1
+        query = select(entries).where(entries.c.job_pk == self._job_pk, entries.c.seq.in_(seqs))
+        self._data.update((row.seq, row) for row in self._connection.execute(query))
+
+    def _in_range(self, numbers: Iterable[int]) -> set[int]:
+        return {number for number in numbers if self._first <= number <= self._last}
+
+    def _take(self, row: Any) -> None:
+        # Numbers alone are read several times faster.
+        if self._fetches > 1 and self.lines.keys() >= self._in_range(rows.log_numbers_of(row)):
+            return
+        for entry in reversed(rows.log_entries_of(row)):
+            for number, line in zip(reversed(entry.numbers), reversed(entry.lines), strict=True):
+                if self._first <= number <= self._last and number not in self.lines:
+                    self.lines[number] = (number, entry, line)
+
+
+def find_text(
+    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], enough: int
+) -> tuple[list[NumberedLine], tuple[int, int] | None]:
+    """Lines above number `after` whose newest text holds `needle` in any case.
+
+    Looks through some rows behind a place, the first being `(after + 1, 0)`, fewer where they hold
+    `enough`; the second value is the place to go on from, `None` at the end.
+    """
+    numbers, place_after = _numbers_with(connection, job_id, needle, after, place, enough)
+    found = []
+    holds = needle.casefold()
+    # What was replaced since must not count.
+    for part in _near_each_other(sorted(set(numbers))):
+        lines = newest_lines(connection, job_id, part[0], part[-1])
+        wanted = set(part)
+        found += [one for one in lines if one[0] in wanted and holds in line_text(one[2]).casefold()]
+    return found, place_after
+
+
+def _numbers_with(
+    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], enough: int
+) -> tuple[list[int], tuple[int, int] | None]:
+    last_line, seq = place
+    query = (
+        select(entries.c.last_line, entries.c.seq, entries.c.size, entries.c.data)
+        .where(
+            entries.c.job_pk == pk_of_job(job_id),
+            # Many entries can end in one line: those that replace it. The first condition is for
+            # SQLite, which finds no way into the index through the second.
+            entries.c.last_line >= last_line,
+            or_(entries.c.last_line > last_line, entries.c.seq > seq),
+        )
+        .order_by(entries.c.last_line, entries.c.seq)
+        .limit(_SEARCH_ROWS)
+    )
+    numbers: list[int] = []
+    size = count = 0
+    found = connection.execute(query, execution_options={"stream_results": True})
+    for row in found:
+        numbers += (number for number in rows.lines_with(row.data, needle) if number > after)
+        size, count = size + row.size, count + 1
+        if size >= _SEARCH_BYTES or count == _SEARCH_ROWS or len(numbers) >= enough:
+            found.close()
+            return numbers, (row.last_line, row.seq)
+    return numbers, None
+
+
+def _near_each_other(numbers: Sequence[int]) -> list[list[int]]:
+    """Ascending numbers in parts that are cheap to read as one range each."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number < parts[-1][0] + MAX_ENTRY_LINES:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return parts

@@ -1,0 +1,156 @@
+"""What the writer does between commits: logs are put together, old jobs removed, in short steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from gevent.event import AsyncResult
+from sqlalchemy import Connection
+
+from chef.errors import StoreUnavailable
+from chef.ledger import Stored
+from chef.model import LogEntry
+from chef.rules import MAX_ENTRY_LINES
+from chef.store.packing import jobs_to_pack, pack_step
+from chef.store.removing import Removed, remove_step
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# So many small rows of a job are worth a step while more come: single lines fill a row with it.
+PACK_ROWS = 512
+# A log that nothing came to for so long is put together to its end.
+QUIET_S = 5.0
+# While commits wait, steps are so far apart that they take a small part of the writer's time.
+_APART_S = 0.025
+_RETRY_S = 5.0
+# After a crash: the newest jobs are those that were being written.
+_UNFINISHED_JOBS = 200
+
+
+class Run(Protocol):
+    """Runs a query in the writer's thread, in a transaction, while other greenlets go on."""
+
+    def __call__(self, query: Callable[[Connection], T]) -> T: ...
+
+
+@dataclass(slots=True)
+class _Removal:
+    """Someone waits until the jobs that ended before a time (ms) are gone, to be told how many."""
+
+    finished_before: int
+    count: int = 0
+    done: AsyncResult[int | Exception] = field(default_factory=AsyncResult)
+
+
+class Upkeep:
+    """Chooses the next step and takes it. `clock` is in seconds; nothing here waits but for `run`."""
+
+    def __init__(self, run: Run, max_row_bytes: int, clock: Callable[[], float]) -> None:
+        self._run = run
+        self._max_row_bytes = max_row_bytes
+        self._clock = clock
+        self._swept = False
+        # Job and when its log last changed, the one that is quiet for longest first.
+        self._changed: dict[str, float] = {}
+        self._rows: dict[str, int] = {}
+        self._full: dict[str, None] = {}
+        self._removals: list[_Removal] = []
+        self._removed_last = False
+        self._not_before = 0.0
+        self.on_removal: Callable[[Removed], None] = lambda removed: None
+
+    def note(self, stored: Iterable[Stored]) -> None:
+        """New entries are on disk: remember whose log now has small rows."""
+        now = self._clock()
+        for item in stored:
+            if isinstance(item.entry, LogEntry) and self._is_small(item.entry):
+                name = item.job.job_id
+                self._changed.pop(name, None)
+                self._changed[name] = now
+                rows = self._rows[name] = self._rows.get(name, 0) + 1
+                if rows >= PACK_ROWS:
+                    self._full[name] = None
+
+    def _is_small(self, entry: LogEntry) -> bool:
+        return len(entry.lines) * 2 <= MAX_ENTRY_LINES and entry.raw_bytes * 2 <= self._max_row_bytes
+
+    def remove(self, finished_before: int) -> AsyncResult[int | Exception]:
+        """Have the jobs removed that ended before a time (ms)."""
+        removal = _Removal(finished_before)
+        self._removals.append(removal)
+        return removal.done
+
+    def pause(self) -> float | None:
+        """Seconds until a step is due; `None` while there is nothing to do."""
+        now = self._clock()
+        wait = max(0.0, self._not_before - now)
+        if self._full or self._removals or not self._swept:
+            return wait
+        if not self._changed:
+            return None
+        return max(wait, next(iter(self._changed.values())) + QUIET_S - now)
+
+    def step(self, commits_wait: bool) -> None:
+        """Take the next step if one is due; while commits wait only now and then."""
+        now = self._clock()
+        if self.pause() != 0 or (commits_wait and now < self._not_before + _APART_S):
+            return
+        self._not_before = now
+        try:
+            self._take_step()
+        except Exception as error:  # noqa: BLE001 - commits must go on, whatever this is
+            log.warning("the store's upkeep waits: %s", error)
+            self._not_before = self._clock() + _RETRY_S
+        else:
+            self._not_before = self._clock()
+
+    def _take_step(self) -> None:
+        if not self._swept:
+            found = self._run(lambda connection: jobs_to_pack(connection, _UNFINISHED_JOBS))
+            self._changed = dict.fromkeys(found, 0.0) | self._changed
+            self._swept = True
+        elif self._removals and not (self._removed_last and self._full):
+            self._removed_last = True
+            self._remove(self._removals[0])
+        else:
+            self._removed_last = False
+            self._pack(next(iter(self._full or self._changed)))
+
+    def _pack(self, name: str) -> None:
+        was_full = name in self._full
+        more = False
+        try:
+            more = self._run(
+                lambda connection: pack_step(connection, name, self._max_row_bytes, to_end=not was_full)
+            )
+        finally:
+            # What failed is tried again when more comes.
+            self._full.pop(name, None)
+            self._rows.pop(name, None)
+            if more:
+                self._full[name] = None
+            elif not was_full:
+                self._changed.pop(name, None)
+
+    def _remove(self, removal: _Removal) -> None:
+        try:
+            removed = self._run(lambda connection: remove_step(connection, removal.finished_before))
+        except Exception as error:
+            self._removals.remove(removal)
+            removal.done.set(error)
+            raise
+        removal.count += len(removed.jobs)
+        self.on_removal(removed)
+        if not removed.more:
+            self._removals.remove(removal)
+            removal.done.set(removal.count)
+
+    def close(self) -> None:
+        """Let those go on who wait for what will not be done."""
+        for removal in self._removals:
+            removal.done.set(StoreUnavailable("the server is stopping"))
+        self._removals.clear()
