@@ -144,8 +144,8 @@ def _append(table: Table, server: Server, blocks: list[bytes], count: int) -> No
         found = driver.result()
     megabytes, later = number(sum(map(len, blocks)) / 1e6), number(max(followed - appended, 0))
     table.text = (
-        f"A log of {count:,} lines ({megabytes} MB) in one stream, flat out, followed by a viewer line by line: "
-        f"taken in {number(appended)} s, all at the viewer {later} s later, "
+        f"A log of {count:,} lines ({megabytes} MB) in one stream, flat out, followed by a viewer "
+        f"line by line: taken in {number(appended)} s, all at the viewer {later} s later, "
         f"{number(count / cpu)} lines per server CPU second for both."
     )
     judge(table, "the server's memory grows by", (max(samples) - samples[0]) / 1e6, "< 100", " MB")
