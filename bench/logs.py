@@ -54,8 +54,8 @@ def _late(count: int) -> Table:
         _prepare(server, "late")
         Web(server.port).post("/api/jobs/late/logs", b"".join(_lines(count)), "text/plain")
         last = Web(server.port).json("/api/jobs/late")["seq"]
-        state = min(asyncio.run(_first_event(server.port)) for _ in range(5))
-        judge(table, "state after it connects", state, "< 100", " ms")
+        state = max(asyncio.run(_first_event(server.port)) for _ in range(5))
+        judge(table, "state after it connects, the slowest of 5", state, "< 100", " ms")
         tail = Web(server.port).times(["/api/jobs/late/logs?tail=200"] * 5)
         judge(table, "the newest 200 lines", sorted(tail)[2], "< 100", " ms")
         for batch, name in ((False, "a `job:log` a line"), (True, "`job:logs`")):
