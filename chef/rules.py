@@ -250,9 +250,15 @@ def _move(job: Job, update: Update, at: int) -> Job:
         phase = phase_of(progress)
     elif phase in PHASES and progress is None:
         lowest = PHASES[phase][0]
-        progress = max(job.progress, lowest) if phase == job.phase else lowest
+        progress = max(job.progress, lowest) if _reached_within(job, phase) else lowest
     job = replace(job, progress=job.progress if progress is None else progress)
     return _enter_phase(job, phase or job.phase, at)
+
+
+def _reached_within(job: Job, phase: str) -> bool:
+    """Whether the job's progress was reached in a phase, which it may have left for one of its own."""
+    was_there = any(span.phase == phase for span in job.phases)
+    return phase == job.phase or (was_there and phase_of(job.progress) == phase)
 
 
 def phase_of(progress: float) -> str:

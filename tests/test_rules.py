@@ -444,3 +444,13 @@ def test_a_log_update_that_begins_with_a_newline_begins_with_an_empty_line() -> 
     _, entries, streams = logged(piece(b"open"), log("\nx"))
     assert [line.text for entry in entries for line in entry.lines] == [b"open", b"", b"x"]
     assert streams["stdout"].offset == 4
+
+
+def test_a_phase_that_is_come_back_to_keeps_what_was_reached_in_it() -> None:
+    job = progressed({"phase": "building", "progress": 70}, {"phase": "lint"}, {"phase": "building"})
+    assert (job.phase, job.progress) == ("building", 70)
+
+
+def test_what_was_reached_in_another_phase_does_not_count() -> None:
+    job = progressed({"phase": "installing", "progress": 55}, {"phase": "building"})
+    assert (job.phase, job.progress) == ("building", 50)
