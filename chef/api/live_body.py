@@ -14,7 +14,7 @@ from chef.errors import BadRequest, StoreUnavailable
 # Lines wait this long for others to share a commit with (contract: 200 ms from newline to viewer).
 GATHER_S = 0.04
 # What one commit takes at most, and how much may wait for it unread.
-BLOCK_BYTES = 256 * 1024
+BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
 
