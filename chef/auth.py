@@ -29,7 +29,7 @@ from chef.checks import VerifyingKey, is_loopback_address, is_loopback_origin, s
 from chef.clock import Clock
 from chef.config import Settings
 from chef.errors import Forbidden, Unauthorized
-from chef.model import ID
+from chef.model import ID, ID_RULE
 
 READ = "read"
 WRITE = "write"
@@ -58,6 +58,13 @@ class Principal:
 
     def may_read(self, project_id: str) -> bool:
         return READ in self.scopes and self.covers(project_id)
+
+    def may_see(self, project_id: str | None) -> bool:
+        """Whether a job of a project may be shown; `None` is that of a job that does not exist.
+
+        A token that is limited to projects may not learn whether a job of another one exists.
+        """
+        return self.projects is None or (project_id is not None and self.may_read(project_id))
 
     def may_write(self, project_id: str) -> bool:
         return WRITE in self.scopes and self.covers(project_id)
@@ -297,7 +304,7 @@ def issue_token(
     if not scopes or not SCOPES.issuperset(scopes):
         raise TokenError("scope must be read, write or both")
     if not all(ID.fullmatch(project) for project in projects):
-        raise TokenError("project must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -")
+        raise TokenError(f"project {ID_RULE}")
     if lifetime_seconds < 1:
         raise TokenError("the lifetime must be at least one second")
     issued_at = now // 1000

@@ -16,14 +16,14 @@ import msgspec
 
 from chef import strict
 from chef.errors import FieldError, Invalid
-from chef.model import ID, PHASE, STATUSES, Update
+from chef.model import ID, ID_RULE, PHASE, STATUSES, Update
+from chef.rules import MAX_META_BYTES
 from chef.strict import shown
 
 MAX_ERRORS = 100
 MAX_WARNINGS = 20
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
-MAX_META_BYTES = 16 * 1024
 MAX_ARTIFACTS = 1000
 # Names looked through for a misspelt one.
 MAX_NAMES = 20
@@ -289,8 +289,7 @@ def _artifact(value: Any, path: str, findings: Findings) -> dict[str, Any]:
     }
 
 
-_ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
-_id = _pattern(ID, _ID_RULE)
+_id = _pattern(ID, ID_RULE)
 _code_string = _characters(128)
 _end_message = _utf8(0, MAX_END_MESSAGE)
 

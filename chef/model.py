@@ -15,6 +15,7 @@ from chef.lines import Line, Segment
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
 ID = re.compile(ID_PATTERN)
+ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
 PHASE = re.compile(PHASE_PATTERN)
 
 Kind = Literal["job", "project"]

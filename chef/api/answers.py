@@ -10,11 +10,10 @@ from chef.auth import Principal
 from chef.credentials import http_credentials
 from chef.cursors import read_cursor
 from chef.errors import FieldError, Forbidden, Invalid, NotFound
-from chef.model import ID, Job
+from chef.model import ID, ID_RULE, Job
 from chef.services import services
 from chef.strict import dumps
 
-ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50
 
@@ -73,7 +72,7 @@ def readable_job(job_id: str) -> Job:
     """A job that the caller may see. Forbidden does not tell whether it exists."""
     principal = reader()
     job = services().store.job(check_id(job_id, "jobId"))
-    if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+    if not principal.may_see(job.project_id if job else None):
         raise Forbidden("this token is not for this job's project")
     if job is None:
         raise NotFound(f"there is no job {job_id!r}")

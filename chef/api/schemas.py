@@ -9,8 +9,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_META_BYTES, MAX_PROGRESS_MESSAGE
+from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_PROGRESS_MESSAGE
 from chef.model import ID_PATTERN, PHASE_PATTERN, STATUSES
+from chef.rules import MAX_META_BYTES
 from chef.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
 
 Schema = dict[str, Any]

@@ -55,7 +55,7 @@ def job_events(job_id: str) -> Response:
     hub = services().hub
     with hub.room(key) as room:
         job = services().store.job(job_id)
-        if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+        if not principal.may_see(job.project_id if job else None):
             raise Forbidden("this token is not for this job's project")
         if job is None and not follow:
             raise NotFound(f"there is no job {job_id!r}")

@@ -46,7 +46,7 @@ def visible_job(principal: Principal, job_id: str) -> Job | None:
     does not exist: the page does not tell which it is.
     """
     job = services().store.job(check_id(job_id))
-    if principal.projects is not None and (job is None or not principal.may_read(job.project_id)):
+    if not principal.may_see(job.project_id if job else None):
         raise Forbidden("your access does not cover this job")
     return job
 

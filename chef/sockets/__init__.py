@@ -341,10 +341,7 @@ def _state_events(job: Job) -> list[Event]:
 
 
 def _check_may_see(principal: Principal, job: Job | None) -> None:
-    """A token limited to projects may not learn whether a job of another project exists."""
-    if principal.projects is None:
-        return
-    if job is None or not principal.may_read(job.project_id):
+    if not principal.may_see(job.project_id if job else None):
         raise Forbidden("this token is not for this job's project")
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 from chef.errors import FieldError, Invalid
 from chef.hub import Key
-from chef.model import ID, Kind
-
-_ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
+from chef.model import ID, ID_RULE, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ def parse_request(kind: Kind, arguments: Sequence[Any]) -> Request:
 
 def _checked_id(name: str, value: object) -> str:
     if not isinstance(value, str) or not ID.fullmatch(value):
-        raise _wrong(name, _ID_RULE)
+        raise _wrong(name, ID_RULE)
     return value
 
 
