@@ -25,10 +25,12 @@ from engineio.async_drivers.gevent import WebSocketWSGI
 from flask import Flask
 
 from chef.transport import http
+from chef.transport.engine import EngineServer
 from chef.transport.outbox import Outbox
-from chef.transport.socketio import EngineServer, Extension, SocketServer
+from chef.transport.socketio import Extension, SocketServer
 
-SOCKETIO, HTTP = "chef/transport/socketio.py", "chef/transport/http.py"
+ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
+HTTP = "chef/transport/http.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
@@ -37,12 +39,12 @@ Input = gevent.pywsgi.Input
 
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
-    (engineio.Server, "create_queue", ["args", "kwargs"], SOCKETIO),
-    (engineio.Server, "_cors_allowed_origins", ["environ"], SOCKETIO),
-    (engineio.Server, "_cors_headers", ["environ"], SOCKETIO),
+    (engineio.Server, "create_queue", ["args", "kwargs"], ENGINE),
+    (engineio.Server, "_cors_allowed_origins", ["environ"], ENGINE),
+    (engineio.Server, "_cors_headers", ["environ"], ENGINE),
     (engineio.Server, "disconnect", ["sid"], SERVE),
-    (engineio.Server, "send_packet", ["sid", "pkt"], SOCKETIO),
-    (engineio.Server, "handle_request", ["environ", "start_response"], SOCKETIO),
+    (engineio.Server, "send_packet", ["sid", "pkt"], ENGINE),
+    (engineio.Server, "handle_request", ["environ", "start_response"], ENGINE),
     (socketio.Server, "_engineio_server_class", [], SOCKETIO),
     (socketio.Server, "_handle_connect", ["eio_sid", "namespace", "data"], SOCKETIO),
     (
@@ -55,7 +57,7 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
     (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
     (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
-    (engineio.Server, "_trigger_event", ["event", "args", "kwargs"], SOCKETIO),
+    (engineio.Server, "_trigger_event", ["event", "args", "kwargs"], ENGINE),
     (socketio.Server, "_handle_disconnect", ["eio_sid", "namespace", "reason"], SOCKETIO),
     (socketio.Manager, "pre_connect", ["eio_sid", "namespace"], SOCKETIO),
     (socketio.Manager, "connect", ["sid", "namespace"], SOCKETIO),
@@ -195,7 +197,7 @@ def test_a_websocket_is_geventwebsockets_and_not_the_fallback(app: Flask) -> Non
     }
     for name, words in relied_on.items():
         source = inspect.getsource(getattr(WebSocketWSGI, name))
-        assert words in source, f"engineio's WebSocketWSGI has changed: see {SOCKETIO}"
+        assert words in source, f"engineio's WebSocketWSGI has changed: see {ENGINE}"
 
 
 def test_the_socket_below_a_websocket_is_found() -> None:
