@@ -133,6 +133,7 @@ def _show_url(value: Any) -> str:
 
 
 _BYTES = " (bytes)"
+_SECONDS = " (seconds)"
 
 SETTINGS: tuple[Setting, ...] = (
     _whole("PORT", "port", 0, 65535, " (0: any free port)"),
@@ -149,8 +150,17 @@ SETTINGS: tuple[Setting, ...] = (
     _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 64, 2**24, _BYTES),
     _whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1024, 2**40, _BYTES),
     _whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
-    _whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, " (seconds)"),
-    _whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, " (seconds)"),
+    _whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, _SECONDS),
+    _whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_MAX_CONNECTIONS", "max_connections", 0, 2**20, " (0: 80 % of the descriptor limit)"),
+    _whole("CHEF_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", 0, 2**20, " (0: any number)"),
+    _whole("CHEF_HEADER_TIMEOUT", "header_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_BODY_TIMEOUT", "body_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_KEEPALIVE_TIMEOUT", "keepalive_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_CONNECT_TIMEOUT", "connect_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
+    _whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
+    _whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
     _text("CHEF_LOG_FORMAT", "log_format", _check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -181,6 +191,15 @@ class Settings:
     retention_days: int = 30
     ping_interval: int = 20
     ping_timeout: int = 20
+    max_connections: int = 0
+    max_connections_per_address: int = 1000
+    header_timeout: int = 10
+    body_timeout: int = 15
+    keepalive_timeout: int = 75
+    connect_timeout: int = 10
+    max_frame_bytes: int = 65_536
+    max_subscriptions: int = 1000
+    max_events_per_second: int = 100
     log_format: str = "text"
 
     def __post_init__(self) -> None:

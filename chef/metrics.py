@@ -10,7 +10,7 @@ from chef.version import VERSION
 
 
 class Metrics:
-    """What is counted. `updates` by result (accepted, duplicate), `lines` of logs."""
+    """What is counted. `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -18,6 +18,12 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.updates = Counter("chef_updates", "Updates by result.", ["result"], registry=self._registry)
         self.lines = Counter("chef_log_lines", "Log lines stored.", registry=self._registry)
+        self.refused = Counter(
+            "chef_refused",
+            "Refused or ended because of a limit, by limit.",
+            ["reason"],
+            registry=self._registry,
+        )
         info = Gauge("chef_info", "The running version.", ["version"], registry=self._registry)
         info.labels(VERSION).set(1)
 

@@ -65,6 +65,15 @@ def test_without_any_setting_the_defaults_are_the_contracts() -> None:
         retention_days=30,
         ping_interval=20,
         ping_timeout=20,
+        max_connections=0,
+        max_connections_per_address=1000,
+        header_timeout=10,
+        body_timeout=15,
+        keepalive_timeout=75,
+        connect_timeout=10,
+        max_frame_bytes=65536,
+        max_subscriptions=1000,
+        max_events_per_second=100,
         log_format="text",
     )
 
@@ -90,6 +99,15 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_RETENTION_DAYS="0",
         CHEF_PING_INTERVAL="5",
         CHEF_PING_TIMEOUT="6",
+        CHEF_MAX_CONNECTIONS="7000",
+        CHEF_MAX_CONNECTIONS_PER_ADDRESS="80",
+        CHEF_HEADER_TIMEOUT="9",
+        CHEF_BODY_TIMEOUT="10",
+        CHEF_KEEPALIVE_TIMEOUT="11",
+        CHEF_CONNECT_TIMEOUT="12",
+        CHEF_MAX_FRAME_BYTES="13000",
+        CHEF_MAX_SUBSCRIPTIONS="14",
+        CHEF_MAX_EVENTS_PER_SECOND="15",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -108,6 +126,15 @@ def test_every_setting_is_read_from_its_variable() -> None:
         retention_days=0,
         ping_interval=5,
         ping_timeout=6,
+        max_connections=7000,
+        max_connections_per_address=80,
+        header_timeout=9,
+        body_timeout=10,
+        keepalive_timeout=11,
+        connect_timeout=12,
+        max_frame_bytes=13000,
+        max_subscriptions=14,
+        max_events_per_second=15,
         log_format="json",
     )
 
@@ -169,6 +196,15 @@ def test_the_refused_line_is_the_same_for_a_setting_made_in_python() -> None:
         ("CHEF_RETENTION_DAYS", 0, 36500),
         ("CHEF_PING_INTERVAL", 1, 27),
         ("CHEF_PING_TIMEOUT", 1, 3600),
+        ("CHEF_MAX_CONNECTIONS", 0, 2**20),
+        ("CHEF_MAX_CONNECTIONS_PER_ADDRESS", 0, 2**20),
+        ("CHEF_HEADER_TIMEOUT", 1, 3600),
+        ("CHEF_BODY_TIMEOUT", 1, 3600),
+        ("CHEF_KEEPALIVE_TIMEOUT", 1, 3600),
+        ("CHEF_CONNECT_TIMEOUT", 1, 3600),
+        ("CHEF_MAX_FRAME_BYTES", 1024, 2**24),
+        ("CHEF_MAX_SUBSCRIPTIONS", 1, 2**20),
+        ("CHEF_MAX_EVENTS_PER_SECOND", 1, 2**20),
     ],
 )
 def test_a_number_may_be_at_the_ends_of_its_range_and_not_beyond(name: str, low: int, high: int) -> None:
