@@ -7,16 +7,17 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from chef import rules
 from chef.errors import ChefError, Conflict, FieldError
 from chef.lines import StreamState
-from chef.model import Entry, Job, LogPiece, StateEntry, Update
+from chef.model import Entry, Job, LogPiece, StateEntry, Update, Value
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value, frozen=True):
     """One update of a batch. `digest` tells its content where it has an `id`."""
 
     update: Update | LogPiece
@@ -27,8 +28,7 @@ class Item:
         return self.update.id if isinstance(self.update, Update) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Value, frozen=True):
     """A request body: taken whole or not at all.
 
     `at` is when it came (ms), `allowed` the projects that its token may write (`None`: all).
@@ -39,8 +39,7 @@ class Batch:
     allowed: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Value, frozen=True):
     """An entry with the job that it belongs to, as that job stood after it."""
 
     job: Job
@@ -62,16 +61,14 @@ class Receipt:
     streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Value, frozen=True):
     """An update that had an `id`: the digest of its content and the seq that it got."""
 
     digest: bytes
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Value, frozen=True):
     """A project's counters. `seq` numbers its jobs' state entries, `counts` its jobs by outcome."""
 
     project_id: str

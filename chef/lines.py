@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 _END = re.compile(rb"\r\n?|\n")
 # What attach() keeps of bare newlines that belong to no line of their own; more is noise.
@@ -51,8 +53,7 @@ class Line(NamedTuple):
         return len(self.pre) + len(self.text) + len(self.end)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamState:
+class StreamState(msgspec.Struct, frozen=True):
     """Where one stream of a job stands: bytes taken of its bodies, its newest line, how that ended.
 
     `pending` are line ends that came after the newest line and make no line themselves.

@@ -6,9 +6,8 @@ the new job and the entry to store, or raise a ChefError and leave everything as
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
+from msgspec.structs import replace
 
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 from chef.lines import Line, Segment, StreamState, attach, segment_text, skip

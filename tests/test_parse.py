@@ -6,12 +6,12 @@ import hashlib
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
 
 from chef.errors import FieldError, Invalid, NotJson
 from chef.model import STATUSES, Update

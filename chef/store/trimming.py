@@ -7,9 +7,9 @@ are removed, several at once, so that most appends remove nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from chef.lines import Line
