@@ -30,7 +30,7 @@ from chef.transport.outbox import Outbox
 from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
-HTTP = "chef/transport/http.py"
+HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
@@ -39,6 +39,18 @@ Input = gevent.pywsgi.Input
 
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
+    (
+        engineio.Server,
+        "_handle_connect",
+        ["environ", "start_response", "transport", "jsonp_index"],
+        ENGINE,
+    ),
+    (engineio.Server, "_upgrades", ["sid", "transport"], ENGINE),
+    (engineio.Server, "_ok", ["packets", "headers", "jsonp_index"], ENGINE),
+    (engineio.Server, "generate_id", [], ENGINE),
+    (engineio.socket.Socket, "__init__", ["server", "sid"], SESSION),
+    (engineio.socket.Socket, "handle_get_request", ["environ", "start_response"], ENGINE),
+    (engineio.socket.Socket, "schedule_ping", [], ENGINE),
     (engineio.Server, "create_queue", ["args", "kwargs"], ENGINE),
     (engineio.Server, "_cors_allowed_origins", ["environ"], ENGINE),
     (engineio.Server, "_cors_headers", ["environ"], ENGINE),
@@ -110,9 +122,15 @@ SOURCES: list[tuple[Any, list[str], str]] = [
     (engineio.socket.Socket.poll, ["self.queue.get(\n", "self.queue.get(block=False)"], OUTBOX),
     (engineio.socket.Socket.send, ["self.queue.put(pkt)"], OUTBOX),
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], SOCKETIO),
+    # We do what it does, with a socket of our own class: what it does besides would be left out.
+    (
+        engineio.Server._handle_connect,
+        ["s = socket.Socket(self, sid)", "s.send(pkt)", "'connect', sid, environ", "s.schedule_ping()"],
+        ENGINE,
+    ),
     (
         engineio.Server.handle_request,
-        ["self._cors_allowed_origins(environ)", "self._cors_headers("],
+        ["self._handle_connect(environ", "self._cors_allowed_origins(environ)", "self._cors_headers("],
         SOCKETIO,
     ),
     (socketio.Server._handle_event, ["self._handle_event_internal(self, sid, eio_sid, data,"], SOCKETIO),
