@@ -1,6 +1,7 @@
 // What all pages do with their documents. Text is only ever set as text.
 
 import { age } from "chef/format.js";
+import { localTime } from "chef/i18n.js";
 import { texts } from "chef/texts.js";
 
 /** What the server told this page's module. */
@@ -53,7 +54,7 @@ export function setWhen(element, at) {
   if (!at) return;
   if (element.dateTime !== at) {
     element.dateTime = at;
-    element.title = new Date(at).toLocaleString();
+    element.title = localTime(at);
   }
   const past = now() - Date.parse(at);
   setText(element, past < 5000 ? texts.justNow : texts.ago(age(past)));

@@ -1,5 +1,6 @@
 // Numbers and times as a page says them. chef/pages/words.py says the same: change both.
 
+import { number, percentOf } from "chef/i18n.js";
 import { texts } from "chef/texts.js";
 
 const { units } = texts;
@@ -16,7 +17,7 @@ export function cleanText(text) {
 export function duration(milliseconds) {
   if (milliseconds === null || milliseconds === undefined) return "";
   if (milliseconds < 50) return `0 ${units.s}`;
-  if (milliseconds < 9950) return `${(milliseconds / 1000).toFixed(1)} ${units.s}`;
+  if (milliseconds < 9950) return `${number(milliseconds / 1000, 1)} ${units.s}`;
   const seconds = Math.round(milliseconds / 1000);
   const two = (number) => String(number).padStart(2, "0");
   if (seconds < 60) return `${seconds} ${units.s}`;
@@ -41,18 +42,19 @@ export function age(milliseconds) {
 
 /** `72%`; rounded down, so that 100% is said when all is done and not before. */
 export function percent(progress) {
-  return `${Math.floor(progress)}%`;
+  return percentOf(Math.floor(progress));
 }
 
 /** `512 B`, `14.2 kB`, `3.0 MB`; nothing for what is no number of bytes. */
 export function fileSize(count) {
   if (typeof count !== "number" || count < 0) return "";
-  if (count < 1000) return `${Math.floor(count)} B`;
-  for (const unit of ["kB", "MB", "GB"]) {
+  const [bytes, ...larger] = units.bytes;
+  if (count < 1000) return `${Math.floor(count)} ${bytes}`;
+  const largest = larger.at(-1);
+  for (const unit of larger) {
     count /= 1000;
-    if (count < 999.95) return `${count.toFixed(1)} ${unit}`;
+    if (count < 999.95 || unit === largest) return `${number(count, 1)} ${unit}`;
   }
-  return `${(count / 1000).toFixed(1)} TB`;
 }
 
 /** The value if it is an address of the web; `javascript:` and the like are never links. */

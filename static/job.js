@@ -5,6 +5,7 @@ import { Chip } from "chef/chip.js";
 import { followJob } from "chef/connection.js";
 import { byId, clone, everySecond, field, live, now, setIcon, setText } from "chef/dom.js";
 import { duration, fileSize, jobName, percent, runningFor, webUrl } from "chef/format.js";
+import { addKeys } from "chef/keys.js";
 import { LogView } from "chef/log-view.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -224,6 +225,12 @@ function announce() {
   setText(byId("announcement"), texts.announce(texts.status[job.status], hasEnded(job) ? "" : job.phase));
 }
 
+addKeys({
+  name: "project",
+  key: "u",
+  description: texts.keys.project,
+  handler: () => byId("project-link").hidden || byId("project-link").click(),
+});
 everySecond(() => {
   chip.tick();
   if (!job) return;

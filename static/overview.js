@@ -5,6 +5,7 @@ import { followProjects } from "chef/connection.js";
 import { arrange, byId, clone, field, live, setIcon, setText, setWhen } from "chef/dom.js";
 import { jobName } from "chef/format.js";
 import { fillJobRow, setHref } from "chef/job-row.js";
+import { addListKeys } from "chef/list-keys.js";
 import { JobLists } from "chef/lists.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -135,6 +136,7 @@ async function look() {
 
 setTimeout(look, LOOK_MS);
 offerToCopy();
+addListKeys();
 
 function offerToCopy() {
   const button = byId("copy");

@@ -4,7 +4,10 @@ import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
 import { arrange, byId, clone, live } from "chef/dom.js";
 import { fillJobRow } from "chef/job-row.js";
+import { addKeys } from "chef/keys.js";
+import { addListKeys } from "chef/list-keys.js";
 import { JobLists } from "chef/lists.js";
+import { texts } from "chef/texts.js";
 
 const LIMIT = 50;
 
@@ -35,4 +38,6 @@ function paint() {
   arrange(list, order.map((jobId) => rows.get(jobId)));
 }
 
+addKeys({ name: "overview", key: "u", description: texts.keys.overview, handler: () => location.assign("/") });
+addListKeys();
 followProjects([live.projectId], lists);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from chef.pages import errors, login, routes, security
+from chef.pages import errors, language, login, routes, security
 from chef.pages.assets import Assets
 from chef.pages.viewer import is_signed_in
 from chef.pages.words import add_filters
@@ -13,6 +13,7 @@ from chef.pages.words import add_filters
 def install(app: Flask) -> None:
     """Add the pages to an application."""
     assets = Assets(app)
+    language.install(app)
     add_filters(app)
     app.jinja_env.globals["is_signed_in"] = is_signed_in
     app.register_blueprint(routes.blueprint)

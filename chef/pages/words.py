@@ -6,7 +6,12 @@ import json
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from babel.dates import format_datetime
+from babel.numbers import format_decimal, format_percent
 from flask import Flask
+from flask_babel import gettext as _
+
+from chef.pages.language import language
 
 
 def duration(milliseconds: int | None) -> str:
@@ -14,25 +19,40 @@ def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
     if milliseconds < 50:
-        return "0 s"
+        return f"0 {_('s')}"
     if milliseconds < 9950:
-        return f"{milliseconds / 1000:.1f} s"
+        return f"{_tenths(milliseconds / 1000)} {_('s')}"
     seconds = round(milliseconds / 1000)
     if seconds < 60:
-        return f"{seconds} s"
+        return f"{seconds} {_('s')}"
     if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60:02} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
+        return f"{seconds // 60} {_('min')} {seconds % 60:02} {_('s')}"
+    return f"{seconds // 3600} {_('h')} {seconds % 3600 // 60:02} {_('min')}"
+
+
+def age(milliseconds: int) -> str:
+    """How long ago, in one unit: `40 s`, `4 min`, `3 h`, `12 d`."""
+    seconds = max(0, milliseconds // 1000)
+    for unit, length in ((_("d"), 86400), (_("h"), 3600), (_("min"), 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} {_('s')}"
 
 
 def percent(progress: float) -> str:
     """`72%`; rounded down, so that 100% is said when all is done and not before."""
-    return f"{int(progress)}%"
+    return format_percent(int(progress) / 100, locale=language())
+
+
+def number(value: int) -> str:
+    """`12,345`."""
+    return format_decimal(value, locale=language())
 
 
 def moment(rfc3339: str) -> str:
-    """`2026-11-24 01:40:26 UTC`, for who has no JavaScript to see local time."""
-    return datetime.fromisoformat(rfc3339).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """A moment in UTC, for who has no JavaScript to see local time."""
+    said = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
+    return f"{said} UTC"
 
 
 def web_url(value: object) -> str | None:
@@ -51,12 +71,16 @@ def size(count: object) -> str:
     if isinstance(count, bool) or not isinstance(count, int | float) or count < 0:
         return ""
     if count < 1000:
-        return f"{int(count)} B"
-    for unit in ("kB", "MB", "GB"):
+        return f"{int(count)} {_('B')}"
+    for unit in (_("kB"), _("MB"), _("GB")):
         count /= 1000
         if count < 999.95:
-            return f"{count:.1f} {unit}"
-    return f"{count / 1000:.1f} TB"
+            return f"{_tenths(count)} {unit}"
+    return f"{_tenths(count / 1000)} {_('TB')}"
+
+
+def _tenths(value: float) -> str:
+    return format_decimal(round(value, 1), format="#,##0.0", locale=language())
 
 
 def plain_json(value: object) -> str:
@@ -67,9 +91,11 @@ def plain_json(value: object) -> str:
 def add_filters(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(
+        age=age,
         duration=duration,
         file_size=size,
         moment=moment,
+        number=number,
         percent=percent,
         plain_json=plain_json,
         web_url=web_url,

@@ -1,0 +1,19 @@
+// Going through the rows of a list by keyboard.
+
+import { addKeys } from "chef/keys.js";
+import { texts } from "chef/texts.js";
+
+/** Keys that go from row to row; Enter then opens the row's job or project, as on any link. */
+export function addListKeys() {
+  addKeys(
+    { name: "next", key: "j", description: texts.keys.next, handler: () => go(1) },
+    { name: "previous", key: "k", description: texts.keys.previous, handler: () => go(-1) },
+  );
+}
+
+function go(step) {
+  const rows = [...document.querySelectorAll(".list > li")].filter((row) => row.offsetParent);
+  const present = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = present < 0 ? 0 : Math.min(Math.max(present + step, 0), rows.length - 1);
+  rows[next]?.querySelector("[data-field=link]").focus();
+}
