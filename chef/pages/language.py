@@ -74,10 +74,9 @@ def _texts_of_modules(catalogue: Catalog) -> dict[str, str | list[str]]:
     texts: dict[str, str | list[str]] = {}
     for message in catalogue:
         if any(place.startswith("static/") for place, _ in message.locations):
-            plural = isinstance(message.id, tuple)
-            texts[message.id[0] if plural else message.id] = (
-                list(message.string) if plural else message.string
-            )
+            name, said = message.id, message.string
+            key = name if isinstance(name, str) else name[0]
+            texts[key] = said if isinstance(said, str) else list(said or ())
     return texts
 
 
