@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreUnavailable
+from chef.store.prepared import run_text
 
 # How long a statement waits for a lock that another process holds before it is refused (503).
 LOCK_TIMEOUT_MS = 5000
@@ -87,7 +88,7 @@ class Connections:
             connection = self._take_idle() or self.engine.connect()
             with connection.begin():
                 if begin:
-                    connection.exec_driver_sql(begin)
+                    run_text(connection, begin)
                 yield connection
         except BaseException as error:
             if connection is not None:

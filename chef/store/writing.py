@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from chef.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.model import Job, LogPiece
 from chef.store import rows
+from chef.store.prepared import Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
 
@@ -40,45 +41,44 @@ def write(
     return outcomes
 
 
-# Each statement is built once: SQLAlchemy takes longer to build one than SQLite to run it.
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ROW_PK: BindParameter[Any] = bindparam("row_pk")
 # A job with its project beside it: one query for both.
 _OF_PROJECT = "of_project_"
-_JOBS = (
+_JOBS = Prepared(
     select(jobs, projects.c.project_id, *(column.label(_OF_PROJECT + column.name) for column in projects.c))
     .join(projects, jobs.c.project_pk == projects.c.pk)
     .where(jobs.c.job_id.in_(_IDS))
 )
-_PROJECTS = select(projects).where(projects.c.project_id.in_(_IDS))
-_PROJECTS_OF_JOBS = (
+_PROJECTS = Prepared(select(projects).where(projects.c.project_id.in_(_IDS)))
+_PROJECTS_OF_JOBS = Prepared(
     select(projects.c.project_id)
     .join(jobs, jobs.c.project_pk == projects.c.pk)
     .where(jobs.c.job_id.in_(_IDS))
 )
-_LOCK_PROJECTS = (
+_LOCK_PROJECTS = Prepared(
     select(projects.c.pk)
     .where(projects.c.project_id.in_(_IDS))
     .order_by(projects.c.project_id)
     .with_for_update()
 )
-_STREAMS = select(streams).where(streams.c.job_pk.in_(_IDS))
-_SENT = select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(_IDS))
-_INSERT_PROJECT = insert(projects).returning(projects.c.pk)
-_INSERT_JOB = insert(jobs).returning(jobs.c.pk)
-_INSERT_ENTRIES = insert(entries)
-_INSERT_SENT = insert(sent)
-_UPDATE_PROJECT = update(projects).where(projects.c.pk == _ROW_PK)
-_UPDATE_JOB = update(jobs).where(jobs.c.pk == _ROW_PK)
-_NEWEST_JOB = (
+_STREAMS = Prepared(select(streams).where(streams.c.job_pk.in_(_IDS)))
+_SENT = Prepared(select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(_IDS)))
+_INSERT_PROJECT = Prepared(insert(projects).returning(projects.c.pk))
+_INSERT_JOB = Prepared(insert(jobs).returning(jobs.c.pk))
+_INSERT_ENTRIES = Prepared(insert(entries))
+_INSERT_SENT = Prepared(insert(sent))
+_UPDATE_PROJECT = Prepared(update(projects).where(projects.c.pk == _ROW_PK))
+_UPDATE_JOB = Prepared(update(jobs).where(jobs.c.pk == _ROW_PK))
+_NEWEST_JOB = Prepared(
     update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
 )
 
 
-def _upsert_streams(dialect: Any) -> Any:
+def _upsert_streams(dialect: Any) -> Prepared:
     statement = dialect.insert(streams)
     new = {name: statement.excluded[name] for name in ("offset", "line", "tail", "pending")}
-    return statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new)
+    return Prepared(statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new))
 
 
 _UPSERT_STREAMS = {"sqlite": _upsert_streams(sqlite), "postgresql": _upsert_streams(postgresql)}
@@ -119,14 +119,14 @@ class _Transaction:
         """PostgreSQL: lock all projects that exist, in one order for every process; returns their keys."""
         locked: set[int] = set()
         for part in _in_slices(job_ids):
-            given = given | set(self._connection.scalars(_PROJECTS_OF_JOBS, {"ids": part}))
+            given = given | {row.project_id for row in _PROJECTS_OF_JOBS.rows(self._connection, part)}
         for part in _in_slices(given):
-            locked.update(self._connection.scalars(_LOCK_PROJECTS, {"ids": part}))
+            locked.update(row.pk for row in _LOCK_PROJECTS.rows(self._connection, part))
         return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
         for part in _in_slices(job_ids):
-            for row in self._connection.execute(_JOBS, {"ids": part}):
+            for row in _JOBS.rows(self._connection, part):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
                 self.ledger.known.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
@@ -134,14 +134,14 @@ class _Transaction:
 
     def _load_projects(self, project_ids: set[str]) -> None:
         for part in _in_slices(project_ids):
-            for row in self._connection.execute(_PROJECTS, {"ids": part}):
+            for row in _PROJECTS.rows(self._connection, part):
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
     def _load_streams(self, job_ids: set[str]) -> None:
         names = {pk: job_id for job_id, pk in self._job_pks.items() if job_id in job_ids}
         for part in _in_slices(names):
-            for row in self._connection.execute(_STREAMS, {"ids": part}):
+            for row in _STREAMS.rows(self._connection, part):
                 self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
@@ -150,7 +150,7 @@ class _Transaction:
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
         known = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
         for part in _in_slices(known):
-            for row in self._connection.execute(_SENT, {"ids": part}):
+            for row in _SENT.rows(self._connection, part):
                 self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
     def save(self) -> None:
@@ -173,8 +173,8 @@ class _Transaction:
             if project_id not in self._project_pks:
                 self._project_pks[project_id] = self._insert_project(project)
         if changed:
-            self._connection.execute(
-                _UPDATE_PROJECT,
+            _UPDATE_PROJECT.run(
+                self._connection,
                 [
                     rows.project_values(row) | {"row_pk": self._project_pks[name]}
                     for name, row in changed.items()
@@ -183,7 +183,7 @@ class _Transaction:
 
     def _insert_project(self, project: Project) -> int:
         values = rows.project_values(project) | {"project_id": project.project_id}
-        return int(self._connection.execute(_INSERT_PROJECT, values).scalar_one())
+        return _INSERT_PROJECT.key(self._connection, values)
 
     def _save_jobs(self) -> None:
         newest: dict[int, int] = {}
@@ -195,18 +195,18 @@ class _Transaction:
                 project_pk = self._project_pks[job.project_id]
                 newest[project_pk] = self._job_pks[job_id] = self._insert_job(job, project_pk)
         if updates:
-            self._connection.execute(_UPDATE_JOB, updates)
+            _UPDATE_JOB.run(self._connection, updates)
         for project_pk, job_pk in newest.items():
-            self._connection.execute(_NEWEST_JOB, {"row_pk": project_pk, "new_newest_job_pk": job_pk})
+            _NEWEST_JOB.run(self._connection, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
 
     def _insert_job(self, job: Job, project_pk: int) -> int:
         values = rows.job_values(job) | {"job_id": job.job_id, "project_pk": project_pk}
-        return int(self._connection.execute(_INSERT_JOB, values).scalar_one())
+        return _INSERT_JOB.key(self._connection, values)
 
     def _save_entries(self) -> None:
         if self.ledger.stored:
-            self._connection.execute(
-                _INSERT_ENTRIES,
+            _INSERT_ENTRIES.run(
+                self._connection,
                 [
                     rows.entry_values(stored.entry, self._project_pks[stored.job.project_id])
                     | {"job_pk": self._job_pks[stored.job.job_id]}
@@ -222,7 +222,7 @@ class _Transaction:
             if job_id in self._job_pks
         ]
         if values:
-            self._connection.execute(_UPSERT_STREAMS[self._connection.dialect.name], values)
+            _UPSERT_STREAMS[self._connection.dialect.name].run(self._connection, values)
 
     def _save_sent(self) -> None:
         values = [
@@ -230,4 +230,4 @@ class _Transaction:
             for (job_id, sent_id), row in self.ledger.changed.sent.items()
         ]
         if values:
-            self._connection.execute(_INSERT_SENT, values)
+            _INSERT_SENT.run(self._connection, values)
