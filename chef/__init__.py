@@ -36,7 +36,11 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     app.url_map.merge_slashes = False
     store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
     hub = Hub(store)
-    viewers = sockets.install(app, settings, store, hub, gate, clock) if settings.websocket_enabled else None
+    viewers = (
+        sockets.install(app, settings, store, hub, gate, metrics, clock)
+        if settings.websocket_enabled
+        else None
+    )
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = Doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     tracker = Tracker(store, metrics, clock, hub.publish, *([doorbell.ring] if doorbell else []))

@@ -39,7 +39,7 @@ def loads(data: bytes, *, line: int = 1) -> Any:
     number of the text's first line in the body that it is a part of, for the message.
     """
     text = _decode(data)
-    _check_depth(data)
+    check_depth(data)
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
@@ -78,7 +78,7 @@ def _decode(data: bytes) -> str:
         raise NotJson(f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}") from None
 
 
-def _check_depth(data: bytes) -> None:
+def check_depth(data: bytes) -> None:
     """Refuse deep nesting before the parser recurses into it.
 
     Exact up to the first syntax error, and the parser goes no further than that.

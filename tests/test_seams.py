@@ -21,15 +21,18 @@ import geventwebsocket.handler
 import geventwebsocket.websocket
 import pytest
 import socketio
+import socketio.packet
 from engineio.async_drivers.gevent import WebSocketWSGI
 from flask import Flask
 
 from chef.transport import http
 from chef.transport.engine import EngineServer
 from chef.transport.outbox import Outbox
+from chef.transport.packets import Packet
 from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
+PACKETS = "chef/transport/packets.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
@@ -66,6 +69,14 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         SOCKETIO,
     ),
     (socketio.Server, "_trigger_event", ["event", "namespace", "args"], SOCKETIO),
+    (socketio.Server, "_handle_eio_connect", ["eio_sid", "environ"], SOCKETIO),
+    (socketio.Server, "_handle_eio_message", ["eio_sid", "data"], SOCKETIO),
+    (socketio.Server, "_handle_eio_disconnect", ["eio_sid", "reason"], SOCKETIO),
+    (socketio.Server, "_handle_ack", ["eio_sid", "namespace", "id", "data"], SOCKETIO),
+    (socketio.Manager, "sid_from_eio_sid", ["eio_sid", "namespace"], SOCKETIO),
+    (socketio.Manager, "is_connected", ["sid", "namespace"], SOCKETIO),
+    (socketio.packet.Packet, "decode", ["encoded_packet"], PACKETS),
+    (socketio.packet.Packet, "reconstruct_binary", ["data", "attachments"], PACKETS),
     (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
     (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
     (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
@@ -133,12 +144,25 @@ SOURCES: list[tuple[Any, list[str], str]] = [
         ["self._handle_connect(environ", "self._cors_allowed_origins(environ)", "self._cors_headers("],
         SOCKETIO,
     ),
-    (socketio.Server._handle_event, ["self._handle_event_internal(self, sid, eio_sid, data,"], SOCKETIO),
+    # What we replace, with rules of our own: what it handles besides would be left out.
     (
         socketio.Server._handle_eio_message,
-        ["self._handle_connect(eio_sid, pkt.namespace, pkt.data)"],
+        [
+            "self._handle_connect(eio_sid, pkt.namespace, pkt.data)",
+            "self._handle_ack(eio_sid, pkt.namespace, pkt.id, pkt.data)",
+            "pkt.packet_type == packet.BINARY_EVENT",
+        ],
         SOCKETIO,
     ),
+    (socketio.packet.Packet.__init__, ["self.decode(encoded_packet)", "self.attachment_count"], PACKETS),
+    (
+        socketio.packet.Packet.add_attachment,
+        ["self.reconstruct_binary(self.data, self.attachments)"],
+        PACKETS,
+    ),
+    (socketio.Manager.trigger_callback, ["self.callbacks[sid][id]"], SOCKETIO),
+    # Ids of acknowledgements that are asked for begin at 1; 0 is where the library keeps its counter.
+    (socketio.Manager._generate_ack_id, ["{0: itertools.count(1)}"], SOCKETIO),
     # Where the head and the first part of the body leave apart without us.
     (WSGIHandler._write_with_headers, ["self._sendall(towrite)", "self._write("], HTTP),
     (WSGIHandler.get_environ, ["'wsgi.input_terminated'"], HTTP),
@@ -187,6 +211,7 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     server = app.extensions["socketio"].server
     assert type(server) is SocketServer
     assert type(server.eio) is EngineServer
+    assert server.packet_class is Packet, f"socketio.Server has another `serializer`: see {SOCKETIO}"
     assert type(server.eio.create_queue()) is Outbox
     assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
     assert server.async_handlers is False

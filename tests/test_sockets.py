@@ -240,8 +240,8 @@ def test_an_unknown_event_is_answered_if_it_asked_and_changes_nothing(app: Flask
     assert len(viewer.take(1)) == 1
 
 
-def test_a_viewer_has_a_largest_number_of_subscriptions(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sockets, "MAX_SUBSCRIPTIONS", 2)
+def test_a_viewer_has_a_largest_number_of_subscriptions(make_app: MakeApp) -> None:
+    app = make_app(max_subscriptions=2)
     viewer = connect(app)
     assert [call(viewer, "subscribe:job", name)["ok"] for name in ("a", "b", "c", "a")] == [
         True,

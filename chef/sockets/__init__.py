@@ -24,18 +24,25 @@ from chef.errors import (
 )
 from chef.events import Event, make_event
 from chef.hub import Cursor, Hub, Key, Room
+from chef.metrics import Metrics
 from chef.model import Job, Kind
 from chef.payloads import job_json, state_events
 from chef.recovery import Kept, Place, is_pid, new_pid, parse_offset
 from chef.sockets.requests import Request, parse_request
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
+from chef.transport.limits import Rate
 from chef.transport.outbox import Outbox
 from chef.transport.socketio import Answer, EventForm, Extension, PacketForm, Welcome
 
 log = logging.getLogger(__name__)
 
-MAX_SUBSCRIPTIONS = 1000
+_KINDS: dict[str, Kind] = {
+    "subscribe:job": "job",
+    "unsubscribe:job": "job",
+    "subscribe:project": "project",
+    "unsubscribe:project": "project",
+}
 # A viewer whose connection takes nothing for so long is closed; it comes back and resumes.
 STALLED_S = 60
 # A token that expires ends its connection within 60 s (contract section 6).
@@ -45,8 +52,19 @@ SWEEP_S = 10
 class Viewers:
     """All viewers of this process, and the handlers that Flask-SocketIO calls."""
 
-    def __init__(self, extension: Extension, store: Store, hub: Hub, gate: Gate, clock: Clock) -> None:
+    def __init__(
+        self,
+        extension: Extension,
+        store: Store,
+        hub: Hub,
+        gate: Gate,
+        clock: Clock,
+        max_subscriptions: int,
+        count: Callable[[str], None],
+    ) -> None:
         self._extension = extension
+        self._max_subscriptions = max_subscriptions
+        self._count = count
         self._store = store
         self._hub = hub
         self._gate = gate
@@ -177,8 +195,10 @@ class Viewers:
         return Answer({"ok": False, "error": {"code": "unknown_event", "message": message}})
 
     def _subscribe(self, viewer: Viewer, wanted: Request) -> Answer:
-        if len(viewer.subscriptions) >= MAX_SUBSCRIPTIONS and wanted.key not in viewer.subscriptions:
-            raise TooManyRequests(f"a viewer can have {MAX_SUBSCRIPTIONS} subscriptions")
+        most = self._max_subscriptions
+        if len(viewer.subscriptions) >= most and wanted.key not in viewer.subscriptions:
+            self._count("subscriptions")
+            raise TooManyRequests(f"a viewer can have {most} subscriptions")
         if wanted.kind == "project":
             return self._subscribe_project(viewer, wanted)
         return self._subscribe_job(viewer, wanted)
@@ -355,6 +375,15 @@ def _refusal(error: ChefError, kind: Kind, arguments: Sequence[Any]) -> Answer:
     return Answer(payload, refusal="subscribe:error")
 
 
+def _over_limit(event: object, arguments: Sequence[Any]) -> Answer:
+    """What is answered to a viewer that sends faster than it may."""
+    error = TooManyRequests("too many events: send fewer per second")
+    kind = _KINDS.get(event) if isinstance(event, str) else None
+    if kind is not None:
+        return _refusal(error, kind, arguments)
+    return Answer({"ok": False, "error": {"code": error.code, "message": error.detail}})
+
+
 def _home_and(origins: Collection[str]) -> Callable[[str | None, dict[str, Any]], bool]:
     """Which origins may connect where some are named: those, and this server's own, whose pages are live."""
 
@@ -364,9 +393,16 @@ def _home_and(origins: Collection[str]) -> Callable[[str | None, dict[str, Any]]
     return may_connect
 
 
-def install(app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, clock: Clock) -> Viewers:
+def install(
+    app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, metrics: Metrics, clock: Clock
+) -> Viewers:
     """Add the Socket.IO endpoint to an application; the extension is at `app.extensions["socketio"]`."""
     origins = settings.websocket_cors_origin
+    per_second = settings.max_events_per_second
+
+    def count(reason: str) -> None:
+        metrics.refused.labels(reason).inc()
+
     extension = Extension(
         app,
         async_mode="gevent",
@@ -376,11 +412,16 @@ def install(app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, 
         cors_credentials=False,
         ping_interval=settings.ping_interval,
         ping_timeout=settings.ping_timeout,
-        max_http_buffer_size=64 * 1024,
+        max_http_buffer_size=settings.max_frame_bytes,
+        connect_timeout=settings.connect_timeout,
+        # Ten seconds' worth, and whatever a page follows that has just connected.
+        rate=Rate(per_second, burst=10 * per_second + settings.max_subscriptions),
+        over_limit=_over_limit,
+        count=count,
         logger=logging.getLogger("socketio"),
         engineio_logger=logging.getLogger("engineio"),
     )
-    viewers = Viewers(extension, store, hub, gate, clock)
+    viewers = Viewers(extension, store, hub, gate, clock, settings.max_subscriptions, count)
     extension.on("connect")(viewers.connect)
     extension.on("disconnect")(viewers.disconnect)
     extension.on("subscribe:job")(lambda *arguments: viewers.subscribe("job", *arguments))

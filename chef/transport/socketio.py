@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,14 @@ from socketio import packet as socketio_packet
 
 from chef.events import Event
 from chef.transport.engine import PATH, EngineServer
+from chef.transport.limits import Allowance, Deadlines, Rate
+from chef.transport.packets import BadPacket, Packet
+
+log = logging.getLogger(__name__)
 
 # More than fit into the largest body that is taken (64 KiB).
 _MAX_BODY_PACKETS = 32 * 1024
+DEFAULT_RATE = Rate(per_second=100, burst=2000)
 # Names that mean something to python-socketio and nothing that a client may send.
 _LIBRARY_EVENTS = ("*", "connect", "disconnect")
 
@@ -69,40 +75,181 @@ class PacketForm:
         return engineio_packet.Packet(engineio_packet.MESSAGE, f'2["{event.name}",{event.data}]')
 
 
+@dataclass(slots=True)
+class _Client:
+    """What is known of a connection besides its namespaces. `packet` waits for its attachments."""
+
+    allowance: Allowance
+    packet: Packet | None = None
+    attached_bytes: int = 0
+
+    def read(self, data: object) -> Packet:
+        """The packet of a text message; its attachments may be still to come."""
+        if self.packet is not None:
+            raise BadPacket("text where an attachment was announced")
+        if not isinstance(data, str) or not data:
+            raise BadPacket("a message that is no packet")
+        return Packet(encoded_packet=data)
+
+    def attach(self, data: bytes, most_bytes: int) -> Packet | None:
+        """The packet that these bytes complete, or `None` while some of its attachments are missing."""
+        packet = self.packet
+        if packet is None:
+            raise BadPacket("an attachment that was not announced")
+        self.attached_bytes += len(data)
+        if self.attached_bytes > most_bytes:
+            raise BadPacket("attachments that are too large together")
+        if not packet.add_attachment(data):
+            return None
+        self.packet, self.attached_bytes = None, 0
+        return packet
+
+
 class SocketServer(socketio.Server):
-    """Socket.IO with answers that are always sent, and before what follows from them."""
+    """Socket.IO with answers that are always sent, and before what follows from them.
+
+    What breaks the protocol ends its connection at once (stack-traps 9), with one line in the log.
+    `over_limit` answers an event that came too soon after too many; who goes on all the same is closed.
+    `count` is told the reason of each refusal and ending.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = 10,
+        rate: Rate = DEFAULT_RATE,
+        over_limit: Callable[[object, Sequence[Any]], Any] | None = None,
+        count: Callable[[str], None] = lambda reason: None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**{"serializer": Packet} | options)
+        self._rate = rate
+        self._over_limit = over_limit
+        self._count = count
+        self._clients: dict[str, _Client] = {}
+        self._expected = Deadlines(
+            connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout", "it did not say CONNECT")
+        )
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
 
-    def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        # The library answers a bare string, of which JavaScript clients make an error without a message.
-        if namespace not in (None, "/"):
-            error = socketio_packet.Packet(
-                socketio_packet.CONNECT_ERROR, data={"message": "Invalid namespace"}, namespace=namespace
-            )
-            self._send_packet(eio_sid, error)
+    def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        super()._handle_eio_connect(eio_sid, environ)
+        self._clients[eio_sid] = _Client(Allowance(self._rate))
+        self._expected.begin(eio_sid)
+
+    def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        self._clients.pop(eio_sid, None)
+        self._expected.end(eio_sid)
+        super()._handle_eio_disconnect(eio_sid, reason)
+
+    def _handle_eio_message(self, eio_sid: str, data: object) -> None:
+        client = self._clients.get(eio_sid)
+        if client is None:
+            return  # It was closed over what came before this.
+        left = client.allowance.spend()
+        if left < 0:
+            self._count("events_per_second")
+        if left < -self._rate.burst:
+            self._end(eio_sid, "too_many_events", "it sends too much")
             return
-        sid = self.manager.pre_connect(eio_sid, "/")
-        if sid is None:
-            return  # It is connected already: a second CONNECT changes nothing.
         try:
-            welcome = self._trigger_event("connect", "/", sid, self.environ[eio_sid], data or None)
-        except flask_socketio.ConnectionRefusedError as refusal:
-            refused = socketio_packet.Packet(
-                socketio_packet.CONNECT_ERROR, data=refusal.error_args, namespace="/"
-            )
-            self._send_packet(eio_sid, refused)
-            self.manager.disconnect(sid, "/", ignore_queue=True)
+            if isinstance(data, bytes):
+                packet = client.attach(data, self.eio.max_http_buffer_size)
+            else:
+                packet = client.read(data)
+                self._check_place(eio_sid, packet)
+                if packet.attachment_count:
+                    client.packet, packet = packet, None
+            if packet is not None:
+                self._take(eio_sid, packet, may_act=left >= 0)
+        except BadPacket as fault:
+            self._end(eio_sid, "bad_packet", str(fault))
+
+    def _check_place(self, eio_sid: str, packet: Packet) -> None:
+        """Whether this packet may come now: CONNECT once and first, all else after it."""
+        sid = self.manager.sid_from_eio_sid(eio_sid, packet.namespace)
+        if packet.packet_type == socketio_packet.CONNECT:
+            if sid is not None:
+                raise BadPacket("a second CONNECT to a namespace")
+        elif sid is None or not self.manager.is_connected(sid, packet.namespace):
+            raise BadPacket("a packet for a namespace that it is not connected to")
+
+    def _take(self, eio_sid: str, packet: Packet, *, may_act: bool) -> None:
+        kind, namespace = packet.packet_type, packet.namespace
+        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
+        if kind == socketio_packet.CONNECT:
+            self._handle_connect(eio_sid, namespace, packet.data)
+        elif kind == socketio_packet.DISCONNECT:
+            self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
+        elif kind in (socketio_packet.ACK, socketio_packet.BINARY_ACK):
+            if not packet.id or packet.id not in self.manager.callbacks.get(sid, ()):
+                raise BadPacket("an acknowledgement that nobody asked for")
+            self._handle_ack(eio_sid, namespace, packet.id, packet.data)
+        else:
+            event: list[Any] = packet.data or []
+            if may_act or self._over_limit is None:
+                self._handle_event_internal(self, sid, eio_sid, event, namespace, packet.id)
+            else:
+                self._answer(eio_sid, namespace, packet.id, self._over_limit(event[0], event[1:]))
+
+    def _end(self, eio_sid: str, reason: str, words: str) -> None:
+        """End a connection for what its client did or did not do."""
+        log.info("a viewer's connection was closed: %s", words)
+        self._count(reason)
+        self.eio.disconnect(eio_sid)
+        if self._clients.pop(eio_sid, None) is not None:
+            self._handle_eio_disconnect(eio_sid, self.reason.SERVER_DISCONNECT)  # Engine.IO knows it no more.
+
+    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """End a client's connection to a namespace; what carries it ends too if it does not connect again."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        super().disconnect(sid, namespace=namespace, ignore_queue=ignore_queue)
+        if eio_sid in self._clients:
+            self._expected.begin(eio_sid)
+
+    def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
+        super()._handle_disconnect(eio_sid, namespace, reason)
+        if eio_sid in self._clients:
+            self._expected.begin(eio_sid)
+
+    def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        namespace = namespace or "/"
+        if not (namespace in self.handlers or namespace in self.namespaces):
+            # The library answers a bare string, of which JavaScript clients make an error without a message.
+            self._refuse(eio_sid, namespace, {"message": "Invalid namespace"})
             return
-        connect = socketio_packet.Packet(socketio_packet.CONNECT, {"sid": sid} | welcome.extra, namespace="/")
+        sid = self.manager.pre_connect(eio_sid, namespace)
+        try:
+            welcome = self._trigger_event("connect", namespace, sid, self.environ[eio_sid], data or None)
+        except flask_socketio.ConnectionRefusedError as refusal:
+            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self._refuse(eio_sid, namespace, refusal.error_args)
+            return
+        except BaseException:
+            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self.eio.disconnect(eio_sid)
+            raise
+        if welcome is False:
+            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self._refuse(eio_sid, namespace, flask_socketio.ConnectionRefusedError().error_args)
+            return
+        self._welcome(eio_sid, namespace, sid, welcome if isinstance(welcome, Welcome) else Welcome({}))
+
+    def _welcome(self, eio_sid: str, namespace: str, sid: str, welcome: Welcome) -> None:
+        self._expected.end(eio_sid)
+        connect = Packet(socketio_packet.CONNECT, {"sid": sid} | welcome.extra, namespace=namespace)
         self._send_packet(eio_sid, connect)
-        self.manager.connect(sid, "/")
+        self.manager.connect(sid, namespace)
         if eio_sid not in self.environ:
             # It left while it was let in, and the library took it for not connected yet.
-            self._handle_disconnect(eio_sid, "/", self.reason.TRANSPORT_CLOSE)
+            self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
         elif welcome.then is not None:
             welcome.then()
+
+    def _refuse(self, eio_sid: str, namespace: str, error: Any) -> None:
+        self._send_packet(eio_sid, Packet(socketio_packet.CONNECT_ERROR, data=error, namespace=namespace))
 
     def _handle_event_internal(
         self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
@@ -113,21 +260,29 @@ class SocketServer(socketio.Server):
             answer = self._trigger_event(name, namespace, sid, *data[1:])
         else:
             # The library would run its own handlers: a client could say that it has connected again.
-            answer = self.handlers[namespace]["*"](name, sid, *data[1:])
-        if not isinstance(answer, Answer):
-            return
+            catch_all = self.handlers.get(namespace, {}).get("*")
+            answer = catch_all(name, sid, *data[1:]) if catch_all else self.not_handled
+        if answer is not self.not_handled:
+            self._answer(eio_sid, namespace, id, answer)
+
+    def _answer(self, eio_sid: str, namespace: str, id: int | None, returned: Any) -> None:
+        """Send what a handler returned: an `Answer`, or the arguments as Flask-SocketIO takes them."""
+        answer = returned if isinstance(returned, Answer) else None
         if id is not None:
-            ack = socketio_packet.Packet(
-                socketio_packet.ACK, data=[answer.payload], namespace=namespace, id=id
-            )
+            arguments = [answer.payload] if answer else _arguments(returned)
+            ack = Packet(socketio_packet.ACK, data=arguments, namespace=namespace, id=id)
             self._send_packet(eio_sid, ack)
-        elif answer.refusal is not None:
-            event = socketio_packet.Packet(
-                socketio_packet.EVENT, data=[answer.refusal, answer.payload], namespace=namespace
-            )
-            self._send_packet(eio_sid, event)
-        if answer.then is not None:
+        elif answer is not None and answer.refusal is not None:
+            event = [answer.refusal, answer.payload]
+            self._send_packet(eio_sid, Packet(socketio_packet.EVENT, data=event, namespace=namespace))
+        if answer is not None and answer.then is not None:
             answer.then()
+
+
+def _arguments(returned: Any) -> list[Any]:
+    if returned is None:
+        return []
+    return list(returned) if isinstance(returned, tuple) else [returned]
 
 
 class Extension(flask_socketio.SocketIO):

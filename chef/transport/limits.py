@@ -1,0 +1,71 @@
+"""What one client may cost: how much it may send, and how long it may take to say what it wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import gevent
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many a second for ever, and so many at once after a silence (a token bucket)."""
+
+    per_second: float
+    burst: int
+
+
+class Allowance:
+    """What is left of a rate for one client."""
+
+    __slots__ = ("_at", "_left", "_rate")
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._left = float(rate.burst)
+        self._at = time.monotonic()
+
+    def spend(self) -> float:
+        """Take one. Below zero it was one too many; that is counted too, so that who goes on falls behind."""
+        now = time.monotonic()
+        filled = self._left + (now - self._at) * self._rate.per_second
+        self._at = now
+        self._left = min(filled, self._rate.burst) - 1
+        return self._left
+
+
+class Deadlines:
+    """Who has to do something within a time that is the same for all; `on_late` is called with who did not.
+
+    One greenlet for all, and none while nobody is waited for.
+    """
+
+    def __init__(self, seconds: float, on_late: Callable[[str], None]) -> None:
+        self._seconds = seconds
+        self._on_late = on_late
+        # In the order in which they end, since each begins at the end.
+        self._waiting: dict[str, float] = {}
+        self._watcher: gevent.Greenlet[..., None] | None = None
+
+    def begin(self, key: str) -> None:
+        """Wait for this one, from now."""
+        self._waiting.pop(key, None)
+        self._waiting[key] = time.monotonic() + self._seconds
+        if self._watcher is None or self._watcher.dead:
+            self._watcher = gevent.spawn(self._watch)
+
+    def end(self, key: str) -> None:
+        """Wait for this one no longer."""
+        self._waiting.pop(key, None)
+
+    def _watch(self) -> None:
+        while self._waiting:
+            key, at = next(iter(self._waiting.items()))
+            left = at - time.monotonic()
+            if left > 0:
+                gevent.sleep(left)
+            else:
+                del self._waiting[key]
+                self._on_late(key)

@@ -1,0 +1,110 @@
+"""Socket.IO packets as the protocol's text has them (socket.io-protocol v5), and nothing besides.
+
+The library's own reading is lenient: it takes any digit for a type, any JSON for a payload and an
+attachment for whatever the sender says it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from socketio import packet as socketio_packet
+
+from chef.errors import NotJson
+from chef.strict import MAX_INTEGER, MIN_INTEGER, check_depth
+
+MAX_ATTACHMENTS = 10
+"""Binary attachments of one packet, as in the reference implementation."""
+
+_BINARY = (socketio_packet.BINARY_EVENT, socketio_packet.BINARY_ACK)
+_EVENTS = (socketio_packet.EVENT, socketio_packet.BINARY_EVENT)
+_ACKS = (socketio_packet.ACK, socketio_packet.BINARY_ACK)
+_TYPE = re.compile(r"[0-6]")
+_ATTACHMENTS = re.compile(r"([0-9]{1,2})-")
+_NAMESPACE = re.compile(r"(/[^,]*)(?:,|\Z)")
+# More digits than an integer of 64 bits has are no number that a client counts with.
+_ID = re.compile(r"[0-9]{1,19}(?![0-9])")
+
+
+class BadPacket(Exception):
+    """A packet that breaks the protocol. The sentence is for the log: it repeats nothing of the packet."""
+
+
+class Packet(socketio_packet.Packet):
+    """The library's packet, which reads only what the protocol allows; `BadPacket` is all that it raises."""
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read `<type>[<attachments>-][<namespace>,][<id>][<payload>]`; returns the number of attachments."""
+        if not _TYPE.match(encoded_packet):
+            raise BadPacket("a packet of no known type")
+        self.packet_type = int(encoded_packet[0])
+        attachments, position = self._read_attachments(encoded_packet)
+        self.namespace = "/"
+        if namespace := _NAMESPACE.match(encoded_packet, position):
+            self.namespace, position = namespace[1], namespace.end()
+        self.id = None
+        if number := _ID.match(encoded_packet, position):
+            self.id, position = int(number[0]), number.end()
+        payload = encoded_packet[position:]
+        self.data = _loads(payload) if payload else None
+        self._check()
+        return attachments
+
+    def _read_attachments(self, encoded_packet: str) -> tuple[int, int]:
+        if self.packet_type not in _BINARY:
+            return 0, 1
+        count = _ATTACHMENTS.match(encoded_packet, 1)
+        if count is None or not 1 <= int(count[1]) <= MAX_ATTACHMENTS:
+            raise BadPacket(f"a binary packet has 1 to {MAX_ATTACHMENTS} attachments")
+        return int(count[1]), count.end()
+
+    def _check(self) -> None:
+        data = self.data
+        if self.packet_type in _EVENTS and not (isinstance(data, list) and data):
+            raise BadPacket("the payload of an event is an array with the event's name")
+        if self.packet_type in _ACKS and not (isinstance(data, list) and self.id is not None):
+            raise BadPacket("an acknowledgement has an id, and an array as its payload")
+        if self.packet_type == socketio_packet.DISCONNECT and data is not None:
+            raise BadPacket("DISCONNECT has no payload")
+        if self.packet_type == socketio_packet.CONNECT_ERROR:
+            raise BadPacket("CONNECT_ERROR is sent by servers alone")
+
+    @classmethod
+    def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
+        """The payload with its attachments where their placeholders were."""
+        if isinstance(data, list):
+            return [cls.reconstruct_binary(item, attachments) for item in data]
+        if not isinstance(data, dict):
+            return data
+        if data.get("_placeholder") is not True:
+            return {key: cls.reconstruct_binary(value, attachments) for key, value in data.items()}
+        number = data.get("num")
+        if type(number) is not int or not 0 <= number < len(attachments):
+            raise BadPacket("a placeholder of an attachment that there is not")
+        return attachments[number]
+
+
+def _integer(text: str) -> int | float:
+    # What does not fit is for the handler to refuse, as any wrong number; Python reads only 4,300 digits.
+    if len(text) <= 20 and MIN_INTEGER <= (value := int(text)) <= MAX_INTEGER:
+        return value
+    return float(text)
+
+
+def _constant(name: str) -> NoReturn:
+    raise BadPacket(f"a payload with {name}, which is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+
+
+def _loads(payload: str) -> Any:
+    try:
+        check_depth(payload.encode())
+        return _DECODER.decode(payload)
+    except NotJson:
+        raise BadPacket("a payload that is nested too deep") from None
+    except ValueError:
+        raise BadPacket("a payload that is not JSON") from None
