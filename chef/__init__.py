@@ -8,7 +8,7 @@ from flask import Flask
 from flask_cors import CORS
 
 from chef import pages, sockets
-from chef.api import openapi, problems, reading, server, streams, writing
+from chef.api import edge, openapi, problems, reading, server, streams, writing
 from chef.auth import Gate
 from chef.clock import Clock, now_ms
 from chef.config import Settings
@@ -51,7 +51,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     app.extensions["chef"] = Services(
         settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention
     )
-    problems.install(app)
+    refusals = problems.install(app)
     for blueprint in (
         writing.blueprint,
         reading.blueprint,
@@ -62,6 +62,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
         app.register_blueprint(blueprint)
     pages.install(app)
     _allow_origins(app, settings)
+    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals)  # type: ignore[method-assign]
     return app
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -97,6 +98,7 @@ def same_place(page: str, served_as: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)  # Every POST asks it of the same few.
 def is_loopback_address(text: str) -> bool:
     """Whether an address as the socket gives it is this machine: 127.0.0.0/8, ::1, ::ffff:127.x.x.x."""
     try:

@@ -23,4 +23,5 @@ def socket_credentials(environ: dict[str, Any], token: object) -> Credentials:
 
 
 def _cookie(environ: dict[str, Any]) -> str | None:
-    return parse_cookie(environ.get("HTTP_COOKIE", "")).get(COOKIE)
+    sent = environ.get("HTTP_COOKIE")
+    return parse_cookie(sent).get(COOKIE) if sent else None

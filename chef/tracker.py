@@ -24,7 +24,9 @@ class Tracker:
     def __init__(self, store: Store, metrics: Metrics, clock: Clock, *publish: Publish) -> None:
         """`publish` are told of what each commit stored, in this order; they must not wait."""
         self._store = store
-        self._metrics = metrics
+        self._accepted = metrics.updates.labels("accepted")
+        self._duplicates = metrics.updates.labels("duplicate")
+        self._lines = metrics.lines
         self._clock = clock
         self._publish = publish
         store.on_commit(self._tell)
@@ -41,9 +43,9 @@ class Tracker:
         """
         items = tuple(_item(update) for update in updates)
         receipt = self._store.append(Batch(items, self._clock(), allowed))
-        self._metrics.updates.labels("accepted").inc(receipt.accepted)
-        self._metrics.updates.labels("duplicate").inc(receipt.duplicates)
-        self._metrics.lines.inc(receipt.lines)
+        self._accepted.inc(receipt.accepted)
+        self._duplicates.inc(receipt.duplicates)
+        self._lines.inc(receipt.lines)
         return receipt
 
 

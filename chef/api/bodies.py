@@ -14,7 +14,7 @@ from chef.errors import BadRequest, ChefError, FieldError, Invalid, TooLarge, Un
 from chef.parse import coerce_form, parse_object
 
 JSON = "application/json"
-_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _BLOCK = 64 * 1024
@@ -25,10 +25,10 @@ def update_body_kind(request: Request) -> str:
     mimetype = _mimetype(request)
     if mimetype in ("", JSON):
         return "json"
-    if mimetype in _NDJSON:
+    if mimetype in NDJSON:
         return "ndjson"
     raise UnsupportedMediaType(
-        f"updates are sent as {JSON} or {_NDJSON[0]}, not {mimetype} (with curl: --json)"
+        f"updates are sent as {JSON} or {NDJSON[0]}, not {mimetype} (with curl: --json)"
     )
 
 
@@ -45,10 +45,14 @@ def _mimetype(request: Request) -> str:
 
 def read_body(request: Request, limit: int) -> bytes:
     """The whole body, at most `limit` bytes. Raises TooLarge, or BadRequest where it was cut off."""
-    length = request.content_length
+    return read_bytes(request.environ, request.content_length, limit)
+
+
+def read_bytes(environ: dict[str, Any], length: int | None, limit: int) -> bytes:
+    """The same of a WSGI request. `length` is its Content-Length, `None` where it has none."""
     if length is not None and length > limit:
         raise _too_large(limit)
-    body = b"".join(_blocks(request, limit))
+    body = b"".join(_blocks(environ, length, limit))
     if len(body) > limit:
         raise _too_large(limit)
     return body
@@ -58,9 +62,9 @@ def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"a body can have {limit} bytes (CHEF_MAX_BODY_BYTES); send it in parts")
 
 
-def _blocks(request: Request, limit: int | None) -> Iterator[bytes]:
-    stream, length = request.environ["wsgi.input"], request.content_length
-    if length is None and not request.environ.get("wsgi.input_terminated"):
+def _blocks(environ: dict[str, Any], length: int | None, limit: int) -> Iterator[bytes]:
+    stream = environ["wsgi.input"]
+    if length is None and not environ.get("wsgi.input_terminated"):
         return
     size = 0
     while length is None or size < length:
@@ -75,7 +79,7 @@ def _blocks(request: Request, limit: int | None) -> Iterator[bytes]:
             return
         size += len(block)
         yield block
-        if limit is not None and size > limit:
+        if size > limit:
             return
 
 
@@ -86,7 +90,7 @@ def _cut_off() -> BadRequest:
 def check_log_body(request: Request) -> None:
     """Refuse what is no text: a log body is taken as it is, whatever type curl says it has."""
     mimetype = _mimetype(request)
-    if mimetype in (JSON, *_NDJSON, _MULTIPART):
+    if mimetype in (JSON, *NDJSON, _MULTIPART):
         raise UnsupportedMediaType(f"a log is sent as text/plain, not {mimetype}")
 
 

@@ -70,15 +70,30 @@ def _of_http(error: HTTPException) -> Response:
     return response
 
 
-class _Outage:
-    """Tells the operator why the store is not there: not once a request, builds repeat theirs often."""
+class Problems:
+    """The errors of one application as answers; `asked` is the request's method and path, for the log."""
 
     _SILENCE_S = 10
 
     def __init__(self) -> None:
         self._told = -math.inf
 
-    def tell(self, error: StoreUnavailable) -> None:
+    def refused(self, error: ChefError, asked: str) -> Response:
+        """The answer to what was refused."""
+        if isinstance(error, StoreUnavailable):
+            self._tell_outage(error, asked)
+        return problem(error)
+
+    def failed(self, error: Exception, asked: str) -> Response:
+        """The answer where the server itself is at fault; what it was is for the log."""
+        log.exception("%s failed", asked, exc_info=error)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        detail = "a fault of the server, it is in its log"
+        body = {"type": "about:blank", "title": status.phrase, "status": status.value}
+        return _response(body | {"code": "internal", "detail": detail, "errors": []}, status.value)
+
+    def _tell_outage(self, error: StoreUnavailable, asked: str) -> None:
+        """Tell the operator why the store is not there: not once a request, builds repeat theirs often."""
         now = time.monotonic()
         cause = error.__cause__
         if cause is None or now - self._told < self._SILENCE_S:
@@ -86,18 +101,16 @@ class _Outage:
         self._told = now
         # The driver's own error: SQLAlchemy's would add the statement with what builds sent.
         reason = str(getattr(cause, "orig", None) or type(cause).__name__).strip()
-        log.error("%s %s: the store fails: %s", request.method, request.path, reason)
+        log.error("%s: the store fails: %s", asked, reason)
 
 
-def install(app: Flask) -> None:
+def install(app: Flask) -> Problems:
     """Answer every error of this application as a problem; a page's own handler comes first."""
-    outage = _Outage()
+    problems = Problems()
 
     @app.errorhandler(ChefError)
     def refused(error: ChefError) -> Response:
-        if isinstance(error, StoreUnavailable):
-            outage.tell(error)
-        return problem(error)
+        return problems.refused(error, _asked())
 
     @app.errorhandler(HTTPException)
     def refused_by_flask(error: HTTPException) -> Response:
@@ -107,8 +120,10 @@ def install(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        log.exception("%s %s failed", request.method, request.path, exc_info=error)
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
-        detail = "a fault of the server, it is in its log"
-        body = {"type": "about:blank", "title": status.phrase, "status": status.value}
-        return _response(body | {"code": "internal", "detail": detail, "errors": []}, status.value)
+        return problems.failed(error, _asked())
+
+    return problems
+
+
+def _asked() -> str:
+    return f"{request.method} {request.path}"

@@ -15,7 +15,7 @@ from chef.errors import FieldError, Invalid
 from chef.lines import Segment, Segmenter
 from chef.model import LogPiece, UpdateType
 from chef.parse import Parsed, parse_exit, parse_fields, parse_updates
-from chef.services import services
+from chef.services import Services, services
 
 blueprint = Blueprint("writing", __name__)
 
@@ -68,12 +68,20 @@ def _writer() -> Principal:
 
 
 def _record(parsed: Parsed, writer: Principal) -> Response:
-    receipt = services().tracker.record(parsed.updates, writer.projects)
-    jobs = {job_id: {"seq": seq, "viewers": _viewers(job_id)} for job_id, seq in receipt.seqs.items()}
+    return answer(record_parsed(services(), parsed, writer))
+
+
+def record_parsed(chef: Services, parsed: Parsed, writer: Principal) -> dict[str, Any]:
+    """Store what was parsed, all or none; returns the answer's JSON. Raises what refuses it."""
+    receipt = chef.tracker.record(parsed.updates, writer.projects)
+    jobs = {
+        job_id: {"seq": seq, "viewers": chef.hub.viewers(("job", job_id))}
+        for job_id, seq in receipt.seqs.items()
+    }
     body: dict[str, Any] = {"accepted": receipt.accepted, "duplicates": receipt.duplicates, "jobs": jobs}
     if parsed.warnings:
         body["warnings"] = parsed.warnings
-    return answer(body)
+    return body
 
 
 def _viewers(job_id: str) -> int:
