@@ -7,29 +7,36 @@ import { texts } from "chef/texts.js";
 // Younger than this an age says nothing; older than that it is what one wants to know.
 const FRESH_MS = 5_000;
 const QUIET_MS = 60_000;
+// What a connection that has gone silent no longer is.
+const NEEDS_CONNECTION = new Set(["live", "catching-up", "ended"]);
 
 export class Chip {
   #element = byId("chip");
   #word = byId("chip-word");
   #age = byId("chip-age");
   #state = "connecting";
+  #isSilent = false;
   #updatedAt = null;
 
   constructor() {
-    this.show("connecting");
+    this.#paint();
   }
 
   /** `connecting`, `catching-up`, `live`, `reconnecting`, `ended`, `signed-out` or `refused`. */
   show(state) {
+    if (state === this.#state) return;
     this.#state = state;
-    this.#element.dataset.state = state;
-    if (state === "signed-out") this.#askToSignIn();
-    else setText(this.#word, texts.connection[state]);
-    this.tick();
+    this.#paint();
   }
 
-  get state() {
-    return this.#state;
+  /** Whether the connection says nothing although it was asked. */
+  set silent(is) {
+    this.#isSilent = is;
+    this.#paint();
+  }
+
+  get #shown() {
+    return this.#isSilent && NEEDS_CONNECTION.has(this.#state) ? "reconnecting" : this.#state;
   }
 
   /** When the newest update came, in milliseconds by the server's clock. */
@@ -41,11 +48,19 @@ export class Chip {
   /** Say the age anew. */
   tick() {
     const past = this.#updatedAt === null ? 0 : now() - this.#updatedAt;
-    const isQuiet = past >= QUIET_MS && this.#state === "live";
-    const tellsAge = past >= FRESH_MS && !["ended", "connecting"].includes(this.#state);
-    this.#element.classList.toggle("quiet", isQuiet);
-    const words = isQuiet ? texts.quiet : texts.updated;
+    const tellsAge = past >= FRESH_MS && !["ended", "connecting"].includes(this.#shown);
+    const words = past >= QUIET_MS && this.#shown === "live" ? texts.quiet : texts.updated;
     setText(this.#age, tellsAge ? `· ${words(age(past))}` : "");
+  }
+
+  #paint() {
+    const shown = this.#shown;
+    if (this.#element.dataset.state !== shown) {
+      this.#element.dataset.state = shown;
+      if (shown === "signed-out") this.#askToSignIn();
+      else setText(this.#word, texts.connection[shown]);
+    }
+    this.tick();
   }
 
   #askToSignIn() {

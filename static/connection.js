@@ -2,6 +2,7 @@
 //
 // A page is told by its methods:
 //   state(name)         how the connection is; see chip.js
+//   silent(is)          whether the connection says nothing although it was asked; see watchdog.js
 //   event(name, data)   an event of the contract's section 3, in order, once
 // and besides, where it follows a job:
 //   job(job)            the job as it stands, or null before its first update
@@ -12,6 +13,7 @@
 
 import { getJob, jobPath, Refused } from "chef/api.js";
 import { live } from "chef/dom.js";
+import { watchSocket, watchStream } from "chef/watchdog.js";
 
 const JOB_EVENTS = ["job:progress", "job:log", "job:logs", "job:completed", "job:error"];
 const PROJECT_EVENTS = ["project:progress", "project:completed", "project:error"];
@@ -60,6 +62,7 @@ function openSocket(io, page) {
   socket.on("connect_error", (error) => {
     page.state(error.message === "Authentication error" ? "signed-out" : "reconnecting");
   });
+  watchSocket(socket, page);
   return socket;
 }
 
@@ -142,11 +145,13 @@ class Stream {
   #url;
   #names;
   #on;
+  #dog;
   #wait = RETRY_MS;
   #source = null;
 
   constructor(url, names, on) {
     [this.#url, this.#names, this.#on] = [url, names, on];
+    this.#dog = watchStream(on, () => this.#source && this.open());
     this.open();
   }
 
@@ -156,6 +161,7 @@ class Stream {
     this.#source = source;
     source.addEventListener("open", () => {
       this.#wait = RETRY_MS;
+      this.#dog.heard();
       this.#on.open();
     });
     source.addEventListener("error", () => this.#comeBack(source));
@@ -164,7 +170,10 @@ class Stream {
       this.#on.end?.();
     });
     for (const name of this.#names) {
-      source.addEventListener(name, (message) => this.#on.event(name, JSON.parse(message.data)));
+      source.addEventListener(name, (message) => {
+        this.#dog.heard();
+        this.#on.event(name, JSON.parse(message.data));
+      });
     }
   }
 
@@ -203,6 +212,7 @@ class JobOnStream {
       event: (name, event) => this.#receive(name, event),
       lost: () => this.#lost(),
       end: () => this.#end(),
+      silent: (is) => page.silent(is),
     });
   }
 
@@ -298,6 +308,7 @@ class ProjectOnStream {
     const stream = new Stream(() => url, PROJECT_EVENTS, {
       open: refresh,
       event: (name, event) => page.event(name, event),
+      silent: (is) => page.silent(is),
       lost: () => {
         page.state("reconnecting");
         refresh();
@@ -311,9 +322,11 @@ class ProjectOnStream {
 
 class Polling {
   #page;
+  #dog;
 
   constructor(page) {
     this.#page = page;
+    this.#dog = watchStream(page, () => {});
     this.#poll();
   }
 
@@ -323,6 +336,7 @@ class Polling {
   async #poll() {
     try {
       if (!document.hidden) await this.#page.refresh();
+      this.#dog.heard();
       this.#page.state("live");
     } catch (error) {
       const state = finalState(error);

@@ -2,14 +2,13 @@
 
 import { field, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { duration, jobName, percent, runningFor } from "chef/format.js";
+import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** Show a job in its row. */
 export function fillJobRow(row, job) {
   row.dataset.job = job.jobId;
-  row.dataset.status = job.status;
-  setIcon(row, job.status);
   setHref(field(row, "link"), `/jobs/${encodeURIComponent(job.jobId)}`);
   setText(field(row, "name"), jobName(job));
   const project = field(row, "project");
@@ -19,7 +18,6 @@ export function fillJobRow(row, job) {
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
   setText(field(row, "message"), job.message ?? "");
-  setText(field(row, "status"), texts.status[job.status]);
   field(row, "bar").value = job.progress;
   setText(field(row, "percent"), percent(job.progress));
   tickJobRow(row, job);
@@ -27,6 +25,10 @@ export function fillJobRow(row, job) {
 
 /** Say anew what changes with time alone. */
 export function tickJobRow(row, job) {
+  const status = shownStatus(job, now());
+  row.dataset.status = status;
+  setIcon(row, status);
+  setText(field(row, "status"), texts.status[status]);
   const since = Date.parse(job.startedAt ?? job.createdAt);
   setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));
   setWhen(field(row, "when"), job.updatedAt);

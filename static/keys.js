@@ -1,6 +1,7 @@
 // The page's keyboard shortcuts: one table, which `?` shows and which each module puts its keys into.
 
 import { byId } from "chef/dom.js";
+import { remember, remembered } from "chef/memory.js";
 import { texts } from "chef/texts.js";
 
 const OFF = "chef.keys.off";
@@ -24,20 +25,7 @@ export function allKeys() {
 
 /** Whether single keys work; who dictates, or hits keys by accident, can switch them off. */
 export function keysAreOn() {
-  try {
-    return localStorage.getItem(OFF) === null;
-  } catch {
-    return true; // Where a browser keeps nothing.
-  }
-}
-
-function switchKeys(on) {
-  try {
-    if (on) localStorage.removeItem(OFF);
-    else localStorage.setItem(OFF, "1");
-  } catch {
-    // Then it holds for nobody longer than for this page, which is not worth a word.
-  }
+  return !remembered(OFF);
 }
 
 const isMac = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
@@ -84,7 +72,7 @@ function keyRow({ key, description }) {
 
 if (byId("keys")) {
   addKeys({ name: "help", key: "?", description: texts.keys.help, handler: showKeys });
-  byId("keys-on").addEventListener("change", (event) => switchKeys(event.target.checked));
+  byId("keys-on").addEventListener("change", (event) => remember(OFF, !event.target.checked));
   const button = byId("keys-button");
   button.hidden = false;
   button.addEventListener("click", showKeys);

@@ -32,6 +32,10 @@ export class JobLists {
     this.#chip.show(name);
   }
 
+  silent(is) {
+    this.#chip.silent = is;
+  }
+
   event(name, event) {
     const known = this.jobs.get(event.jobId);
     this.#chip.updatedAt = Date.parse(event.at);

@@ -2,11 +2,12 @@
 
 import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
-import { arrange, byId, clone, field, live, setIcon, setText, setWhen } from "chef/dom.js";
+import { arrange, byId, clone, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { jobName } from "chef/format.js";
 import { fillJobRow, setHref } from "chef/job-row.js";
 import { addListKeys } from "chef/list-keys.js";
 import { JobLists } from "chef/lists.js";
+import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
@@ -95,7 +96,7 @@ function paintProject(row, { projectId, jobs }) {
 }
 
 function paintOutcome(row, jobId) {
-  const { status } = lists.jobs.get(jobId);
+  const status = shownStatus(lists.jobs.get(jobId), now());
   row.dataset.job = jobId;
   row.dataset.status = status;
   setIcon(row, status);
@@ -110,10 +111,11 @@ function paintOutcome(row, jobId) {
 }
 
 function paintNewest(row, job) {
-  field(row, "newest").closest("[data-status]").dataset.status = job.status;
+  const status = shownStatus(job, now());
+  field(row, "newest").closest("[data-status]").dataset.status = status;
   setHref(field(row, "newest-link"), `/jobs/${encodeURIComponent(job.jobId)}`);
   setText(field(row, "newest"), jobName(job));
-  setText(field(row, "status"), texts.status[job.status]);
+  setText(field(row, "status"), texts.status[status]);
   setWhen(field(row, "when"), job.updatedAt);
 }
 

@@ -21,10 +21,17 @@ export function applyEvent(job, name, event) {
   if (!isNews) return job;
   const { at, code, ...said } = event;
   const after = { ...before, ...said, updatedAt: at };
+  heard(after, at);
   if (kind === "error") after.error = { message: event.message, code: code ?? null };
   after.phases = nextPhases(before.phases, event.phase, at, kind !== "progress");
   if (after.startedAt === null && event.phase !== "queued") after.startedAt = at;
   return after;
+}
+
+/** What speaks is there, whatever was thought of it. */
+function heard(job, at) {
+  job.seenAt = at;
+  if (job.reporter) job.reporter = "alive";
 }
 
 function newJob({ jobId, projectId, at }) {
@@ -40,13 +47,15 @@ function applyLog(job, event) {
   const newest = lines.at(-1);
   const before = job ?? newJob({ ...event, at: newest.at });
   if (event.seq <= before.seq) return job;
-  return {
+  const after = {
     ...before,
     seq: event.seq,
     lines: lines.reduce((most, one) => Math.max(most, one.line), before.lines),
     updatedAt: newest.at,
     startedAt: before.startedAt ?? newest.at,
   };
+  heard(after, newest.at);
+  return after;
 }
 
 function nextPhases(phases, phase, at, ends) {

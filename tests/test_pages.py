@@ -66,13 +66,15 @@ def test_the_job_page_shows_state_phases_and_log_without_javascript(client: Flas
     post(
         client,
         progress(phase="installing", message="npm ci"),
-        progress(phase="building", progress=70.9, message="running tests", meta={"branch": "main"}),
+        progress(
+            phase="building", progress=70.9, message="running tests", meta={"branch": "main", "node": 24}
+        ),
         {"type": "log", "jobId": "j", "message": "first line\nsecond line"},
     )
     answer = client.get("/jobs/j")
     text = answer.text
     assert answer.status_code == 200
-    assert '<progress id="bar" max="100" value="70.9"' in text
+    assert '<progress id="bar" max="100" value="70.9" role="progressbar"' in text
     assert '<output class="number" id="percent" for="bar">70%</output>' in text
     assert "running tests" in text
     assert re.findall(r'data-field="phase">(\w+)<', text) == ["installing", "building"]
@@ -80,7 +82,8 @@ def test_the_job_page_shows_state_phases_and_log_without_javascript(client: Flas
         ("1", "first line"),
         ("2", "second line"),
     ]
-    assert "<dt>branch</dt><dd><bdi>main</bdi></dd>" in text
+    assert re.findall(r'<li data-kind="(\w+)">.*?<bdi>(.*?)</bdi>', text) == [("branch", "main")]
+    assert "<dt>node</dt><dd><bdi>24</bdi></dd>" in text
     assert "<title>70% Building · j</title>" in text
 
 

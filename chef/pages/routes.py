@@ -13,11 +13,16 @@ from chef.errors import Forbidden, NotFound
 from chef.model import STATUSES
 from chef.pages import snapshots
 from chef.pages.errors import make_blueprint
+from chef.pages.silence import shown_status, silence
+from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
 from chef.payloads import job_json
 from chef.services import services
 
 blueprint = make_blueprint("pages")
+
+# What a build says of where it comes from; static/job-head.js has the same.
+SOURCE_KINDS = ("branch", "commit", "author", "url")
 
 
 @blueprint.get("/")
@@ -62,12 +67,18 @@ def job(job_id: str) -> Response:
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
     shown = job_json(found) if found else None
+    now = services().clock()
     page = render_template(
         "job.html",
         job_id=job_id,
         job=shown,
         log=log,
-        phases=snapshots.phase_spans(found, services().clock()) if found else [],
+        phases=snapshots.phase_spans(found, now) if found else [],
+        shown_status=shown_status(shown, now),
+        silence=silence(shown, now),
+        verdict=verdict(shown),
+        source_kinds=SOURCE_KINDS,
+        details=_details(shown["meta"]) if shown else [],
         live=_live(
             jobId=job_id,
             job=shown,
@@ -76,6 +87,12 @@ def job(job_id: str) -> Response:
         ),
     )
     return make_response(page, 200 if found else 404)
+
+
+def _details(meta: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What a build says of itself besides its title and where it comes from, which the page's head shows."""
+    named = ("title", *SOURCE_KINDS)
+    return [(key, value) for key, value in meta.items() if key not in named or not isinstance(value, str)]
 
 
 def _before() -> int | None:
@@ -100,7 +117,7 @@ def favicon() -> Response:
     """The icon, and as `?status=building&progress=45` that of a job's state."""
     status = request.args.get("status", "")
     progress = request.args.get("progress", "")
-    known = status if status in STATUSES else ""
+    known = status if status in (*STATUSES, "lost") else ""
     done = min(int(progress), 100) if progress.isascii() and progress.isdigit() and len(progress) < 4 else 0
     icon = render_template("favicon.svg", status=known, end=_on_the_ring(done), done=done)
     return Response(icon, mimetype="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})

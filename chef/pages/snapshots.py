@@ -9,6 +9,7 @@ from typing import Any
 from chef.auth import Principal
 from chef.cursors import make_cursor
 from chef.model import ENDED, STATUSES, Job
+from chef.pages.silence import shown_status
 from chef.payloads import job_json, line_json
 from chef.services import services
 from chef.store import ListedJob, ListedProject
@@ -63,11 +64,12 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
     start = job.phases[0].started_at
     whole = max(1, (job.finished_at or now) - start)
     spans = []
-    for span in job.phases:
+    for place, span in enumerate(job.phases, 1):
         end = span.finished_at or max(now, span.started_at)
         spans.append(
             {
                 "phase": span.phase,
+                "status": job.status if place == len(job.phases) else "completed",
                 "durationMs": end - span.started_at,
                 "is_present": span.finished_at is None,
                 # A phase that took no time is still to be seen.
@@ -89,13 +91,13 @@ class Page:
 def project_jobs(project_id: str, before: int | None) -> Page:
     """A project's jobs, newest first."""
     found = services().store.jobs(project_id=project_id, before=before, limit=JOBS + 1)
-    return Page([job_json(one.job) for one in found[:JOBS]], _older(found, JOBS))
+    return Page([_listed(one.job) for one in found[:JOBS]], _older(found, JOBS))
 
 
 def running_jobs(principal: Principal) -> list[dict[str, Any]]:
     """What runs now in all projects that the viewer may see, newest first."""
     found = services().store.jobs(statuses=_RUNNING, allowed=principal.projects, limit=RUNNING_JOBS)
-    return [job_json(one.job) for one in found]
+    return [_listed(one.job) for one in found]
 
 
 def projects(principal: Principal, before: int | None) -> Page:
@@ -119,7 +121,7 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
     jobs = recent.get(listed.project.project_id) or ([listed.newest] if listed.newest else [])
     return {
         "projectId": listed.project.project_id,
-        "jobs": [job_json(job) for job in jobs[:OUTCOMES]],
+        "jobs": [_listed(job) for job in jobs[:OUTCOMES]],
         "running": listed.project.running,
         "total": sum(
             (
@@ -130,6 +132,12 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
             )
         ),
     }
+
+
+def _listed(job: Job) -> dict[str, Any]:
+    """A job's JSON and the status that a list shows of it."""
+    shown = job_json(job)
+    return shown | {"shown": shown_status(shown, services().clock())}
 
 
 def _older(found: list[ListedJob] | list[ListedProject], limit: int) -> str | None:

@@ -1,0 +1,55 @@
+"""What a page says of a running job that says nothing. `static/silence.js` says the same: change both.
+
+A silent job is never shown as failed: from here one cannot tell. What its reporter promised decides, and
+where there is no promise, time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from chef.model import ENDED
+
+QUIET_MS = 4 * 60_000
+LOST_MS = 45 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """How silent a job is: `quiet`; `alive`, its reporter being there; `lost`. Times in milliseconds.
+
+    `silent` is how long ago its last update came, `unheard` how long ago anything came.
+    """
+
+    kind: Literal["quiet", "alive", "lost"]
+    silent: int
+    unheard: int
+
+
+def silence(job: dict[str, Any] | None, now: int) -> Silence | None:
+    """How silent a job is, given as its JSON; `None` where there is nothing to say."""
+    if job is None or job["status"] in ENDED:
+        return None
+    silent = now - _milliseconds(job["updatedAt"])
+    seen_at = job.get("seenAt")
+    unheard = min(silent, now - _milliseconds(seen_at)) if seen_at else silent
+    reporter = job.get("reporter")
+    if reporter == "lost" or (reporter is None and silent >= LOST_MS):
+        return Silence("lost", silent, unheard)
+    if silent < QUIET_MS:
+        return None
+    return Silence("alive" if reporter == "alive" else "quiet", silent, unheard)
+
+
+def shown_status(job: dict[str, Any] | None, now: int) -> str:
+    """The status that a page shows: the job's, or `lost`; of no job yet, none."""
+    if job is None:
+        return ""
+    found = silence(job, now)
+    return "lost" if found and found.kind == "lost" else str(job["status"])
+
+
+def _milliseconds(rfc3339: str) -> int:
+    return round(datetime.fromisoformat(rfc3339).timestamp() * 1000)

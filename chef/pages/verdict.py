@@ -1,0 +1,60 @@
+"""Whether all of a log arrived, in words. `static/verdict.js` says the same: change both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from chef.pages.words import number, size
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a page says of a job's `integrity`: a headline and, in lists, what it is made of."""
+
+    complete: bool
+    word: str
+    faults: list[str]
+
+
+def verdict(job: dict[str, Any] | None) -> Verdict | None:
+    """The verdict on a job, given as its JSON; `None` where nobody said what there is to arrive."""
+    found = (job or {}).get("integrity")
+    if not found:
+        return None
+    faults = [
+        *map(_missing, found.get("missing", ())),
+        *map(_surplus, found.get("surplus", ())),
+        *(
+            _("%(stream)s: not the content that was sent", stream=one["stream"])
+            for one in found.get("differs", ())
+        ),
+        *(_("%(stream)s: only counted, not compared", stream=one) for one in found.get("unchecked", ())),
+    ]
+    if not found["complete"]:
+        return Verdict(False, _("The log is not complete"), faults)
+    return Verdict(True, _("The log is complete"), [_arrived(found.get("lines")), *faults])
+
+
+def _arrived(lines: int | None) -> str:
+    if lines is None:
+        return _("All that was sent has arrived")
+    return ngettext(
+        "%(count)s line was sent and has arrived",
+        "%(count)s lines were sent and have arrived",
+        lines,
+        count=number(lines),
+    )
+
+
+def _missing(gap: dict[str, Any]) -> str:
+    where = {"stream": gap["stream"], "size": size(gap["bytes"]), "start": number(gap["from"])}
+    return _("%(stream)s: %(size)s missing from byte %(start)s on", **where)
+
+
+def _surplus(more: dict[str, Any]) -> str:
+    where = {"stream": more["stream"], "size": size(more["bytes"]), "start": number(more["from"])}
+    return _("%(stream)s: %(size)s more than was sent, from byte %(start)s on", **where)

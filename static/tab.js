@@ -1,0 +1,79 @@
+// What is seen of a job from another tab: the title, the icon, and a notification at its end for who asks.
+
+import { byId, now, setText } from "chef/dom.js";
+import { jobName, percent } from "chef/format.js";
+import { addKeys } from "chef/keys.js";
+import { remember, remembered } from "chef/memory.js";
+import { shownStatus } from "chef/silence.js";
+import { hasEnded } from "chef/state.js";
+import { texts } from "chef/texts.js";
+
+const ICON_STEP = 5;
+
+/** Show a job in the tab's title and icon. */
+export function showTab(job) {
+  if (!job) return;
+  const status = shownStatus(job, now());
+  const progress = hasEnded(job) || status === "lost" ? "" : `${percent(job.progress)} `;
+  const title = `${progress}${texts.status[status]} · ${jobName(job)}`;
+  if (document.title !== title) document.title = title;
+  const step = Math.floor(job.progress / ICON_STEP) * ICON_STEP;
+  const icon = `/favicon.svg?status=${status}&progress=${step}`;
+  if (byId("favicon").getAttribute("href") !== icon) byId("favicon").href = icon;
+}
+
+/** The button that asks for a notification at a job's end. */
+export class Notifier {
+  #button = byId("notify");
+  #isPossible;
+  #key;
+  #wanted = false;
+  #ended = null;
+
+  constructor(jobId) {
+    this.#key = `chef.notify.${jobId}`;
+    // Where notifications need a service worker, as on phones, a page has none to offer.
+    this.#isPossible = "Notification" in window && isSecureContext && !/android/i.test(navigator.userAgent);
+    if (!this.#isPossible) return;
+    this.#wanted = Notification.permission === "granted" && remembered(this.#key, { forTab: true });
+    this.#button.addEventListener("click", () => this.#toggle());
+    addKeys({ name: "notify", key: "b", description: texts.keys.notify, handler: () => this.#toggle() });
+  }
+
+  /** See how the job is; tell of its end, if that was asked for and nobody looks. */
+  follow(job) {
+    const ended = hasEnded(job);
+    if (ended && this.#ended === false && this.#wanted && document.hidden) this.#tell(job);
+    this.#ended = ended;
+    this.#paint();
+  }
+
+  async #toggle() {
+    if (this.#button.hidden) return;
+    this.#wanted = !this.#wanted && (await Notification.requestPermission()) === "granted";
+    remember(this.#key, this.#wanted, { forTab: true });
+    this.#paint();
+  }
+
+  #paint() {
+    this.#button.hidden = !this.#isPossible || this.#ended !== false;
+    if (this.#button.hidden) return;
+    const blocked = Notification.permission === "denied";
+    const { ask, on, askTip, onTip, blocked: blockedTip } = texts.notify;
+    this.#button.setAttribute("aria-pressed", String(this.#wanted));
+    this.#button.title = blocked ? blockedTip : this.#wanted ? onTip : askTip;
+    setText(byId("notify-word"), this.#wanted ? on : ask);
+  }
+
+  #tell(job) {
+    const about = new Notification(`${texts.status[job.status]} · ${jobName(job)}`, {
+      body: job.error?.message ?? job.message ?? "",
+      icon: `/favicon.svg?status=${job.status}`,
+      tag: this.#key,
+    });
+    about.addEventListener("click", () => {
+      window.focus();
+      about.close();
+    });
+  }
+}

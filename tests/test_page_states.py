@@ -1,0 +1,179 @@
+"""What a job's page says of states that no update tells: silence, a lost connection, an end while away."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.tools.browser import Complaints, watched_context
+from tests.tools.serving import Served
+
+pytestmark = pytest.mark.real
+
+Start = Callable[..., Served]
+MINUTE = 60_000
+
+
+def progress(job_id: str = "j", **fields: Any) -> dict[str, Any]:
+    return {"type": "progress", "jobId": job_id, "projectId": "web"} | fields
+
+
+def chip(page: Page, word: str) -> None:
+    expect(page.locator("#chip-word")).to_have_text(word)
+
+
+@pytest.fixture(params=["true", "false"], ids=["socket", "stream"])
+def either(request: pytest.FixtureRequest, start_server: Start) -> Served:
+    return start_server(WEBSOCKET_ENABLED=request.param)
+
+
+@pytest.fixture
+def make_older(tmp_path: Path) -> Callable[[str, int], None]:
+    """Put a job's last update further into the past, as if so many minutes had gone by."""
+
+    def change(job_id: str, minutes: int) -> None:
+        with sqlite3.connect(tmp_path / "chef.db", timeout=20) as database:
+            changed = database.execute(
+                "UPDATE jobs SET updated_at = updated_at - ? WHERE job_id = ?", (minutes * MINUTE, job_id)
+            )
+            assert changed.rowcount == 1
+
+    return change
+
+
+@pytest.fixture
+def plain(browser: Browser, complaints: Complaints) -> Iterator[Page]:
+    """A tab without JavaScript."""
+    with watched_context(browser, complaints, java_script_enabled=False) as context:
+        yield context.new_page()
+
+
+# Silence
+
+
+def test_a_quiet_build_is_said_to_be_quiet_until_it_speaks(
+    either: Served, page: Page, plain: Page, make_older: Callable[[str, int], None]
+) -> None:
+    either.update(progress(phase="building", message="linking"))
+    make_older("j", 5)
+    plain.goto(f"{either.url}/jobs/j")
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    for tab in (plain, page):
+        expect(tab.locator("#silence")).to_be_visible()
+        expect(tab.locator("#silence-word")).to_have_text("No update for 5 min")
+        expect(tab.locator(".badge")).to_have_text("Building")
+    expect(page.locator("#chip-age")).to_have_text("· no update for 5 min")
+    either.update(progress(message="linked"))
+    expect(page.locator("#silence")).to_be_hidden()
+
+
+def test_a_build_that_says_nothing_at_all_has_lost_its_reporter_and_is_not_failed(
+    either: Served, page: Page, plain: Page, make_older: Callable[[str, int], None]
+) -> None:
+    either.update(progress(phase="building"))
+    make_older("j", 50)
+    plain.goto(f"{either.url}/jobs/j")
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    for tab in (plain, page):
+        expect(tab.locator(".badge")).to_have_text("Reporter lost")
+        expect(tab.locator("#silence")).to_contain_text("Whether the build goes on cannot be told from here")
+        expect(tab).to_have_title("Reporter lost · j")
+    page.goto(f"{either.url}/projects/web")
+    chip(page, "Live")
+    row = page.locator("[data-job=j]")
+    expect(row).to_have_attribute("data-status", "lost")
+    page.go_back()
+    chip(page, "Live")
+    either.update({"type": "log", "jobId": "j", "message": "here I am"})
+    expect(page.locator(".badge")).to_have_text("Building")
+    expect(page).to_have_title("50% Building · j")
+    expect(page.locator("#silence")).to_be_hidden()
+
+
+# The connection
+
+
+def test_a_server_that_answers_nothing_is_noticed_at_once(either: Served, page: Page) -> None:
+    """TCP says nothing of a peer that is frozen, and Engine.IO's heartbeat only after 40 seconds."""
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    either.process.send_signal(signal.SIGSTOP)
+    try:
+        expect(page.locator("#chip-word")).to_have_text("Reconnecting…", timeout=12_000)
+        expect(page.locator("#chip")).to_have_attribute("data-state", "reconnecting")
+    finally:
+        either.process.send_signal(signal.SIGCONT)
+    chip(page, "Live")
+    either.update({"type": "log", "jobId": "j", "message": "one"})
+    expect(page.locator("#L1 .text")).to_have_text("one")
+
+
+def test_an_idle_page_stays_live(either: Served, page: Page) -> None:
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    page.evaluate("""() => {
+      window.states = [];
+      new MutationObserver(() => window.states.push(document.getElementById("chip").dataset.state))
+        .observe(document.getElementById("chip"), {attributes: true, attributeFilter: ["data-state"]});
+    }""")
+    page.wait_for_timeout(6_000)
+    assert page.evaluate("window.states") == []
+    expect(page.locator("#chip-age")).to_contain_text("updated")
+
+
+# An end while away
+
+
+TELL = """
+window.told = [];
+window.Notification = class extends EventTarget {
+  static permission = "default";
+  static async requestPermission() { return (this.permission = window.answer ?? "granted"); }
+  constructor(title, options) { super(); window.told.push([title, options.body]); }
+  close() {}
+};
+Object.defineProperty(document, "hidden", { get: () => Boolean(window.away) });
+"""
+
+
+@pytest.mark.parametrize("away", [True, False])
+def test_who_asked_is_told_of_the_end_if_looking_elsewhere(server: Served, page: Page, away: bool) -> None:
+    """What the browser shows is its own affair: a stand-in sees whether and what it is asked to show."""
+    page.add_init_script(TELL)
+    server.update(progress(phase="building", meta={"title": "Fix it"}))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    button = page.get_by_role("button", name="Notify me")
+    expect(button).to_have_attribute("aria-pressed", "false")
+    button.click()
+    expect(page.get_by_role("button", name="Will notify")).to_have_attribute("aria-pressed", "true")
+    page.evaluate(f"window.away = {str(away).lower()}")
+    server.update({"type": "error", "jobId": "j", "message": "3 tests failed"})
+    expect(page.locator("#failure")).to_be_visible()
+    assert page.evaluate("window.told") == ([["Failed · Fix it", "3 tests failed"]] if away else [])
+    expect(page.locator("#notify")).to_be_hidden()
+
+
+def test_who_did_not_ask_or_is_not_allowed_is_told_nothing(server: Served, page: Page) -> None:
+    page.add_init_script(TELL)
+    server.update(progress(phase="building"))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    page.evaluate("window.answer = 'denied'")
+    page.keyboard.press("b")
+    expect(page.locator("#notify")).to_have_attribute("title", "Notifications are blocked in this browser")
+    expect(page.locator("#notify")).to_have_attribute("aria-pressed", "false")
+    page.evaluate("window.away = true")
+    server.update({"type": "completed", "jobId": "j"})
+    chip(page, "Ended")
+    assert page.evaluate("window.told") == []
