@@ -32,7 +32,13 @@ class Form(Protocol):
 
     batch: bool
 
-    def encode(self, event: Event) -> Any: ...
+    def encode(self, event: Event) -> Any:
+        """The frame of one event."""
+        ...
+
+    def join(self, frames: Sequence[Any]) -> Sequence[Any]:
+        """Frames that are sent together, as few as they can be."""
+        ...
 
 
 def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
@@ -50,18 +56,18 @@ class Published:
         self.job_id = job_id
         self.project_id = project_id
         self.prefix = prefix
-        self._frames: dict[int, tuple[Any, ...]] = {}
+        self._frames: dict[int, Sequence[Any]] = {}
 
     @property
     def size(self) -> int:
         """About how many bytes this keeps in memory, once encoded."""
         return self.entry.size
 
-    def frames(self, form: Form) -> tuple[Any, ...]:
+    def frames(self, form: Form) -> Sequence[Any]:
         """The frames of all its events in a form, encoded at the first call."""
         frames = self._frames.get(id(form))
         if frames is None:
-            frames = tuple(form.encode(event) for event in events_of([self], 0, form.batch))
+            frames = form.join([form.encode(event) for event in events_of([self], 0, form.batch)])
             self._frames[id(form)] = frames
         return frames
 

@@ -420,7 +420,8 @@ class Cursor(Member):
     def _send_rest(self, published: Published) -> None:
         """The part of an entry after a position in the middle of it."""
         form = self._sink.form
-        self._sink.send([form.encode(event) for event in events_of([published], self.position, form.batch)])
+        events = events_of([published], self.position, form.batch)
+        self._sink.send(form.join([form.encode(event) for event in events]))
 
     def _load(self) -> None:
         """Catch up from the store, a page at a time, as fast as the connection drains."""
@@ -450,7 +451,9 @@ class Cursor(Member):
             self.position = self.room.head
             return
         form = self._sink.form
-        self._sink.send([form.encode(event) for event in events_of(page, self.position, form.batch)])
+        self._sink.send(
+            form.join([form.encode(event) for event in events_of(page, self.position, form.batch)])
+        )
         self.position = self.room.position_of(page[-1])
 
 

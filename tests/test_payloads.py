@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -202,6 +203,9 @@ class CountingForm:
     def encode(self, event: Event) -> Any:
         self.encoded += 1
         return object()
+
+    def join(self, frames: Sequence[Any]) -> Sequence[Any]:
+        return frames
 
 
 def test_each_event_is_encoded_once_for_all_viewers_of_a_form() -> None:

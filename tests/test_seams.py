@@ -11,9 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 import engineio
+import engineio.base_socket
+import engineio.packet
 import engineio.payload
 import engineio.socket
 import flask_socketio
+import gevent
 import gevent.hub
 import gevent.pywsgi
 import gevent.socket
@@ -22,18 +25,19 @@ import geventwebsocket.websocket
 import pytest
 import socketio
 import socketio.packet
-from engineio.async_drivers.gevent import WebSocketWSGI
 from flask import Flask
 
 from chef.transport import http
 from chef.transport.engine import EngineServer
 from chef.transport.outbox import Outbox
 from chef.transport.packets import Packet
+from chef.transport.session import EngineSocket
 from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
 PACKETS = "chef/transport/packets.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
+WEBSOCKET = "chef/transport/websocket.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
@@ -52,8 +56,7 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (engineio.Server, "_ok", ["packets", "headers", "jsonp_index"], ENGINE),
     (engineio.Server, "generate_id", [], ENGINE),
     (engineio.socket.Socket, "__init__", ["server", "sid"], SESSION),
-    (engineio.socket.Socket, "handle_get_request", ["environ", "start_response"], ENGINE),
-    (engineio.socket.Socket, "schedule_ping", [], ENGINE),
+    (engineio.socket.Socket, "schedule_ping", [], SESSION),
     (engineio.Server, "create_queue", ["args", "kwargs"], ENGINE),
     (engineio.Server, "_cors_allowed_origins", ["environ"], ENGINE),
     (engineio.Server, "_cors_headers", ["environ"], ENGINE),
@@ -94,7 +97,11 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         SOCKETIO,
     ),
     (engineio.socket.Socket, "poll", [], OUTBOX),
-    (engineio.socket.Socket, "send", ["pkt"], OUTBOX),
+    (engineio.socket.Socket, "send", ["pkt"], SESSION),
+    (engineio.socket.Socket, "close", ["wait", "abort", "reason"], SESSION),
+    (engineio.socket.Socket, "receive", ["pkt"], SESSION),
+    (engineio.socket.Socket, "_upgrade_websocket", ["environ", "start_response"], SESSION),
+    (engineio.packet.Packet, "encode", ["b64"], SESSION),
     (Handler, "upgrade_websocket", [], HTTP),
     (Handler, "run_websocket", [], HTTP),
     (WSGIHandler, "handle_one_response", [], HTTP),
@@ -129,9 +136,25 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 
 # Owner, words that stand in its source, who relies on them.
 SOURCES: list[tuple[Any, list[str], str]] = [
-    # The queue of a socket is made by the server, and is called like this.
+    # The queue of a session that polls is called like this.
     (engineio.socket.Socket.poll, ["self.queue.get(\n", "self.queue.get(block=False)"], OUTBOX),
-    (engineio.socket.Socket.send, ["self.queue.put(pkt)"], OUTBOX),
+    # What we do in their place, without a queue: what they do besides would be left out.
+    (engineio.socket.Socket.send, ["self.check_ping_timeout()", "self.queue.put(pkt)"], SESSION),
+    (
+        engineio.socket.Socket.close,
+        ["self.closing = True", "'disconnect', self.sid", "packet.CLOSE", "self.closed = True"],
+        SESSION,
+    ),
+    (engineio.socket.Socket.schedule_ping, ["if self.last_ping:", "self.last_ping = None"], SESSION),
+    (engineio.socket.Socket.receive, ["self.schedule_ping()", "'message', self.sid"], SESSION),
+    (
+        engineio.socket.Socket.handle_get_request,
+        ["'_upgrade_' + transport)(environ,", "if self.upgrading or self.upgraded:"],
+        SESSION,
+    ),
+    # It has the connection, and would close it when it is collected.
+    (geventwebsocket.websocket.WebSocket.__del__, ["self.close()", "except:"], HTTP),
+    (geventwebsocket.websocket.WebSocket.close, ["if self.closed:"], HTTP),
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], SOCKETIO),
     # We do what it does, with a socket of our own class: what it does besides would be left out.
     (
@@ -212,7 +235,13 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert type(server) is SocketServer
     assert type(server.eio) is EngineServer
     assert server.packet_class is Packet, f"socketio.Server has another `serializer`: see {SOCKETIO}"
-    assert type(server.eio.create_queue()) is Outbox
+    session = EngineSocket(server.eio, "sid")
+    assert session._queue is None  # made when first needed
+    assert type(session.queue) is Outbox
+    # What the base class keeps of itself, whichever it is, is there, and nothing is hidden by ours.
+    base = engineio.base_socket.BaseSocket(engineio.Server(async_mode="gevent"), "sid")
+    assert set(vars(base)) - {"queue"} <= set(vars(session))
+    assert server.eio.start_service_task is False  # the pinger does what it would do
     assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
     assert server.async_handlers is False
     assert server.eio.async_handlers is False
@@ -227,27 +256,21 @@ def test_the_queue_that_is_replaced_is_gevents_own(app: Flask) -> None:
     assert issubclass(http.Server, gevent.pywsgi.WSGIServer)
 
 
-def test_a_websocket_is_geventwebsockets_and_not_the_fallback(app: Flask) -> None:
-    """Rows 22 and 3 of the stack's traps: simple-websocket must not be what carries it."""
-    used = app.extensions["socketio"].server.eio._async["websocket"]
-    assert issubclass(used, WebSocketWSGI)
-    assert list(inspect.signature(WebSocketWSGI.__init__).parameters) == ["self", "handler", "server"]
-    # Not the source of the class: the file has two of that name.
-    relied_on = {
-        "__init__": "self.app = handler",
-        "__call__": "environ['wsgi.websocket']",
-        "wait": "self._sock.receive()",
-    }
-    for name, words in relied_on.items():
-        source = inspect.getsource(getattr(WebSocketWSGI, name))
-        assert words in source, f"engineio's WebSocketWSGI has changed: see {ENGINE}"
-
-
-def test_the_socket_below_a_websocket_is_found() -> None:
-    assert "handler" in geventwebsocket.websocket.Stream.__slots__, f"see {SOCKETIO}"
-    parameters = list(inspect.signature(geventwebsocket.websocket.WebSocket.__init__).parameters)
-    assert parameters[:3] == ["self", "environ", "stream"], f"see {SOCKETIO}"
+def test_the_connection_below_a_websocket_is_found_and_can_be_taken_out() -> None:
+    """Rows 3, 4 and 22 of the stack's traps: neither library's WebSocket carries anything."""
+    assert "handler" in geventwebsocket.websocket.WebSocket.__slots__, f"see {SESSION}"
+    assert "closed" in geventwebsocket.websocket.WebSocket.__slots__, f"see {HTTP}"
+    assert "while self.socket is not None" in inspect.getsource(WSGIHandler.handle), f"see {HTTP}"
     with gevent.socket.socket() as one:
         assert isinstance(getattr(one, "_sock", None), _socket.socket), (
             f"gevent's sockets have changed: see {HTTP}"
         )
+        descriptor = one.fileno()
+        assert one.detach() == descriptor
+        _socket.socket(fileno=descriptor).close()
+    loop = gevent.get_hub().loop
+    for watcher in (loop.io(0, 1), loop.io(0, 2), loop.timer(1)):
+        assert all(hasattr(watcher, name) for name in ("start", "stop", "close", "active")), (
+            f"see {WEBSOCKET}"
+        )
+        watcher.close()

@@ -32,8 +32,7 @@ from chef.sockets.requests import Request, parse_request
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
 from chef.transport.limits import Rate
-from chef.transport.outbox import Outbox
-from chef.transport.socketio import Answer, EventForm, Extension, PacketForm, Welcome
+from chef.transport.socketio import Answer, EventForm, Extension, FrameForm, Welcome
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +69,7 @@ class Viewers:
         self._gate = gate
         self._clock = clock
         self._viewers: dict[str, Viewer] = {}
-        self._forms = {batch: PacketForm(batch=batch) for batch in (False, True)}
+        self._forms = {batch: FrameForm(batch=batch) for batch in (False, True)}
         self._recoverable_forms = {batch: EventForm(batch=batch) for batch in (False, True)}
         self._sweeper: gevent.Greenlet[..., None] | None = None
 
@@ -88,10 +87,9 @@ class Viewers:
             raise Refused("Authentication error") from None
         sid = request.sid  # type: ignore[attr-defined]
         eio_sid = self._extension.server.manager.eio_sid_from_sid(sid, "/")
-        viewer = self._viewers[sid] = Viewer(sid, eio_sid, principal)
-        outbox = self._outbox(viewer)
-        if outbox is not None:
-            outbox.on_drain = viewer.drained
+        connection = self._extension.server.connection(eio_sid)
+        viewer = self._viewers[sid] = Viewer(sid, eio_sid, principal, connection)
+        connection.on_drain = viewer.drained
         if self._sweeper is None:
             self._sweeper = gevent.spawn(self._sweep)
         if auth.get("recovery") is not True and request.args.get("recovery") != "1":
@@ -138,7 +136,7 @@ class Viewers:
             room.raise_head(seq)
             kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
             form = self._recoverable_forms[kept.batch]
-            subscription = RecoverableSubscription(viewer, self, form, recovery, kept, str(place))
+            subscription = RecoverableSubscription(viewer.connection, form, recovery, kept, str(place))
             recovery.places[kept.number] = str(place)
             return self._join(viewer, wanted.key, room, place.position, subscription)
 
@@ -284,9 +282,10 @@ class Viewers:
     def _new_subscription(self, viewer: Viewer, wanted: Request, position: int) -> Subscription:
         recovery = viewer.recovery
         if recovery is None:
-            return Subscription(viewer, self, self._forms[wanted.batch])
+            return Subscription(viewer.connection, self._forms[wanted.batch])
         kept = Kept(recovery.next_number(), wanted.kind, wanted.id, wanted.batch, position)
-        return RecoverableSubscription(viewer, self, self._recoverable_forms[wanted.batch], recovery, kept)
+        form = self._recoverable_forms[wanted.batch]
+        return RecoverableSubscription(viewer.connection, form, recovery, kept)
 
     def _join(
         self, viewer: Viewer, key: Key, room: Room, position: int, subscription: Subscription
@@ -305,26 +304,6 @@ class Viewers:
 
         return let_flow
 
-    def _outbox(self, viewer: Viewer) -> Outbox | None:
-        socket = self._extension.server.eio.sockets.get(viewer.eio_sid)
-        return socket.queue if socket is not None else None
-
-    def _stalled_for(self, viewer: Viewer) -> float:
-        outbox = self._outbox(viewer)
-        return outbox.stalled_for() if outbox is not None else 0.0
-
-    def is_ready(self, viewer: Viewer) -> bool:
-        """Whether the viewer's connection takes more now."""
-        outbox = self._outbox(viewer)
-        return outbox is None or outbox.ready()
-
-    def send(self, viewer: Viewer, frames: Sequence[Any]) -> None:
-        """Queue packets for a viewer that is still there; never waits."""
-        if viewer.sid not in self._viewers:
-            return
-        for frame in frames:
-            self._extension.server._send_eio_packet(viewer.eio_sid, frame)
-
     def _sweep(self) -> None:
         while True:
             gevent.sleep(SWEEP_S)
@@ -339,9 +318,9 @@ class Viewers:
         if viewer.principal.expired(now):
             self._extension.server.disconnect(viewer.sid)
             self._extension.server.eio.disconnect(viewer.eio_sid)
-        elif self._stalled_for(viewer) > STALLED_S:
+        elif viewer.connection.stalled_for() > STALLED_S:
             log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
-            self._extension.server.eio.sockets[viewer.eio_sid].close(wait=False)
+            viewer.connection.close(wait=False)
 
     def close(self) -> None:
         """Stop looking after viewers."""

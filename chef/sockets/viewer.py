@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from chef.auth import Principal
 from chef.events import Event, Form
 from chef.hub import Cursor, Key
 from chef.recovery import Kept, make_offset
-from chef.transport.socketio import offset_packet
-
-
-class Connections(Protocol):
-    """The way to a viewer's connection."""
-
-    def is_ready(self, viewer: Viewer) -> bool:
-        """Whether the viewer's connection takes more now."""
-        ...
-
-    def send(self, viewer: Viewer, frames: Sequence[Any]) -> None:
-        """Queue packets for a viewer; never waits."""
-        ...
+from chef.transport.socketio import Connection, offset_frame
 
 
 class Subscription:
@@ -31,20 +19,21 @@ class Subscription:
     It takes nothing until it is `open`, which is when the acknowledgement has been sent.
     """
 
-    def __init__(self, viewer: Viewer, connections: Connections, form: Form) -> None:
+    __slots__ = ("_connection", "cursor", "form", "open")
+
+    def __init__(self, connection: Connection, form: Form) -> None:
         self.form = form
         self.open = False
         self.cursor: Cursor | None = None
-        self._viewer = viewer
-        self._connections = connections
+        self._connection = connection
 
     def ready(self) -> bool:
         """Whether the viewer's connection takes more now."""
-        return self.open and self._connections.is_ready(self._viewer)
+        return self.open and self._connection.ready
 
     def send(self, frames: Sequence[Any]) -> None:
-        """Queue packets for the viewer; never waits."""
-        self._connections.send(self._viewer, frames)
+        """Send frames to the viewer; never waits."""
+        self._connection.send_frames(frames)
 
     def leave(self) -> None:
         """Follow no longer."""
@@ -59,26 +48,23 @@ class RecoverableSubscription(Subscription):
     in the middle of the first entry, what comes up to it is left out.
     """
 
+    __slots__ = ("_had", "_recovery", "kept")
+
     def __init__(
-        self,
-        viewer: Viewer,
-        connections: Connections,
-        form: Form,
-        recovery: Recovery,
-        kept: Kept,
-        had: str | None = None,
+        self, connection: Connection, form: Form, recovery: Recovery, kept: Kept, had: str | None = None
     ) -> None:
-        super().__init__(viewer, connections, form)
+        super().__init__(connection, form)
         self.kept = kept
         self._recovery = recovery
         self._had = had
 
     def send(self, frames: Sequence[Any]) -> None:
-        """Queue events as packets with an offset each; never waits."""
+        """Send events as packets with an offset each; never waits."""
         had = [number for number, event in enumerate(frames, 1) if event.place == self._had]
         self._had = None
         events = frames[had[0] :] if had else frames
-        super().send([self._recovery.packet(self.kept.number, event) for event in events])
+        packets = [self._recovery.packet(self.kept.number, event) for event in events]
+        super().send([b"".join(packets)])
 
     def leave(self) -> None:
         """Follow no longer, and say no more of it in offsets."""
@@ -99,10 +85,10 @@ class Recovery:
         self.last_number += 1
         return self.last_number
 
-    def packet(self, number: int, event: Event) -> Any:
-        """The packet of an event, and the note that the viewer will have had it."""
+    def packet(self, number: int, event: Event) -> bytes:
+        """The frame of an event, and the note that the viewer will have had it."""
         self.places[number] = event.place
-        return offset_packet(event, make_offset(self.places))
+        return offset_frame(event, make_offset(self.places))
 
 
 @dataclass(slots=True)
@@ -112,6 +98,7 @@ class Viewer:
     sid: str
     eio_sid: str
     principal: Principal
+    connection: Connection
     recovery: Recovery | None = None
     subscriptions: dict[Key, Subscription] = field(default_factory=dict)
 

@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs
 
 import engineio
-import gevent
 from engineio import packet
-from engineio.async_drivers.gevent import WebSocketWSGI
 
-from chef.transport.outbox import Outbox
+from chef.transport.pinger import Pinger
 from chef.transport.session import EngineSocket
 
 PATH = "/ws"
-_SHUTDOWN_AFTER_S = 2
-
-
-class _WebSocket(WebSocketWSGI):
-    """engineio's view of a WebSocket. The socket below is remembered: it may have to be shut down."""
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        engine_socket = self.app.__self__
-        engine_socket.raw = environ["wsgi.websocket"].stream.handler.socket
-        return super().__call__(environ, start_response)
+# What a session must not keep of the request that made it: the handler hangs on each.
+_OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"))
 
 
 class EngineServer(engineio.Server):
     """Engine.IO with counted queues, connections that really end, and honest CORS headers."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._async: dict[str, Any] = {**self._async, "websocket": _WebSocket}
+        # The pinger ends who does not answer; the library's task would walk through all sessions for it.
+        super().__init__(*args, monitor_clients=False, **options)
+        self.pinger = Pinger(self.ping_interval, self.ping_timeout)
 
     def _handle_connect(
         self, environ: dict[str, Any], start_response: Any, transport: str, jsonp_index: int | None = None
     ) -> Any:
         """A client's handshake: what the library does, with sessions of our own class."""
-        if self.start_service_task:  # type: ignore[has-type]
-            self.start_service_task = False
-            self.service_task_handle = self.start_background_task(self._service_task)
         session = EngineSocket(self, self.generate_id())
         self.sockets[session.sid] = session
+        if transport == "websocket":
+            session.open_websocket(environ)
         session.send(packet.Packet(packet.OPEN, self._opening(session.sid, transport)))
-        self._trigger_event("connect", session.sid, environ)
+        kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
+        self._trigger_event("connect", session.sid, kept)
         session.schedule_ping()
         if transport == "websocket":
-            answer = session.handle_get_request(environ, start_response)
-            if session.closed:
-                self.sockets.pop(session.sid, None)
-            return answer
+            return []
         session.connected = True
         return self._ok(session.poll(), jsonp_index=jsonp_index)
 
@@ -65,15 +51,6 @@ class EngineServer(engineio.Server):
             "maxPayload": self.max_http_buffer_size,
         }
 
-    def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
-        if event == "disconnect":
-            # A peer that reads nothing keeps its descriptor and two greenlets until it closes
-            # (stack-traps 4). It gets a moment to take the CLOSE packet.
-            raw = getattr(self.sockets.get(args[0]), "raw", None)
-            if raw is not None:
-                gevent.spawn_later(_SHUTDOWN_AFTER_S, _shut_down, raw)
-        return super()._trigger_event(event, *args, **options)
-
     def disconnect(self, sid: str | None = None) -> None:
         """Close a connection, or all, without waiting until the peer has taken what it was sent.
 
@@ -86,9 +63,8 @@ class EngineServer(engineio.Server):
                 found.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
                 self.sockets.pop(one, None)
 
-    def create_queue(self, *args: Any, **kwargs: Any) -> Outbox:
-        """The queue of one socket's packets."""
-        return Outbox(*args, **kwargs)
+    def create_queue(self, *args: Any, **kwargs: Any) -> None:
+        """None: a session makes the queue of its packets when it needs one."""
 
     def may_upgrade(self, environ: dict[str, Any]) -> bool:
         """Whether a request for a WebSocket is one that this server takes.
@@ -118,8 +94,3 @@ class EngineServer(engineio.Server):
         elif "HTTP_ORIGIN" in environ:
             headers.append(("Vary", "Origin"))
         return headers
-
-
-def _shut_down(raw: Any) -> None:
-    with suppress(OSError):
-        raw.shutdown(socket.SHUT_RDWR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import errno
 import json
 import logging
@@ -130,6 +131,8 @@ class Handler(WebSocketHandler):
     )
     _joined: bytearray | None = None
     wsgi_input: Any
+    socket: Any
+    websocket: Any
 
     def handle_one_response(self) -> None:
         """Serve one request; the server knows meanwhile that this connection is not idle."""
@@ -216,6 +219,29 @@ class Handler(WebSocketHandler):
         if self.server.may_upgrade(self.environ):
             return super().upgrade_websocket()
         return None
+
+    def run_websocket(self) -> None:
+        """Let the application take the connection over, which it does with `detach`; nothing waits here."""
+        upgraded = self.websocket
+        # Else its `__del__` would write a close frame into what is no longer its connection.
+        del upgraded.closed
+        try:
+            list(self.application(self.environ, lambda *_: None))
+        finally:
+            self.websocket = None
+
+    def detach(self) -> tuple[_socket.socket, bytes]:
+        """The upgraded connection, non-blocking and without gevent's watchers, and what came on it already.
+
+        TLS ends in front of us: below is nothing but a TCP connection.
+        """
+        connection, self.socket = self.socket, None
+        connection.settimeout(0)
+        early = self.rfile.peek()
+        family, kind, protocol = connection.family, connection.type, connection.proto
+        detached = _socket.socket(family, kind, protocol, connection.detach())
+        detached.setblocking(False)
+        return detached, early
 
     def _handle_client_error(self, ex: Exception) -> Any:
         # The base class prints the traceback of everything but a ValueError.

@@ -1,4 +1,4 @@
-"""What waits to be sent to one viewer, counted in bytes, with a word when there is room again."""
+"""What waits for the next poll of one viewer, counted in bytes, with a word when there is room again."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import gevent
 from gevent.queue import Empty, JoinableQueue
 
-# A viewer's connection takes no more above the first, and asks for more below the second. What the
-# socket's writer has taken out and not yet sent comes on top once: together at most 256 KiB.
+# A viewer takes no more above the first, and asks for more below the second.
 HIGH_WATER_BYTES = 128 * 1024
 LOW_WATER_BYTES = 32 * 1024
 # Packets in one answer to a poll: python-socketio's client drops the connection over a longer one.
@@ -20,13 +19,15 @@ _PACKET_BYTES = 100
 
 
 class Outbox(JoinableQueue[Any]):
-    """engineio's queue of packets for one socket, counted; `on_drain` is called when it is empty enough."""
+    """engineio's queue of packets for a session that polls, counted; `on_drain` is called when it is
+    empty enough.
+    """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, on_drain: Callable[[], None]) -> None:
+        super().__init__()
         self.bytes = 0
         self.taken_at = time.monotonic()
-        self.on_drain: Callable[[], None] | None = None
+        self._on_drain = on_drain
         self._full = False
         self._at_once = 0
 
@@ -56,10 +57,13 @@ class Outbox(JoinableQueue[Any]):
         self.taken_at = time.monotonic()
         if self._full and self.bytes <= LOW_WATER_BYTES:
             self._full = False
-            if self.on_drain is not None:
-                # Not from here: this is the middle of the writer's own loop.
-                gevent.get_hub().loop.run_callback(self.on_drain)
+            # Not from here: this is the middle of an answer.
+            gevent.get_hub().loop.run_callback(self._on_drain)
         return item
+
+    def take_all(self) -> list[Any]:
+        """All that waits, in order: it leaves by another way."""
+        return [self.get() for _ in range(self.qsize())]
 
 
 def _size(packet: Any) -> int:

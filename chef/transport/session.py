@@ -2,8 +2,277 @@
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count as count_from
+from typing import Any
+
 import engineio.socket
+import gevent
+from engineio import packet
+
+from chef.transport.frames import BINARY, TEXT, frame, payloads
+from chef.transport.outbox import Outbox
+from chef.transport.websocket import WebSocket
+
+log = logging.getLogger(__name__)
+
+# Messages of one client that are handled before others have their turn.
+_SLICE = 8
+# What a client has sent and nobody has looked at yet: beyond this the client is not read.
+_MOST_WAITING = 64
+_MOST_WAITING_BYTES = 64 * 1024
+
+_PROBE, _PROBED = f"{packet.PING}probe", f"{packet.PONG}probe"
+_UPGRADE, _PONG = str(packet.UPGRADE), str(packet.PONG)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Stands behind the last message of a connection that is over."""
+
+    why: str | None
 
 
 class EngineSocket(engineio.socket.Socket):
-    """A session of one client; `EngineServer` makes it and keeps it in `sockets` by its `sid`."""
+    """A session of one client; `EngineServer` makes it and keeps it in `sockets` by its `sid`.
+
+    On a WebSocket it has neither a queue nor a greenlet: what is sent goes to the connection, and what
+    comes is handled by a greenlet that lives as long as something waits, so in order. A session that
+    polls has the library's queue, counted.
+    """
+
+    connected: bool
+    upgrading: bool
+    upgraded: bool
+    closing: bool
+    closed: bool
+    last_ping: float | None
+
+    def __init__(self, server: Any, sid: str) -> None:
+        self._queue: Outbox | None = None
+        self._inbox: list[Any] = []
+        self._inbox_bytes = 0
+        self._works = False
+        self.websocket: WebSocket | None = None
+        self.on_drain: Callable[[], None] | None = None
+        super().__init__(server, sid)
+
+    @property
+    def queue(self) -> Outbox:
+        """The packets that wait for the next poll; made when first needed."""
+        if self._queue is None:
+            self._queue = Outbox(self._on_drain)
+        return self._queue
+
+    @queue.setter
+    def queue(self, made_by_server: None) -> None:
+        """The base class asks the server for a queue at once; the server makes none."""
+
+    def _on_drain(self) -> None:
+        if self.on_drain is not None:
+            self.on_drain()
+
+    # Sending
+
+    @property
+    def ready(self) -> bool:
+        """Whether the client takes more events now; once it does again, `on_drain` is called."""
+        if self.websocket is not None:
+            return not self.websocket.full
+        return self._queue is None or self._queue.ready()
+
+    def send(self, pkt: packet.Packet) -> None:
+        """Send a packet; never waits."""
+        if self.closed:
+            return
+        if self.websocket is None:
+            self.queue.put(pkt)
+        elif pkt.binary:
+            self.websocket.send(frame(BINARY, pkt.encode()))
+        else:
+            self.websocket.send(frame(TEXT, pkt.encode().encode()))
+
+    def send_frames(self, frames: Sequence[bytes]) -> None:
+        """Send text packets that are WebSocket frames already, each one or several; never waits."""
+        websocket = self.websocket
+        if websocket is not None:
+            for data in frames:
+                websocket.send(data)
+            return
+        if self.closed:
+            return
+        for data in frames:
+            for payload in payloads(data):
+                self.queue.put(packet.Packet(packet.MESSAGE, payload[1:].decode()))
+
+    def stalled_for(self) -> float:
+        """Seconds since the client last took something, while something waits."""
+        if self.websocket is not None:
+            return time.monotonic() - self.websocket.moved_at if self.websocket.unsent else 0.0
+        return self._queue.stalled_for() if self._queue is not None else 0.0
+
+    # Heartbeat
+
+    def schedule_ping(self) -> None:
+        """Ping again after the interval, if the ping before has been answered."""
+        if self.last_ping:
+            self.last_ping = None
+            self.server.pinger.add(self)
+
+    def ping(self) -> float | None:
+        """Send a ping; returns when."""
+        if self.closing or self.closed:
+            return None
+        self.last_ping = time.time()
+        self.send(packet.Packet(packet.PING))
+        return self.last_ping
+
+    def expire(self, mark: float) -> None:
+        """Close, if the ping of that time was not answered."""
+        if self.last_ping == mark and not self.closing:
+            gevent.spawn(self.close, wait=False, reason=self.server.reason.PING_TIMEOUT)
+
+    # WebSocket
+
+    def open_websocket(self, environ: dict[str, Any]) -> None:
+        """Be carried by the connection of a request that was upgraded."""
+        self.connected = self.upgraded = True
+        self.websocket, early = self._detach(environ, self)
+        self.websocket.begin(early)
+
+    def _upgrade_websocket(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Move from polling to a WebSocket, once the client has tried it."""
+        _Probe(self, environ)
+        return []
+
+    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
+        detached, early = environ["wsgi.websocket"].handler.detach()
+        return WebSocket(detached, owner, self.server.max_http_buffer_size), early
+
+    def move_to(self, websocket: WebSocket) -> None:
+        """Be carried by this from now on; what waits for a poll goes first."""
+        self.upgraded, self.upgrading = True, False
+        self.websocket = websocket
+        websocket.belongs_to(self)
+        if self._queue is not None:
+            for pkt in self._queue.take_all():
+                self.send(pkt)
+            self._queue.put(packet.Packet(packet.NOOP))  # A poll that still waits ends.
+
+    def take(self, message: str | bytes) -> None:
+        """A message came; called in the event loop's callbacks."""
+        if message == _PONG:
+            self.schedule_ping()
+            return
+        self._inbox.append(message)
+        self._inbox_bytes += len(message)
+        self._work_soon()
+        if len(self._inbox) >= _MOST_WAITING or self._inbox_bytes >= _MOST_WAITING_BYTES:
+            self._pause()
+
+    def _pause(self) -> None:
+        if self.websocket is not None:
+            self.websocket.pause()
+
+    def drained(self) -> None:
+        """The connection takes more again: handle what was left waiting, go on with events."""
+        self._work_soon()
+        self._on_drain()
+
+    def lost(self, why: str | None) -> None:
+        """The connection is over; what came before is handled first."""
+        self._inbox.append(_Lost(why))
+        self._work_soon()
+
+    def _work_soon(self) -> None:
+        if self._inbox and not self._works:
+            self._works = True
+            gevent.spawn(self._work)
+
+    def _work(self) -> None:
+        """Handle what waits, in order; answers that the client does not take hold it up."""
+        try:
+            for count in count_from(1):
+                if not self._inbox or not self.ready:
+                    break
+                if count % _SLICE == 0:
+                    gevent.sleep(0)
+                message = self._inbox.pop(0)
+                if isinstance(message, _Lost):
+                    self._end(message.why)
+                    break
+                self._inbox_bytes -= len(message)
+                self._handle(message)
+        finally:
+            self._works = False
+        if not self.closed and not self._inbox and self.websocket is not None:
+            self.websocket.resume()
+
+    def _handle(self, message: str | bytes) -> None:
+        try:
+            self.receive(packet.Packet(encoded_packet=message))
+        except Exception as broken:  # noqa: BLE001 - whatever a client can make the libraries raise
+            log.info("a viewer broke the protocol and is closed: %.200r", broken)
+            self.close(wait=False, reason=self.server.reason.TRANSPORT_ERROR)
+
+    def _end(self, why: str | None) -> None:
+        if why is not None and not self.closed:
+            log.info("a viewer broke the WebSocket protocol and is closed: %s", why)
+        reason = self.server.reason.TRANSPORT_CLOSE if why is None else self.server.reason.TRANSPORT_ERROR
+        self.close(wait=False, abort=True, reason=reason)
+
+    def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
+        """End the session; a WebSocket's descriptor is free some seconds later at the latest."""
+        if self.closed or self.closing:
+            return
+        self.closing = True
+        self.server._trigger_event(
+            "disconnect", self.sid, reason or self.server.reason.SERVER_DISCONNECT, run_async=False
+        )
+        if not abort:
+            self.send(packet.Packet(packet.CLOSE))
+        self.closed = True
+        self.on_drain = None
+        self._inbox.clear()
+        if self.websocket is not None:
+            self.websocket.close()
+        elif self._queue is not None:
+            self._queue.put(None)
+        self.server.sockets.pop(self.sid, None)
+
+
+class _Probe:
+    """A WebSocket on which a client that polls tries whether it may move (engine.io-protocol, "Upgrade")."""
+
+    def __init__(self, session: EngineSocket, environ: dict[str, Any]) -> None:
+        self._session = session
+        self._probed = False
+        self._websocket, early = session._detach(environ, self)
+        if session.upgraded or session.upgrading or session.closed:
+            self._websocket.close()
+            return
+        session.upgrading = True  # Polls are answered at once from here on.
+        self._websocket.begin(early)
+
+    def take(self, message: str | bytes) -> None:
+        session = self._session
+        if message == _PROBE and not self._probed:
+            self._probed = True
+            self._websocket.send(frame(TEXT, _PROBED.encode()))
+            session.queue.put(packet.Packet(packet.NOOP))  # The poll that waits ends.
+        elif message == _UPGRADE and self._probed and not session.closed:
+            session.move_to(self._websocket)
+        else:
+            self._websocket.close()
+            self.lost(None)
+
+    def drained(self) -> None:
+        """Nothing waits for it."""
+
+    def lost(self, why: str | None) -> None:
+        """It could not move: it goes on polling."""
+        if not self._session.upgraded:
+            self._session.upgrading = False

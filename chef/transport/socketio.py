@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import flask_socketio
 import socketio
@@ -16,6 +16,7 @@ from socketio import packet as socketio_packet
 
 from chef.events import Event
 from chef.transport.engine import PATH, EngineServer
+from chef.transport.frames import TEXT, frame, payloads
 from chef.transport.limits import Allowance, Deadlines, Rate
 from chef.transport.packets import BadPacket, Packet
 
@@ -49,7 +50,7 @@ class Welcome:
 
 
 class EventForm:
-    """Events as they are, for viewers whose packets carry an offset of their own (`offset_packet`)."""
+    """Events as they are, for viewers whose packets carry an offset of their own (`offset_frame`)."""
 
     def __init__(self, *, batch: bool) -> None:
         self.batch = batch
@@ -58,21 +59,79 @@ class EventForm:
         """The event itself: the JSON text is shared, the packet is not."""
         return event
 
+    def join(self, frames: Sequence[Event]) -> Sequence[Event]:
+        """The same: each becomes a packet of its own."""
+        return frames
 
-def offset_packet(event: Event, offset: str) -> engineio_packet.Packet:
+
+def offset_frame(event: Event, offset: str) -> bytes:
     """An EVENT packet with the offset of connection state recovery as its last argument."""
-    return engineio_packet.Packet(engineio_packet.MESSAGE, f'2["{event.name}",{event.data},"{offset}"]')
+    return frame(TEXT, f'42["{event.name}",{event.data},"{offset}"]'.encode())
 
 
-class PacketForm:
-    """Events as Engine.IO packets that all viewers share: encoded once, for the default namespace."""
+class FrameForm:
+    """Events as WebSocket frames that all viewers share: encoded once, for the default namespace.
+
+    A frame holds an Engine.IO MESSAGE packet with a Socket.IO EVENT packet in it. Viewers that poll get
+    the packet out of the frame.
+    """
 
     def __init__(self, *, batch: bool) -> None:
         self.batch = batch
 
-    def encode(self, event: Event) -> engineio_packet.Packet:
-        """A Socket.IO EVENT packet within an Engine.IO MESSAGE packet. Source: socket.io-protocol v5."""
-        return engineio_packet.Packet(engineio_packet.MESSAGE, f'2["{event.name}",{event.data}]')
+    def encode(self, event: Event) -> bytes:
+        """The frame of an event. Source: socket.io-protocol v5, engine.io-protocol v4."""
+        return frame(TEXT, f'42["{event.name}",{event.data}]'.encode())
+
+    def join(self, frames: Sequence[bytes]) -> Sequence[bytes]:
+        """Frames that leave together are one write."""
+        return (b"".join(frames),) if len(frames) > 1 else frames
+
+
+class Connection(Protocol):
+    """The way to one viewer, whichever transport it is."""
+
+    on_drain: Callable[[], None] | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes more now; once it does again, `on_drain` is called."""
+        ...
+
+    def send_frames(self, frames: Sequence[bytes]) -> None:
+        """Send frames, each one or several that were joined; never waits."""
+        ...
+
+    def stalled_for(self) -> float:
+        """Seconds since it last took something, while something waits."""
+        ...
+
+    def close(self, *, wait: bool) -> None:
+        """End it."""
+        ...
+
+
+class _Unserved:
+    """The connection of Flask-SocketIO's test client, which has no session: it replaces the method here."""
+
+    on_drain: Callable[[], None] | None = None
+    ready = True
+
+    def __init__(self, server: SocketServer, eio_sid: str) -> None:
+        self._server = server
+        self._eio_sid = eio_sid
+
+    def send_frames(self, frames: Sequence[bytes]) -> None:
+        for data in frames:
+            for payload in payloads(data):
+                packet = engineio_packet.Packet(engineio_packet.MESSAGE, payload[1:].decode())
+                self._server._send_eio_packet(self._eio_sid, packet)
+
+    def stalled_for(self) -> float:
+        return 0.0
+
+    def close(self, *, wait: bool) -> None:
+        """There is nothing to end."""
 
 
 @dataclass(slots=True)
@@ -133,6 +192,11 @@ class SocketServer(socketio.Server):
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
+
+    def connection(self, eio_sid: str) -> Connection:
+        """The way to the client with this Engine.IO session."""
+        session: Connection | None = self.eio.sockets.get(eio_sid)
+        return session if session is not None else _Unserved(self, eio_sid)
 
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         super()._handle_eio_connect(eio_sid, environ)
