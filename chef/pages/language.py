@@ -11,9 +11,11 @@ from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 
+import flask_babel
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
@@ -36,6 +38,17 @@ def language() -> str:
     if not has_request_context():
         return LANGUAGES[0]
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+def gettext(text: str, **values: object) -> str:
+    """A text in the language of who looks; `%(name)s` in it becomes the value of that name."""
+    return str(flask_babel.gettext(text, **values))
+
+
+def ngettext(one: str, many: str, count: int, **values: object) -> str:
+    """A text that depends on a count, which is its `%(count)s`."""
+    said = format_decimal(count, locale=language())
+    return str(flask_babel.ngettext(one, many, count, count=said, **values))
 
 
 def catalogue_file(name: str) -> Path:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import ngettext
-
+from chef.pages.language import gettext as _
+from chef.pages.language import ngettext
 from chef.pages.words import number, size
 
 
@@ -46,7 +45,6 @@ def _arrived(lines: int | None) -> str:
         "%(count)s line was sent and has arrived",
         "%(count)s lines were sent and have arrived",
         lines,
-        count=number(lines),
     )
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from babel.dates import format_datetime
 from babel.numbers import format_decimal, format_percent
 from flask import Flask
-from flask_babel import gettext as _
 
+from chef.pages.language import gettext as _
 from chef.pages.language import language
 
 
