@@ -25,6 +25,7 @@ MAX_WARNINGS = 20
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
 MAX_ARTIFACTS = 1000
+MAX_STREAMS = 100
 # Names looked through for a misspelt one.
 MAX_NAMES = 20
 
@@ -289,6 +290,33 @@ def _artifact(value: Any, path: str, findings: Findings) -> dict[str, Any]:
     }
 
 
+def _integrity(value: Any, name: str, findings: Findings) -> Any:
+    if not isinstance(value, dict):
+        findings.wrong(name, f"must be an object, not {kind_of(value)}")
+        return value
+    if len(value) > MAX_STREAMS:
+        findings.wrong(name, f"must be at most {MAX_STREAMS} streams")
+        return value
+    return {stream: _claim(stream, claim, name, findings) for stream, claim in value.items()}
+
+
+def _claim(stream: str, value: Any, name: str, findings: Findings) -> dict[str, Any]:
+    path = f"{name}.{shown(stream)}"
+    if not ID.fullmatch(stream):
+        findings.wrong(path, f"is no stream's name: it {ID_RULE}")
+    if not isinstance(value, dict):
+        findings.wrong(path, f"must be an object, not {kind_of(value)}")
+        return {}
+    for key in value:
+        if key not in _CLAIM:
+            findings.unknown(f"{path}.", key, _CLAIM)
+    if "bytes" not in value:
+        findings.wrong(f"{path}.bytes", "is needed")
+    return {
+        key: check(value[key], f"{path}.{key}", findings) for key, check in _CLAIM.items() if key in value
+    }
+
+
 _id = _pattern(ID, ID_RULE)
 _code_string = _characters(128)
 _end_message = _utf8(0, MAX_END_MESSAGE)
@@ -296,10 +324,17 @@ _end_message = _utf8(0, MAX_END_MESSAGE)
 _META_STRINGS = frozenset({"branch", "commit", "url", "author", "title"})
 _ARTIFACT: dict[str, Check] = {"name": _characters(256), "url": _characters(4096), "size": _size}
 
+_CLAIM: dict[str, Check] = {
+    "bytes": _size,
+    "lines": _size,
+    "crc32": _pattern(re.compile("[0-9a-f]{8}"), "must be 8 hex digits in lower case"),
+}
+
 _ATTRIBUTES = {"jobId": "job_id", "projectId": "project_id"}
 _ALWAYS_NEEDED = ("jobId",)
 _NEEDED: dict[str | None, tuple[str, ...]] = {"log": ("jobId", "message"), "error": ("jobId", "message")}
 _COMMON: dict[str, Check] = {"type": _string, "jobId": _id, "projectId": _id, "id": _characters(128)}
+_END: dict[str, Check] = {**_COMMON, "meta": _meta, "integrity": _integrity}
 _CHECKS: dict[str, dict[str, Check]] = {
     "progress": {
         **_COMMON,
@@ -310,8 +345,8 @@ _CHECKS: dict[str, dict[str, Check]] = {
         "meta": _meta,
     },
     "log": {**_COMMON, "message": _string, "stream": _id, "level": _characters(32)},
-    "completed": {**_COMMON, "message": _end_message, "artifacts": _artifacts, "meta": _meta},
-    "error": {**_COMMON, "message": _utf8(1, MAX_END_MESSAGE), "code": _code, "meta": _meta},
+    "completed": {**_END, "message": _end_message, "artifacts": _artifacts},
+    "error": {**_END, "message": _utf8(1, MAX_END_MESSAGE), "code": _code},
 }
 # An update whose type is wrong is still checked as far as the types agree: one answer, all faults.
 _ANY_TYPE: dict[str, Check] = {

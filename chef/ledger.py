@@ -6,7 +6,7 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -185,16 +185,23 @@ class _Attempt:
 
     def _apply(self, job: Job, update: Update | LogPiece, index: int) -> tuple[Job, Sequence[Entry]]:
         if isinstance(update, Update) and update.type != "log":
-            job, entry = rules.apply(job, update, self._batch.at, index)
+            streams = self._streams(job.job_id, update.integrity or ())
+            job, entry = rules.apply(job, update, self._batch.at, index, streams)
             return job, [entry]
         key = (job.job_id, update.stream)
-        stream = self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
+        stream = self._stream(key)
         lines_before = job.lines
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
         job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits)
         self.rows.streams[key] = self._receipt.streams[key] = stream
         self._receipt.lines += job.lines - lines_before
-        return job, entries
+        return rules.verify(job, self._streams(job.job_id, job.claim or ())), entries
+
+    def _streams(self, job_id: str, names: Iterable[str]) -> dict[str, StreamState]:
+        return {name: self._stream((job_id, name)) for name in names}
+
+    def _stream(self, key: tuple[str, str]) -> StreamState:
+        return self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
 
     def _count(self, before: Job | None, job: Job) -> None:
         """Keep the project's counts of running, completed, failed and cancelled jobs."""

@@ -14,15 +14,22 @@ transaction: `Segmenter` finds the ends, `attach` joins the segments to what the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
+
+from chef.crc import crc32_of_both
 
 _END = re.compile(rb"\r\n?|\n")
 # What attach() keeps of bare newlines that belong to no line of their own; more is noise.
 _MAX_PENDING = 4096
+
+# Of a segment that is not cut: all bytes that it stands for.
+_BYTES = itemgetter(0, 1)
 
 Tail = Literal["closed", "cr", "open"]
 
@@ -31,12 +38,14 @@ class Segment(NamedTuple):
     r"""Text up to and including one line end. `size` is what it took of the body, in bytes.
 
     `text` is what is kept: at most the line limit plus the note on how much was cut.
-    `end` is `\n`, `\r\n`, `\r`, or empty at the end of a body.
+    `end` is `\n`, `\r\n`, `\r`, or empty at the end of a body. `crc` is the CRC-32 of all its bytes
+    where `text` does not have them all.
     """
 
     text: bytes
     end: bytes
     size: int
+    crc: int | None = None
 
 
 class Line(NamedTuple):
@@ -53,16 +62,54 @@ class Line(NamedTuple):
         return len(self.pre) + len(self.text) + len(self.end)
 
 
+class Tally(NamedTuple):
+    r"""What all bytes of a stream's bodies add up to, however they were cut into bodies and lines.
+
+    `lines` counts `\n`, and what follows the last one as one more: that is `unfinished`.
+    """
+
+    lines: int = 0
+    crc: int = 0
+    unfinished: bool = False
+
+    def plus(self, segments: Sequence[Segment]) -> Tally:
+        """The tally when these were added."""
+        cuts = [index for index, (_, _, _, crc) in enumerate(segments) if crc is not None]
+        tally, start = self, 0
+        for index in cuts:
+            tally = tally._plus_whole(segments[start:index])._plus_cut(segments[index])
+            start = index + 1
+        return tally._plus_whole(segments[start:])
+
+    def _plus_whole(self, segments: Sequence[Segment]) -> Tally:
+        data = b"".join(chain.from_iterable(map(_BYTES, segments)))
+        if not data:
+            return self
+        unfinished = not data.endswith(b"\n")
+        lines = self.lines - self.unfinished + data.count(b"\n") + unfinished
+        return Tally(lines, zlib.crc32(data, self.crc), unfinished)
+
+    def _plus_cut(self, segment: Segment) -> Tally:
+        lines = self.lines + (not self.unfinished)
+        crc = crc32_of_both(self.crc, segment.crc or 0, segment.size)
+        return Tally(lines, crc, not segment.end.endswith(b"\n"))
+
+
+NOTHING = Tally()
+
+
 class StreamState(msgspec.Struct, frozen=True):
     """Where one stream of a job stands: bytes taken of its bodies, its newest line, how that ended.
 
-    `pending` are line ends that came after the newest line and make no line themselves.
+    `pending` are line ends that came after the newest line and make no line themselves. `tally` is
+    unknown (`None`) of streams that began before tallies were kept.
     """
 
     offset: int = 0
     line: int = 0
     tail: Tail = "closed"
     pending: bytes = b""
+    tally: Tally | None = NOTHING
 
 
 class Segmenter:
@@ -72,6 +119,7 @@ class Segmenter:
         self._limit = max_line_bytes
         self._kept = bytearray()
         self._size = 0
+        self._crc: int | None = None
 
     @property
     def held(self) -> int:
@@ -100,15 +148,21 @@ class Segmenter:
         room = self._limit + 4 - len(self._kept)
         if room > 0:
             self._kept += text[:room]
+        if self._size > len(self._kept):
+            crc = zlib.crc32(self._kept) if self._crc is None else self._crc
+            self._crc = zlib.crc32(memoryview(text)[max(0, room) :], crc)
 
     def _cut(self, end: bytes) -> Segment:
         text, size = bytes(self._kept), self._size
+        crc = None
         if size > self._limit:
+            crc = zlib.crc32(end, zlib.crc32(text) if self._crc is None else self._crc)
             kept = _at_character_border(text, self._limit)
             text = kept + f"… [cut: {size - len(kept)} bytes]".encode()
         self._kept.clear()
         self._size = 0
-        return Segment(text, end, size + len(end))
+        self._crc = None
+        return Segment(text, end, size + len(end), crc)
 
 
 def _at_character_border(text: bytes, limit: int) -> bytes:
@@ -135,8 +189,9 @@ def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> t
     number of the stream's newest line instead. Lines are numbered over all streams of a job.
     """
     lines: list[Line] = []
+    segments = list(segments)
     offset, newest, tail, pending = state.offset, state.line, state.tail, state.pending
-    for text, end, size in segments:
+    for text, end, size, _ in segments:
         offset += size
         if not text and _belongs_to_the_line_before(tail, end):
             pending = (pending + end)[:_MAX_PENDING]
@@ -149,7 +204,8 @@ def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> t
         lines.append(Line(text, end, replaces, pending))
         pending = b""
         tail = "cr" if end == b"\r" else "closed" if end else "open"
-    return lines, replace(state, offset=offset, line=newest, tail=tail, pending=pending)
+    tally = None if state.tally is None else state.tally.plus(segments)
+    return lines, StreamState(offset, newest, tail, pending, tally)
 
 
 def _belongs_to_the_line_before(tail: Tail, end: bytes) -> bool:
@@ -163,12 +219,21 @@ def _tail_after_bare_end(tail: Tail, end: bytes) -> Tail:
     return "closed" if tail == "closed" else "cr"
 
 
+class WithinCutLine(ValueError):
+    """What is stored already ends within a line of which not all bytes were kept."""
+
+
 def skip(segments: list[Segment], count: int) -> list[Segment]:
-    """Drop the first `count` bytes (the stream has them already), splitting a segment if need be."""
-    for index, (text, end, size) in enumerate(segments):
+    """Drop the first `count` bytes (the stream has them already), splitting a segment if need be.
+
+    Raises WithinCutLine where that segment's rest is not at hand.
+    """
+    for index, (text, end, size, crc) in enumerate(segments):
         if count <= 0:
             return segments[index:]
         if count < size:
+            if crc is not None:
+                raise WithinCutLine
             rest = size - count
             # The first byte of a line end of two may be there already.
             return [Segment(text[count:], end[max(0, len(end) - rest) :], rest), *segments[index + 1 :]]

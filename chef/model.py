@@ -37,6 +37,8 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
 Meta = dict[str, Any]
 Artifact = dict[str, Any]
+Claim = dict[str, dict[str, Any]]
+"""What a sender says of its streams, by their names: `bytes`, and perhaps `lines` and `crc32`."""
 Payload = dict[str, Any]
 """An event's one argument, as JSON has it."""
 
@@ -67,6 +69,7 @@ class Update(Value, frozen=True):
     level: str | None = None
     code: int | str | None = None
     artifacts: tuple[Artifact, ...] | None = None
+    integrity: Claim | None = None
 
 
 class LogPiece(Value, frozen=True):
@@ -145,7 +148,8 @@ class Job(Value, frozen=True):
 
     `state_seq` and `state_at` are those of the update that last said something else than a log
     line: what a late viewer is shown first carries them. `log_bytes` are the bytes of its log that are
-    kept, line ends included, `gap` is what was removed from the log.
+    kept, line ends included, `gap` is what was removed from the log. `claim` is what its sender said of
+    its streams at the end, `integrity` how that compares with what is here (chef.integrity).
     """
 
     job_id: str
@@ -168,6 +172,8 @@ class Job(Value, frozen=True):
     error: JobError | None = None
     log_bytes: int = 0
     gap: Gap | None = None
+    claim: Claim | None = None
+    integrity: Payload | None = None
 
     @property
     def ended(self) -> bool:

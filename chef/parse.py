@@ -142,8 +142,9 @@ def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings:
 def coerce_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Form or query fields, all strings, as the typed values that JSON would have.
 
-    `progress` and `code` become numbers, `meta` and `artifacts` are JSON texts, and `meta.KEY` sets
-    a string in `meta`. Raises Invalid for what cannot be read and for a name given more than once.
+    `progress` and `code` become numbers, `meta`, `artifacts` and `integrity` are JSON texts, and
+    `meta.KEY` sets a string in `meta`. Raises Invalid for what cannot be read and for a name given
+    more than once.
     """
     findings = Findings()
     fields: dict[str, Any] = {}
@@ -179,7 +180,7 @@ def _coerce(name: str, text: str, findings: Findings) -> Any:
         findings.wrong(name, "must be a number such as 50 or 12.5")
     elif name == "code":
         return int(number) if _WHOLE.fullmatch(number) and is_integer(int(number)) else text
-    elif name in ("meta", "artifacts"):
+    elif name in ("meta", "artifacts", "integrity"):
         try:
             return strict.loads(text.encode())
         except NotJson as error:
@@ -219,6 +220,7 @@ def content_digest(update: Update) -> bytes:
         "level": update.level,
         "code": update.code,
         "artifacts": update.artifacts,
+        "integrity": update.integrity,
     }
     present = {name: value for name, value in said.items() if value is not None}
     # Standard library: this text outlives any version of a faster one.

@@ -34,6 +34,8 @@ def state_events(job: Job) -> tuple[tuple[str, Payload], ...]:
         "durationMs": _duration(job.started_at, job.finished_at),
         "meta": job.meta,
     }
+    if job.integrity is not None:
+        ending["integrity"] = job.integrity
     if job.status == "completed":
         return (("progress", progress), ("completed", ending | {"artifacts": list(job.artifacts)}))
     code = job.error.code if job.error else None
@@ -62,6 +64,8 @@ def job_json(job: Job) -> Payload:
     }
     if job.error is not None:
         payload["error"] = {"message": job.error.message, "code": job.error.code}
+    if job.integrity is not None:
+        payload["integrity"] = job.integrity
     return payload
 
 

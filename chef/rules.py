@@ -6,11 +6,14 @@ the new job and the entry to store, or raise a ChefError and leave everything as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec.structs import replace
 
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
-from chef.lines import Line, Segment, StreamState, attach, segment_text, skip
+from chef.integrity import verdict
+from chef.lines import Line, Segment, StreamState, WithinCutLine, attach, segment_text, skip
 from chef.model import (
     Job,
     JobError,
@@ -85,8 +88,13 @@ def _not_for_this_project() -> Forbidden:
     return Forbidden("this token is not for this project")
 
 
-def apply(job: Job, update: Update, at: int, index: int) -> tuple[Job, StateEntry]:
-    """Apply a progress, completed or error update; raises Conflict `job_finished` after the end."""
+def apply(
+    job: Job, update: Update, at: int, index: int, streams: Mapping[str, StreamState] | None = None
+) -> tuple[Job, StateEntry]:
+    """Apply a progress, completed or error update; raises Conflict `job_finished` after the end.
+
+    `streams` are those of the job that the update says something of (`integrity`).
+    """
     if job.ended:
         raise _job_finished(job, index)
     job = _merge_meta(_touch(job, at), update, index)
@@ -96,8 +104,14 @@ def apply(job: Job, update: Update, at: int, index: int) -> tuple[Job, StateEntr
         job = _fail(job, update, at)
     else:
         job = _advance(job, update, at)
+    job = verify(replace(job, claim=update.integrity), streams or {})
     job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
     return job, StateEntry(job.seq, state_events(job))
+
+
+def verify(job: Job, streams: Mapping[str, StreamState]) -> Job:
+    """Compare what the job's sender claimed at its end with its streams as they are now."""
+    return job if job.claim is None else replace(job, integrity=verdict(job.claim, streams))
 
 
 def apply_log(
@@ -120,7 +134,7 @@ def apply_log(
         before = replace(stream, tail="closed") if stream.tail == "open" else stream
         lines, after = attach(before, segment_text(item.message or "", max_line_bytes), job.lines + 1)
         # A message is no part of the bytes that log bodies count.
-        after = replace(after, offset=stream.offset)
+        after = replace(after, offset=stream.offset, tally=stream.tally)
         level = item.level
     if not lines:
         return job, [], after
@@ -153,7 +167,15 @@ def _from_offset(piece: LogPiece, stream: StreamState) -> list[Segment]:
             f"offset {piece.offset} is past the end of stream {piece.stream!r}, go on from {stream.offset}",
             extra={"offset": stream.offset},
         )
-    return skip(segments, stream.offset - piece.offset)
+    try:
+        return skip(segments, stream.offset - piece.offset)
+    except WithinCutLine:
+        raise OffsetPastEnd(
+            f"another upload of stream {piece.stream!r} overtook this one within a line beyond the limit,"
+            f" go on from {stream.offset}",
+            code="offset_overtaken",
+            extra={"offset": stream.offset},
+        ) from None
 
 
 def _log_entries(

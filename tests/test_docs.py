@@ -225,10 +225,15 @@ def test_what_is_told_to_publishers_works_as_written(server: Served, tmp_path: P
     commands = "".join(one.text for one in blocks("docs/publish.md", "sh"))
     output = run_shell(f"{commands}\necho {{}}", server, tmp_path)
     answers = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    assert [answer["lines"] for answer in answers if "lines" in answer] == [2, 3, 0]
+    assert [answer["lines"] for answer in answers if "offset" in answer] == [2, 3, 0, 2, 1]
+    missing = {"stream": "stdout", "bytes": 6, "from": 8, "lines": 1}
+    assert [answer["integrity"] for answer in answers if "integrity" in answer] == [
+        {"complete": False, "lines": 2, "missing": [missing]},
+        {"complete": True, "lines": 3},
+    ]
     assert [answer["duplicates"] for answer in answers if "duplicates" in answer][-2:] == [0, 1]
     assert "Upload-Offset: 14" in output
-    jobs = server.get("/api/jobs?projectId=web&limit=5").json()["jobs"]
+    jobs = server.get("/api/jobs?projectId=web&limit=9").json()["jobs"]
     by_part = {job["jobId"].rpartition("-")[2]: job for job in jobs}
     assert by_part["3"]["error"] == {"message": "tests failed", "code": 2}
     assert by_part["3"]["lines"] == 3

@@ -126,12 +126,12 @@ def test_what_is_pending_is_bounded() -> None:
 )
 def test_a_line_over_the_limit_is_cut_at_a_character_border(text: str, kept: str) -> None:
     (segment,) = segments_of(text.encode() + b"\n", limit=10)
-    assert segment == Segment(kept.encode(), b"\n", len(text.encode()) + 1)
+    assert segment[:3] == (kept.encode(), b"\n", len(text.encode()) + 1)
 
 
 def test_the_cut_names_all_bytes_that_are_missing_however_they_came() -> None:
     (segment,) = segments_of(*[b"x" * 1000] * 50, b"\r\n", limit=10)
-    assert segment == Segment(b"x" * 10 + "… [cut: 49990 bytes]".encode(), b"\r\n", 50_002)
+    assert segment[:3] == (b"x" * 10 + "… [cut: 49990 bytes]".encode(), b"\r\n", 50_002)
 
 
 def test_bytes_that_are_no_utf8_are_cut_near_the_limit() -> None:

@@ -204,26 +204,27 @@ _INT64 = {"minimum": -(2**63), "maximum": 2**63 - 1}
 
 
 def _form_fields(kind: str) -> dict[str, Schema]:
-    """A form has texts alone: `meta` and `artifacts` are JSON texts, and `meta.KEY` sets one entry."""
+    """A form has texts alone: objects and arrays are JSON texts, and `meta.KEY` sets one entry of `meta`."""
     fields = _json_fields(kind)
     return fields | {name: text for name, text in _FORM_TEXTS.items() if name in fields}
+
+
+def _json_text(schema: Schema, description: str) -> Schema:
+    return {
+        "type": "string",
+        "pattern": "^[^\\u0000]*$",
+        "contentMediaType": _JSON,
+        "contentSchema": schema,
+        "description": description,
+    }
 
 
 _PERCENT_TEXT = r"^(100(\.0{1,40})?|[0-9]{1,2}(\.[0-9]{1,40})?)$"
 _FORM_TEXTS: dict[str, Schema] = {
     "progress": {"type": "string", "pattern": _PERCENT_TEXT, "description": "0 to 100"},
-    "meta": {
-        "type": "string",
-        "contentMediaType": _JSON,
-        "contentSchema": ref("Meta"),
-        "description": "an object as JSON; or meta.KEY=TEXT for one entry",
-    },
-    "artifacts": {
-        "type": "string",
-        "contentMediaType": _JSON,
-        "contentSchema": {"type": "array", "items": ref("Artifact")},
-        "description": "an array as JSON",
-    },
+    "meta": _json_text(ref("Meta"), "an object as JSON; or meta.KEY=TEXT for one entry"),
+    "artifacts": _json_text({"type": "array", "items": ref("Artifact")}, "an array as JSON"),
+    "integrity": _json_text(ref("Claim"), "an object as JSON"),
 }
 
 
@@ -256,7 +257,7 @@ def _send_logs(name: str, security: list[Part]) -> Part:
     text = {"schema": {"type": "string"}, "example": "npm ci\nadded 412 packages in 9s\n"}
     offset = {"type": "integer", "minimum": 0, "maximum": _MAX_OFFSET}
     past_the_end = {
-        "description": "the offset is past the end of what is stored",
+        "description": "the offset is past the end of what is stored, or another upload overtook this one",
         "content": {"application/problem+json": {"schema": ref("OffsetProblem")}},
     }
     return _operation(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_PROGRESS_MESSAGE
+from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_PROGRESS_MESSAGE, MAX_STREAMS
 from chef.model import ID_PATTERN, PHASE_PATTERN, STATUSES
 from chef.rules import MAX_META_BYTES
 from chef.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
@@ -85,6 +85,25 @@ def _words() -> dict[str, Schema]:
             {"name": _text(least=1, most=256), "url": _text(least=1, most=4096), "size": _size()},
             required=["name", "url"],
         ),
+        "Claim": _claim(),
+    }
+
+
+def _claim() -> Schema:
+    stream = _open_object(
+        {
+            "bytes": _size(),
+            "lines": _size() | {"description": "`\\n`s, and one for what follows the last"},
+            "crc32": {"type": "string", "pattern": "^[0-9a-f]{8}$"},
+        },
+        required=["bytes"],
+    )
+    return {
+        "type": "object",
+        "propertyNames": ref("Id"),
+        "additionalProperties": stream,
+        "maxProperties": MAX_STREAMS,
+        "description": "what the whole of each log stream was, by its name, as its sender counted it",
     }
 
 
@@ -163,9 +182,15 @@ def fields_by_type() -> dict[str, dict[str, Schema]]:
             "message": end_message,
             "artifacts": {"type": "array", "items": ref("Artifact"), "maxItems": MAX_ARTIFACTS},
             "meta": ref("Meta"),
+            "integrity": ref("Claim"),
         },
         "error": common
-        | {"message": end_message | {"minLength": 1}, "code": ref("Code"), "meta": ref("Meta")},
+        | {
+            "message": end_message | {"minLength": 1},
+            "code": ref("Code"),
+            "meta": ref("Meta"),
+            "integrity": ref("Claim"),
+        },
     }
 
 
@@ -192,6 +217,7 @@ def _received() -> dict[str, Schema]:
         "OffsetProblem": _problem({"offset": _COUNT | {"description": "the place to go on from"}}),
         **_jobs(),
         **_projects(),
+        "Integrity": _integrity(),
         "LogLine": _object(_line_fields()),
         "LogLines": _object(
             {
@@ -247,8 +273,25 @@ def _jobs() -> dict[str, Schema]:
         "artifacts": {"type": "array", "items": ref("Artifact")},
         "meta": ref("Meta"),
         "error": _object({"message": _or_null({"type": "string"}), "code": _or_null(ref("Code"))}),
+        "integrity": ref("Integrity"),
     }
-    return {"Job": _object(job, optional=("error",)), "Jobs": _page("jobs", "Job")}
+    return {"Job": _object(job, optional=("error", "integrity")), "Jobs": _page("jobs", "Job")}
+
+
+def _integrity() -> Schema:
+    where: dict[str, Schema] = {"stream": ref("Id"), "bytes": _COUNT, "from": _COUNT}
+    lists = {
+        "missing": _object(where | {"lines": _COUNT}, optional=("lines",), description="has not arrived"),
+        "surplus": _object(where, description="is more than was claimed"),
+        "differs": _object({"stream": ref("Id")}, description="has the size but not the content"),
+        "unchecked": ref("Id") | {"description": "began before checksums were kept: only counted"},
+    }
+    return _object(
+        {"complete": {"type": "boolean"}, "lines": _or_null(_COUNT)}
+        | {name: {"type": "array", "items": item, "minItems": 1} for name, item in lists.items()},
+        optional=tuple(lists),
+        description="whether all has arrived that the sender of the end claimed; absent without a claim",
+    )
 
 
 def _ending(names: tuple[str, ...]) -> dict[str, Schema]:
@@ -307,13 +350,16 @@ def _events() -> dict[str, Schema]:
         "seq": _SEQ,
         "at": ref("Time"),
     }
-    end = state | _ending(("startedAt", "finishedAt", "durationMs")) | {"meta": ref("Meta")}
+    end = state | _ending(("startedAt", "finishedAt", "durationMs"))
+    end |= {"meta": ref("Meta"), "integrity": ref("Integrity")}
     replace: Schema = {"const": True, "description": "takes the place of the line before it"}
     log: dict[str, Schema] = whose | {"seq": _SEQ} | _line_fields() | {"replace": replace}
     payloads = {
         "ProgressEvent": _object(state),
-        "CompletedEvent": _object(end | {"artifacts": {"type": "array", "items": ref("Artifact")}}),
-        "ErrorEvent": _object(end | {"code": _or_null(ref("Code"))}),
+        "CompletedEvent": _object(
+            end | {"artifacts": {"type": "array", "items": ref("Artifact")}}, optional=("integrity",)
+        ),
+        "ErrorEvent": _object(end | {"code": _or_null(ref("Code"))}, optional=("integrity",)),
         "LogEvent": _object(log, optional=("replace",)),
     }
     return payloads | {

@@ -113,20 +113,32 @@ class _LogBody:
         """
         check_log_body(request)
         # Nothing of the body is needed to refuse a job that has ended, or an offset past the end.
-        self._store([])
+        known = self._skip_to(self._store([]))
         segmenter = Segmenter(services().settings.max_log_line_bytes)
         for block in read_live(request, lambda: services().hub.closed):
-            if segments := segmenter.feed(block):
+            # What is stored already must not count in how long a line is.
+            new, known = block[known:], max(0, known - len(block))
+            if segments := segmenter.feed(new):
                 self._store(segments)
         if segments := segmenter.finish():
             self._store(segments)
         return self._answer()
 
-    def _store(self, segments: list[Segment]) -> None:
+    def _skip_to(self, offset: int) -> int:
+        """Go on from where the stream is; returns how many bytes of the body it has already."""
+        if self._position is None:
+            return 0
+        known, self._position = offset - self._position, offset
+        return known
+
+    def _store(self, segments: list[Segment]) -> int:
+        """Store a piece of the body; returns the stream's offset after it."""
         piece = LogPiece(self._job_id, tuple(segments), self._project_id, self._stream, self._position)
-        self._lines += services().tracker.record([piece], self._writer.projects).lines
+        receipt = services().tracker.record([piece], self._writer.projects)
+        self._lines += receipt.lines
         if self._position is not None:
             self._position += piece.size
+        return receipt.streams[self._job_id, self._stream].offset
 
     def _answer(self) -> Response:
         store = services().store

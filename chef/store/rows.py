@@ -9,8 +9,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chef.ledger import Project
-from chef.lines import Line, StreamState
-from chef.model import Artifact, Entry, Gap, Job, JobError, LogEntry, Meta, PhaseSpan, StateEntry
+from chef.lines import Line, StreamState, Tally
+from chef.model import (
+    Artifact,
+    Claim,
+    Entry,
+    Gap,
+    Job,
+    JobError,
+    LogEntry,
+    Meta,
+    Payload,
+    PhaseSpan,
+    StateEntry,
+)
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 _END_CODES = {end: code for code, end in enumerate(_ENDS)}
@@ -27,6 +39,8 @@ class _Details(msgspec.Struct, omit_defaults=True):
     meta: Meta = {}
     error: tuple[str | None, int | str | None] | None = None
     gap: tuple[int, int, int, int, int, int] | None = None
+    claim: Claim | None = None
+    integrity: Payload | None = None
 
 
 class _Part(NamedTuple):
@@ -74,6 +88,8 @@ def job_values(job: Job) -> dict[str, Any]:
         meta=job.meta,
         error=(job.error.message, job.error.code) if job.error else None,
         gap=_gap_values(job.gap) if job.gap else None,
+        claim=job.claim,
+        integrity=job.integrity,
     )
     return {
         "seq": job.seq,
@@ -121,6 +137,8 @@ def job_of(row: Any) -> Job:
         error=JobError(*details.error) if details.error else None,
         log_bytes=row.log_bytes,
         gap=Gap(*details.gap) if details.gap else None,
+        claim=details.claim,
+        integrity=details.integrity,
     )
 
 
@@ -150,12 +168,16 @@ def stream_values(stream: StreamState) -> dict[str, Any]:
         "line": stream.line,
         "tail": stream.tail,
         "pending": stream.pending,
+        "lines": stream.tally.lines if stream.tally else None,
+        "crc": stream.tally.crc if stream.tally else None,
+        "unfinished": stream.tally.unfinished if stream.tally else False,
     }
 
 
 def stream_of(row: Any) -> StreamState:
     """A stream's state from a row of `streams`."""
-    return StreamState(row.offset, row.line, row.tail, bytes(row.pending))
+    tally = None if row.crc is None else Tally(row.lines, row.crc, bool(row.unfinished))
+    return StreamState(row.offset, row.line, row.tail, bytes(row.pending), tally)
 
 
 def entry_values(entry: Entry, project_pk: int) -> dict[str, Any]:

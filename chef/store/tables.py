@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -13,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata = MetaData(
@@ -101,6 +103,9 @@ streams = Table(
     Column("line", BigInteger, nullable=False),
     Column("tail", String(8), nullable=False),
     Column("pending", LargeBinary, nullable=False),
+    Column("lines", BigInteger, comment="with crc: chef.lines.Tally; null where it was not kept"),
+    Column("crc", BigInteger),
+    Column("unfinished", Boolean, nullable=False, server_default=false()),
     comment="How far each log stream of a job is (chef.lines.StreamState).",
     sqlite_with_rowid=False,
 )

@@ -77,7 +77,7 @@ _NEWEST_JOB = Prepared(
 
 def _upsert_streams(dialect: Any) -> Prepared:
     statement = dialect.insert(streams)
-    new = {name: statement.excluded[name] for name in ("offset", "line", "tail", "pending")}
+    new = {column.name: statement.excluded[column.name] for column in streams.c if not column.primary_key}
     return Prepared(statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new))
 
 
@@ -110,7 +110,7 @@ class _Transaction:
         logged = {
             item.update.job_id
             for item in items
-            if isinstance(item.update, LogPiece) or item.update.type == "log"
+            if isinstance(item.update, LogPiece) or item.update.type == "log" or item.update.integrity
         }
         self._load_streams(logged)
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
