@@ -19,6 +19,7 @@ from chef.ledger import Batch, Receipt, Stored
 from chef.lines import StreamState
 from chef.model import Entry, LogEntry, LogPiece, Update
 from chef.payloads import line_text
+from chef.recovery import Kept
 from chef.store import NumberedLine, Store, engine, writing
 from tests.tools.making import batch, log, open_store, piece, update
 from tests.tools.postgres import Postgres
@@ -278,6 +279,18 @@ def test_what_comes_during_a_commit_shares_the_next_one(
     gevent.joinall([first, *late])
     assert (seen, len(commits)) == ([1, 20], 2)
     assert first.get().seqs == {"job": 1}
+
+
+def test_viewers_that_want_to_come_back_are_kept_in_the_commit_of_what_waits(store: Store) -> None:
+    kept = [Kept(0, "job", "job", False, 0)]
+    commits = count_commits(store)
+    saves = [lambda n=n: store.save_session(f"pid-{n}", kept, 1000) for n in range(20)]
+    at_once(appending(store, log("one")), *saves, lambda: store.end_session("pid-0", 2000))
+    assert len(commits) == 1
+    assert store.lines("job", 1, 1)
+    assert all(store.session(f"pid-{n}", 2000) == kept for n in range(20))
+    assert store.session("pid-0", 10_000_000) is None
+    assert store.session("pid-1", 10_000_000) == kept
 
 
 def test_a_refused_batch_leaves_those_that_share_its_commit(store: Store) -> None:

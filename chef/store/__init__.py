@@ -32,7 +32,7 @@ from chef.store.loglines import NumberedLine, find_text, newest_lines
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
 from chef.store.removing import Removed
-from chef.store.sessions import end_session, find_session, save_session
+from chef.store.sessions import end_session, find_session, forget_sessions, save_session
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
 from chef.store.writing import Overtaken, write
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 Outcome = Receipt | Exception
+Aside = Callable[[Connection], None]
+"""Something small that is written in the same commit as the batches that wait."""
 
 # Readers: enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
 _READERS = 4
@@ -52,6 +54,7 @@ _ATTEMPTS = 5
 # How much of the store one step of a replay or a walk reads.
 PAGE_BYTES = 128 * 1024
 _WALK_LINES = 1000
+_FORGET_EVERY_MS = 60_000
 
 
 def migrate(settings: Settings) -> str:
@@ -80,9 +83,10 @@ class Store:
         self._upkeep_connections = Connections(make_engine(settings.sqlalchemy_url, durable=False))
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._on_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
-        self._waiting: list[tuple[Batch, AsyncResult[Outcome]]] = []
+        self._waiting: list[tuple[Batch | Aside, AsyncResult[Outcome | None]]] = []
         self._wake = Event()
         self._writer: gevent.Greenlet[..., None] | None = None
+        self._forget_at = 0
         self._closing = False
         self._write_pool = ThreadPool(1)
         self._read_pool = ThreadPool(_READERS)
@@ -96,16 +100,20 @@ class Store:
 
     def append(self, batch: Batch) -> Receipt:
         """Store a batch whole; returns when it is on disk. Raises the ChefError that refuses it."""
+        return cast("Receipt", self._commit_soon(batch))
+
+    def _commit_soon(self, work: Batch | Aside) -> Receipt | None:
+        """Have something written in the next commit; returns when it is on disk."""
         if self._closing:
             raise StoreUnavailable("the server is stopping, nothing was kept")
         self._start_writer()
-        result: AsyncResult[Outcome] = AsyncResult()
-        self._waiting.append((batch, result))
+        result: AsyncResult[Outcome | None] = AsyncResult()
+        self._waiting.append((work, result))
         self._wake.set()
         outcome = result.get()
         if isinstance(outcome, Exception):
             raise outcome
-        return cast("Receipt", outcome)
+        return outcome
 
     def on_removal(self, forget: Callable[[Removed], None]) -> None:
         """Have `forget` called with what was removed, in one order with the commits. It must not wait."""
@@ -141,8 +149,8 @@ class Store:
                 self._upkeep.step(commits_wait=bool(self._waiting))
         self._upkeep.close()
 
-    def _commit(self, waiting: Sequence[tuple[Batch, AsyncResult[Outcome]]]) -> None:
-        outcomes = self._write_pool.apply(self._write, ([batch for batch, _ in waiting],))
+    def _commit(self, waiting: Sequence[tuple[Batch | Aside, AsyncResult[Outcome | None]]]) -> None:
+        outcomes = self._write_pool.apply(self._write, ([work for work, _ in waiting],))
         stored = [item for outcome in outcomes if isinstance(outcome, Receipt) for item in outcome.stored]
         self._publish(stored)
         for (_, result), outcome in zip(waiting, outcomes, strict=True):
@@ -156,45 +164,45 @@ class Store:
             # It is on disk: who sent it must be answered, and the safety poll tells the viewers.
             log.exception("what was stored could not be published")
 
-    def _write(self, batches: list[Batch]) -> Sequence[Outcome]:
-        """In the writer's thread: one transaction for all batches."""
+    def _write(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
+        """In the writer's thread: one transaction for all that wait."""
+        batches = [work for work in works if isinstance(work, Batch)]
         for _ in range(_ATTEMPTS):
             try:
                 with self._connections.writing() as connection:
-                    return write(connection, batches, self._max_line_bytes, self._max_log_bytes)
+                    receipts = iter(write(connection, batches, self._max_line_bytes, self._max_log_bytes))
+                    return [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
             except (IntegrityError, Overtaken):
                 continue
             except StoreUnavailable as error:
-                return [error] * len(batches)
+                return [error] * len(works)
             except Exception as error:  # noqa: BLE001 - handed to the greenlet that waits
-                # A batch that breaks its transaction must not take down those that wait with it.
-                if len(batches) == 1:
+                # What breaks its transaction must not take down those that wait with it.
+                if len(works) == 1:
                     return [error]
-                return [outcome for batch in batches for outcome in self._write([batch])]
-        return [StoreUnavailable()] * len(batches)
+                return [outcome for work in works for outcome in self._write([work])]
+        return [StoreUnavailable()] * len(works)
 
     def save_session(self, pid: str, kept: list[Kept], at: int) -> None:
         """Keep the subscriptions of a viewer that asked for recovery; on disk when this returns."""
-        self._write_alone(save_session, pid, kept, at)
+        forget = at >= self._forget_at
+        if forget:
+            self._forget_at = at + _FORGET_EVERY_MS
+
+        def save(connection: Connection) -> None:
+            save_session(connection, pid, kept, at)
+            if forget:
+                forget_sessions(connection, at)
+
+        self._commit_soon(save)
 
     def end_session(self, pid: str, at: int) -> None:
         """Its connection ended: it can come back for two minutes."""
-        self._write_alone(end_session, pid, at)
+        self._commit_soon(lambda connection: end_session(connection, pid, at))
 
     def session(self, pid: str, at: int) -> list[Kept] | None:
         """The subscriptions of a viewer that comes back in time, else `None`."""
         return self._read(find_session, pid, at)
-
-    def _write_alone(
-        self, statement: Callable[Concatenate[Connection, P], None], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Run something in the writer's thread, between two commits, in a transaction of its own."""
-
-        def run() -> None:
-            with self._connections.writing() as connection:
-                statement(connection, *args, **kwargs)
-
-        self._write_pool.apply(run)
 
     def close(self) -> None:
         """Store what waits, refuse what comes later, close the connections."""

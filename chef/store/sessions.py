@@ -13,12 +13,16 @@ _FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
 
 
 def save_session(connection: Connection, pid: str, kept: list[Kept], at: int) -> None:
-    """Keep a connected viewer's subscriptions, and forget the viewers that stayed away."""
+    """Keep a connected viewer's subscriptions."""
     values = {"pid": pid, "kept": encode_kept(kept), "seen_at": at, "ended_at": None}
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(sessions).values(values)
     new = {name: statement.excluded[name] for name in ("kept", "seen_at", "ended_at")}
     connection.execute(statement.on_conflict_do_update(index_elements=["pid"], set_=new))
+
+
+def forget_sessions(connection: Connection, at: int) -> None:
+    """Remove the viewers that stayed away."""
     connection.execute(
         delete(sessions).where(
             or_(sessions.c.ended_at < at - WINDOW_MS, sessions.c.seen_at < at - _FORGOTTEN_AFTER_MS)

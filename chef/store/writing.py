@@ -187,15 +187,23 @@ class _Transaction:
 
     def _save_jobs(self) -> None:
         newest: dict[int, int] = {}
-        updates = []
+        moved, unmoved = [], []
         for job_id, job in self.ledger.changed.jobs.items():
             if job_id in self._job_pks:
-                updates.append(rows.job_values(job) | {"row_pk": self._job_pks[job_id]})
+                values = rows.job_values(job) | {"row_pk": self._job_pks[job_id]}
+                known = self.ledger.known.jobs[job_id]
+                if (job.status, job.finished_at) == (known.status, known.finished_at):
+                    del values["status"], values["finished_at"]
+                    unmoved.append(values)
+                else:
+                    moved.append(values)
             else:
                 project_pk = self._project_pks[job.project_id]
                 newest[project_pk] = self._job_pks[job_id] = self._insert_job(job, project_pk)
-        if updates:
-            _UPDATE_JOB.run(self._connection, updates)
+        # Naming an indexed column writes its indexes anew, also with the value that it has.
+        for updates in (moved, unmoved):
+            if updates:
+                _UPDATE_JOB.run(self._connection, updates)
         for project_pk, job_pk in newest.items():
             _NEWEST_JOB.run(self._connection, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
 
