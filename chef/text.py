@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import re
 
-# Everything that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes.
+# Everything that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes, and the
+# one-character forms of them. static/escapes.js says the same.
 _ESCAPES = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|$)"
+    r"|[\x90\x98\x9d-\x9f].*?(?:\x1b\\|\x07|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
+    re.DOTALL,
 )
+_SGR = re.compile(r"(?:\x1b\[|\x9b)[\d;:]*m")
 
 
 def clean_text(text: str) -> str:
     """A line without what a terminal would take as a command; tabs stay."""
     return _ESCAPES.sub("", text)
+
+
+def drawn_text(text: str) -> str:
+    """A line with nothing of what a terminal takes as a command but colours and the like (SGR)."""
+    return _ESCAPES.sub(lambda found: found[0] if _SGR.fullmatch(found[0]) else "", text)

@@ -4,14 +4,6 @@ import { number, percentOf } from "chef/i18n.js";
 import { texts } from "chef/texts.js";
 
 const { units } = texts;
-const ESCAPES =
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  /\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
-
-/** A log line without what a terminal would take as a command; tabs stay. */
-export function cleanText(text) {
-  return text.replace(ESCAPES, "");
-}
 
 /** `4.2 s`, `42 s`, `2 min 05 s`, `1 h 03 min`; nothing for null. */
 export function duration(milliseconds) {

@@ -1,304 +1,316 @@
-// The log: a window of rows onto all lines, which grows where one reads and shrinks where one does not.
+// The log of a job: all its lines, of which those in view are in the document.
 //
-// `first` to `last` are the line numbers that the window covers. While it reaches the log's end, live
-// lines are appended; else they are only counted and read when one gets there.
+// It puts the parts together: what is known of the log (log-lines.js), which lines are shown (row-map.js), the
+// window onto them (row-window.js), and how one looks (log-row.js).
 
-import { cleanText } from "chef/format.js";
-import { clone, setText } from "chef/dom.js";
+import { setText } from "chef/dom.js";
+import { LogLines } from "chef/log-lines.js";
+import { fillRow, newRow } from "chef/log-row.js";
+import { RowMap } from "chef/row-map.js";
+import { RowWindow } from "chef/row-window.js";
 import { texts } from "chef/texts.js";
 
-const MOST_ROWS = 4_000;
-const TRIM_TO_ROWS = 3_000;
-const STEP = 500;
-// How near to the window's edge one gets before more is read.
-const NEAR_PX = 1_200;
-// What comes together is painted together; a timer and no animation frame, which stops in hidden tabs.
-const PAINT_MS = 33;
-const RETRY_MS = 2_000;
 const HASH = /^#L(\d{1,15})(?:-L?(\d{1,15}))?$/;
+// Where in the view a line stands that one goes to.
+const SHARE = 0.35;
+const SLOW_MS = 400;
 
 export class LogView {
   #scroller;
-  #container;
   #button;
   #note;
-  #read;
-  #rows = new Map();
-  #first;
-  #last;
-  #total;
-  #waiting = [];
-  #painting = null;
-  #following = true;
+  #map = new RowMap();
+  #lines;
+  #window;
+  #shown = { needle: "", time: null };
+  #marked = null;
+  // What was removed from the log's middle, as the server says it, and the lines that stand there.
+  #removed = null;
+  #gap = [];
+  #folded = [];
   // How many lines there were when one stopped following.
   #seen = 0;
-  #lastTop = 0;
-  // The present read; an answer to an earlier one means nothing. 0: none.
-  #reading = 0;
-  #reads = 0;
-  // Live lines that came while a range was read: newer than what that answer may say of them.
-  #newer = new Map();
-  #marked = null;
+  #loadingSince = null;
+  #isFailing = false;
+  #listeners = [];
 
   /**
-   * Take over the rows that the server rendered. `read(parameters)` promises `{lines, total}` as
-   * `GET /api/jobs/JOB/logs` answers.
+   * Take over the rows that the server rendered. `read(parameters)` promises what `GET /api/jobs/JOB/logs`
+   * answers.
    */
   constructor({ scroller, container, button, note, read }) {
-    [this.#scroller, this.#container, this.#button] = [scroller, container, button];
-    [this.#note, this.#read] = [note, read];
-    [this.#first, this.#last] = [Number(container.dataset.first), Number(container.dataset.last)];
-    this.#total = this.#last;
-    for (const row of container.children) this.#rows.set(Number(row.id.slice(1)), row);
-    setText(note, "");
+    [this.#scroller, this.#button, this.#note] = [scroller, button, note];
+    this.#lines = new LogLines({
+      read,
+      changed: (numbers, removed) => this.#came(numbers, removed),
+      failed: (isFailing) => this.#showFailing(isFailing),
+    });
+    const rendered = [...container.children].map(lineOf);
+    this.#lines.total = Number(container.dataset.last);
+    rendered.forEach((line) => this.#lines.put(line));
+    scroller.classList.add("live");
+    this.#window = new RowWindow(scroller, container, {
+      key: (row) => this.#map.numberAt(row),
+      make: (number) => this.#fill(newRow(), number),
+      keeps: (row) => this.#isHeld(row),
+      drawn: (first, last) => this.#drawn(first, last),
+      following: () => this.#followingChanged(),
+      mayFollow: () => !this.hasSelection,
+    });
     this.#listen();
-    this.#scrollToEnd();
-    this.#goToHash();
+    this.#setCount();
+    setText(note, "");
+    if (!this.#goToHash()) this.#window.drawNow();
   }
 
   /** How many lines the log has, as far as is known here. */
   get total() {
-    return this.#total;
+    return this.#lines.total;
+  }
+
+  get lines() {
+    return this.#lines;
+  }
+
+  get window() {
+    return this.#window;
+  }
+
+  get scroller() {
+    return this.#scroller;
+  }
+
+  /** The numbers of the lines in view, the first and the last. */
+  get inView() {
+    return this.#window.inView.map((row) => this.#map.numberAt(Math.max(0, row)));
+  }
+
+  /** Call `changed(numbers)` with the numbers of lines that came, live or read. */
+  listen(changed) {
+    this.#listeners.push(changed);
   }
 
   /** Take live lines: new ones, or such as replace what has their number. */
   add(lines) {
-    this.#waiting.push(...lines);
-    this.#painting ??= setTimeout(() => this.#paint(), PAINT_MS);
+    for (const line of lines) {
+      this.#lines.put(line);
+      this.#refill(line.line);
+    }
+    this.#setCount();
+    this.#tell(lines);
+    this.#showButton();
   }
 
   /** Show the end of another log instead. */
   reset(lines, total) {
-    this.#waiting = [];
-    this.#newer.clear();
-    this.#show(lines, beginOf(lines, total - STEP + 1), total, total);
-    this.#follow(true);
-    this.#scrollToEnd();
+    this.#lines.reset(total);
+    [this.#removed, this.#gap, this.#folded] = [null, [], []];
+    this.#rehide();
+    this.#window.clear();
+    lines.forEach((line) => this.#lines.put(line));
+    this.#setCount();
+    this.#window.isFollowing = true;
+    this.#window.drawNow();
+    this.#tell(lines);
   }
 
-  #paint() {
-    this.#painting = null;
-    const lines = this.#waiting;
-    this.#waiting = [];
-    const fresh = new DocumentFragment();
-    for (const line of lines) {
-      if (this.#reading) this.#newer.set(line.line, line);
-      const row = this.#rows.get(line.line);
-      if (row) fill(row, line);
-      else if (this.#takes(line.line)) fresh.append(this.#row(line));
-      this.#total = Math.max(this.#total, line.line);
-    }
-    this.#container.append(fresh);
-    if (this.#following) {
-      this.#trimStart();
-      this.#scrollToEnd();
-    }
-    this.#showButton();
+  #tell(lines) {
+    for (const changed of this.#listeners) changed(lines);
   }
 
-  /** Whether a live line goes below the last row: only where nothing between is missing. */
-  #takes(number) {
-    if (number <= this.#last || this.#last < this.#total) return false;
-    if (!this.#following && this.#rows.size >= MOST_ROWS) return false;
-    this.#last = number;
-    return true;
+  #setCount() {
+    this.#window.count = this.#map.rows(this.#lines.total);
   }
 
-  #row(line) {
-    const row = clone("line-template");
-    fill(row, line);
-    if (this.#isMarked(line.line)) row.classList.add("marked");
-    this.#rows.set(line.line, row);
+  // Rows
+
+  #fill(row, number) {
+    const group = this.groupAt?.(number) ?? null;
+    fillRow(row, number, this.#lines.get(number), { ...this.#shown, group });
+    row.classList.toggle("marked", this.#isMarked(number));
+    this.decorate?.(row, number, group);
     return row;
   }
 
-  #show(lines, first, last, total) {
-    this.#rows.clear();
-    this.#container.replaceChildren(...lines.map((line) => this.#row(line)));
-    [this.#first, this.#last, this.#total] = [first, last, Math.max(total, last)];
+  #refill(number) {
+    const row = this.#window.element(number);
+    // What is selected is left as it is; it is filled when it comes into view again.
+    if (row === undefined || this.#isSelected(row)) return;
+    this.#window.forget(number);
+    this.#fill(row, number);
   }
 
-  // Reading further
+  /** Fill all rows again: something about all of them changed. */
+  refillAll() {
+    for (const number of this.#window.elements.keys()) this.#refill(number);
+    this.#window.draw();
+  }
 
-  async #readRange(parameters, use) {
-    const turn = ++this.#reads;
-    this.#reading = turn;
-    this.#newer.clear();
-    const slow = setTimeout(() => setText(this.#note, texts.loadingLines), 300);
-    try {
-      const { lines, total } = await this.#read(parameters);
-      if (this.#reading !== turn) return;
-      use(lines.map((line) => this.#newer.get(line.line) ?? line), total);
-      this.#total = Math.max(this.#total, total);
-      this.#reading = 0;
-      setText(this.#note, "");
-      this.#readWhereNear();
-    } catch {
-      if (this.#reading !== turn) return;
-      this.#reading = 0;
-      setText(this.#note, texts.linesFailed);
-      setTimeout(() => this.#readWhereNear(), RETRY_MS);
-    } finally {
-      clearTimeout(slow);
-      this.#showButton();
+  /** Change how lines look: `needle`, `time`. */
+  show(how) {
+    Object.assign(this.#shown, how);
+    this.refillAll();
+  }
+
+  #drawn(first, last) {
+    const numbers = [];
+    const [from, to] = this.#window.inView;
+    const add = (row) => row >= first && row <= last && numbers.push(this.#map.numberAt(row));
+    for (let row = from; row <= to; row++) add(row);
+    for (let row = first; row < from; row++) add(row);
+    for (let row = to + 1; row <= last; row++) add(row);
+    this.#lines.want(numbers);
+    this.#showButton();
+    this.#noteLoading(numbers);
+  }
+
+  /** Say that lines are being loaded if that takes long enough to be wondered about. */
+  #noteLoading(numbers) {
+    const isLoading = numbers.some((number) => this.#lines.get(number) === undefined);
+    if (!isLoading) this.#loadingSince = null;
+    else this.#loadingSince ??= setTimeout(() => this.#showNote(), SLOW_MS);
+    if (this.#loadingSince === null) this.#showNote();
+  }
+
+  #showNote() {
+    if (this.#isFailing) setText(this.#note, texts.linesFailed);
+    else setText(this.#note, this.#loadingSince === null ? "" : texts.loadingLines);
+  }
+
+  #showFailing(isFailing) {
+    this.#isFailing = isFailing;
+    this.#showNote();
+  }
+
+  #came(numbers, removed) {
+    for (const number of numbers) this.#refill(number);
+    this.#setCount();
+    this.#setRemoved(removed);
+    this.#tell(numbers.map((number) => this.#lines.get(number)).filter(Boolean));
+    this.#window.draw();
+  }
+
+  // What is not shown
+
+  /** Take the account of what was removed from the log's middle: those lines have no rows. */
+  async #setRemoved(removed) {
+    if (!removed || (removed.firstLine === this.#removed?.firstLine && removed.lastLine === this.#removed.lastLine)) return;
+    this.#removed = removed;
+    const { firstLine, lastLine } = removed;
+    // The marker stands there, and lines that were written anew later.
+    const kept = await this.#lines.range(firstLine, lastLine).catch(() => null);
+    if (removed !== this.#removed) return;
+    if (kept === null) this.#removed = null;
+    else {
+      this.#gap = rangesBetween(kept.map((line) => line.line), firstLine, lastLine);
+      this.#rehide();
     }
   }
 
-  #readWhereNear() {
-    if (this.#reading) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    if (scrollTop < NEAR_PX && this.#first > 1) this.#readBefore();
-    else if (scrollHeight - scrollTop - clientHeight < NEAR_PX && this.#last < this.#total) this.#readAfter();
+  /** Hide these ranges of lines: folded groups. */
+  fold(ranges) {
+    this.#folded = ranges;
+    this.#rehide();
   }
 
-  #readBefore() {
-    const before = this.#first;
-    this.#readRange({ before, limit: STEP }, (lines) => {
-      this.#keepingPlace(() => {
-        this.#container.prepend(...this.#newRows(lines));
-        this.#first = beginOf(lines, before - STEP);
-      });
-      if (!this.#following) this.#trimEnd();
-    });
+  #rehide() {
+    const top = this.#window.top;
+    const number = this.#map.numberAt(Math.floor(top));
+    this.#map.hide([...this.#gap, ...this.#folded]);
+    this.#setCount();
+    if (!this.#window.isFollowing) this.#window.goTo(this.#map.rowOf(number) + (top % 1));
+    this.#window.draw();
   }
 
-  #readAfter() {
-    const after = this.#last;
-    this.#readRange({ after, limit: STEP }, (lines, total) => {
-      this.#container.append(...this.#newRows(lines));
-      this.#last = endOf(lines, Math.min(after + STEP, Math.max(this.#total, total)));
-      this.#keepingPlace(() => this.#trimStart());
-    });
+  isHidden(number) {
+    return this.#map.isHidden(number);
   }
 
-  #newRows(lines) {
-    return lines.filter((line) => !this.#rows.has(line.line)).map((line) => this.#row(line));
-  }
-
-  /** Change what is above the view without moving what is in it. */
-  #keepingPlace(change) {
-    const before = this.#scroller.scrollHeight;
-    const top = this.#scroller.scrollTop;
-    change();
-    this.#scrollTo(top + this.#scroller.scrollHeight - before);
-  }
-
-  #trimStart() {
-    if (this.#rows.size <= MOST_ROWS || this.#hasSelection()) return;
-    while (this.#rows.size > TRIM_TO_ROWS) this.#drop(this.#container.firstElementChild);
-    this.#first = numberOf(this.#container.firstElementChild);
-  }
-
-  #trimEnd() {
-    if (this.#rows.size <= MOST_ROWS || this.#hasSelection()) return;
-    while (this.#rows.size > TRIM_TO_ROWS) this.#drop(this.#container.lastElementChild);
-    this.#last = numberOf(this.#container.lastElementChild);
-  }
-
-  #drop(row) {
-    this.#rows.delete(numberOf(row));
-    row.remove();
-  }
-
-  // Scrolling
+  // Following the end
 
   #listen() {
     const scroller = this.#scroller;
-    scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.#letGo(), { passive: true });
+    scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.letGo(), { passive: true });
     scroller.addEventListener("keydown", (event) => this.#key(event));
-    document.addEventListener("selectionchange", () => this.#hasSelection() && this.#letGo());
+    document.addEventListener("selectionchange", () => this.hasSelection && this.letGo());
     this.#button.addEventListener("click", () => {
       this.goToEnd();
       scroller.focus({ preventScroll: true });
     });
-    this.#container.addEventListener("click", (event) => this.#clicked(event));
+    // The button lies over the log, which is to be scrolled there, too.
+    this.#button.addEventListener("wheel", ({ deltaX, deltaY }) => scroller.scrollBy(deltaX, deltaY), { passive: true });
+    scroller.addEventListener("click", (event) => this.#clicked(event));
     addEventListener("hashchange", () => this.#goToHash());
-    new ResizeObserver(() => this.#following && this.#scrollToEnd()).observe(scroller);
   }
 
-  #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < 8 && this.#last >= this.#total;
-    if (isAtEnd && !this.#hasSelection()) this.#follow(true);
-    else if (scrollTop < this.#lastTop - 1) this.#follow(false);
-    this.#lastTop = scrollTop;
-    this.#readWhereNear();
+  /** Stop following: somebody reads. */
+  letGo() {
+    this.#window.isFollowing = false;
   }
 
-  #letGo() {
-    if (this.#scroller.scrollTop > 0) this.#follow(false);
-  }
-
-  #follow(following) {
-    if (this.#following && !following) this.#seen = this.#total;
-    this.#following = following;
+  #followingChanged() {
+    this.#seen = this.#lines.total;
     this.#showButton();
   }
 
   #showButton() {
-    this.#button.hidden = this.#following;
-    const count = this.#total - this.#seen;
-    if (!this.#following) setText(this.#button, count > 0 ? texts.newLines(count) : texts.toEnd);
+    const isFollowing = this.#window.isFollowing;
+    this.#button.hidden = isFollowing || (this.#window.isAtEnd && this.#seen === this.#lines.total);
+    const count = this.#lines.total - this.#seen;
+    if (!isFollowing) setText(this.#button, count > 0 ? texts.newLines(count) : texts.toEnd);
   }
 
-  #scrollToEnd() {
-    this.#scrollTo(this.#scroller.scrollHeight);
-  }
-
-  #scrollTo(top) {
-    this.#scroller.scrollTop = top;
-    this.#lastTop = this.#scroller.scrollTop;
-  }
-
-  #hasSelection() {
+  /** Whether text of the log is selected. */
+  get hasSelection() {
     const selection = getSelection();
-    return !selection.isCollapsed && selection.containsNode(this.#container, true);
+    return !selection.isCollapsed && selection.containsNode(this.#scroller, true);
   }
+
+  /** Whether a row must stay in the document: a selection begins or ends in it, or the focus is there. */
+  #isHeld(row) {
+    if (row.contains(document.activeElement)) return true;
+    const selection = getSelection();
+    if (selection.isCollapsed) return false;
+    return row.contains(selection.anchorNode) || row.contains(selection.focusNode);
+  }
+
+  #isSelected(row) {
+    const selection = getSelection();
+    return !selection.isCollapsed && selection.containsNode(row, true);
+  }
+
+  // Going to places
 
   /** Go to the newest line and stay there. */
   goToEnd() {
-    getSelection().removeAllRanges();
-    if (this.#last >= this.#total) {
-      this.#follow(true);
-      this.#scrollToEnd();
-      return;
-    }
-    this.#readRange({ tail: STEP }, (lines, total) => {
-      this.#show(lines, beginOf(lines, total - STEP + 1), total, total);
-      this.#follow(true);
-      this.#scrollToEnd();
-    });
+    if (this.hasSelection) getSelection().removeAllRanges();
+    this.#window.isFollowing = true;
+    this.#window.drawNow();
   }
 
   /** Go to a line, wherever it is. */
-  goTo(number) {
-    this.#follow(false);
-    if (this.#rows.has(number)) {
-      this.#center(number);
-      return;
-    }
-    const after = Math.max(0, number - STEP / 2);
-    this.#readRange({ after, limit: STEP }, (lines, total) => {
-      this.#show(lines, after + 1, endOf(lines, Math.min(after + STEP, total)), total);
-      // Again: where one was before, the end may have been in view meanwhile.
-      this.#follow(false);
-      this.#center(number);
-    });
+  goTo(number, share = SHARE) {
+    const line = Math.max(1, Math.min(number, Math.max(1, this.#lines.total)));
+    this.letGo();
+    if (this.isHidden(line)) this.reveal?.(line);
+    this.#window.goTo(this.#map.rowOf(line), share);
+    this.#window.drawNow();
+    this.#showButton();
   }
 
-  #center(number) {
-    const row = this.#rows.get(number) ?? this.#container.lastElementChild;
-    if (!row) return;
-    this.#scrollTo(row.offsetTop - (this.#scroller.clientHeight - row.offsetHeight) / 2);
+  /** The same, moving nothing where the line is in view already. */
+  bringIntoView(number) {
+    if (this.isHidden(number)) this.reveal?.(number);
+    if (this.#window.shows(this.#map.rowOf(number))) this.letGo();
+    else this.goTo(number);
   }
 
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.target !== this.#scroller) return;
     if (event.key === "End") this.goToEnd();
-    else if (event.key === "Home") this.goTo(1);
+    else if (event.key === "Home") this.goTo(1, 0);
     else {
-      if (["ArrowUp", "PageUp"].includes(event.key)) this.#letGo();
+      if (["ArrowUp", "PageUp"].includes(event.key)) this.letGo();
       return;
     }
     event.preventDefault();
@@ -312,22 +324,41 @@ export class LogView {
     event.preventDefault();
     const number = Number(link.dataset.n);
     const other = event.shiftKey && this.#marked ? this.#marked[0] : number;
-    const [from, to] = [Math.min(number, other), Math.max(number, other)];
-    history.replaceState(null, "", from === to ? `#L${from}` : `#L${from}-L${to}`);
-    this.#mark(from, to);
+    if (event.shiftKey) getSelection().removeAllRanges();
+    this.mark(Math.min(number, other), Math.max(number, other));
+    this.letGo();
   }
 
   #goToHash() {
     const found = HASH.exec(location.hash);
-    if (!found) return;
+    if (!found) return false;
     const [from, to] = [Number(found[1]), Number(found[2] ?? found[1])];
-    this.#mark(Math.min(from, to), Math.max(from, to));
-    this.goTo(Math.max(1, Math.min(from, to)));
+    this.#setMarked([Math.min(from, to), Math.max(from, to)]);
+    this.goTo(Math.min(from, to));
+    return true;
   }
 
-  #mark(from, to) {
-    this.#marked = [from, to];
-    for (const [number, row] of this.#rows) row.classList.toggle("marked", this.#isMarked(number));
+  /** Mark lines and put them into the page's address. */
+  mark(from, to) {
+    history.replaceState(null, "", from === to ? `#L${from}` : `#L${from}-L${to}`);
+    this.#setMarked([from, to]);
+  }
+
+  /** Mark nothing. */
+  unmark() {
+    if (this.#marked === null) return;
+    history.replaceState(null, "", location.pathname + location.search);
+    this.#setMarked(null);
+  }
+
+  get marked() {
+    return this.#marked;
+  }
+
+  #setMarked(marked) {
+    this.#marked = marked;
+    for (const [number, row] of this.#window.elements) row.classList.toggle("marked", this.#isMarked(number));
+    this.markedChanged?.();
   }
 
   #isMarked(number) {
@@ -335,34 +366,26 @@ export class LogView {
   }
 }
 
-function numberOf(row) {
-  return Number(row.id.slice(1));
+/** A line as the server rendered it. */
+function lineOf(row) {
+  const text = row.querySelector(".text");
+  return {
+    line: Number(row.id.slice(1)),
+    at: row.dataset.at,
+    stream: row.dataset.stream ?? "stdout",
+    level: row.dataset.level ?? null,
+    message: text.dataset.drawn ?? text.textContent,
+  };
 }
 
-/**
- * Where lines begin that were read as from `first` on. What was removed from the middle of a log counts
- * as one line there, so they can begin long before; where there are none there is nothing before.
- */
-function beginOf(lines, first) {
-  return lines.length ? Math.max(1, Math.min(first, lines[0].line)) : 1;
-}
-
-/** Where lines end that were read as up to `last`. */
-function endOf(lines, last) {
-  return Math.max(last, lines.at(-1)?.line ?? 0);
-}
-
-function fill(row, line) {
-  row.id = `L${line.line}`;
-  const link = row.firstElementChild;
-  link.dataset.n = line.line;
-  link.href = `#L${line.line}`;
-  setData(row, "stream", line.stream === "stdout" ? null : line.stream);
-  setData(row, "level", line.level);
-  setText(row.lastElementChild, cleanText(line.message));
-}
-
-function setData(row, name, value) {
-  if (value) row.dataset[name] = value;
-  else delete row.dataset[name];
+/** The ranges of `first` to `last` that are not among these ascending numbers. */
+function rangesBetween(numbers, first, last) {
+  const ranges = [];
+  let next = first;
+  for (const number of numbers) {
+    if (number > next) ranges.push([next, number - 1]);
+    next = number + 1;
+  }
+  if (next <= last) ranges.push([next, last]);
+  return ranges;
 }

@@ -13,6 +13,7 @@ from chef.auth import issue_token
 from chef.clock import now_ms
 from chef.config import Settings
 from tests.tools.browser import Complaints, watched_context
+from tests.tools.pages import chip, line, log, progress, shown_lines, stored_lines
 from tests.tools.serving import Served
 
 pytestmark = pytest.mark.real
@@ -23,8 +24,6 @@ SECRET = "a secret of more than thirty-two bytes, for tests"
 NOT_YET = "status of 404"
 AWAY = ("ERR_CONNECTION_REFUSED", "WebSocket connection to", "net::ERR_", "Failed to load resource")
 
-ROWS = """() => [...document.querySelectorAll("#lines .line")].map(
-  (row) => [Number(row.id.slice(1)), row.lastElementChild.textContent])"""
 STATE = """() => ({
   progress: document.getElementById("bar").value,
   status: document.getElementById("summary").dataset.status,
@@ -39,36 +38,10 @@ STATE = """() => ({
 })"""
 
 
-def progress(job_id: str = "j", **fields: Any) -> dict[str, Any]:
-    return {"type": "progress", "jobId": job_id, "projectId": "web"} | fields
-
-
-def log(message: str, job_id: str = "j", **fields: Any) -> dict[str, Any]:
-    return {"type": "log", "jobId": job_id, "message": message} | fields
-
-
-def chip(page: Page, word: str) -> None:
-    expect(page.locator("#chip-word")).to_have_text(word)
-
-
-def line(page: Page, number: int) -> Any:
-    return page.locator(f"#L{number} .text")
-
-
 def websocket_enabled(page: Page) -> str:
     """The setting of the server that the page came from."""
     told = page.evaluate("JSON.parse(document.getElementById('live').textContent)")
     return "true" if told["transport"] == "socket" else "false"
-
-
-def stored_lines(server: Served, job_id: str = "j", **options: Any) -> list[list[Any]]:
-    found: list[list[Any]] = []
-    while True:
-        query = {"after": len(found), "limit": 1000}
-        answer = server.get(f"/api/jobs/{job_id}/logs", params=query, **options).json()
-        found += [[one["line"], one["message"]] for one in answer["lines"]]
-        if len(found) >= answer["total"]:
-            return found
 
 
 # Both ways of being live
@@ -95,7 +68,7 @@ def test_a_build_is_seen_while_it_runs(either: Served, page: Page) -> None:
     expect(page.locator("#percent")).to_have_text("100%")
     # Where Socket.IO is off the stream ends with the job, and late lines are looked for now and then.
     expect(line(page, 4)).to_have_text("late", timeout=20_000)
-    assert page.evaluate(ROWS) == stored_lines(either)
+    assert shown_lines(page) == stored_lines(either)
 
 
 def test_who_comes_before_the_build_misses_nothing(
@@ -109,7 +82,7 @@ def test_who_comes_before_the_build_misses_nothing(
     expect(page.locator("#name")).to_have_text("First")
     expect(page.locator("#details")).to_contain_text("main")
     expect(page.locator("#project-link")).to_have_text("web")
-    assert page.evaluate(ROWS) == [[1, "one"]]
+    assert shown_lines(page) == [[1, "one"]]
 
 
 def test_the_final_state_is_that_of_the_api(either: Served, page: Page) -> None:
@@ -160,7 +133,7 @@ def test_after_a_restart_every_line_is_there_once_and_in_order(
     chip(page, "Live")
     again.update(log("after"))
     expect(line(page, 1002)).to_have_text("after")
-    assert page.evaluate(ROWS) == stored_lines(again)
+    assert shown_lines(page) == stored_lines(again)
 
 
 def test_another_history_under_the_same_name_is_read_afresh(
@@ -177,7 +150,7 @@ def test_another_history_under_the_same_name_is_read_afresh(
     again = start_server(PORT=str(either.port), WEBSOCKET_ENABLED=enabled, DATABASE_URL=other)
     again.update(progress(phase="installing"), log("new 1\nnew 2"))
     expect(line(page, 2)).to_have_text("new 2", timeout=20_000)
-    assert page.evaluate(ROWS) == [[1, "new 1"], [2, "new 2"]]
+    assert shown_lines(page) == [[1, "new 1"], [2, "new 2"]]
     expect(page.locator("#percent")).to_have_text("30%")
     again.update(log("new 3"))
     expect(line(page, 3)).to_have_text("new 3")
@@ -214,141 +187,6 @@ def test_the_overview_fills_itself_and_follows(either: Served, page: Page) -> No
     expect(page.locator("#projects > li").first).to_have_attribute("data-project", "docs")
 
 
-# The log
-
-
-def test_all_of_a_long_log_can_be_reached(server: Served, page: Page) -> None:
-    lines = [f"line {number}" for number in range(1, 9_001)]
-    server.update(progress(phase="building"))
-    for start in range(0, 9_000, 3_000):
-        server.update(log("\n".join(lines[start : start + 3_000])))
-    page.goto(f"{server.url}/jobs/j")
-    chip(page, "Live")
-    expect(line(page, 9_000)).to_be_in_viewport()
-    page.locator("#log").focus()
-    page.locator("#log").hover()
-    for _ in range(60):
-        page.mouse.wheel(0, -6_000)
-        page.wait_for_timeout(40)
-        if page.evaluate(ROWS)[0][0] == 1:
-            break
-    shown = page.evaluate(ROWS)
-    assert shown == [[number, f"line {number}"] for number in range(1, shown[-1][0] + 1)]
-    assert len(shown) <= 4_500
-    page.keyboard.press("End")
-    expect(line(page, 9_000)).to_be_in_viewport()
-    page.keyboard.press("Home")
-    expect(line(page, 1)).to_be_in_viewport()
-    for _ in range(90):
-        page.mouse.wheel(0, 6_000)
-        page.wait_for_timeout(40)
-        if page.evaluate(ROWS)[-1][0] == 9_000:
-            break
-    shown = page.evaluate(ROWS)
-    assert shown == [[number, f"line {number}"] for number in range(shown[0][0], 9_001)]
-
-
-def test_the_log_follows_only_who_reads_its_end(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"), log("\n".join(map(str, range(1, 401)))))
-    page.goto(f"{server.url}/jobs/j")
-    chip(page, "Live")
-    server.update(log("401"))
-    expect(line(page, 401)).to_be_in_viewport()
-    page.locator("#log").hover()
-    page.mouse.wheel(0, -1_500)
-    expect(page.locator("#jump")).to_be_visible()
-    top = page.evaluate("document.getElementById('log').scrollTop")
-    server.update(log("402\n403"))
-    expect(page.locator("#jump")).to_have_text("2 new lines ↓")
-    assert page.evaluate("document.getElementById('log').scrollTop") == top
-    page.locator("#jump").click()
-    expect(line(page, 403)).to_be_in_viewport()
-    expect(page.locator("#jump")).to_be_hidden()
-    server.update(log("404"))
-    expect(line(page, 404)).to_be_in_viewport()
-
-
-def test_who_reads_the_beginning_of_a_busy_log_is_left_alone(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"), log("\n".join(map(str, range(1, 1_001)))))
-    page.goto(f"{server.url}/jobs/j#L10")
-    chip(page, "Live")
-    expect(line(page, 10)).to_be_in_viewport()
-    server.update(log("\n".join(map(str, range(1_001, 3_001)))))
-    expect(page.locator("#jump")).to_have_text("2,000 new lines ↓")
-    # What is shown has no hole: the new lines are not below the old ones before those between are.
-    numbers = [number for number, _ in page.evaluate(ROWS)]
-    assert numbers == list(range(1, numbers[-1] + 1))
-    expect(line(page, 10)).to_be_in_viewport()
-    page.locator("#jump").click()
-    expect(line(page, 3_000)).to_be_in_viewport()
-    server.update(log("3001"))
-    expect(line(page, 3_001)).to_be_in_viewport()
-
-
-def test_who_scrolls_up_comes_over_what_was_removed_to_the_beginning(start_server: Start, page: Page) -> None:
-    server = start_server(CHEF_MAX_LOG_BYTES="12000")
-    for start in range(1, 60_001, 10_000):
-        server.update(progress(phase="building"), log("\n".join(map(str, range(start, start + 10_000)))))
-    page.goto(f"{server.url}/jobs/j")
-    expect(line(page, 60_000)).to_be_in_viewport()
-    page.locator("#log").hover()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    for _ in range(60):
-        page.mouse.wheel(0, -20_000)
-        if page.locator("#L1").count():
-            break
-        page.wait_for_timeout(100)
-    shown = page.evaluate(ROWS)
-    removed = server.get("/api/jobs/j/logs").json()["removed"]
-    assert [number for number, _ in shown][:5] == [1, 2, 3, 4, 5]
-    numbers = [number for number, _ in shown]
-    assert numbers == [
-        *range(1, removed["firstLine"]),
-        *range(removed["lastLine"], numbers[-1] + 1),
-    ]
-    assert dict(shown)[removed["lastLine"]].startswith("… [removed:")
-    assert len(asked) < 30
-
-
-def test_a_line_that_is_replaced_stays_one_line(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"))
-    page.goto(f"{server.url}/jobs/j")
-    chip(page, "Live")
-    for share in (10, 50):
-        server.post("/api/jobs/j/logs", data=f"\rfetching {share}%".encode())
-    server.post("/api/jobs/j/logs", data=b"\rfetching 100%\ndone\n")
-    expect(page.locator("#lines .line").last).to_have_text("done")
-    assert page.evaluate(ROWS) == stored_lines(server)
-
-
-def test_a_link_leads_to_its_lines(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"), log("\n".join(map(str, range(1, 2_001)))))
-    page.goto(f"{server.url}/jobs/j#L120-L122")
-    expect(line(page, 121)).to_be_in_viewport()
-    assert page.locator(".line.marked").evaluate_all("rows => rows.map((row) => row.id)") == [
-        "L120",
-        "L121",
-        "L122",
-    ]
-    page.locator("#L125 .n").click()
-    page.locator("#L127 .n").click(modifiers=["Shift"])
-    assert page.evaluate("location.hash") == "#L125-L127"
-    expect(page.locator(".line.marked")).to_have_count(3)
-
-
-def test_a_burst_of_lines_arrives_whole_and_keeps_the_page_small(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"))
-    page.goto(f"{server.url}/jobs/j")
-    chip(page, "Live")
-    for start in range(0, 10_000, 1_000):
-        server.update(log("\n".join(f"line {number}" for number in range(start + 1, start + 1_001))))
-    expect(line(page, 10_000)).to_be_in_viewport()
-    shown = page.evaluate(ROWS)
-    assert shown == [[number, f"line {number}"] for number in range(shown[0][0], 10_001)]
-    assert len(shown) <= 4_500
-
-
 # Nothing executes
 
 
@@ -370,7 +208,7 @@ def test_nothing_that_is_sent_executes_and_all_is_shown_as_sent(either: Served, 
     either.update({"type": "completed", "jobId": "j", "message": EVIL, "artifacts": artifacts})
     chip(page, "Ended")
     for _ in ("live", "read anew"):
-        assert page.evaluate(ROWS) == [[1, EVIL], [2, EVIL]]
+        assert shown_lines(page) == [[1, EVIL], [2, EVIL]]
         expect(page.locator("#name")).to_have_text(EVIL)
         expect(page.locator("#artifacts bdi").first).to_have_text(EVIL)
         assert page.locator("a[href^='javascript' i]").count() == 0
@@ -385,16 +223,6 @@ def test_nothing_that_is_sent_executes_and_all_is_shown_as_sent(either: Served, 
         chip(page, "Live")
         expect(page.get_by_text(EVIL).first).to_be_visible()
         assert page.locator("main img, main script, main b").count() == 0
-
-
-def test_escape_sequences_draw_nothing(server: Served, page: Page) -> None:
-    server.update(progress(phase="building"))
-    page.goto(f"{server.url}/jobs/j")
-    chip(page, "Live")
-    server.update(log("\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jclear\tend"))
-    expect(line(page, 1)).to_have_text("red and clear end")
-    page.reload()
-    expect(line(page, 1)).to_have_text("red and clear end")
 
 
 # Who may look
@@ -530,4 +358,4 @@ def test_many_pages_at_once_show_the_same(server: Served, page: Page) -> None:
     writer.join(30)
     for tab in tabs:
         expect(line(tab, 200)).to_have_text("line 200")
-        assert tab.evaluate(ROWS) == [[number, f"line {number}"] for number in range(1, 201)]
+        assert shown_lines(tab) == [[number, f"line {number}"] for number in range(1, 201)]

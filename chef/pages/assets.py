@@ -15,7 +15,10 @@ from pathlib import Path
 from flask import Flask, Response, abort, request, send_file, url_for
 
 # What may be served of node_modules, and nothing else: our name for it, and where npm puts it.
-_LIBRARIES = {"socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js"}
+_LIBRARIES = {
+    "ansi-sequence-parser.js": "ansi-sequence-parser/dist/index.js",
+    "socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js",
+}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 

@@ -13,7 +13,7 @@ from chef.pages.silence import shown_status
 from chef.payloads import job_json, line_json
 from chef.services import services
 from chef.store import ListedJob, ListedProject
-from chef.text import clean_text
+from chef.text import clean_text, drawn_text
 
 FIRST_LINES = 500
 # A page with 500 lines of 64 KiB would be no first paint.
@@ -53,8 +53,14 @@ def newest_lines(job: Job | None) -> Lines:
             first = number + 1
             break
         shown = line_json(entry, line, number)
-        lines.append(shown | {"message": clean_text(shown["message"])})
+        lines.append(_rendered(shown))
     return Lines(lines[::-1], first, job.lines)
+
+
+def _rendered(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as the page is rendered with it: its text, and as `drawn` with its colours where it has some."""
+    text, drawn = clean_text(line["message"]), drawn_text(line["message"])
+    return line | {"message": text, "drawn": drawn if drawn != text else None}
 
 
 def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:

@@ -1,0 +1,161 @@
+// A log line as pieces to draw: escapes away, then colours, then links and what is searched for. Pure.
+//
+// Of what a terminal takes as a command only colours and the like (SGR) are drawn, and each line begins
+// without any, as one reads a log from any place and not from its start. All else is dropped.
+
+import { parseAnsiSequences } from "chef/ansi.js";
+import { cleanText, ESCAPES } from "chef/escapes.js";
+import { styleOf } from "chef/log-colors.js";
+
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+const SGR = /^(?:\x1b\[|\x9b)([\d;:]*)m$/;
+// eslint-disable-next-line no-control-regex
+const LINK = /\bhttps?:\/\/[^\s<>"'`{}|\\^\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/gi;
+// What can turn the order of the text around it.
+const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const HAS_ESCAPE = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/; // eslint-disable-line no-control-regex
+
+/**
+ * The pieces of a line: `{text, style, href, isFound, isBidi}`. `needle` is a regular expression (global) of
+ * what is searched for, or null.
+ */
+export function piecesOf(message, needle = null) {
+  if (message === "") return [];
+  const runs = HAS_ESCAPE.test(message) ? coloured(message) : [{ text: message, style: null }];
+  const text = runs.map((run) => run.text).join("");
+  const links = text.includes("://") ? linksIn(text) : [];
+  const found = needle === null ? [] : matchesOf(text, needle);
+  if (links.length === 0 && found.length === 0 && !BIDI.test(text)) {
+    return runs.map((run) => ({ ...run, href: null, isFound: false, isBidi: false }));
+  }
+  return cut(runs, links, found, text);
+}
+
+/** Runs of text of one style. */
+function coloured(message) {
+  if (parseAnsiSequences === null) return [{ text: cleanText(message), style: null }];
+  const tokens = parseAnsiSequences(message.replace(ESCAPES, onlyStyle));
+  return tokens.map((token) => ({ text: token.value, style: styleOf(token) }));
+}
+
+/**
+ * A sequence as the parser understands it: nothing but SGR, one code each. The parser takes resets before
+ * all else that stands in the same sequence, an empty one for nothing, and knows no colons.
+ */
+function onlyStyle(sequence) {
+  const found = SGR.exec(sequence);
+  return found === null ? "" : codesOf(found[1]).map((code) => `\x1b[${code}m`).join("");
+}
+
+function codesOf(parameters) {
+  const codes = [];
+  const all = parameters.split(";");
+  while (all.length > 0) {
+    const parts = all.shift().split(":");
+    const code = Number(parts[0]);
+    if (code === 38 || code === 48 || code === 58) {
+      const color = parts.length > 1 ? colorOf(withoutSpace(parts.slice(1))) : colorFrom(all);
+      if (color && code !== 58) codes.push(`${code};${color}`);
+    } else if (code === 4 && parts[1] === "0") codes.push(24);
+    // 21 underlines twice, which we draw once; 8 hides, and a log is there to be read.
+    else if (code !== 8) codes.push(code === 21 ? 4 : code);
+  }
+  return codes;
+}
+
+/** The colour that stands at the start of what is left of a sequence, which it is taken from. */
+function colorFrom(rest) {
+  const kind = rest.shift();
+  return colorOf([kind, ...rest.splice(0, { 2: 3, 5: 1 }[kind] ?? 0)]);
+}
+
+/** `2:SPACE:R:G:B` without the name of the colour space, which nobody uses. */
+function withoutSpace(parts) {
+  return parts[0] === "2" && parts.length > 4 ? [parts[0], ...parts.slice(2)] : parts;
+}
+
+function colorOf([kind, ...values]) {
+  const count = { 2: 3, 5: 1 }[kind];
+  const numbers = values.slice(0, count).map((value) => (value === "" ? 0 : Number(value)));
+  if (count === undefined || numbers.length < count || numbers.some((value) => !(value <= 255))) return null;
+  return `${kind};${numbers.join(";")}`;
+}
+
+/** Where addresses of the web stand in a text: `[start, end, address]`. */
+function linksIn(text) {
+  const links = [];
+  for (const match of text.matchAll(LINK)) {
+    const address = withoutSentence(match[0]);
+    if (URL.canParse(address)) links.push([match.index, match.index + address.length, address]);
+  }
+  return links;
+}
+
+/** An address without what belongs to the sentence around it: its full stop, the bracket that it stands in. */
+function withoutSentence(address) {
+  let end = address.length;
+  for (;;) {
+    const last = address[end - 1];
+    const opening = { ")": "(", "]": "[" }[last];
+    const isOpen = opening && count(address, opening, end) < count(address, last, end);
+    if (!isOpen && !".,;:!?*'".includes(last)) return address.slice(0, end);
+    end--;
+  }
+}
+
+function count(text, character, end) {
+  let found = 0;
+  for (let index = 0; index < end; index++) if (text[index] === character) found++;
+  return found;
+}
+
+function matchesOf(text, needle) {
+  return [...text.matchAll(needle)].filter((match) => match[0]).map((match) => [match.index, match.index + match[0].length]);
+}
+
+/** Cut the runs where links, found text and characters that turn the order begin and end. */
+function cut(runs, links, found, text) {
+  const borders = new Set([0, text.length]);
+  for (const [start, end] of [...links, ...found]) borders.add(start).add(end);
+  const turning = [];
+  for (const match of text.matchAll(new RegExp(BIDI, "g"))) {
+    turning.push(match.index);
+    borders.add(match.index).add(match.index + 1);
+  }
+  let place = 0;
+  for (const run of runs) borders.add((place += run.text.length));
+  const sorted = [...borders].sort((one, other) => one - other);
+  const pieces = [];
+  const [nextRun, nextLink, nextFound] = [cursor(withPlaces(runs)), cursor(links), cursor(found)];
+  const isTurning = new Set(turning);
+  for (let index = 0; index + 1 < sorted.length; index++) {
+    const [start, end] = [sorted[index], sorted[index + 1]];
+    pieces.push({
+      text: text.slice(start, end),
+      style: nextRun(start)?.[2] ?? null,
+      href: nextLink(start)?.[2] ?? null,
+      isFound: nextFound(start) !== null,
+      isBidi: isTurning.has(start),
+    });
+  }
+  return pieces;
+}
+
+function withPlaces(runs) {
+  let place = 0;
+  return runs.map((run) => [place, (place += run.text.length), run.style]);
+}
+
+/** Finds the span that covers a place; places must come in order. */
+function cursor(spans) {
+  let index = 0;
+  return (place) => {
+    while (index < spans.length && spans[index][1] <= place) index++;
+    return index < spans.length && spans[index][0] <= place ? spans[index] : null;
+  };
+}
+
+/** What finds a text in any case, everywhere in a line; null for no text. */
+export function needleFor(text) {
+  return text ? new RegExp(text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "giu") : null;
+}

@@ -1,0 +1,116 @@
+"""The pure modules behind the log, run by Node: which lines are shown, what is drawn of a line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.tools.serving import ROOT
+from tests.tools.watching import node
+
+
+def run(script: str, value: Any = None) -> Any:
+    """What the script, a function of `value`, returns."""
+    text = f"{script}\nprocess.stdout.write(JSON.stringify(answer({json.dumps(value)})));"
+    done = subprocess.run(
+        [node(), "--import", "./tests/tools/chef_modules.mjs", "--input-type=module", "-e", text],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+PIECES = """
+import { needleFor, piecesOf } from "chef/log-text.js";
+const answer = (sent) => sent.map(([message, needle]) => piecesOf(message, needleFor(needle)));
+"""
+
+
+def pieces(message: str, needle: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = run(PIECES, [[message, needle]])[0]
+    return found
+
+
+def texts(message: str) -> list[tuple[str, bool]]:
+    """What is drawn of a line, and whether it is drawn in any style."""
+    return [(piece["text"], piece["style"] is not None) for piece in pieces(message)]
+
+
+@pytest.mark.parametrize(
+    ("message", "drawn"),
+    [
+        ("plain", [("plain", False)]),
+        ("", []),
+        ("\x1b[31mred\x1b[0mplain", [("red", True), ("plain", False)]),
+        # An empty sequence resets, in whatever order codes stand, and a reset may be the last of them.
+        ("\x1b[1;31mred\x1b[mplain", [("red", True), ("plain", False)]),
+        ("\x1b[31;0mplain", [("plain", False)]),
+        ("\x1b[0;31mred", [("red", True)]),
+        ("\x1b[38:2::255:0:0mred\x1b[39mplain", [("red", True), ("plain", False)]),
+        ("\x1b[38:5:9mred\x1b[58;5;1;39mplain", [("red", True), ("plain", False)]),
+        ("\x1b[38;5;999mplain\x1b[38;2;1mplain", [("plainplain", False)]),
+        ("\x1b[4:3mcurly\x1b[4:0mplain", [("curly", True), ("plain", False)]),
+        ("\x9b32mgreen\x9b0m", [("green", True)]),
+        # What hides text does not: a log is there to be read.
+        ("\x1b[8mshown", [("shown", False)]),
+        ("\x1b[2J\x1b[10;10H\x1b[?25l\x1b(B\x1b=plain\x1b[K", [("plain", False)]),
+        ("\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x07 \x1bPdcs\x1b\\end", [("link end", False)]),
+        ("\x9d0;title\x9cplain \x90never ended", [("plain never ended", False)]),
+        ("nul\x00bell\x07tab\tend", [("nulbelltab\tend", False)]),
+        ("\x1b[31mno m at the end \x1b[3", [("no m at the end 3", True)]),
+    ],
+)
+def test_only_colours_are_drawn(message: str, drawn: list[tuple[str, bool]]) -> None:
+    assert texts(message) == drawn
+
+
+def test_found_text_and_links_are_cut_out_across_colours() -> None:
+    found = pieces("go \x1b[31mto http://x.exa\x1b[32mmple/ERR\x1b[0mor now", "error")
+    assert "".join(piece["text"] for piece in found) == "go to http://x.example/ERRor now"
+    assert "".join(piece["text"] for piece in found if piece["isFound"]) == "ERRor"
+    link = [piece for piece in found if piece["href"]]
+    assert {piece["href"] for piece in link} == {"http://x.example/ERRor"}
+    assert "".join(piece["text"] for piece in link) == "http://x.example/ERRor"
+
+
+def test_what_is_searched_for_is_no_pattern() -> None:
+    assert [piece["text"] for piece in pieces("a.b [x] (c)", ".b [x]") if piece["isFound"]] == [".b [x]"]
+
+
+def test_rows_without_holes_over_lines_with_holes() -> None:
+    script = """
+    import { RowMap } from "chef/row-map.js";
+    const answer = ({ ranges, total }) => {
+      const map = new RowMap();
+      map.hide(ranges);
+      const numbers = Array.from({ length: map.rows(total) }, (_, row) => map.numberAt(row));
+      const every = Array.from({ length: total }, (_, index) => index + 1);
+      const rows = (some) => some.map((number) => map.rowOf(number));
+      return [numbers, rows(numbers), rows(every), every.filter((number) => map.isHidden(number))];
+    };
+    """
+    for ranges in ([], [[3, 5]], [[1, 2], [9, 10]], [[4, 6], [5, 8], [7, 7], [9, 9], [2, 1]]):
+        hidden = {number for first, last in ranges for number in range(first, last + 1)}
+        shown = [number for number in range(1, 11) if number not in hidden]
+        numbers, rows, all_rows, told = run(script, {"ranges": ranges, "total": 10})
+        assert numbers == shown
+        assert rows == list(range(len(shown)))
+        assert told == sorted(hidden)
+        assert all_rows == [max(0, sum(one <= number for one in shown) - 1) for number in range(1, 11)]
+
+
+def test_the_grounds_that_colours_are_made_for_are_those_of_the_style() -> None:
+    css = (ROOT / "static" / "chef.css").read_text("utf-8")
+    module = (ROOT / "static" / "log-colors.js").read_text("utf-8")
+    light, dark = re.findall(r"--panel: (#\w+);.*?--text: (#\w+);.*?--mark: (#\w+);", css, re.DOTALL)
+    told = re.findall(r'panel: "(#\w+)", hard: "(#\w+)", text: "(#\w+)"', module)
+    assert [(panel, text) for panel, _, text in told] == [light[:2], dark[:2]]
+    assert told[1][1] == dark[2]

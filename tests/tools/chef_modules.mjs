@@ -1,0 +1,12 @@
+// Lets Node load the pages' modules by the names of the import map: `node --import ./tests/tools/chef_modules.mjs`.
+
+import { register } from "node:module";
+
+const hooks = `
+const root = new URL("../../static/", ${JSON.stringify(import.meta.url)});
+export async function resolve(name, context, next) {
+  if (name.startsWith("chef/")) return { url: new URL(name.slice(5), root).href, format: "module", shortCircuit: true };
+  return next(name, context);
+}
+`;
+register(`data:text/javascript,${encodeURIComponent(hooks)}`);
