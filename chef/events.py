@@ -49,19 +49,16 @@ def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
 class Published:
     """An entry on its way to viewers, with the frames that some viewer has needed already."""
 
-    __slots__ = ("_frames", "entry", "job_id", "prefix", "project_id")
+    __slots__ = ("_frames", "entry", "job_id", "prefix", "project_id", "size")
 
     def __init__(self, entry: Entry, job_id: str, project_id: str, prefix: str) -> None:
         self.entry = entry
         self.job_id = job_id
         self.project_id = project_id
         self.prefix = prefix
+        # About how many bytes this keeps in memory, once encoded.
+        self.size = entry.size
         self._frames: dict[int, Sequence[Any]] = {}
-
-    @property
-    def size(self) -> int:
-        """About how many bytes this keeps in memory, once encoded."""
-        return self.entry.size
 
     def frames(self, form: Form) -> Sequence[Any]:
         """The frames of all its events in a form, encoded at the first call."""

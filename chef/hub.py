@@ -6,6 +6,9 @@ viewer's socket drains, the cursor advances: out of the ring if that reaches bac
 of the store, until it is at the head or the viewer takes no more. Order, exactly-once and bounded
 memory follow from that; a ring only saves reading.
 
+Nearly all cursors of a room are at its end. Those that take events in one form stand in a `Lane`, which
+has one position for all: what is new is joined once, and handed to each as the same bytes.
+
 Everything here runs on the event loop's thread. Only what is named `load…` waits for the store.
 """
 
@@ -14,7 +17,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import gevent
@@ -35,6 +38,10 @@ RING_BYTES = 512 * 1024
 SAFETY_POLL_S = 2.0
 # Viewers served between two looks at the sockets, so that reads and POSTs run in between.
 _SLICE = 64
+# Long enough to go through the poll: `sleep(0)` would let callbacks alone run.
+_BREATH_S = 1e-6
+# What a viewer is handed at once. The first entry is handed whole, however large.
+CHUNK_BYTES = 64 * 1024
 _RETRY_S = 1.0
 
 
@@ -87,6 +94,9 @@ class Room(ABC):
         self.hub = hub
         self.key = key
         self.members: dict[Member, None] = {}
+        # Each member stands in a lane or apart; `members` has both.
+        self._lanes: dict[int, Lane] = {}
+        self._apart: dict[Member, None] = {}
         self.head = 0
         # Counts the logs that had this name: what was read of an earlier one is not for its members.
         self.life = 0
@@ -153,6 +163,7 @@ class Room(ABC):
         self.life += 1
         self.head, self._end = head, 0
         self._ring, self._positions, self._bytes = [], [], 0
+        self._lanes.clear()  # Who is served meanwhile is no longer in it.
         for member in list(self.members):
             member.position = 0
             if not member.stays:
@@ -194,10 +205,43 @@ class Room(ABC):
 
     def join(self, member: Member) -> None:
         self.members[member] = None
+        self._apart[member] = None
 
     def leave(self, member: Member) -> None:
         self.members.pop(member, None)
+        self._apart.pop(member, None)
         self._drop_if_empty()
+
+    def line_up(self, cursor: Cursor, form: Form) -> Lane | None:
+        """The lane that a cursor at the head stands in from now on, if that is where the lane is."""
+        lane = self._lanes.get(id(form))
+        if lane is None:
+            lane = self._lanes[id(form)] = Lane(self, form)
+        if not lane.cursors:
+            lane.position = cursor.position
+        elif lane.position != cursor.position or lane.loading:
+            return None
+        lane.cursors[cursor] = None
+        self._apart.pop(cursor, None)
+        return lane
+
+    def stand_apart(self, cursor: Cursor) -> None:
+        """A cursor has left its lane and goes on by itself."""
+        if cursor in self.members:
+            self._apart[cursor] = None
+
+    def serve(self) -> Iterator[int]:
+        """Give all members what is new. Yields how many were served where others may have their turn."""
+        for lane in list(self._lanes.values()):
+            try:
+                yield from lane.serve()
+            except Exception:
+                log.exception("viewers cannot be served together, so each is by itself")
+                lane.disband()
+        for member in list(self._apart):
+            if member in self._apart:
+                _wake(member)
+                yield 1
 
     def _drop_if_empty(self) -> None:
         if not self.members and not self._guests:
@@ -320,11 +364,9 @@ class Hub:
         while True:
             self._flush.wait()
             self._flush.clear()
+            gevent.sleep(0)  # Who waited for the same commit is answered first.
             dirty, self._dirty = self._dirty, {}
-            for count, member in enumerate(_members(dirty), 1):
-                _wake(member)
-                if count % _SLICE == 0:
-                    gevent.sleep(0)
+            _take_turns(served for room in dirty for served in room.serve())
 
     def _poll_for_ever(self) -> None:
         """The safety poll: find what other processes wrote. Costs one query for all rooms."""
@@ -377,69 +419,197 @@ def _slices(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
     return (names[start : start + size] for start in range(0, len(names), size))
 
 
+def _take_turns(serving: Iterable[int]) -> None:
+    """Serve, and let reads, POSTs and what else came have a turn after each slice of viewers."""
+    served = 0
+    for count in serving:
+        served += count
+        if served >= _SLICE:
+            served = 0
+            gevent.sleep(_BREATH_S)
+
+
+class Lane:
+    """The cursors of a room that have had all up to one position and take events in one form.
+
+    It moves on before its cursors are handed what is new; one that cannot take it stands apart, at the
+    position where the lane was.
+    """
+
+    __slots__ = ("_room", "cursors", "form", "loading", "position")
+
+    def __init__(self, room: Room, form: Form) -> None:
+        self._room = room
+        self.form = form
+        self.cursors: dict[Cursor, None] = {}
+        self.position = 0
+        self.loading = False
+
+    def serve(self) -> Iterator[int]:
+        """Hand out what the ring has. Yields as `Room.serve` does."""
+        room = self._room
+        while self.cursors and self.position < room.head and not self.loading:
+            page = room.after(self.position)
+            if page is None:
+                self.loading = True
+                gevent.spawn(self._load)
+            elif page:
+                yield from self._hand_out(page)
+            else:
+                room.fill()
+                return
+
+    def disband(self) -> None:
+        """Have each cursor go on by itself."""
+        for cursor in list(self.cursors):
+            cursor.step_out(self.position)
+
+    def _hand_out(self, page: Sequence[Published]) -> Iterator[int]:
+        """Hand a page to all, in chunks."""
+        first = 0
+        while first < len(page) and self.cursors:
+            last, size = first + 1, page[first].size
+            while last < len(page) and size + page[last].size <= CHUNK_BYTES:
+                size += page[last].size
+                last += 1
+            chunk = [frame for published in page[first:last] for frame in published.frames(self.form)]
+            frames = self.form.join(chunk)
+            behind, self.position = self.position, self._room.position_of(page[last - 1])
+            yield from self._hand(frames, behind)
+            first = last
+
+    def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[int]:
+        cursors = list(self.cursors)
+        for start in range(0, len(cursors), _SLICE):
+            for cursor in cursors[start : start + _SLICE]:
+                if cursor.lane is not self:
+                    continue  # It left while others were served.
+                sink = cursor.sink
+                try:
+                    if sink.ready():
+                        sink.send(frames)
+                    else:
+                        cursor.step_out(behind)
+                except Exception:
+                    log.exception("a viewer cannot be served and is given up")
+                    cursor.leave()
+            yield len(cursors[start : start + _SLICE])
+
+    def _load(self) -> None:
+        """Catch up from the store, once for all: what came at once was more than the ring holds."""
+        room = self._room
+        try:
+            while self.cursors and self.position < room.head and room.after(self.position) is None:
+                life, page = room.life, room.load(self.position)
+                if life != room.life:
+                    return
+                if not page:
+                    # The head is further than the store: the history was removed.
+                    self.position = room.head
+                _take_turns(self._hand_out(page))
+        except StoreUnavailable:
+            gevent.sleep(_RETRY_S)
+        finally:
+            self.loading = False
+            room.hub.flush_soon(room)
+
+
 class Cursor(Member):
-    """A viewer's position in a room, pushed forward as its connection takes frames."""
+    """A viewer's position in a room, pushed forward as its connection takes frames.
+
+    In a lane (`lane`) its position is the lane's; else it goes on by itself.
+    """
+
+    __slots__ = ("_drained", "_loading", "_position", "lane", "sink")
 
     def __init__(self, room: Room, position: int, sink: Sink) -> None:
-        super().__init__(room, position)
-        self._sink = sink
+        self.lane: Lane | None = None
+        self.sink = sink
         self._loading = False
-        self._drained = Wakeup()
+        self._drained: Wakeup | None = None
+        super().__init__(room, position)
+
+    @property
+    def position(self) -> int:
+        return self._position if self.lane is None else self.lane.position
+
+    @position.setter
+    def position(self, position: int) -> None:
+        self._position = position
+        if self.lane is not None:
+            self.step_out(position)
+
+    def step_out(self, position: int) -> None:
+        """Leave the lane, having had all up to this position."""
+        lane, self.lane = self.lane, None
+        self._position = position
+        if lane is not None:
+            lane.cursors.pop(self, None)
+            self.room.stand_apart(self)
 
     def wake(self) -> None:
         """Send what the viewer has not had, as far as its connection takes it. Never waits."""
-        self._drained.set()
-        if self._loading:
-            return
+        if self._drained is not None:
+            self._drained.set()
         room = self.room
-        while self.position < room.head and self._sink.ready() and self in room.members:
-            page = room.after(self.position)
+        if self._loading or self.lane is not None or self not in room.members:
+            return
+        while self._position < room.head:
+            if not self.sink.ready() or self not in room.members:
+                return
+            page = room.after(self._position)
             if page is None:
                 self._loading = True
-                gevent.spawn(self._load)
+                self._drained = Wakeup()
+                gevent.spawn(self._load, self._drained)
                 return
             if not page:
                 room.fill()
                 return
             self._send_whole(page)
+        if self.sink.ready() and self in room.members:
+            self.lane = room.line_up(self, self.sink.form)
 
     def leave(self) -> None:
+        if self.lane is not None:
+            self.step_out(self.lane.position)
         super().leave()
-        self._drained.set()  # A load that waits for the connection ends.
+        if self._drained is not None:
+            self._drained.set()  # A load that waits for the connection ends.
 
     def _send_whole(self, page: Sequence[Published]) -> None:
         for published in page:
             if self.room.before(published) < self.position:
                 self._send_rest(published)
             else:
-                self._sink.send(published.frames(self._sink.form))
+                self.sink.send(published.frames(self.sink.form))
             self.position = self.room.position_of(published)
-            if not self._sink.ready():
+            if not self.sink.ready():
                 return
 
     def _send_rest(self, published: Published) -> None:
         """The part of an entry after a position in the middle of it."""
-        form = self._sink.form
+        form = self.sink.form
         events = events_of([published], self.position, form.batch)
-        self._sink.send(form.join([form.encode(event) for event in events]))
+        self.sink.send(form.join([form.encode(event) for event in events]))
 
-    def _load(self) -> None:
+    def _load(self, drained: Wakeup) -> None:
         """Catch up from the store, a page at a time, as fast as the connection drains."""
         try:
             while self in self.room.members and self.position < self.room.head:
                 if self.room.after(self.position) is not None:
                     break
-                self._load_page()
+                self._load_page(drained)
         except StoreUnavailable:
             gevent.sleep(_RETRY_S)
         finally:
-            self._loading = False
+            self._loading, self._drained = False, None
         self.wake()
 
-    def _load_page(self) -> None:
-        while not self._sink.ready():
-            self._drained.clear()
-            self._drained.wait()
+    def _load_page(self, drained: Wakeup) -> None:
+        while not self.sink.ready():
+            drained.clear()
+            drained.wait()
             if self not in self.room.members:
                 return
         life = self.room.life
@@ -450,8 +620,8 @@ class Cursor(Member):
             # The head is further than the store: the history was removed. There is nothing to wait for.
             self.position = self.room.head
             return
-        form = self._sink.form
-        self._sink.send(
+        form = self.sink.form
+        self.sink.send(
             form.join([form.encode(event) for event in events_of(page, self.position, form.batch)])
         )
         self.position = self.room.position_of(page[-1])

@@ -31,12 +31,14 @@ class PlainForm:
     def __init__(self, batch: bool = False) -> None:
         self.batch = batch
         self.encoded = 0
+        self.joined = 0
 
     def encode(self, event: Event) -> Event:
         self.encoded += 1
         return event
 
     def join(self, frames: Sequence[Event]) -> Sequence[Event]:
+        self.joined += 1
         return frames
 
 
@@ -255,6 +257,47 @@ def test_what_comes_together_wakes_a_viewer_once(hub: Hub, store: Store) -> None
     assert 1 <= member.woken <= 2
 
 
+def test_what_is_new_is_joined_once_for_all_who_are_at_the_end(hub: Hub, store: Store) -> None:
+    form = PlainForm()
+    viewers = [Viewer(form).follow(hub) for _ in range(200)]
+    store.append(batch(log("first")))
+    until(lambda: all(has(viewer, 1, 1) for viewer in viewers))
+    form.joined = 0
+    store.append(batch(*(log(f"{n}\n{n}") for n in range(30)), update()))
+    until(lambda: all(has(viewer, 1, 62) for viewer in viewers))
+    entries = 31
+    assert form.joined == entries + 1  # Each entry's frames once, and all together once.
+
+
+def test_one_that_leaves_while_others_are_served_gets_nothing_more(hub: Hub, store: Store) -> None:
+    form = PlainForm()
+    viewers = [Viewer(form).follow(hub) for _ in range(200)]
+    last, take = viewers[-1], viewers[0].send
+
+    def take_and_part(frames: Sequence[Any]) -> None:
+        take(frames)
+        last.leave()
+
+    viewers[0].send = take_and_part  # type: ignore[method-assign]
+    store.append(batch(log("first")))
+    until(lambda: all(has(viewer, 1, 1) for viewer in viewers[:-1]))
+    settle()
+    assert last.events == []
+
+
+def test_events_that_cannot_be_encoded_cost_their_own_form_alone(
+    hub: Hub, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, healthy = PlainForm(), PlainForm()
+    viewers = [Viewer(form).follow(hub) for form in (broken, broken, healthy)]
+    monkeypatch.setattr(broken, "encode", None)
+    for n in range(3):
+        write(n)
+        settle()
+    until(lambda: has(viewers[2], 1, stored_head(hub.store, JOB)))
+    assert hub.viewers(JOB) == 1
+
+
 def test_one_viewer_that_cannot_be_served_is_given_up_alone(
     hub: Hub, write: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -304,6 +347,32 @@ def test_a_slow_viewer_gets_everything_once_as_it_drains(hub: Hub, write: Callab
         before = len(slow.events)
         slow.drain()
         until(lambda before=before: len(slow.events) > before)  # type: ignore[misc]
+
+
+def test_more_at_once_than_a_ring_holds_is_read_once_for_all(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chef.hub, "RING_BYTES", 2000)
+    form = PlainForm()
+    viewers = [Viewer(form).follow(hub) for _ in range(100)]
+    slow = viewers[50]
+    store.append(batch(log("first")))
+    until(lambda: all(has(viewer, 1, 1) for viewer in viewers))
+    slow.block()
+    reads: list[int] = []
+    read = store.entries
+
+    def count_and_read(job_id: str, after: int) -> list[Entry]:
+        reads.append(after)
+        return read(job_id, after)
+
+    monkeypatch.setattr(store, "entries", count_and_read)
+    store.append(batch(*(log("\n".join("x" * 100 for _ in range(50))) for _ in range(10))))
+    until(lambda: all(has(viewer, 1, 501) for viewer in viewers if viewer is not slow))
+    assert 1 <= len(reads) <= 10
+    assert slow.seqs == [1]
+    slow.unblock()
+    until(lambda: has(slow, 1, 501))
 
 
 @pytest.mark.parametrize("form", [PlainForm(), PlainForm(batch=True)])
