@@ -8,7 +8,7 @@ from flask import Flask
 from flask_cors import CORS
 
 from chef import pages, sockets
-from chef.api import edge, openapi, problems, reading, server, streams, writing
+from chef.api import edge, openapi, problems, reading, reporter, server, streams, writing
 from chef.auth import Gate
 from chef.clock import Clock, now_ms
 from chef.config import Settings
@@ -57,6 +57,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
         reading.blueprint,
         streams.blueprint,
         server.blueprint,
+        reporter.blueprint,
         openapi.blueprint,
     ):
         app.register_blueprint(blueprint)

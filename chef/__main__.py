@@ -9,12 +9,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from chef.auth import SCOPES, TokenError, issue_token
 from chef.clock import now_ms
 from chef.config import SettingError, Settings, load_settings_or_exit
 from chef.errors import ChefError
+from chef.reporter.cli import COMMANDS as REPORTING
 
 Commands = argparse._SubParsersAction  # argparse gives the result of add_subparsers no public name
 
@@ -35,6 +37,19 @@ sys.exit(main(settings))
 """
 
 
+# The reporter runs on its own, as it does on build machines: without the server's modules, in a fraction of
+# their memory. What stands for the package has no wiring in it.
+REPORT = """\
+import sys, types
+package = types.ModuleType("chef")
+package.__path__ = [sys.argv.pop(1)]
+sys.modules["chef"] = package
+from chef.version import VERSION
+from chef.reporter.cli import main
+sys.exit(main(prog="python -m chef", version=VERSION))
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses in one line instead of a usage text and a line."""
 
@@ -44,11 +59,14 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the result is the exit status."""
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given and given[0] in REPORTING:
+        return report(given)
     parser = Parser(prog="python -m chef", description="Live build progress. Settings: see docs/deploy.md.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in COMMANDS:
         add(commands)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(given)
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
@@ -71,6 +89,18 @@ def serve(_arguments: argparse.Namespace) -> int:
 def _interpreter_flags(command_line: Sequence[str]) -> list[str]:
     """What stood between `python` and `-m chef`, such as `-X dev` or `-W error`."""
     return list(command_line[1 : command_line.index("-m")]) if "-m" in command_line else []
+
+
+def add_reporting(commands: Commands[Parser]) -> None:
+    """What runs on build machines: here only as a line of the help text."""
+    for name, (text, _, _) in REPORTING.items():
+        commands.add_parser(name, help=text, add_help=False)
+
+
+def report(arguments: Sequence[str]) -> int:
+    """Become the reporter; returns only where the interpreter cannot be started again."""
+    flags, here = _interpreter_flags(sys.orig_argv), str(Path(__file__).parent)
+    os.execv(sys.executable, [sys.executable, *flags, "-c", REPORT, here, *arguments])  # noqa: S606
 
 
 def add_migrate(commands: Commands[Parser]) -> None:
@@ -123,7 +153,12 @@ def _days(text: str) -> int:
     return int(text)
 
 
-COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (add_serve, add_migrate, add_token)
+COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (
+    add_serve,
+    add_migrate,
+    add_token,
+    add_reporting,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

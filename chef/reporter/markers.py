@@ -1,0 +1,190 @@
+r"""What a build's output says of itself: sections, percents, messages. The output is never changed.
+
+| in the output | becomes |
+|---|---|
+| `::group::TITLE`, `##[group]TITLE`, `##teamcity[blockOpened name='TITLE']` | a message (the page folds) |
+| `section_start:TIME:NAME[OPTIONS]\r\e[0KTITLE`, `section_end:…` (GitLab) | a phase, its message, its end |
+| `--- TITLE`, `+++ TITLE`, `~~~ TITLE` (Buildkite) | a phase with a message |
+| a line that is `45%` alone, `[ 45%] …` (CMake), `… [ 45%]` (pytest) | progress |
+| `##vso[task.setprogress value=45;]TEXT` (Azure) | progress with a message |
+| `##teamcity[progressMessage 'TEXT']` | a message |
+| `::stop-commands::TOKEN` … `::TOKEN::` | nothing in between is a marker |
+| `::add-mask::VALUE` | the value is masked from here on |
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Callable, NamedTuple
+
+MAX_TITLE = 200
+# Phases that mean something to the server: a section of that name would end or rewind the job.
+_NOT_A_PHASE = frozenset({"completed", "queued"})
+
+# Without one of these there is no marker, and most output has none: finding that out is cheap.
+_SIGNS = (b"::", b"##", b"section_", b"--- ", b"+++ ", b"~~~ ", b"%")
+# What may be a marker begins its line, after blanks and colours. (The line end comes first here, since
+# a pattern that begins with few characters is searched for quickly.)
+_BEGINS = re.compile(
+    rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
+    rb"((?:::[A-Za-z0-9]|\#\#(?:vso|teamcity)?\[|section_(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
+    rb"|\[[ ]*\d{1,3}%\]|\d{1,3}(?:\.\d{1,6})?[ ]?%)[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
+)
+_ENDS = re.compile(rb"(\[ *\d{1,3}%\])(?:\x1b\[[0-9;]*m)*[ \t]*(?=[\r\n]|\Z)")
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x1f\x7f]")
+
+_COMMAND = re.compile(r"::([A-Za-z0-9_-]+)(?: [^:]*)?::(.*)")
+_SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]]*\])?(?:\r(?:\x1b\[0?K)?(.*))?", re.DOTALL)
+_HEADER = re.compile(r"(---|\+\+\+|~~~) (.*)")
+# The same signs as a diff has them, and as Go's tests print them.
+_NO_HEADER = re.compile(
+    r"(?:---|\+\+\+) (?:[ab]/|/dev/null|\S+\t|(?:FAIL|PASS|SKIP|BENCH)\b|\d+(?:,\d+)? ----)|.*-{3,}\s*$"
+)
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%\s*")
+_IN_BRACKETS = re.compile(r"\[ *(\d{1,3})%\]\s*(.*)")
+_AZURE = re.compile(r"##vso\[task\.setprogress([^\]]*)\](.*)", re.IGNORECASE)
+_AZURE_VALUE = re.compile(r"\bvalue=(\d{1,3}(?:\.\d{1,6})?)", re.IGNORECASE)
+_AZURE_GROUP = re.compile(r"##\[group\](.*)")
+_TEAMCITY = re.compile(
+    r"##teamcity\[(progressMessage|progressStart|blockOpened)\s+(?:name\s*=\s*)?'((?:[^'|]|\|.)*)'"
+)
+_TEAMCITY_ESCAPE = re.compile(r"\|(0x[0-9A-Fa-f]{4}|.)")
+_TEAMCITY_CHARACTERS = {"n": " ", "r": " ", "x": " ", "l": " ", "p": " "}
+_EMOJI = re.compile(r":[a-z0-9_+-]+:")
+
+
+class Said(NamedTuple):
+    """What one marker says; None is nothing. `ends` is a section that is over."""
+
+    phase: str | None = None
+    progress: float | None = None
+    message: str | None = None
+    ends: str | None = None
+
+
+class Markers:
+    """Finds markers in whole lines. One for all streams of a build: a stop holds for all of them."""
+
+    def __init__(self, add_mask: Callable[[str], None]) -> None:
+        self._add_mask = add_mask
+        self._stopped_by: str | None = None
+
+    def find(self, lines: bytes) -> list[Said]:
+        """What these lines say, in their order."""
+        if not any(sign in lines for sign in _SIGNS):
+            return []
+        text = b"\n" + lines
+        found = list(_BEGINS.finditer(text))
+        if b"%]" in text:
+            found = sorted([*found, *_ENDS.finditer(text)], key=lambda one: one.start(1))
+        said = (self._read(one.group(1).decode("utf-8", "replace")) for one in found)
+        return [one for one in said if one is not None]
+
+    def _read(self, line: str) -> Said | None:
+        command = _COMMAND.match(line)
+        if command and self._stops_or_goes_on(command.group(1), command.group(2).strip()):
+            return None
+        if self._stopped_by is not None:
+            return None
+        if command:
+            return self._command(command.group(1), command.group(2))
+        for read in (_section, _header, _percent, _azure, _teamcity):
+            said = read(line)
+            if said is not None:
+                return said
+        return None
+
+    def _stops_or_goes_on(self, name: str, value: str) -> bool:
+        if self._stopped_by is not None:
+            if name == self._stopped_by:
+                self._stopped_by = None
+                return True
+            return False
+        # A word that is a command itself would be ended by that command.
+        if name.lower() == "stop-commands" and value and value.lower() not in ("pause-logging", "true"):
+            self._stopped_by = value
+            return True
+        return False
+
+    def _command(self, name: str, value: str) -> Said | None:
+        if name == "group":
+            title = clean(value)
+            return Said(message=title) if title else None
+        if name == "add-mask":
+            self._add_mask(_unescaped(value).strip())
+        return None
+
+
+def clean(text: str) -> str:
+    """A title without colours and controls, not too long."""
+    plain = " ".join(_ESCAPES.sub(" ", text).split())
+    return plain if len(plain) <= MAX_TITLE else plain[: MAX_TITLE - 1] + "…"
+
+
+def phase_named(text: str) -> str | None:
+    """A title as a phase's name, or None where it cannot be one."""
+    words = re.sub(r"[^a-z0-9_-]+", "-", _EMOJI.sub(" ", clean(text)).lower()).strip("-_")[:32].strip("-_")
+    return words if words and words not in _NOT_A_PHASE else None
+
+
+def _unescaped(value: str) -> str:
+    return value.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+
+
+def _section(line: str) -> Said | None:
+    found = _SECTION.match(line)
+    if not found:
+        return None
+    name = phase_named(found.group(2))
+    if name is None:
+        return None
+    if found.group(1) == "end":
+        return Said(ends=name)
+    return Said(phase=name, message=clean(found.group(3) or "") or clean(found.group(2)))
+
+
+def _header(line: str) -> Said | None:
+    found = _HEADER.match(line)
+    if not found or _NO_HEADER.match(line):
+        return None
+    phase, title = phase_named(found.group(2)), clean(_EMOJI.sub("", found.group(2)))
+    return Said(phase=phase, message=title or None) if phase else None
+
+
+def _percent(line: str) -> Said | None:
+    alone = _PERCENT.fullmatch(_ESCAPES.sub("", line))
+    if alone:
+        return _at(alone.group(1), None)
+    within = _IN_BRACKETS.match(line)
+    return _at(within.group(1), within.group(2)) if within else None
+
+
+def _azure(line: str) -> Said | None:
+    found = _AZURE.match(line)
+    if found:
+        value = _AZURE_VALUE.search(found.group(1))
+        return _at(value.group(1), found.group(2)) if value else None
+    group = _AZURE_GROUP.match(line)
+    return Said(message=clean(group.group(1))) if group and clean(group.group(1)) else None
+
+
+def _teamcity(line: str) -> Said | None:
+    found = _TEAMCITY.match(line)
+    if not found:
+        return None
+    text = clean(_TEAMCITY_ESCAPE.sub(_teamcity_character, found.group(2)))
+    return Said(message=text) if text else None
+
+
+def _teamcity_character(found: re.Match[str]) -> str:
+    escape = found.group(1)
+    if len(escape) > 1:
+        return chr(int(escape[2:], 16)) if not 0xD800 <= int(escape[2:], 16) < 0xE000 else "�"
+    return _TEAMCITY_CHARACTERS.get(escape, escape)
+
+
+def _at(percent: str, message: str | None) -> Said | None:
+    value = float(percent)
+    if not 0 <= value <= 100:
+        return None
+    return Said(progress=int(value) if value == int(value) else value, message=clean(message or "") or None)

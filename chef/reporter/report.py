@@ -1,0 +1,130 @@
+"""A build as it is reported: output, what markers in it say, and the end. All of it without secrets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chef.reporter.lines import LineGate, Tally
+from chef.reporter.markers import Markers, Said
+from chef.reporter.masking import Masker
+from chef.reporter.sender import Sender
+
+MAX_MESSAGE_BYTES = 4096
+MAX_END_MESSAGE_BYTES = 65536
+
+
+class Report:
+    """One run of a command. `phase` is the one it is in while no section of its output has another."""
+
+    def __init__(
+        self, sender: Sender, masker: Masker, phase: str, markers: bool, prior: dict[str, Tally]
+    ) -> None:
+        self.masker = masker
+        self.totals = {name: tally.copy() for name, tally in prior.items()}
+        self._sender = sender
+        self._markers = Markers(masker.add) if markers else None
+        self._own_phase = phase
+        self._phase = phase
+        self._gates: dict[str, LineGate] = {}
+        self._prior = {name: tally.bytes for name, tally in prior.items()}
+        self._own: dict[str, Tally] = {}
+
+    def begin(self, meta: dict[str, Any], message: str | None = None) -> None:
+        """The build has begun."""
+        fields: dict[str, Any] = {"phase": self._own_phase, "meta": self._clean(meta)}
+        if message:
+            fields["message"] = self._cut(message, MAX_MESSAGE_BYTES)
+        self._sender.update("progress", **fields)
+
+    def output(self, stream: str, data: bytes) -> None:
+        """The command has written this."""
+        gate = self._gates.setdefault(stream, LineGate())
+        lines = gate.feed(data)
+        if lines:
+            self._pass_on(stream, lines, True)
+        if gate.is_long:
+            self._pass_on_a_part(stream, gate)
+
+    def show_unfinished(self) -> None:
+        """Nothing came for a while: what was written of a line is worth being seen, such as a question."""
+        for stream, gate in self._gates.items():
+            part = gate.take()
+            kept = self.masker.held(part)
+            self._pass_on(stream, part[: len(part) - kept], True)
+            gate.put_back(part[len(part) - kept :])
+
+    @property
+    def has_unfinished(self) -> bool:
+        return any(gate.size for gate in self._gates.values())
+
+    def end_of_output(self) -> None:
+        """All streams have ended, perhaps within a line."""
+        for stream, gate in self._gates.items():
+            self._pass_on(stream, gate.take(), True)
+
+    def end(self, code: int, message: str, meta: dict[str, Any]) -> None:
+        """The build has ended; the exit status decides how."""
+        fields: dict[str, Any] = {"meta": self._clean(meta), "integrity": self.claims}
+        if code == 0:
+            self._sender.update("completed", **fields)
+        else:
+            text = self._cut(message, MAX_END_MESSAGE_BYTES)
+            self._sender.update("error", message=text, code=code, **fields)
+
+    def say(self, meta: dict[str, Any]) -> None:
+        """Add to what is known of the build, without an end."""
+        self._sender.update("progress", meta=self._clean(meta))
+
+    def claims(self) -> dict[str, Any] | None:
+        """What the streams add up to, for the server to compare; only those of which we know all."""
+        claims = {name: total.claim() for name, total in self.totals.items() if self._is_known(name)}
+        return claims or None
+
+    def _is_known(self, name: str) -> bool:
+        if self._sender.is_shared(name):
+            return False
+        if name not in self._own:
+            return True
+        begins_at = self._sender.begins_at(name)
+        return begins_at is not None and begins_at <= self._prior.get(name, 0)
+
+    def _pass_on_a_part(self, stream: str, gate: LineGate) -> None:
+        """Send the beginning of a very long line, up to where a secret may begin."""
+        part = gate.take()
+        kept = self.masker.held(part)
+        self._pass_on(stream, part[: len(part) - kept], False)
+        gate.put_back(part[len(part) - kept :])
+
+    def _pass_on(self, stream: str, lines: bytes, ends_line: bool) -> None:
+        if not lines:
+            return
+        said = self._markers.find(lines) if self._markers else []
+        masked = self.masker.mask(lines)
+        self._own.setdefault(stream, Tally()).add(masked)
+        self.totals.setdefault(stream, Tally()).add(masked)
+        self._sender.output(stream, masked, ends_line)
+        for one in said:
+            self._tell(one)
+
+    def _tell(self, said: Said) -> None:
+        """A marker as an update."""
+        fields: dict[str, Any] = {}
+        if said.ends is not None:
+            if said.ends != self._phase:
+                return
+            fields["phase"] = self._phase = self._own_phase
+        elif said.phase is not None:
+            fields["phase"] = self._phase = said.phase
+        if said.progress is not None:
+            # Progress without a phase would take another, and 100 would end the job.
+            fields["phase"] = self._phase
+            fields["progress"] = min(said.progress, 99) if self._phase == "completed" else said.progress
+        if said.message:
+            fields["message"] = self._cut(said.message, MAX_MESSAGE_BYTES)
+        self._sender.update("progress", passing=said.phase is None and said.ends is None, **fields)
+
+    def _cut(self, text: str, most: int) -> str:
+        return self.masker.text(text).encode()[:most].decode("utf-8", "ignore")
+
+    def _clean(self, meta: dict[str, Any]) -> dict[str, Any]:
+        return {key: self.masker.text(one) if isinstance(one, str) else one for key, one in meta.items()}

@@ -1,0 +1,234 @@
+"""`chef run`: a command with its output, its phases and its end reported, and with its own exit status."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, NamedTuple
+
+from chef.reporter.command import Command, Ended
+from chef.reporter.environment import Target
+from chef.reporter.masking import Masker
+from chef.reporter.memory import Memory
+from chef.reporter.report import Report
+from chef.reporter.sender import Sender
+
+# A line that is not finished is shown after this long without output.
+_UNFINISHED_S = 5.0
+_MAX_COMMAND = 500
+
+
+class Options(NamedTuple):
+    """What `chef run` was asked for."""
+
+    arguments: list[str]
+    phase: str
+    step: bool
+    linger: float
+    markers: bool
+    mask: str | None
+    quiet: bool
+    stream: str | None
+    title: str | None
+
+
+class Run:
+    """One run. Whatever goes wrong in reporting, the command runs and its status is the result."""
+
+    def __init__(self, target: Target, options: Options, version: str) -> None:
+        self._target = target
+        self._options = options
+        self._version = version
+        self._sender: Sender | None = None
+        self._report: Report | None = None
+        self._memory: Memory | None = None
+        self._last_output = 0.0
+        self._fault: str | None = None
+        self._begun = 0.0
+
+    def run(self) -> Ended:
+        """Run the command and report it."""
+        self._tell_where()
+        self._safely(self._prepare)
+        command = Command(self._options.arguments, self._child_environ(), self._take_output, self._tick)
+        self._begun = time.monotonic()
+        ended = self._start(command)
+        self._safely(self._begin)
+        if ended is None:
+            ended = command.run()
+        elif ended.failure:
+            _say(ended.failure)
+            self._take_output("stderr", ("chef: %s\n" % ended.failure).encode("utf-8", "replace"))
+        self._safely(lambda: self._end(ended))
+        self._linger()
+        if command.was_interrupted and ended.signal == signal.SIGINT:
+            # Who waits for us in the same terminal has been spared the Ctrl-C that ended the command.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            os.killpg(0, signal.SIGINT)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        return ended
+
+    def _start(self, command: Command) -> Ended | None:
+        """Start the command; where we cannot, such as without a pty left, it runs as if we were not there."""
+        try:
+            if os.name != "posix":
+                raise OSError("chef run needs a Unix system")
+            return command.start()
+        except Exception as error:
+            self._failed(error)
+            status = subprocess.call(self._options.arguments)
+            return Ended(status) if status >= 0 else Ended(128 - status, signal=-status)
+
+    def _tell_where(self) -> None:
+        if self._options.quiet:
+            return
+        if self._target.url is None:
+            _say("CHEF_URL is not set: nothing is reported")
+        else:
+            _say(self._target.page)
+
+    def _prepare(self) -> None:
+        if self._target.url is None:
+            return
+        self._memory = Memory(self._target.url, self._target.job)
+        self._sender = Sender(self._target, self._version, is_run=True)
+        masker = Masker(os.environ, self._options.mask)
+        prior = self._memory.tallies()
+        self._report = Report(self._sender, masker, self._options.phase, self._options.markers, prior)
+        command = " ".join(map(shlex.quote, self._options.arguments))
+        meta: dict[str, Any] = {**self._target.meta, "command": _short_command(command)}
+        if self._options.title:
+            meta["title"] = self._options.title
+        self._report.begin(meta)
+
+    def _begin(self) -> None:
+        # Only now: a process with threads should not fork.
+        if self._sender is not None:
+            self._sender.start()
+
+    def _child_environ(self) -> dict[str, str]:
+        """The command's environment: ours, with what a `chef` inside it needs to report to the same job."""
+        environ = dict(os.environ)
+        if self._target.url is not None:
+            environ["CHEF_URL"] = self._target.url
+            environ["CHEF_JOB"] = environ["CHEF_RUN"] = self._target.job
+            environ["CHEF_PROJECT"] = self._target.project
+        return environ
+
+    def _take_output(self, stream: str, data: bytes) -> None:
+        if self._report is None:
+            return
+        self._last_output = time.monotonic()
+        try:
+            self._report.output(self._named(stream), data)
+        except Exception as error:
+            self._failed(error)
+
+    def _named(self, stream: str) -> str:
+        named = self._options.stream
+        if named is None:
+            return stream
+        return named if stream == "stdout" else named + ".err"
+
+    def _tick(self) -> float | None:
+        report = self._report
+        if report is None or not report.has_unfinished:
+            return None
+        left = self._last_output + _UNFINISHED_S - time.monotonic()
+        if left > 0:
+            return left
+        self._last_output = time.monotonic()
+        self._safely(report.show_unfinished)
+        return None
+
+    def _end(self, ended: Ended) -> None:
+        report = self._report
+        if report is None or self._memory is None:
+            return
+        report.end_of_output()
+        meta: dict[str, Any] = {"durationMs": int((time.monotonic() - self._begun) * 1000)}
+        if report.masker.count:
+            meta["masked"] = report.masker.count
+        if self._options.step:
+            self._memory.keep(report.totals)
+            report.say(meta)
+            return
+        self._memory.forget()
+        report.end(
+            ended.status, _outcome(self._options.arguments[0], ended), {**meta, "exitCode": ended.status}
+        )
+
+    def _linger(self) -> None:
+        """Wait a while for the rest, and say what did not arrive."""
+        if self._sender is None or self._fault is not None:
+            if self._fault is not None:
+                _say("reporting stopped: %s" % self._fault)
+            return
+        try:
+            arrived = self._sender.finish(self._options.linger)
+        except KeyboardInterrupt:
+            arrived = False
+        missing = missing_text(self._sender, arrived)
+        if missing:
+            _say(missing)
+
+    def _safely(self, action: Any) -> None:
+        """Do something that may fail without anything but reporting failing."""
+        try:
+            action()
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        self._fault = self._fault or "a fault of the reporter: %s: %s" % (type(error).__name__, error)
+        self._report = None
+
+
+def missing_text(sender: Sender, arrived: bool) -> str | None:
+    """One line on what did not arrive, or None."""
+    parts = []
+    waiting = sender.lost + sender.spool.waiting
+    if waiting:
+        parts.append("%d bytes of output" % waiting)
+    if sender.end_waits:
+        parts.append("the end of the job")
+    updates = sender.refused + sender.updates_waiting - sender.end_waits
+    if updates:
+        parts.append("%d update%s" % (updates, "" if updates == 1 else "s"))
+    why = " (%s)" % sender.problem if sender.problem else ""
+    if sender.given_up:
+        return "reporting stopped%s" % why
+    if not parts and arrived:
+        return None
+    return "did not arrive: %s%s" % (", ".join(parts) or "all of it", why)
+
+
+def _outcome(name: str, ended: Ended) -> str:
+    """How the command ended, for people."""
+    if ended.failure:
+        return ended.failure
+    name = os.path.basename(name)
+    if ended.signal is None:
+        return "%s ended with exit status %d" % (name, ended.status)
+    try:
+        return "%s was ended by %s" % (name, signal.Signals(ended.signal).name)
+    except ValueError:
+        return "%s was ended by signal %d" % (name, ended.signal)
+
+
+def _short_command(text: str) -> str:
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= _MAX_COMMAND else text[: _MAX_COMMAND - 1] + "…"
+
+
+def _say(text: str) -> None:
+    """One line on stderr, if anybody reads that."""
+    try:
+        sys.stderr.write("chef: %s\n" % text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass

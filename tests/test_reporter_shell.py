@@ -1,0 +1,210 @@
+"""`chef.sh`: what a machine without Python has, in every shell that it may have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.reporting import save_scripts
+from tests.tools.serving import Served, free_port, serve, serving
+from tests.tools.watching import eventually
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+_numbers = count(1)
+SHELLS = [["sh"], ["bash", "--posix"]]
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("served"), {}) as running:
+        yield running
+        assert "Traceback" not in running.output.read_text()
+
+
+@pytest.fixture
+def job() -> str:
+    return f"shell-{next(_numbers)}"
+
+
+class Machine:
+    """A build machine with chef.sh on it."""
+
+    def __init__(self, folder: Path, shell: list[str], **environment: str) -> None:
+        self.folder = folder
+        save_scripts(folder)
+        self._shell = shell
+        self.environment = {"PATH": os.environ["PATH"], "TMPDIR": str(folder)} | environment
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(
+            [*self._shell, "chef.sh", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            **(settings | options),
+        )
+
+    def run(self, *arguments: str, given: str | None = None) -> tuple[int, str, str]:
+        with self.start(*arguments, stdin=subprocess.PIPE) as process:
+            out, err = process.communicate(given, timeout=60)
+        return process.returncode, out, err
+
+
+@pytest.fixture(params=SHELLS, ids=" ".join)
+def machine(request: pytest.FixtureRequest, served: Served, job: str, tmp_path: Path) -> Machine:
+    return Machine(tmp_path, request.param, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
+
+
+def stored(server: Served, job: str) -> dict[str, Any]:
+    found: dict[str, Any] = server.get(f"/api/jobs/{job}").json()
+    return found
+
+
+def lines(server: Served, job: str) -> list[tuple[str, str]]:
+    found = server.get(f"/api/jobs/{job}/logs?limit=1000").json().get("lines", [])
+    return [(line["stream"], line["message"]) for line in found]
+
+
+def test_it_is_clean_in_the_eyes_of_shellcheck(tmp_path: Path) -> None:
+    save_scripts(tmp_path)
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    tool = shutil.which("shellcheck", path=path)
+    assert tool, "shellcheck is missing: it comes with the development packages"
+    done = subprocess.run(
+        [tool, "--shell=sh", "chef.sh"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+
+
+def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: Machine, job: str) -> None:
+    machine.environment["DEPLOY_TOKEN"] = "s3cr3t-value"
+    command = "echo out; cat; echo key $DEPLOY_TOKEN >&2; printf 'no end'; exit 3"
+    status, out, err = machine.run("run", "--", "sh", "-c", command, given="typed\n")
+    assert (status, out) == (3, "out\ntyped\nno end")
+    assert sorted(err.splitlines()) == [f"chef: {served.url}/jobs/{job}", "key s3cr3t-value"]
+    found = stored(served, job)
+    assert (found["status"], found["error"]["code"]) == ("failed", 3)
+    assert sorted(lines(served, job)) == [
+        ("stderr", "key ***"),
+        ("stdout", "no end"),
+        ("stdout", "out"),
+        ("stdout", "typed"),
+    ]
+    assert list(machine.folder.glob("tmp.*")) == []
+
+
+def test_steps_of_a_script(served: Served, machine: Machine, job: str) -> None:
+    commands = [
+        ("phase", "installing", "npm ci"),
+        ("progress", "45.5%", "a & b"),
+        ("log", "one", "line"),
+        ("artifact", 'the "site"', "https://example.com/a?b=c&d"),
+    ]
+    for command in commands:
+        assert machine.run(*command) == (0, "", "")
+    found = stored(served, job)
+    assert (found["progress"], found["message"]) == (45.5, "a & b")
+    assert lines(served, job) == [("stdout", "one line")]
+    assert machine.run("log", "-", given="two\nthree\n") == (0, "", "")
+    assert machine.run("exit", "0", "well") == (0, "", "")
+    assert [line for _, line in lines(served, job)] == ["one line", "two", "three"]
+    assert (stored(served, job)["status"], stored(served, job)["message"]) == ("completed", "well")
+
+
+@pytest.mark.parametrize(("command", "status"), [("done", "completed"), ("fail", "failed")])
+def test_ends_by_hand(served: Served, machine: Machine, job: str, command: str, status: str) -> None:
+    assert machine.run(command, "said") == (0, "", "")
+    assert (stored(served, job)["status"], stored(served, job)["message"]) == (status, "said")
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+@pytest.mark.parametrize("answers", [False, True], ids=["no server", "a server that hangs"])
+def test_without_a_server_the_command_ends_as_it_would(
+    tmp_path: Path, shell: list[str], answers: bool
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if answers:
+            listener.listen()
+        machine = Machine(
+            tmp_path, shell, CHEF_URL=f"http://127.0.0.1:{listener.getsockname()[1]}", CHEF_JOB="x"
+        )
+        began = time.monotonic()
+        status, out, err = machine.run("run", "-q", "--linger", "4", "--", "sh", "-c", "seq 50000; exit 4")
+        took = time.monotonic() - began
+    assert (status, out.count("\n")) == (4, 50_000)
+    assert err.startswith("chef: did not arrive: 288894 bytes of output, the end of the job (")
+    assert err.count("\n") == 1
+    assert took < 25
+
+
+def test_without_a_url_one_line_says_so(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, ["sh"], CHEF_JOB="x")
+    assert machine.run("run", "sh", "-c", "exit 7") == (
+        7,
+        "",
+        "chef: CHEF_URL is not set: nothing is reported\n",
+    )
+    assert machine.run("phase", "installing")[0] == 0
+
+
+def test_all_lines_are_there_once_though_the_server_is_killed(tmp_path: Path) -> None:
+    port = str(free_port())
+    (tmp_path / "machine").mkdir()
+    machine = Machine(
+        tmp_path / "machine",
+        ["sh"],
+        CHEF_URL=f"http://127.0.0.1:{port}",
+        CHEF_PROJECT="web",
+        CHEF_JOB="killed",
+    )
+    script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); echo line $n; sleep 0.01; done"
+    server = serve(tmp_path, {"PORT": port})
+    try:
+        with machine.start("run", "-q", "--", "sh", "-c", script) as process:
+            eventually(lambda: len(lines(server, "killed")) > 50)
+            server.kill()
+            server = serve(tmp_path, {"PORT": port})
+            _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, "")
+        assert lines(server, "killed") == [("stdout", f"line {number}") for number in range(1, 401)]
+        assert stored(server, "killed")["status"] == "completed"
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "a command is needed"),
+        (("cook",), "there is no command 'cook'"),
+        (("run",), "run needs a command"),
+        (("run", "--colour", "true"), "there is no option '--colour'"),
+        (("run", "--job"), "--job needs a value"),
+        (("run", "--linger", "x", "true"), "--linger must be a whole number"),
+        (("artifact", "name"), "artifact needs a name and a URL"),
+        (("phase",), "phase needs a value"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(
+    tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    status, out, err = Machine(tmp_path, ["sh"]).run(*arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert reason in err
+
+
+def test_its_help_says_what_it_cannot_do(tmp_path: Path) -> None:
+    status, out, _ = Machine(tmp_path, ["sh"]).run("--help")
+    assert status == 0
+    assert "What chef.py can do and chef.sh cannot" in out
