@@ -22,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench lock setup system clean
+.PHONY: help run test check bench texts lock setup system clean
 .DELETE_ON_ERROR:
 # Two installers must not write into one environment at once.
 .NOTPARALLEL:
@@ -53,6 +53,9 @@ lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for
 	$(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 pyproject.toml \
 		--extra dev -c requirements.txt -o requirements-dev.txt --custom-compile-command "make lock"
 	npm install --package-lock-only
+
+texts: setup  ## collect the pages' texts for their translation
+	$(BIN)/python -m tests.tools.texts
 
 system:
 	@.ci/install-system

@@ -1,15 +1,18 @@
 // What the pages with lists of jobs share: jobs by id, kept up by events, painted some times a second.
 
 import { Chip } from "chef/chip.js";
-import { everySecond } from "chef/dom.js";
-import { applyEvent } from "chef/state.js";
+import { everySecond, now } from "chef/dom.js";
+import { applyEvent, hasEnded } from "chef/state.js";
 
 const PAINT_MS = 100;
 const REREAD_MS = 700;
+// Reporters that are heard of emit no event: who looks at silent jobs asks.
+const SILENT_MS = 60_000;
+const ASK_MS = 30_000;
 
 /**
  * Jobs on a page. `read(jobs)` reads the lists anew and fills the map; `paint()` shows it; `takesNew`
- * says whether a job that is not listed yet belongs here.
+ * tells of an event of a job that is not listed yet whether that belongs here.
  */
 export class JobLists {
   jobs = new Map();
@@ -26,6 +29,7 @@ export class JobLists {
       this.#chip.tick();
       this.#paint();
     });
+    setInterval(() => this.#askWhetherAlive(), ASK_MS);
   }
 
   state(name) {
@@ -40,7 +44,7 @@ export class JobLists {
     const known = this.jobs.get(event.jobId);
     this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
-    else if (this.#takesNew) this.#refreshSoon();
+    else if (this.#takesNew(event)) this.#refreshSoon();
     this.#paintSoon();
   }
 
@@ -62,6 +66,12 @@ export class JobLists {
       this.#painting = null;
       this.#paint();
     }, PAINT_MS);
+  }
+
+  #askWhetherAlive() {
+    if (document.hidden) return;
+    const isSilent = (job) => !hasEnded(job) && now() - Date.parse(job.updatedAt) >= SILENT_MS;
+    if ([...this.jobs.values()].some(isSilent)) this.#refreshSoon();
   }
 
   #refreshSoon() {

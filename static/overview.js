@@ -25,7 +25,7 @@ const projectRows = rowsOf(byId("projects"), "project");
 let running = [];
 let projects = null;
 
-const lists = new JobLists({ read, paint, takesNew: live.isNewest });
+const lists = new JobLists({ read, paint, takesNew: () => live.isNewest });
 const connection = followProjects([...projectRows.keys()], lists);
 
 async function read() {

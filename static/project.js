@@ -7,6 +7,7 @@ import { fillJobRow } from "chef/job-row.js";
 import { addKeys } from "chef/keys.js";
 import { addListKeys } from "chef/list-keys.js";
 import { JobLists } from "chef/lists.js";
+import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 const LIMIT = 50;
@@ -14,28 +15,38 @@ const LIMIT = 50;
 const list = byId("jobs");
 const rows = new Map([...list.children].map((row) => [row.dataset.job, row]));
 let order = [];
+let isRead = false;
 
 const lists = new JobLists({
   async read() {
     const parameters = { projectId: live.projectId, limit: LIMIT };
+    if (live.status) parameters.status = live.status;
     const cursor = new URLSearchParams(location.search).get("cursor");
     if (cursor) parameters.cursor = cursor;
     const { jobs } = await getJson("/api/jobs", parameters);
     jobs.forEach((job) => lists.put(job));
     order = jobs.map((job) => job.jobId);
+    isRead = true;
   },
   paint,
-  takesNew: live.isNewest,
+  takesNew: (event) => live.isNewest && isShown(event),
 });
 
+/** Whether a job is one of those that the page is about. */
+function isShown(job) {
+  if (!live.status) return true;
+  return live.status === "running" ? !hasEnded(job) : job.status === live.status;
+}
+
 function paint() {
-  if (order.length === 0) return;
-  for (const jobId of rows.keys()) if (!order.includes(jobId)) rows.delete(jobId);
-  for (const jobId of order) {
+  if (!isRead) return;
+  const shown = order.filter((jobId) => isShown(lists.jobs.get(jobId)));
+  for (const jobId of rows.keys()) if (!shown.includes(jobId)) rows.delete(jobId);
+  for (const jobId of shown) {
     if (!rows.has(jobId)) rows.set(jobId, clone("job-template"));
     fillJobRow(rows.get(jobId), lists.jobs.get(jobId));
   }
-  arrange(list, order.map((jobId) => rows.get(jobId)));
+  arrange(list, shown.map((jobId) => rows.get(jobId)));
 }
 
 addKeys({ name: "overview", key: "u", description: texts.keys.overview, handler: () => location.assign("/") });

@@ -11,7 +11,9 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from chef.credentials import COOKIE
-from chef.errors import ChefError, StoreUnavailable, Unauthorized
+from chef.errors import ChefError, Unauthorized
+from chef.pages.language import gettext as _
+from chef.pages.refusals import in_words
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +47,7 @@ def _is_for_programs(path: str) -> bool:
     return any(path == start or path.startswith(start + "/") for start in _FOR_PROGRAMS)
 
 
-def _ask_for_login(_: Exception) -> Response:
+def _ask_for_login(_error: Exception) -> Response:
     here = request.full_path.removesuffix("?")
     if request.method != "GET":
         return redirect("/login", 303)
@@ -57,25 +59,35 @@ def _ask_for_login(_: Exception) -> Response:
 
 
 def _refused(error: ChefError) -> Response:
-    response = _page(error.status, error.detail)
-    if isinstance(error, StoreUnavailable):
+    response = _page(error.status, in_words(error))
+    if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
 def _refused_by_flask(error: HTTPException) -> Response:
     status = error.code or 500
-    detail = "there is no such page" if status == 404 else error.description or error.name
-    response = _page(status, detail)
+    response = _page(status, _of_status().get(status) or _("the server cannot answer this"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
 
 
+def _of_status() -> dict[int, str]:
+    """What is said of refusals that are none of ours, but Flask's."""
+    return {
+        400: _("the request is not one that a page takes"),
+        404: _("there is no such page"),
+        405: _("this address does not take that kind of request"),
+        413: _("what was sent is too large"),
+    }
+
+
 def _failed(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
-    return _page(500, "a fault of the server, it is in its log")
+    return _page(500, _("a fault of the server, it is in its log"))
 
 
 def _page(status: int, detail: str) -> Response:
-    return make_response(render_template("problem.html", status=status, detail=detail), status)
+    again = request.full_path.removesuffix("?") if status >= 500 and request.method == "GET" else None
+    return make_response(render_template("problem.html", status=status, detail=detail, again=again), status)

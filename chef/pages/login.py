@@ -11,7 +11,10 @@ from chef.auth import Credentials, Principal
 from chef.credentials import COOKIE
 from chef.errors import ChefError, Forbidden, Unauthorized
 from chef.pages.errors import make_blueprint
+from chef.pages.language import gettext as _
+from chef.pages.refusals import in_words
 from chef.pages.viewer import is_https
+from chef.pages.words import number
 from chef.services import services
 
 blueprint = make_blueprint("login")
@@ -44,14 +47,14 @@ def log_in() -> AnyResponse:
     """Take a token that lets read, and go where one wanted to."""
     credentials = Credentials.from_environ(request.environ)
     if credentials.foreign_origin:
-        raise Forbidden("this form was sent from another site")
+        raise Forbidden(_("this form was sent from another site"))
     target = safe_next(request.form.get("next", "/"))
     token = request.form.get("token", "").strip().removeprefix("Bearer ").strip()
     try:
         principal = services().gate.reader(Credentials(authorization=f"Bearer {token}"))
         _check_fits(token)
     except ChefError as refusal:
-        return _form(target, refusal.detail if token else "a token is needed", refusal.status)
+        return _form(target, in_words(refusal) if token else _("a token is needed"), refusal.status)
     response = redirect(target, 303)
     response.set_cookie(
         COOKIE,
@@ -68,7 +71,7 @@ def log_in() -> AnyResponse:
 def log_out() -> AnyResponse:
     """Forget the token."""
     if Credentials.from_environ(request.environ).foreign_origin:
-        raise Forbidden("this form was sent from another site")
+        raise Forbidden(_("this form was sent from another site"))
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE, secure=is_https(), httponly=True, samesite="Strict")
     return response
@@ -80,7 +83,9 @@ def _form(target: str, error: str | None = None, status: int = 200) -> Response:
 
 def _check_fits(token: str) -> None:
     if len(token) > _MAX_COOKIE:
-        raise Unauthorized(f"the token is too long for a cookie, which holds {_MAX_COOKIE} bytes")
+        raise Unauthorized(
+            _("the token is too long for a cookie, which holds %(count)s bytes", count=number(_MAX_COOKIE))
+        )
 
 
 def _lifetime(principal: Principal) -> int:

@@ -13,6 +13,7 @@ from chef.errors import Forbidden, NotFound
 from chef.model import STATUSES
 from chef.pages import snapshots
 from chef.pages.errors import make_blueprint
+from chef.pages.language import gettext as _
 from chef.pages.silence import shown_status, silence
 from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
@@ -46,16 +47,18 @@ def project(project_id: str) -> Response:
     """One project's jobs. Before its first job: the page that waits for it, with status 404."""
     principal = viewer()
     if not principal.may_read(check_id(project_id)):
-        raise Forbidden("your access does not cover this project")
-    before = _before()
-    jobs = snapshots.project_jobs(project_id, before)
+        raise Forbidden(_("your access does not cover this project"))
+    before, status = _before(), _status()
+    jobs = snapshots.project_jobs(project_id, before, status)
     page = render_template(
         "project.html",
         project_id=project_id,
         jobs=jobs.items,
         older=jobs.older,
         is_newest=before is None,
-        live=_live(projectId=project_id, isNewest=before is None),
+        filters=snapshots.FILTERS,
+        status=status,
+        live=_live(projectId=project_id, isNewest=before is None, status=status),
     )
     return make_response(page, 200 if services().store.project(project_id) else 404)
 
@@ -102,8 +105,16 @@ def _before() -> int | None:
         return None
     place = read_cursor(text)
     if place is None:
-        raise NotFound("there is no such page: the list it was a part of is gone")
+        raise NotFound(_("there is no such page: the list it was a part of is gone"))
     return place
+
+
+def _status() -> str | None:
+    """Which jobs of a project one wants to see; `None`: all."""
+    status = request.args.get("status")
+    if status is not None and status not in snapshots.FILTERS:
+        raise NotFound(_("there is no such page"))
+    return status
 
 
 def _live(**more: Any) -> dict[str, Any]:

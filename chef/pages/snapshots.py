@@ -25,6 +25,13 @@ RECENT_JOBS = 300
 OUTCOMES = 12
 
 _RUNNING = tuple(status for status in STATUSES if status not in ENDED)
+FILTERS: dict[str, tuple[str, ...]] = {
+    "running": _RUNNING,
+    "completed": ("completed",),
+    "failed": ("failed",),
+    "cancelled": ("cancelled",),
+}
+"""What one can see a project's jobs by, as in `GET /api/jobs?status=`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +101,10 @@ class Page:
     older: str | None
 
 
-def project_jobs(project_id: str, before: int | None) -> Page:
-    """A project's jobs, newest first."""
-    found = services().store.jobs(project_id=project_id, before=before, limit=JOBS + 1)
+def project_jobs(project_id: str, before: int | None, status: str | None = None) -> Page:
+    """A project's jobs, newest first: all, or those of one of the `FILTERS`."""
+    statuses = FILTERS[status] if status else None
+    found = services().store.jobs(project_id=project_id, statuses=statuses, before=before, limit=JOBS + 1)
     return Page([_listed(one.job) for one in found[:JOBS]], _older(found, JOBS))
 
 

@@ -8,6 +8,7 @@ from chef.auth import Principal
 from chef.credentials import COOKIE, http_credentials
 from chef.errors import Forbidden, NotFound
 from chef.model import ID, Job
+from chef.pages.language import gettext as _
 from chef.services import services
 
 
@@ -35,7 +36,7 @@ def is_signed_in() -> bool:
 def check_id(value: str) -> str:
     """An id in a page's address; one that breaks the rule has no page."""
     if not ID.fullmatch(value):
-        raise NotFound("there is no such page")
+        raise NotFound(_("there is no such page"))
     return value
 
 
@@ -47,7 +48,7 @@ def visible_job(principal: Principal, job_id: str) -> Job | None:
     """
     job = services().store.job(check_id(job_id))
     if not principal.may_see(job.project_id if job else None):
-        raise Forbidden("your access does not cover this job")
+        raise Forbidden(_("your access does not cover this job"))
     return job
 
 

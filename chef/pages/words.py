@@ -80,7 +80,7 @@ def size(count: object) -> str:
 
 
 def _tenths(value: float) -> str:
-    return format_decimal(round(value, 1), format="#,##0.0", locale=language())
+    return format_decimal(value, format="#,##0.0", locale=language())
 
 
 def plain_json(value: object) -> str:

@@ -1,0 +1,28 @@
+"""Why something was refused, in the language of who looks. What lies below the pages says it in English."""
+
+from __future__ import annotations
+
+import re
+
+from chef.errors import ChefError, StoreUnavailable
+from chef.pages.language import LANGUAGES, gettext, language
+
+_ = gettext
+
+
+def in_words(error: ChefError) -> str:
+    """A refusal's sentence; where it goes into particulars that are English only, its first part."""
+    if isinstance(error, StoreUnavailable):
+        return _("the server cannot reach its store now, it may in a moment")
+    if language() == LANGUAGES[0]:
+        return error.detail
+    for text in (error.detail, re.split(r": | \(", error.detail)[0]):
+        said = gettext(text)
+        if said != text:
+            return said
+    return _("this is not allowed")
+
+
+def first_parts() -> tuple[str, ...]:
+    """The first parts of sentences that go on with particulars (chef.auth), named here to be translated."""
+    return (_("the token is not valid yet"), _("the token is not valid"), _("reading needs a token"))
