@@ -16,16 +16,16 @@ import msgspec
 
 from chef import strict
 from chef.errors import FieldError, Invalid
-from chef.model import ID, ID_RULE, PHASE, STATUSES, Update
-from chef.rules import MAX_META_BYTES
+from chef.model import ID, ID_RULE, PHASE, STATUSES, Heartbeat, Update
+from chef.rules import MAX_ARTIFACTS, MAX_META_BYTES
 from chef.strict import shown
 
 MAX_ERRORS = 100
 MAX_WARNINGS = 20
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
-MAX_ARTIFACTS = 1000
 MAX_STREAMS = 100
+MAX_EVERY = 3600
 # Names looked through for a misspelt one.
 MAX_NAMES = 20
 
@@ -120,6 +120,14 @@ def check_update(fields: Mapping[str, Any], findings: Findings) -> Update | None
     if kind == "progress":
         _check_status(values, findings)
     return None if findings.failed else Update(**values)
+
+
+def check_heartbeat(fields: Mapping[str, Any], findings: Findings) -> Heartbeat:
+    """The heartbeat that these typed fields make; raises Invalid if one is wrong."""
+    values = _checked(fields, _HEARTBEAT, "heartbeat", findings)
+    values.pop("id", None)  # One that comes twice does no harm.
+    findings.raise_if_failed()
+    return Heartbeat(**values)
 
 
 def _checked(
@@ -246,6 +254,14 @@ def _code(value: Any, name: str, findings: Findings) -> Any:
     return value
 
 
+def _every(value: Any, name: str, findings: Findings) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int):
+        findings.wrong(name, integer_fault(value))
+    elif not 1 <= value <= MAX_EVERY:
+        findings.wrong(name, f"must be between 1 and {MAX_EVERY}")
+    return value
+
+
 def _size(value: Any, name: str, findings: Findings) -> Any:
     if isinstance(value, bool) or not isinstance(value, int):
         findings.wrong(name, integer_fault(value))
@@ -343,10 +359,17 @@ _CHECKS: dict[str, dict[str, Check]] = {
         "status": _status,
         "message": _utf8(0, MAX_PROGRESS_MESSAGE),
         "meta": _meta,
+        "artifacts": _artifacts,
     },
     "log": {**_COMMON, "message": _string, "stream": _id, "level": _characters(32)},
     "completed": {**_END, "message": _end_message, "artifacts": _artifacts},
     "error": {**_END, "message": _utf8(1, MAX_END_MESSAGE), "code": _code},
+}
+_HEARTBEAT: dict[str, Check] = {
+    "jobId": _id,
+    "projectId": _id,
+    "id": _characters(128),
+    "every": _every,
 }
 # An update whose type is wrong is still checked as far as the types agree: one answer, all faults.
 _ANY_TYPE: dict[str, Check] = {

@@ -35,6 +35,9 @@ STATUSES: tuple[Status, ...] = (
 )
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 
+MISSED_HEARTBEATS = 3
+"""So many times the promised time a reporter may be silent before it is called lost."""
+
 Meta = dict[str, Any]
 Artifact = dict[str, Any]
 Claim = dict[str, dict[str, Any]]
@@ -70,6 +73,14 @@ class Update(Value, frozen=True):
     code: int | str | None = None
     artifacts: tuple[Artifact, ...] | None = None
     integrity: Claim | None = None
+
+
+class Heartbeat(Value, frozen=True):
+    """A reporter says that it is there, and will again within `every` seconds. No update: it has no seq."""
+
+    job_id: str
+    project_id: str | None = None
+    every: int = 30
 
 
 class LogPiece(Value, frozen=True):
@@ -150,6 +161,7 @@ class Job(Value, frozen=True):
     line: what a late viewer is shown first carries them. `log_bytes` are the bytes of its log that are
     kept, line ends included, `gap` is what was removed from the log. `claim` is what its sender said of
     its streams at the end, `integrity` how that compares with what is here (chef.integrity).
+    `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one.
     """
 
     job_id: str
@@ -174,10 +186,24 @@ class Job(Value, frozen=True):
     gap: Gap | None = None
     claim: Claim | None = None
     integrity: Payload | None = None
+    heartbeat_at: int | None = None
+    heartbeat_every: int | None = None
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def seen_at(self) -> int:
+        """When anything last came from the build."""
+        return max(self.updated_at, self.heartbeat_at or 0)
+
+    def reporter(self, now: int) -> Literal["alive", "lost"] | None:
+        """Whether who promised heartbeats keeps to it; `None` without a promise and after the end."""
+        if self.heartbeat_every is None or self.ended:
+            return None
+        patience = MISSED_HEARTBEATS * self.heartbeat_every * 1000
+        return "lost" if now - self.seen_at > patience else "alive"
 
     @property
     def whole_from(self) -> int:

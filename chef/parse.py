@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from chef import strict
 from chef.errors import FieldError, Invalid, NotJson
-from chef.fields import Findings, check_update, integer_fault, is_integer, kind_of
-from chef.model import Update, UpdateType
+from chef.fields import Findings, check_heartbeat, check_update, integer_fault, is_integer, kind_of
+from chef.model import Heartbeat, Update, UpdateType
 from chef.strict import shown
 
 ContentType = Literal["json", "ndjson"]
@@ -130,11 +130,24 @@ def _exit_status(fields: Mapping[str, Any], findings: Findings) -> int:
     return 0
 
 
-def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings: Findings) -> Parsed:
-    said = {"type": kind, "jobId": job_id}
+def parse_heartbeat(fields: Mapping[str, Any], job_id: str) -> tuple[Heartbeat, tuple[str, ...]]:
+    """The heartbeat of a by-hand form, and warnings."""
+    findings = Findings()
+    _check_said(fields, {"jobId": job_id}, findings)
+    heartbeat = check_heartbeat({**fields, "jobId": job_id}, findings)
+    return heartbeat, findings.warnings()
+
+
+def _check_said(fields: Mapping[str, Any], said: Mapping[str, str], findings: Findings) -> None:
+    """What the path says already may be said again, but not otherwise."""
     for name, value in said.items():
         if name in fields and fields[name] != value:
             findings.wrong(name, f"must be '{shown(value)}' here, or left out")
+
+
+def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings: Findings) -> Parsed:
+    said = {"type": kind, "jobId": job_id}
+    _check_said(fields, said, findings)
     update = check_update({**fields, **said}, findings)
     return _parsed([] if update is None else [update], findings)
 
@@ -142,7 +155,7 @@ def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings:
 def coerce_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Form or query fields, all strings, as the typed values that JSON would have.
 
-    `progress` and `code` become numbers, `meta`, `artifacts` and `integrity` are JSON texts, and
+    `progress`, `code` and `every` become numbers, `meta`, `artifacts` and `integrity` are JSON texts, and
     `meta.KEY` sets a string in `meta`. Raises Invalid for what cannot be read and for a name given
     more than once.
     """
@@ -178,7 +191,7 @@ def _coerce(name: str, text: str, findings: Findings) -> Any:
         if _DECIMAL.fullmatch(number):
             return float(number) if "." in number else int(number)
         findings.wrong(name, "must be a number such as 50 or 12.5")
-    elif name == "code":
+    elif name in ("code", "every"):
         return int(number) if _WHOLE.fullmatch(number) and is_integer(int(number)) else text
     elif name in ("meta", "artifacts", "integrity"):
         try:

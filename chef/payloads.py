@@ -42,8 +42,8 @@ def state_events(job: Job) -> tuple[tuple[str, Payload], ...]:
     return (("progress", progress), ("error", ending | {"code": code}))
 
 
-def job_json(job: Job) -> Payload:
-    """A job as `GET /api/jobs/JOB` answers it."""
+def job_json(job: Job, now: int) -> Payload:
+    """A job as `GET /api/jobs/JOB` answers it at a time."""
     payload: Payload = {
         "jobId": job.job_id,
         "projectId": job.project_id,
@@ -55,6 +55,8 @@ def job_json(job: Job) -> Payload:
         "lines": job.lines,
         "createdAt": rfc3339(job.created_at),
         "updatedAt": rfc3339(job.updated_at),
+        "seenAt": rfc3339(job.seen_at),
+        "reporter": job.reporter(now),
         "startedAt": rfc3339_or_none(job.started_at),
         "finishedAt": rfc3339_or_none(job.finished_at),
         "durationMs": _duration(job.started_at, job.finished_at),

@@ -15,6 +15,7 @@ from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 from chef.integrity import verdict
 from chef.lines import Line, Segment, StreamState, WithinCutLine, attach, segment_text, skip
 from chef.model import (
+    Heartbeat,
     Job,
     JobError,
     LogEntry,
@@ -36,6 +37,8 @@ PHASES: dict[str, tuple[int, ...]] = {
 }
 LOGS_AFTER_END_MS = 5 * 60 * 1000
 MAX_META_BYTES = 16 * 1024
+MAX_ARTIFACTS = 1000
+MAX_ARTIFACTS_BYTES = 1024 * 1024
 # A script that flips between two phases for ever must not make its job grow for ever.
 MAX_PHASE_SPANS = 200
 # One entry is one row and one replay step: small enough to send whole, large enough to compress.
@@ -67,7 +70,9 @@ def start(item: Update | LogPiece, at: int, index: int, allowed: frozenset[str] 
     return Job(item.job_id, item.project_id, created_at=at, updated_at=at)
 
 
-def check_same_project(job: Job, item: Update | LogPiece, index: int, allowed: frozenset[str] | None) -> None:
+def check_same_project(
+    job: Job, item: Update | LogPiece | Heartbeat, index: int, allowed: frozenset[str] | None
+) -> None:
     """A job's project is fixed by its first update, and a token may be limited to some projects."""
     _check_allowed(job.project_id, allowed)
     if item.project_id is not None and item.project_id != job.project_id:
@@ -95,9 +100,8 @@ def apply(
 
     `streams` are those of the job that the update says something of (`integrity`).
     """
-    if job.ended:
-        raise _job_finished(job, index)
-    job = _merge_meta(_touch(job, at), update, index)
+    check_running(job, index)
+    job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
     if update.type == "completed" or _completes(update):
         job = _complete(job, update, at)
     elif update.type == "error" or update.status in ("failed", "cancelled"):
@@ -107,6 +111,12 @@ def apply(
     job = verify(replace(job, claim=update.integrity), streams or {})
     job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
     return job, StateEntry(job.seq, state_events(job))
+
+
+def check_running(job: Job, index: int) -> None:
+    """Refuse what a job takes until its end only."""
+    if job.ended:
+        raise _job_finished(job, index)
 
 
 def verify(job: Job, streams: Mapping[str, StreamState]) -> Job:
@@ -229,6 +239,24 @@ def _merge_meta(job: Job, update: Update, index: int) -> Job:
     return replace(job, meta=meta)
 
 
+def _merge_artifacts(job: Job, update: Update, index: int) -> Job:
+    """Add artifacts; one takes the place of an earlier one of its name."""
+    if not update.artifacts:
+        return job
+    by_name = {artifact["name"]: artifact for artifact in (*job.artifacts, *update.artifacts)}
+    artifacts = tuple(by_name.values())
+    message = None
+    if len(artifacts) > MAX_ARTIFACTS:
+        message = f"must be at most {MAX_ARTIFACTS} artifacts, together with the job's earlier ones"
+    elif len(msgspec.json.encode(artifacts)) > MAX_ARTIFACTS_BYTES:
+        message = f"must be at most {MAX_ARTIFACTS_BYTES} bytes as JSON, together with the job's earlier ones"
+    if message is not None:
+        raise Invalid(
+            f"update {index}: artifacts {message}", errors=(FieldError(message, "artifacts", index),)
+        )
+    return replace(job, artifacts=artifacts)
+
+
 def _completes(update: Update) -> bool:
     """Whether a progress update ends the job: status `completed`, or progress 100 in that phase."""
     if update.status is not None and update.status in ("failed", "cancelled"):
@@ -240,8 +268,7 @@ def _completes(update: Update) -> bool:
 
 def _complete(job: Job, update: Update, at: int) -> Job:
     job = _say(job, update.message, phase_changes=True)
-    job = _end(_enter_phase(replace(job, progress=100), "completed", at), "completed", at)
-    return replace(job, artifacts=update.artifacts or ())
+    return _end(_enter_phase(replace(job, progress=100), "completed", at), "completed", at)
 
 
 def _fail(job: Job, update: Update, at: int) -> Job:

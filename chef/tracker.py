@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from chef import rules
 from chef.clock import Clock
 from chef.ledger import Batch, Item, Receipt, Stored
 from chef.metrics import Metrics
-from chef.model import LogPiece, Update
+from chef.model import Heartbeat, LogPiece, Update
 from chef.parse import content_digest
 from chef.store import Store
 
@@ -47,6 +48,26 @@ class Tracker:
         self._duplicates.inc(receipt.duplicates)
         self._lines.inc(receipt.lines)
         return receipt
+
+    def heartbeat(self, heartbeat: Heartbeat, allowed: frozenset[str] | None = None) -> int:
+        """Note that a build's reporter is there; returns the job's seq, which it leaves as it is.
+
+        A job that does not exist yet is made by a progress update without a word. Raises what `record`
+        does, and Conflict `job_finished` after the job's end.
+        """
+        at = self._clock()
+        job = self._store.job(heartbeat.job_id)
+        if job is None:
+            first = Update("progress", heartbeat.job_id, heartbeat.project_id)
+            seq = self.record([first], allowed).seqs[heartbeat.job_id]
+        else:
+            rules.check_same_project(job, heartbeat, 0, allowed)
+            rules.check_running(job, 0)
+            seq = job.seq
+        if not self._store.save_heartbeat(heartbeat.job_id, at, heartbeat.every):
+            # It ended just now, or was removed: the next look at it says so.
+            return self.heartbeat(heartbeat, allowed)
+        return seq
 
 
 def _item(update: Update | LogPiece) -> Item:

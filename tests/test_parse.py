@@ -235,6 +235,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("log", "level", "é" * 32),
     ("completed", "message", ""),
     ("completed", "message", "x" * 65536),
+    ("progress", "artifacts", [ARTIFACT]),
     ("completed", "artifacts", []),
     ("completed", "artifacts", [ARTIFACT] * 1000),
     ("completed", "artifacts", [{"name": "n" * 256, "url": "u" * 4096, "size": 2**63 - 1}]),
@@ -323,6 +324,7 @@ BAD: list[tuple[str, str, Any, str, str]] = [
     ("error", "meta", {"author": {}}, "meta.author", "must be a string, not an object"),
     ("error", "meta", {"title": True}, "meta.title", "must be a string, not true"),
     ("progress", "meta", {"x": "x" * (16384 - 7)}, "meta", "must be at most 16384 bytes as JSON"),
+    ("progress", "artifacts", {}, "artifacts", "must be an array, not an object"),
     ("completed", "artifacts", None, "artifacts", "must be an array, not null"),
     ("completed", "artifacts", ARTIFACT, "artifacts", "must be an array, not an object"),
     ("completed", "artifacts", [ARTIFACT] * 1001, "artifacts", "must be at most 1000 artifacts"),
@@ -443,7 +445,7 @@ def test_a_negative_zero_is_zero() -> None:
         (of_type("completed", zzz=None), "unknown field 'zzz'"),
         (of_type("progress", **{"a\nb": 1}), "unknown field 'a\\nb'"),
         (of_type("progress", **{"progress" * 99: 1}), "unknown field '" + ("progress" * 8)[:63] + "…'"),
-        (of_type("progress", artifacts=5), "field 'artifacts' is not used by 'progress' updates"),
+        (of_type("progress", integrity=5), "field 'integrity' is not used by 'progress' updates"),
         (of_type("log", meta=None), "field 'meta' is not used by 'log' updates"),
         (of_type("error", status="failed"), "field 'status' is not used by 'error' updates"),
         (
@@ -465,11 +467,11 @@ def test_an_unknown_key_of_an_artifact_is_not_kept() -> None:
 
 
 def test_twenty_warnings_are_told_and_the_rest_counted() -> None:
-    warnings = parse(*[of_type("progress", progres=1, artifacts=[])] * 50).warnings
+    warnings = parse(*[of_type("progress", progres=1, integrity={})] * 50).warnings
     assert len(warnings) == 21
     assert warnings[18:20] == (
         "update 9: unknown field 'progres', did you mean 'progress'?",
-        "update 9: field 'artifacts' is not used by 'progress' updates",
+        "update 9: field 'integrity' is not used by 'progress' updates",
     )
     assert warnings[20] == "… and 80 more"
     assert len(parse(*[of_type("progress", progres=1)] * 20).warnings) == 20
@@ -741,6 +743,11 @@ def test_another_content_has_another_digest() -> None:
         {"kind": "completed", "artifacts": []},
         {"kind": "completed", "artifacts": [ARTIFACT]},
         {"kind": "completed", "artifacts": [{**ARTIFACT, "size": 1}]},
+        {"kind": "completed", "integrity": {}},
+        {"kind": "completed", "integrity": {"stdout": {"bytes": 1}}},
+        {"kind": "completed", "integrity": {"stdout": {"bytes": 1, "lines": 1}}},
+        {"kind": "completed", "integrity": {"stdout": {"bytes": 1, "crc32": "00000000"}}},
+        {"kind": "completed", "integrity": {"stderr": {"bytes": 1}}},
         {"kind": "error"},
         {"kind": "error", "code": 1},
         {"kind": "error", "code": "1"},

@@ -105,7 +105,7 @@ def test_job_error_has_the_contracts_fields() -> None:
 
 
 def test_a_job_has_the_contracts_fields() -> None:
-    assert job_json(job_after(update(phase="building"))) == {
+    assert job_json(job_after(update(phase="building")), AT) == {
         "jobId": "job",
         "projectId": "web",
         "status": "building",
@@ -116,6 +116,8 @@ def test_a_job_has_the_contracts_fields() -> None:
         "lines": 0,
         "createdAt": AT_TEXT,
         "updatedAt": AT_TEXT,
+        "seenAt": AT_TEXT,
+        "reporter": None,
         "startedAt": AT_TEXT,
         "finishedAt": None,
         "durationMs": None,
@@ -126,7 +128,7 @@ def test_a_job_has_the_contracts_fields() -> None:
 
 
 def test_a_failed_job_says_how_and_a_finished_phase_how_long() -> None:
-    shown = job_json(job_after(update(phase="building"), update("error", message="no", code=2)))
+    shown = job_json(job_after(update(phase="building"), update("error", message="no", code=2)), AT)
     assert shown["error"] == {"message": "no", "code": 2}
     assert shown["phases"][0]["durationMs"] == shown["durationMs"] == 1500
 

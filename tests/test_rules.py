@@ -243,6 +243,38 @@ def test_a_completed_job_has_its_artifacts_and_no_error() -> None:
     assert (job.artifacts, job.error) == ((artifact,), None)
 
 
+def test_artifacts_add_up_and_one_of_the_same_name_is_replaced() -> None:
+    def named(name: str, url: str) -> dict[str, str]:
+        return {"name": name, "url": url}
+
+    job = after(
+        update(artifacts=(named("a", "1"), named("b", "1"))),
+        update(progress=20),
+        update(artifacts=(named("a", "2"), named("c", "1"), named("c", "2"))),
+        update("completed", artifacts=(named("b", "2"),)),
+    )
+    assert job.artifacts == (named("a", "2"), named("b", "2"), named("c", "2"))
+    assert after(update(artifacts=(named("a", "1"),)), update("completed")).artifacts == (named("a", "1"),)
+
+
+def test_a_job_has_a_limit_of_artifacts_in_all() -> None:
+    many = tuple({"name": str(number), "url": "u"} for number in range(1000))
+    job = after(update(artifacts=many), update(artifacts=({"name": "7", "url": "new"},)))
+    assert (len(job.artifacts), job.artifacts[7]["url"]) == (1000, "new")
+    with pytest.raises(Invalid) as refused:
+        after(update(artifacts=({"name": "one more", "url": "u"},)), job=job)
+    assert refused.value.errors[0].field == "artifacts"
+    assert "at most 1000 artifacts, together" in refused.value.errors[0].message
+
+
+def test_the_artifacts_of_a_job_are_limited_in_bytes() -> None:
+    many = tuple({"name": str(number), "url": "u" * 4096} for number in range(200))
+    more = tuple({"name": f"more {number}", "url": "u" * 4096} for number in range(100))
+    with pytest.raises(Invalid) as refused:
+        after(update(artifacts=many), update(artifacts=more))
+    assert "at most 1048576 bytes as JSON" in refused.value.errors[0].message
+
+
 @pytest.mark.parametrize(
     "late", [update(progress=10), update("completed"), update("error", message="no"), update(message="x")]
 )

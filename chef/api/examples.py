@@ -27,6 +27,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "completed": {"projectId": "project-id-456", "message": "Deployed"},
     "error": {"projectId": "project-id-456", "message": "tests failed", "code": 2},
     "exit": {"projectId": "project-id-456", "code": 0},
+    "heartbeat": {"projectId": "project-id-456", "every": 30},
 }
 ACCEPTED: dict[str, Any] = {
     "accepted": 3,
@@ -48,6 +49,8 @@ JOB: dict[str, Any] = {
     "lines": 41,
     "createdAt": _BEGAN,
     "updatedAt": _ENDED,
+    "seenAt": _ENDED,
+    "reporter": None,
     "startedAt": _BEGAN,
     "finishedAt": _ENDED,
     "durationMs": 125500,

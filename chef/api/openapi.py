@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from chef.api import examples
 from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT, answer
-from chef.api.schemas import CONTRADICTION, Schema, fields_by_type, ref, schemas
+from chef.api.schemas import CONTRADICTION, Schema, fields_by_type, heartbeat_fields, ref, schemas
 from chef.config import Settings
 from chef.model import STATUSES
 from chef.services import services
@@ -88,8 +88,7 @@ def _paths(rights: _Rights) -> Part:
     job = {"parameters": [_parameter_ref("jobId")]}
     project = {"parameters": [_parameter_ref("projectId")]}
     by_hand = {
-        f"/api/jobs/{{jobId}}/{kind}": job | {"post": _by_hand(kind, rights.write)}
-        for kind in ("progress", "completed", "error", "exit")
+        f"/api/jobs/{{jobId}}/{kind}": job | {"post": _by_hand(kind, rights.write)} for kind in _BY_HAND
     }
     return {
         "/api/updates": {"post": _post_updates(rights.write)},
@@ -151,6 +150,7 @@ _BY_HAND = {
     "completed": "End a job well",
     "error": "End a job as failed",
     "exit": "End a job by an exit status: 0 completed, else failed",
+    "heartbeat": "Say that a job's reporter is there, whether or not there is anything to say",
 }
 
 
@@ -194,6 +194,8 @@ def _by_hand_content(kind: str) -> Part:
 
 
 def _json_fields(kind: str) -> dict[str, Schema]:
+    if kind == "heartbeat":
+        return heartbeat_fields()
     if kind != "exit":
         return fields_by_type()[kind]
     fields = fields_by_type()["completed"]

@@ -55,7 +55,7 @@ def list_jobs() -> Response:
     )
     page = found[:limit]
     more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer({"jobs": [job_json(listed.job) for listed in page], "next": more})
+    return answer({"jobs": [job_json(listed.job, services().clock()) for listed in page], "next": more})
 
 
 def _statuses_in_query() -> tuple[str, ...] | None:
@@ -71,7 +71,7 @@ def _statuses_in_query() -> tuple[str, ...] | None:
 @blueprint.get("/api/jobs/<job_id>")
 def get_job(job_id: str) -> Response:
     """One job as it stands."""
-    return answer(job_json(readable_job(job_id)))
+    return answer(job_json(readable_job(job_id), services().clock()))
 
 
 @blueprint.get("/api/projects")
@@ -109,7 +109,7 @@ def project_json(listed: ListedProject) -> dict[str, Any]:
             "failed": project.failed,
             "cancelled": project.cancelled,
         },
-        "newestJob": job_json(listed.newest) if listed.newest else None,
+        "newestJob": job_json(listed.newest, services().clock()) if listed.newest else None,
     }
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from chef.fields import MAX_ARTIFACTS, MAX_END_MESSAGE, MAX_PROGRESS_MESSAGE, MAX_STREAMS
+from chef.fields import MAX_END_MESSAGE, MAX_EVERY, MAX_PROGRESS_MESSAGE, MAX_STREAMS
 from chef.model import ID_PATTERN, PHASE_PATTERN, STATUSES
-from chef.rules import MAX_META_BYTES
+from chef.rules import MAX_ARTIFACTS, MAX_META_BYTES
 from chef.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
 
 Schema = dict[str, Any]
@@ -165,6 +165,12 @@ def fields_by_type() -> dict[str, dict[str, Schema]]:
         "projectId": ref("Id") | {"description": "needed in a job's first update"},
         "id": _text("makes the update safe to send again", 1, 128),
     }
+    artifacts = {
+        "type": "array",
+        "items": ref("Artifact"),
+        "maxItems": MAX_ARTIFACTS,
+        "description": f"added to the job's, one of the same name replaced; {MAX_ARTIFACTS} in all",
+    }
     end_message = _text(f"at most {MAX_END_MESSAGE} bytes", most=MAX_END_MESSAGE)
     return {
         "progress": common
@@ -174,13 +180,14 @@ def fields_by_type() -> dict[str, dict[str, Schema]]:
             "status": ref("Status"),
             "message": _text(f"at most {MAX_PROGRESS_MESSAGE} bytes", most=MAX_PROGRESS_MESSAGE),
             "meta": ref("Meta"),
+            "artifacts": artifacts,
         },
         "log": common
         | {"message": _text("one or more lines"), "stream": ref("Id"), "level": _text(least=1, most=32)},
         "completed": common
         | {
             "message": end_message,
-            "artifacts": {"type": "array", "items": ref("Artifact"), "maxItems": MAX_ARTIFACTS},
+            "artifacts": artifacts,
             "meta": ref("Meta"),
             "integrity": ref("Claim"),
         },
@@ -190,6 +197,21 @@ def fields_by_type() -> dict[str, dict[str, Schema]]:
             "code": ref("Code"),
             "meta": ref("Meta"),
             "integrity": ref("Claim"),
+        },
+    }
+
+
+def heartbeat_fields() -> dict[str, Schema]:
+    """The fields of a heartbeat."""
+    return {
+        "projectId": ref("Id") | {"description": "needed where the job does not exist yet"},
+        "id": _text("of no meaning: a heartbeat is safe to send again", 1, 128),
+        "every": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": MAX_EVERY,
+            "default": 30,
+            "description": "seconds until the next one",
         },
     }
 
@@ -268,6 +290,11 @@ def _jobs() -> dict[str, Schema]:
         "lines": _COUNT,
         "createdAt": ref("Time"),
         "updatedAt": ref("Time"),
+        "seenAt": ref("Time") | {"description": "when anything last came from the build"},
+        "reporter": {
+            "enum": ["alive", "lost", None],
+            "description": "of a running job whose reporter promised heartbeats: whether it keeps to that",
+        },
         **_ending(("startedAt", "finishedAt", "durationMs")),
         "phases": {"type": "array", "items": _object(span)},
         "artifacts": {"type": "array", "items": ref("Artifact")},

@@ -14,7 +14,7 @@ from chef.credentials import http_credentials
 from chef.errors import FieldError, Invalid
 from chef.lines import Segment, Segmenter
 from chef.model import LogPiece, UpdateType
-from chef.parse import Parsed, parse_exit, parse_fields, parse_updates
+from chef.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
 from chef.services import Services, services
 
 blueprint = Blueprint("writing", __name__)
@@ -55,6 +55,18 @@ def post_exit(job_id: str) -> Response:
     writer = _writer()
     fields = read_fields(request, services().settings.max_body_bytes)
     return _record(parse_exit(fields, check_id(job_id, "jobId")), writer)
+
+
+@blueprint.post("/api/jobs/<job_id>/heartbeat")
+def post_heartbeat(job_id: str) -> Response:
+    """The build's reporter is there, whether or not there is anything to say."""
+    writer = _writer()
+    fields = read_fields(request, services().settings.max_body_bytes)
+    heartbeat, warnings = parse_heartbeat(fields, check_id(job_id, "jobId"))
+    seq = services().tracker.heartbeat(heartbeat, writer.projects)
+    jobs = {job_id: {"seq": seq, "viewers": _viewers(job_id)}}
+    more = {"warnings": warnings} if warnings else {}
+    return answer({"accepted": 1, "duplicates": 0, "jobs": jobs} | more)
 
 
 def _record_by_hand(job_id: str, kind: UpdateType) -> Response:

@@ -69,8 +69,8 @@ def job(job_id: str) -> Response:
     found = visible_job(viewer(), job_id)
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
-    shown = job_json(found) if found else None
     now = services().clock()
+    shown = job_json(found, now) if found else None
     page = render_template(
         "job.html",
         job_id=job_id,

@@ -150,8 +150,9 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
 
 def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
-    shown = job_json(job)
-    return shown | {"shown": shown_status(shown, services().clock())}
+    now = services().clock()
+    shown = job_json(job, now)
+    return shown | {"shown": shown_status(shown, now)}
 
 
 def _older(found: list[ListedJob] | list[ListedProject], limit: int) -> str | None:

@@ -214,7 +214,7 @@ class Viewers:
                 "seq": seq,
                 "epoch": self._store.epoch,
                 "complete": complete and is_whole,
-                "job": job_json(job) if job else None,
+                "job": job_json(job, self._clock()) if job else None,
             }
             if job is not None and not is_whole:
                 payload["firstSeq"] = job.whole_from

@@ -28,6 +28,7 @@ from chef.recovery import Kept
 from chef.rules import MAX_ENTRY_LINES
 from chef.store import reading
 from chef.store.engine import Connections, make_engine
+from chef.store.heartbeats import save_heartbeat
 from chef.store.loglines import NumberedLine, find_text, newest_lines
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
@@ -182,6 +183,15 @@ class Store:
                     return [error]
                 return [outcome for work in works for outcome in self._write([work])]
         return [StoreUnavailable()] * len(works)
+
+    def save_heartbeat(self, job_id: str, at: int, every: int) -> bool:
+        """Note that a running job's reporter is there; returns whether there is such a job.
+
+        Written at once, but not synced: after a power cut the next heartbeat says it again.
+        """
+        if self._closing:
+            raise StoreUnavailable("the server is stopping")
+        return self._run_upkeep(lambda connection: save_heartbeat(connection, job_id, at, every))
 
     def save_session(self, pid: str, kept: list[Kept], at: int) -> None:
         """Keep the subscriptions of a viewer that asked for recovery; on disk when this returns."""

@@ -81,7 +81,7 @@ _events = msgspec.json.Decoder(list[tuple[str, dict[str, Any]]])
 
 
 def job_values(job: Job) -> dict[str, Any]:
-    """A job's columns, without its keys."""
+    """A job's columns, without its keys and those of its heartbeats."""
     details = _Details(
         phases=[(span.phase, span.started_at, span.finished_at) for span in job.phases],
         artifacts=list(job.artifacts),
@@ -139,6 +139,8 @@ def job_of(row: Any) -> Job:
         gap=Gap(*details.gap) if details.gap else None,
         claim=details.claim,
         integrity=details.integrity,
+        heartbeat_at=row.heartbeat_at,
+        heartbeat_every=row.heartbeat_every,
     )
 
 

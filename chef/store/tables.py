@@ -71,6 +71,8 @@ jobs = Table(
     Column("started_at", BigInteger),
     Column("finished_at", BigInteger),
     Column("log_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("heartbeat_at", BigInteger, comment="written beside the job's updates (store.heartbeats)"),
+    Column("heartbeat_every", Integer, comment="seconds"),
     Column(
         "packed_seq",
         BigInteger,
