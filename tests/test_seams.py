@@ -29,13 +29,13 @@ from flask import Flask
 
 from chef.transport import http
 from chef.transport.engine import EngineServer
-from chef.transport.outbox import Outbox
+from chef.transport.outbox import MOST_AT_ONCE, Outbox
 from chef.transport.packets import Packet
 from chef.transport.session import EngineSocket
 from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
-PACKETS = "chef/transport/packets.py"
+PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
 WEBSOCKET = "chef/transport/websocket.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
@@ -53,7 +53,6 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         ENGINE,
     ),
     (engineio.Server, "_upgrades", ["sid", "transport"], ENGINE),
-    (engineio.Server, "_ok", ["packets", "headers", "jsonp_index"], ENGINE),
     (engineio.Server, "generate_id", [], ENGINE),
     (engineio.socket.Socket, "__init__", ["server", "sid"], SESSION),
     (engineio.socket.Socket, "schedule_ping", [], SESSION),
@@ -96,11 +95,8 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         ["socketio_app", "flask_app", "socketio_path"],
         SOCKETIO,
     ),
-    (engineio.socket.Socket, "poll", [], OUTBOX),
     (engineio.socket.Socket, "send", ["pkt"], SESSION),
     (engineio.socket.Socket, "close", ["wait", "abort", "reason"], SESSION),
-    (engineio.socket.Socket, "receive", ["pkt"], SESSION),
-    (engineio.socket.Socket, "_upgrade_websocket", ["environ", "start_response"], SESSION),
     (engineio.packet.Packet, "encode", ["b64"], SESSION),
     (Handler, "upgrade_websocket", [], HTTP),
     (Handler, "run_websocket", [], HTTP),
@@ -136,8 +132,6 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 
 # Owner, words that stand in its source, who relies on them.
 SOURCES: list[tuple[Any, list[str], str]] = [
-    # The queue of a session that polls is called like this.
-    (engineio.socket.Socket.poll, ["self.queue.get(\n", "self.queue.get(block=False)"], OUTBOX),
     # What we do in their place, without a queue: what they do besides would be left out.
     (engineio.socket.Socket.send, ["self.check_ping_timeout()", "self.queue.put(pkt)"], SESSION),
     (
@@ -149,13 +143,15 @@ SOURCES: list[tuple[Any, list[str], str]] = [
     (engineio.socket.Socket.receive, ["self.schedule_ping()", "'message', self.sid"], SESSION),
     (
         engineio.socket.Socket.handle_get_request,
-        ["'_upgrade_' + transport)(environ,", "if self.upgrading or self.upgraded:"],
-        SESSION,
+        ["'_upgrade_' + transport)(environ,", "self.poll()"],
+        POLLING,
     ),
+    (engineio.socket.Socket.handle_post_request, ["self.receive(pkt)", "max_http_buffer_size"], POLLING),
+    # python-socketio's own client takes no longer answers to a poll.
+    (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),
     # It has the connection, and would close it when it is collected.
     (geventwebsocket.websocket.WebSocket.__del__, ["self.close()", "except:"], HTTP),
     (geventwebsocket.websocket.WebSocket.close, ["if self.closed:"], HTTP),
-    (engineio.payload.Payload.decode, ["self.max_decode_packets"], SOCKETIO),
     # We do what it does, with a socket of our own class: what it does besides would be left out.
     (
         engineio.Server._handle_connect,
@@ -164,8 +160,14 @@ SOURCES: list[tuple[Any, list[str], str]] = [
     ),
     (
         engineio.Server.handle_request,
-        ["self._handle_connect(environ", "self._cors_allowed_origins(environ)", "self._cors_headers("],
-        SOCKETIO,
+        [
+            "self._handle_connect(environ",
+            "self._cors_allowed_origins(environ)",
+            "self._cors_headers(",
+            "handle_get_request",
+            "handle_post_request",
+        ],
+        ENGINE,
     ),
     # What we replace, with rules of our own: what it handles besides would be left out.
     (
@@ -246,12 +248,13 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert server.async_handlers is False
     assert server.eio.async_handlers is False
     assert server.eio.sockets == {}
-    assert engineio.payload.Payload.max_decode_packets > 1000
 
 
-def test_the_queue_that_is_replaced_is_gevents_own(app: Flask) -> None:
-    modules = app.extensions["socketio"].server.eio._async
-    assert modules["queue"] in Outbox.__mro__, f"engineio uses another queue: see {OUTBOX}"
+def test_an_answer_to_a_poll_is_no_longer_than_the_library_reads() -> None:
+    assert engineio.payload.Payload.max_decode_packets == MOST_AT_ONCE, f"see {OUTBOX}"
+
+
+def test_what_serves_is_of_the_libraries_classes() -> None:
     assert issubclass(http.Handler, Handler)
     assert issubclass(http.Server, gevent.pywsgi.WSGIServer)
 

@@ -388,3 +388,13 @@ def test_a_page_may_subscribe_to_a_thousand_jobs_when_it_connects(tmp_path: Any)
         seen = 0
         while seen < 1000:
             seen += sum('"ok":true' in packet for packet in poller.packets())
+
+
+def test_a_viewer_that_polls_and_breaks_the_rules_is_refused_and_closed(served: Served) -> None:
+    poller = Poller(served)
+    assert poller.post("40").status_code == 200
+    poller.wait_for("40{")
+    lines = len(lines_of(served))
+    assert poller.post("\x1e".join(["42{}"] * 50)).status_code == 400
+    assert poller.is_gone()
+    assert len(lines_of(served)) == lines + 1

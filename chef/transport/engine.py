@@ -2,27 +2,141 @@
 
 from __future__ import annotations
 
+import gzip
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
 
 import engineio
 from engineio import packet
 
+from chef.transport.enginepackets import Packets, encode_body
+from chef.transport.handshake import (
+    BAD_REQUEST,
+    FORBIDDEN,
+    MISROUTED,
+    UNKNOWN_SID,
+    WEBSOCKET,
+    Refusal,
+    Request,
+    read_request,
+)
+from chef.transport.limits import Deadlines
 from chef.transport.pinger import Pinger
+from chef.transport.polling import Polling
 from chef.transport.session import EngineSocket
+
+log = logging.getLogger(__name__)
 
 PATH = "/ws"
 # What a session must not keep of the request that made it: the handler hangs on each.
 _OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"))
+# A client that polls and is sent away hears of it by its next poll, if that comes within this time.
+_LEAVING_S = 10
+# Longer answers to polls are compressed for who takes that, at the level that costs least.
+_COMPRESSED_BYTES, _LEVEL = 1024, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """An answer over HTTP."""
+
+    body: bytes
+    content_type: str = "text/plain; charset=UTF-8"
+    status: str = "200 OK"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_OK = _Answer(b"ok")
+_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
 class EngineServer(engineio.Server):
     """Engine.IO with counted queues, connections that really end, and honest CORS headers."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, upgrade_timeout: float = 10, **options: Any) -> None:
         # The pinger ends who does not answer; the library's task would walk through all sessions for it.
         super().__init__(*args, monitor_clients=False, **options)
         self.pinger = Pinger(self.ping_interval, self.ping_timeout)
+        self.upgrade_timeout = upgrade_timeout
+        self.polling = Polling(self, self.end)
+        self.count: Callable[[str], None] = lambda reason: None
+        # Sessions that the server has closed, until their clients have been told by their next poll.
+        self._leaving: dict[str, EngineSocket] = {}
+        self._forgotten = Deadlines(_LEAVING_S, self._forget)
+
+    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Serve a request. What is refused is told why, and every answer has its CORS headers."""
+        try:
+            answer = self._serve(environ, start_response)
+        except Refusal as refusal:
+            answer = _Answer(refusal.body(), "application/json", status=refusal.status)
+        if not isinstance(answer, _Answer):
+            return answer
+        headers = [("Content-Type", answer.content_type), *_HEADERS, *answer.headers]
+        start_response(answer.status, headers + self._cors_headers(environ))
+        return [answer.body]
+
+    def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self._check_origin(environ)
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return _OK
+        wanted = read_request(environ)
+        session = self._session(wanted) if wanted.sid is not None else None
+        if wanted.transport == WEBSOCKET:
+            if "wsgi.websocket" not in environ:
+                raise Refusal(BAD_REQUEST, "a WebSocket begins with GET and the header Upgrade: websocket")
+            if session is not None:
+                session.begin_upgrade(environ)
+                return []
+        if session is None:
+            return self._handle_connect(environ, start_response, wanted.transport)
+        if session.upgraded:
+            raise Refusal(BAD_REQUEST, "the session is on a WebSocket")
+        if wanted.method == "POST":
+            self.polling.post(session, environ)
+            return _OK
+        packets = self.polling.poll(session, environ["chef.peer_is_gone"])
+        if session.closed and not session.queue.bytes:
+            self._leaving.pop(session.sid, None)
+        return self._payload(environ, packets)
+
+    def _session(self, wanted: Request) -> EngineSocket:
+        sid = wanted.sid or ""
+        session: EngineSocket | None = self.sockets.get(sid)
+        if session is None and wanted.method == "GET":
+            session = self._leaving.get(sid)
+        if session is None:
+            raise Refusal(UNKNOWN_SID, MISROUTED)
+        return session
+
+    def _forget(self, sid: str) -> None:
+        self._leaving.pop(sid, None)
+
+    def _payload(self, environ: dict[str, Any], packets: Packets) -> _Answer:
+        body = encode_body(packets)
+        if len(body) < _COMPRESSED_BYTES or not _takes_gzip(environ):
+            return _Answer(body)
+        headers = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
+        return _Answer(gzip.compress(body, _LEVEL), headers=headers)
+
+    def _check_origin(self, environ: dict[str, Any]) -> None:
+        origin = environ.get("HTTP_ORIGIN")
+        allowed = self._cors_allowed_origins(environ)
+        if origin and allowed is not None and origin not in allowed:
+            self._log_error_once(f"{origin} is not an accepted origin", "bad-origin")
+            raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
+
+    def end(self, sid: str, reason: str, words: str) -> None:
+        """End a session for what its client did or did not do: one line in the log, and one is counted."""
+        session = self.sockets.get(sid)
+        if session is not None and not session.closed:
+            log.info("a viewer's connection was closed: %s", words)
+            self.count(reason)
+            session.close(wait=False, reason=self.reason.TRANSPORT_ERROR)
+            self.sockets.pop(sid, None)
 
     def _handle_connect(
         self, environ: dict[str, Any], start_response: Any, transport: str, jsonp_index: int | None = None
@@ -39,7 +153,8 @@ class EngineServer(engineio.Server):
         if transport == "websocket":
             return []
         session.connected = True
-        return self._ok(session.poll(), jsonp_index=jsonp_index)
+        session.heard_at = time.monotonic()
+        return self._payload(environ, session.queue.take_all())
 
     def _opening(self, sid: str, transport: str) -> dict[str, Any]:
         """What OPEN tells a client. Source: engine.io-protocol v4, "Handshake"."""
@@ -62,6 +177,9 @@ class EngineServer(engineio.Server):
             if found is not None:
                 found.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
                 self.sockets.pop(one, None)
+                if not found.upgraded:
+                    self._leaving[one] = found
+                    self._forgotten.begin(one)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> None:
         """None: a session makes the queue of its packets when it needs one."""
@@ -74,15 +192,12 @@ class EngineServer(engineio.Server):
         """
         if environ.get("PATH_INFO", "").rstrip("/") != PATH:
             return False
-        origin = environ.get("HTTP_ORIGIN")
-        allowed = self._cors_allowed_origins(environ)
-        if origin and allowed is not None and origin not in allowed:
+        try:
+            self._check_origin(environ)
+            wanted = read_request(environ)
+            return wanted.transport == WEBSOCKET and (wanted.sid is None or wanted.sid in self.sockets)
+        except Refusal:
             return False
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        if query.get("transport") != ["websocket"]:
-            return False
-        sid = query.get("sid")
-        return sid[0] in self.sockets if sid else query.get("EIO") == ["4"]
 
     def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
         """Never the caller's own origin back where all may read (stack-traps 13), and no credentials."""
@@ -94,3 +209,10 @@ class EngineServer(engineio.Server):
         elif "HTTP_ORIGIN" in environ:
             headers.append(("Vary", "Origin"))
         return headers
+
+
+def _takes_gzip(environ: dict[str, Any]) -> bool:
+    return any(
+        coding.strip().lower() in ("gzip", "gzip;q=1", "gzip;q=1.0")
+        for coding in environ.get("HTTP_ACCEPT_ENCODING", "").split(",")
+    )

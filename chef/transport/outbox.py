@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Any
 
 import gevent
-from gevent.queue import Empty, JoinableQueue
+from engineio.packet import Packet
+from gevent.event import Event
 
 # A viewer takes no more above the first, and asks for more below the second.
 HIGH_WATER_BYTES = 128 * 1024
 LOW_WATER_BYTES = 32 * 1024
 # Packets in one answer to a poll: python-socketio's client drops the connection over a longer one.
-_MOST_AT_ONCE = 16
+MOST_AT_ONCE = 16
 # What a packet costs besides its text.
 _PACKET_BYTES = 100
 
 
-class Outbox(JoinableQueue[Any]):
-    """engineio's queue of packets for a session that polls, counted; `on_drain` is called when it is
-    empty enough.
-    """
+class Outbox:
+    """The packets of a session that polls, in order; `on_drain` is called when they are few enough again."""
 
     def __init__(self, on_drain: Callable[[], None]) -> None:
-        super().__init__()
         self.bytes = 0
         self.taken_at = time.monotonic()
+        self._packets: deque[Packet] = deque()
         self._on_drain = on_drain
         self._full = False
-        self._at_once = 0
+        self._changed = Event()
 
     def ready(self) -> bool:
         """Whether more may be put in now."""
@@ -38,34 +37,44 @@ class Outbox(JoinableQueue[Any]):
         return not self._full
 
     def stalled_for(self) -> float:
-        """Seconds since the connection last took something, while something waits."""
-        return time.monotonic() - self.taken_at if self.bytes else 0.0
+        """Seconds since the client last took something, while something waits."""
+        return time.monotonic() - self.taken_at if self._packets else 0.0
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if not self.bytes:
+    def put(self, packet: Packet) -> None:
+        """Have a packet wait; never waits itself."""
+        if not self._packets:
             self.taken_at = time.monotonic()
-        self.bytes += _size(item)
-        super().put(item, block, timeout)
+        self.bytes += _size(packet)
+        self._packets.append(packet)
+        self._changed.set()
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        # engineio takes the first packet of an answer with waiting and the rest without.
-        if not block and self._at_once >= _MOST_AT_ONCE:
-            raise Empty
-        item = super().get(block, timeout)
-        self._at_once = 1 if block else self._at_once + 1
-        self.bytes -= _size(item)
-        self.taken_at = time.monotonic()
+    def wake(self) -> None:
+        """Let who waits for packets look again."""
+        self._changed.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait for a packet or a `wake`; False at the time limit."""
+        return bool(self._changed.wait(timeout))
+
+    def take(self, most: int = MOST_AT_ONCE) -> list[Packet]:
+        """The packets that have waited longest; empty if none waits."""
+        taken = [self._packets.popleft() for _ in range(min(most, len(self._packets)))]
+        if not self._packets:
+            self._changed.clear()
+        if taken:
+            self.taken_at = time.monotonic()
+            self.bytes -= sum(map(_size, taken))
         if self._full and self.bytes <= LOW_WATER_BYTES:
             self._full = False
             # Not from here: this is the middle of an answer.
             gevent.get_hub().loop.run_callback(self._on_drain)
-        return item
+        return taken
 
-    def take_all(self) -> list[Any]:
+    def take_all(self) -> list[Packet]:
         """All that waits, in order: it leaves by another way."""
-        return [self.get() for _ in range(self.qsize())]
+        return self.take(len(self._packets))
 
 
-def _size(packet: Any) -> int:
-    data = getattr(packet, "data", None)
+def _size(packet: Packet) -> int:
+    data = packet.data
     return _PACKET_BYTES + (len(data) if isinstance(data, str | bytes) else 0)

@@ -13,8 +13,10 @@ import engineio.socket
 import gevent
 from engineio import packet
 
+from chef.transport.enginepackets import decode_message
 from chef.transport.frames import BINARY, TEXT, frame, payloads
 from chef.transport.outbox import Outbox
+from chef.transport.packets import BadPacket
 from chef.transport.websocket import WebSocket
 
 log = logging.getLogger(__name__)
@@ -50,6 +52,8 @@ class EngineSocket(engineio.socket.Socket):
     closing: bool
     closed: bool
     last_ping: float | None
+    heard_at = 0.0
+    """When a client that polls last answered a ping (monotonic seconds)."""
 
     def __init__(self, server: Any, sid: str) -> None:
         self._queue: Outbox | None = None
@@ -57,6 +61,7 @@ class EngineSocket(engineio.socket.Socket):
         self._inbox_bytes = 0
         self._works = False
         self.websocket: WebSocket | None = None
+        self.probe: _Probe | None = None
         self.on_drain: Callable[[], None] | None = None
         super().__init__(server, sid)
 
@@ -143,10 +148,21 @@ class EngineSocket(engineio.socket.Socket):
         self.websocket, early = self._detach(environ, self)
         self.websocket.begin(early)
 
-    def _upgrade_websocket(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Move from polling to a WebSocket, once the client has tried it."""
-        _Probe(self, environ)
-        return []
+    def begin_upgrade(self, environ: dict[str, Any]) -> None:
+        """Move from polling to a WebSocket, once the client has tried it; a second one is closed."""
+        if self.upgraded or self.upgrading or self.closed:
+            self._detach(environ, None)[0].close()
+            return
+        self.upgrading = True  # Polls are not left waiting from here on.
+        websocket, early = self._detach(environ, None)
+        self.probe = _Probe(self, websocket)
+        websocket.belongs_to(self.probe)
+        websocket.begin(early)
+
+    def end_poll(self) -> None:
+        """Answer the poll that waits, if one does: the client pauses polling while it moves."""
+        if self.server.polling.is_polled(self.sid):
+            self.queue.put(packet.Packet(packet.NOOP))
 
     def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
         detached, early = environ["wsgi.websocket"].handler.detach()
@@ -155,12 +171,14 @@ class EngineSocket(engineio.socket.Socket):
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""
         self.upgraded, self.upgrading = True, False
+        self.probe = None
         self.websocket = websocket
         websocket.belongs_to(self)
         if self._queue is not None:
             for pkt in self._queue.take_all():
-                self.send(pkt)
-            self._queue.put(packet.Packet(packet.NOOP))  # A poll that still waits ends.
+                if pkt.packet_type != packet.NOOP:
+                    self.send(pkt)
+            self._queue.wake()
 
     def take(self, message: str | bytes) -> None:
         """A message came; called in the event loop's callbacks."""
@@ -213,10 +231,20 @@ class EngineSocket(engineio.socket.Socket):
 
     def _handle(self, message: str | bytes) -> None:
         try:
-            self.receive(packet.Packet(encoded_packet=message))
-        except Exception as broken:  # noqa: BLE001 - whatever a client can make the libraries raise
-            log.info("a viewer broke the protocol and is closed: %.200r", broken)
-            self.close(wait=False, reason=self.server.reason.TRANSPORT_ERROR)
+            kind, data = decode_message(message)
+        except BadPacket as fault:
+            self.server.end(self.sid, "bad_packet", str(fault))
+            return
+        self.handle(kind, data)
+
+    def handle(self, kind: int, data: str | bytes) -> None:
+        """Do what a packet of the client asks for."""
+        if kind == packet.MESSAGE:
+            self.server._trigger_event("message", self.sid, data)
+        elif kind == packet.PONG:
+            self.schedule_ping()
+        elif kind == packet.CLOSE:
+            self.close(wait=False, abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
 
     def _end(self, why: str | None) -> None:
         if why is not None and not self.closed:
@@ -235,44 +263,52 @@ class EngineSocket(engineio.socket.Socket):
         if not abort:
             self.send(packet.Packet(packet.CLOSE))
         self.closed = True
+        if self.probe is not None:
+            self.probe.close()
         self.on_drain = None
         self._inbox.clear()
         if self.websocket is not None:
             self.websocket.close()
         elif self._queue is not None:
-            self._queue.put(None)
+            self._queue.wake()
         self.server.sockets.pop(self.sid, None)
 
 
 class _Probe:
-    """A WebSocket on which a client that polls tries whether it may move (engine.io-protocol, "Upgrade")."""
+    """A WebSocket on which a client that polls tries whether it may move (engine.io-protocol, "Upgrade").
 
-    def __init__(self, session: EngineSocket, environ: dict[str, Any]) -> None:
+    Whatever comes of it, the session goes on: on the WebSocket after UPGRADE, else by polling.
+    """
+
+    def __init__(self, session: EngineSocket, websocket: WebSocket) -> None:
         self._session = session
+        self._websocket = websocket
         self._probed = False
-        self._websocket, early = session._detach(environ, self)
-        if session.upgraded or session.upgrading or session.closed:
-            self._websocket.close()
-            return
-        session.upgrading = True  # Polls are answered at once from here on.
-        self._websocket.begin(early)
+        self._limit = gevent.spawn_later(session.server.upgrade_timeout, self.close)
 
     def take(self, message: str | bytes) -> None:
-        session = self._session
+        """A message came on the WebSocket."""
+        websocket, session = self._websocket, self._session
         if message == _PROBE and not self._probed:
             self._probed = True
-            self._websocket.send(frame(TEXT, _PROBED.encode()))
-            session.queue.put(packet.Packet(packet.NOOP))  # The poll that waits ends.
-        elif message == _UPGRADE and self._probed and not session.closed:
-            session.move_to(self._websocket)
+            websocket.send(frame(TEXT, _PROBED.encode()))
+            session.end_poll()
+        elif message == _UPGRADE and self._probed:
+            self._limit.kill(block=False)
+            session.move_to(websocket)
         else:
-            self._websocket.close()
-            self.lost(None)
+            self.close()
 
     def drained(self) -> None:
         """Nothing waits for it."""
 
     def lost(self, why: str | None) -> None:
-        """It could not move: it goes on polling."""
-        if not self._session.upgraded:
-            self._session.upgrading = False
+        """The connection is over before it was of use."""
+        self._limit.kill(block=False)
+        self._session.probe = None
+        self._session.upgrading = False
+
+    def close(self) -> None:
+        """Go on polling."""
+        self._websocket.close()
+        self.lost(None)

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import flask_socketio
 import socketio
 from engineio import packet as engineio_packet
-from engineio.payload import Payload
 from flask import Flask
 from socketio import packet as socketio_packet
 
@@ -22,8 +21,6 @@ from chef.transport.packets import BadPacket, Packet
 
 log = logging.getLogger(__name__)
 
-# More than fit into the largest body that is taken (64 KiB).
-_MAX_BODY_PACKETS = 32 * 1024
 DEFAULT_RATE = Rate(per_second=100, burst=2000)
 # Names that mean something to python-socketio and nothing that a client may send.
 _LIBRARY_EVENTS = ("*", "connect", "disconnect")
@@ -184,7 +181,7 @@ class SocketServer(socketio.Server):
         super().__init__(**{"serializer": Packet} | options)
         self._rate = rate
         self._over_limit = over_limit
-        self._count = count
+        self._count = self.eio.count = count
         self._clients: dict[str, _Client] = {}
         self._expected = Deadlines(
             connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout", "it did not say CONNECT")
@@ -260,9 +257,7 @@ class SocketServer(socketio.Server):
 
     def _end(self, eio_sid: str, reason: str, words: str) -> None:
         """End a connection for what its client did or did not do."""
-        log.info("a viewer's connection was closed: %s", words)
-        self._count(reason)
-        self.eio.disconnect(eio_sid)
+        self.eio.end(eio_sid, reason, words)
         if self._clients.pop(eio_sid, None) is not None:
             self._handle_eio_disconnect(eio_sid, self.reason.SERVER_DISCONNECT)  # Engine.IO knows it no more.
 
@@ -358,10 +353,6 @@ class Extension(flask_socketio.SocketIO):
         self.manage_session = False
         self.server_options = options
         self.server = SocketServer(**options)
-        # A viewer that polls sends all its subscriptions in one body; the library would drop the body
-        # without a word from the 17th on. What bounds a body is its size. One number for the process:
-        # the library knows no other way.
-        Payload.max_decode_packets = _MAX_BODY_PACKETS
         self.async_mode = self.server.async_mode
         for message, handler, namespace in self.handlers:
             self.server.on(message, handler, namespace=namespace)

@@ -1,0 +1,84 @@
+"""Requests of Engine.IO, checked as the protocol's text and the reference implementation do."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+POLLING, WEBSOCKET = "polling", "websocket"
+
+# Codes and messages of the reference implementation, which its clients hand to whoever debugs them.
+_MESSAGES = {
+    0: "Transport unknown",
+    1: "Session ID unknown",
+    2: "Bad handshake method",
+    3: "Bad request",
+    4: "Forbidden",
+    5: "Unsupported protocol version",
+}
+UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_METHOD, BAD_REQUEST, FORBIDDEN, UNSUPPORTED_VERSION = _MESSAGES
+
+_MOST_PARAMETERS = 100
+
+MISROUTED = (
+    "this process has no such session: it has ended, or another process has it. Polling over several "
+    "processes needs session affinity (sticky sessions) in the balancer; "
+    'transports: ["websocket"] needs none'
+)
+
+
+class Refusal(Exception):
+    """A request that is not served: `code` of the reference implementation, and what is wrong in words."""
+
+    def __init__(self, code: int, detail: str, status: str = "400 Bad Request") -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.status = status
+
+    def body(self) -> bytes:
+        """What the client is told: `{"code", "message", "detail"}`."""
+        return json.dumps(
+            {"code": self.code, "message": _MESSAGES[self.code], "detail": self.detail}
+        ).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a request wants: a transport, and the session that it is of (`None`: a new one)."""
+
+    method: str
+    transport: str
+    sid: str | None
+
+
+def read_request(environ: dict[str, Any]) -> Request:
+    """The parameters of a request. Raises Refusal, which says what is wrong with them."""
+    try:
+        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        raise Refusal(BAD_REQUEST, f"there are more than {_MOST_PARAMETERS} parameters") from None
+    transport = _only(query, "transport", UNKNOWN_TRANSPORT)
+    if transport not in (POLLING, WEBSOCKET):
+        raise Refusal(UNKNOWN_TRANSPORT, "the parameter transport must be polling or websocket")
+    if _only(query, "EIO", UNSUPPORTED_VERSION) != "4":
+        raise Refusal(UNSUPPORTED_VERSION, "the parameter EIO must be 4: Socket.IO clients from version 3 on")
+    sid = _only(query, "sid", UNKNOWN_SID)
+    method = environ["REQUEST_METHOD"]
+    if sid is None and method != "GET":
+        raise Refusal(BAD_METHOD, "a session begins with GET; later requests have the parameter sid")
+    if method not in ("GET", "POST"):
+        raise Refusal(BAD_METHOD, "the method must be GET or POST")
+    if "j" in query:
+        # Any page could read it with a script tag, whatever origins are allowed.
+        raise Refusal(BAD_REQUEST, "JSONP is not served")
+    return Request(method, transport, sid)
+
+
+def _only(query: dict[str, list[str]], name: str, code: int) -> str | None:
+    values = query.get(name, [])
+    if len(values) > 1:
+        raise Refusal(code, f"the parameter {name} is given twice")
+    return values[0] if values else None
