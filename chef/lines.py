@@ -16,7 +16,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from itertools import chain
+from functools import partial
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Literal, NamedTuple
 
@@ -30,6 +31,7 @@ _MAX_PENDING = 4096
 
 # Of a segment that is not cut: all bytes that it stands for.
 _BYTES = itemgetter(0, 1)
+_TEXT, _SEGMENT_END, _SIZE = itemgetter(0), itemgetter(1), itemgetter(2)
 
 Tail = Literal["closed", "cr", "open"]
 
@@ -60,6 +62,12 @@ class Line(NamedTuple):
     def raw_bytes(self) -> int:
         """How many bytes of output it stands for."""
         return len(self.pre) + len(self.text) + len(self.end)
+
+
+# Makes a tuple of its fields without the class's own `__new__`, which is written in Python: most of what
+# comes is plain lines, many thousands a second.
+_segment_of = partial(tuple.__new__, Segment)
+line_of = partial(tuple.__new__, Line)
 
 
 class Tally(NamedTuple):
@@ -128,6 +136,22 @@ class Segmenter:
 
     def feed(self, data: bytes) -> list[Segment]:
         """Take the next bytes; return the segments that they end."""
+        begin = data.find(b"\n") + 1 if self._size else 0
+        if b"\r" in data or (self._size and not begin):
+            return self._feed_any(data)
+        ended = self._feed_any(data[:begin])
+        return ended + self._feed_lines(data[begin:])
+
+    def _feed_lines(self, data: bytes) -> list[Segment]:
+        r"""The same for text without `\r` that begins a line: most of what comes, so it has to be quick."""
+        *texts, rest = data.split(b"\n")
+        sizes = [len(text) + 1 for text in texts]
+        if sizes and max(sizes) > self._limit:
+            return self._feed_any(data)
+        self._hold(rest)
+        return list(map(_segment_of, zip(texts, repeat(b"\n"), sizes, repeat(None))))
+
+    def _feed_any(self, data: bytes) -> list[Segment]:
         segments = []
         position = 0
         for found in _END.finditer(data):
@@ -188,8 +212,19 @@ def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> t
     `next_line` is the number that the job's next new line gets; a line with `replaces` takes the
     number of the stream's newest line instead. Lines are numbered over all streams of a job.
     """
-    lines: list[Line] = []
     segments = list(segments)
+    tally = None if state.tally is None else state.tally.plus(segments)
+    if state.tail == "closed" and not state.pending and set(map(_SEGMENT_END, segments)) == {b"\n"}:
+        lines = list(map(line_of, zip(map(_TEXT, segments), repeat(b"\n"), repeat(False), repeat(b""))))
+        offset = state.offset + sum(map(_SIZE, segments))
+        return lines, StreamState(offset, next_line + len(lines) - 1, "closed", b"", tally)
+    return _attach_any(state, segments, next_line, tally)
+
+
+def _attach_any(
+    state: StreamState, segments: list[Segment], next_line: int, tally: Tally | None
+) -> tuple[list[Line], StreamState]:
+    lines: list[Line] = []
     offset, newest, tail, pending = state.offset, state.line, state.tail, state.pending
     for text, end, size, _ in segments:
         offset += size
@@ -204,8 +239,20 @@ def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> t
         lines.append(Line(text, end, replaces, pending))
         pending = b""
         tail = "cr" if end == b"\r" else "closed" if end else "open"
-    tally = None if state.tally is None else state.tally.plus(segments)
     return lines, StreamState(offset, newest, tail, pending, tally)
+
+
+_REPLACES, _RAW = itemgetter(2), itemgetter(3, 0, 1)
+
+
+def raw_bytes(lines: Iterable[Line]) -> int:
+    """How many bytes of output some lines stand for."""
+    return len(b"".join(chain.from_iterable(map(_RAW, lines))))
+
+
+def replacing(lines: Iterable[Line]) -> int:
+    """How many of some lines take the place of the one before."""
+    return sum(map(_REPLACES, lines))
 
 
 def _belongs_to_the_line_before(tail: Tail, end: bytes) -> bool:
@@ -217,6 +264,11 @@ def _tail_after_bare_end(tail: Tail, end: bytes) -> Tail:
     if end != b"\r":
         return "closed"
     return "closed" if tail == "closed" else "cr"
+
+
+def body_bytes(segments: Iterable[Segment]) -> int:
+    """How many bytes of a body some segments took."""
+    return sum(map(_SIZE, segments))
 
 
 class WithinCutLine(ValueError):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chef.lines import Line, Segment
+from chef.lines import Line, Segment, body_bytes, raw_bytes, replacing
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
@@ -98,7 +98,7 @@ class LogPiece(Value, frozen=True):
     @property
     def size(self) -> int:
         """Bytes of the body that this piece stands for."""
-        return sum(segment.size for segment in self.segments)
+        return body_bytes(self.segments)
 
 
 class PhaseSpan(Value, frozen=True):
@@ -253,22 +253,24 @@ class LogEntry(Value, frozen=True):
     @property
     def size(self) -> int:
         """About how many bytes its events take."""
-        return sum(len(line.text) for line in self.lines) + 300 * len(self.lines)
+        return raw_bytes(self.lines) + 300 * len(self.lines)
 
     @property
     def raw_bytes(self) -> int:
         """How many bytes of output its lines stand for, line ends included."""
-        return sum(line.raw_bytes for line in self.lines)
+        return raw_bytes(self.lines)
 
     @property
     def numbers(self) -> list[int]:
         """The line number of each line."""
+        if not replacing(self.lines):
+            return list(range(self.first_line, self.first_line + len(self.lines)))
         steps = (not line.replaces for line in self.lines[1:])
         return list(accumulate(steps, initial=self.first_line))
 
     @property
     def last_line(self) -> int:
-        return self.first_line + sum(not line.replaces for line in self.lines[1:])
+        return self.first_line + len(self.lines) - 1 - replacing(self.lines[1:])
 
 
 Entry = StateEntry | LogEntry

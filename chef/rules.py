@@ -13,7 +13,17 @@ from msgspec.structs import replace
 
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 from chef.integrity import verdict
-from chef.lines import Line, Segment, StreamState, WithinCutLine, attach, segment_text, skip
+from chef.lines import (
+    Line,
+    Segment,
+    StreamState,
+    WithinCutLine,
+    attach,
+    raw_bytes,
+    replacing,
+    segment_text,
+    skip,
+)
 from chef.model import (
     Heartbeat,
     Job,
@@ -148,13 +158,16 @@ def apply_log(
         level = item.level
     if not lines:
         return job, [], after
-    entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
-    new_lines = sum(not line.replaces for line in lines)
+    size = raw_bytes(lines)
+    if size <= max_entry_bytes and not replacing(lines):
+        entries = _plain_entries(job, lines, at, item.stream, level)
+    else:
+        entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
     job = replace(
         _touch(job, at),
         seq=entries[-1].seq,
-        lines=job.lines + new_lines,
-        log_bytes=job.log_bytes + sum(line.raw_bytes for line in lines),
+        lines=job.lines + len(lines) - replacing(lines),
+        log_bytes=job.log_bytes + size,
     )
     if job.started_at is None:
         job = replace(job, started_at=at)
@@ -220,6 +233,21 @@ def _log_entries(
         size += len(line.text)
     close()
     return entries
+
+
+def _plain_entries(job: Job, lines: list[Line], at: int, stream: str, level: str | None) -> list[LogEntry]:
+    """The same for lines of which none replaces another and which are no more than one entry's bytes."""
+    return [
+        LogEntry(
+            job.seq + 1 + start,
+            job.lines + 1 + start,
+            at,
+            stream,
+            level,
+            tuple(lines[start : start + MAX_ENTRY_LINES]),
+        )
+        for start in range(0, len(lines), MAX_ENTRY_LINES)
+    ]
 
 
 def _job_finished(job: Job, index: int) -> Conflict:

@@ -51,6 +51,8 @@ def main(settings: Settings) -> int:
     services.start()
     server.start()
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
+    # A block of a log makes ten thousand lines at once, none of them in a cycle.
+    gc.set_threshold(50_000, 20, 50)
     log.info("listening on http://%s:%d", _shown_host(settings.host), server.server_port)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):

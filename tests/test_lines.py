@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.lines import Line, Segment, Segmenter, StreamState, attach, segment_text, skip
+from chef.lines import Line, Segment, Segmenter, StreamState, _attach_any, attach, segment_text, skip
 
 NO_LIMIT = 10**6
 
@@ -228,3 +228,22 @@ def test_a_body_sent_again_from_an_earlier_offset_stores_nothing_twice(
     lines, state = after_bodies(body[:stored])
     more, state = attach(state, skip(segments_of(body[start:]), stored - start), 100)
     assert raw(lines + more, state) == body
+
+
+plain_bodies = st.lists(st.sampled_from([b"\n", b"a", b"bcd", b"\xff", b"\n\n"]), max_size=12).map(b"".join)
+
+
+@settings(deadline=None)
+@given(plain_bodies | bodies, st.lists(st.integers(0, 30)), st.integers(1, 30), tails)
+def test_the_quick_way_for_plain_lines_gives_what_the_whole_way_gives(
+    body: bytes, cuts: list[int], limit: int, state: StreamState
+) -> None:
+    quick, whole = Segmenter(limit), Segmenter(limit)
+    for part in cut_up(body, cuts):
+        segments = quick.feed(part)
+        assert segments == whole._feed_any(part)
+        assert all(type(segment) is Segment for segment in segments)
+        assert attach(state, segments, 2) == _attach_any(
+            state, segments, 2, state.tally and state.tally.plus(segments)
+        )
+    assert quick.finish() == whole.finish()

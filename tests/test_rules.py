@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chef import rules
 from chef.errors import Conflict, Forbidden, Invalid, OffsetPastEnd
-from chef.lines import StreamState
+from chef.lines import Segmenter, StreamState, attach
 from chef.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
 from tests.tools.making import AT, log, piece, update
 
@@ -414,6 +414,14 @@ def test_entries_cover_seqs_and_numbers_without_gaps(bodies: list[tuple[str, byt
     for entry in entries:
         assert sorted(set(entry.numbers)) == list(range(entry.first_line, entry.last_line + 1))
     assert {number for entry in entries for number in entry.numbers} == set(range(1, job.lines + 1))
+
+
+def test_plain_lines_become_the_entries_that_the_whole_way_gives() -> None:
+    job = msgspec.structs.replace(new_job(), seq=7, lines=4)
+    lines, _ = attach(StreamState(), Segmenter(100).feed(b"x\n\n" * 751), 5)
+    assert rules._plain_entries(job, lines, AT, "stdout", None) == rules._log_entries(
+        job, lines, 0, AT, "stdout", None, rules.MAX_ENTRY_BYTES
+    )
 
 
 def test_entries_are_of_bounded_size() -> None:

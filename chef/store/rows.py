@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
 
 from chef.ledger import Project
-from chef.lines import Line, StreamState, Tally
+from chef.lines import StreamState, Tally, line_of
 from chef.model import (
     Artifact,
     Claim,
@@ -297,25 +298,25 @@ def _log_of(data: bytes) -> _LogData:
 
 
 def _log_data(entry: LogEntry) -> _LogData:
-    lines = entry.lines
+    texts, ends, replaces, pre = zip(*entry.lines, strict=True)
     return _LogData(
         entry.at,
         entry.first_line,
         [(entry.stream, entry.level)],
-        [_Part(len(lines), 0, 0, 0)],
-        b"\n".join([line.text for line in lines]),
-        bytes([_END_CODES[line.end] for line in lines]),
-        [index for index, line in enumerate(lines) if line.replaces],
-        {index: line.pre for index, line in enumerate(lines) if line.pre},
+        [_Part(len(texts), 0, 0, 0)],
+        b"\n".join(texts),
+        bytes(map(_END_CODES.__getitem__, ends)),
+        [index for index, one in enumerate(replaces) if one] if any(replaces) else [],
+        {index: one for index, one in enumerate(pre) if one} if any(pre) else {},
     )
 
 
 def _log_entries(data: _LogData, first_seq: int) -> list[LogEntry]:
     replaces = set(data.replaces)
-    lines = [
-        Line(text, _ENDS[end], index in replaces, data.pre.get(index, b""))
-        for index, (text, end) in enumerate(zip(data.texts.split(b"\n"), data.ends, strict=True))
-    ]
+    texts, ends = data.texts.split(b"\n"), map(_ENDS.__getitem__, data.ends)
+    marks = [index in replaces for index in range(len(texts))] if replaces else repeat(False, len(texts))
+    pre = [data.pre.get(index, b"") for index in range(len(texts))] if data.pre else repeat(b"", len(texts))
+    lines = list(map(line_of, zip(texts, ends, marks, pre, strict=True)))
     entries: list[LogEntry] = []
     at, last_line, start = data.at, data.line, 0
     for part in data.parts:
@@ -323,11 +324,7 @@ def _log_entries(data: _LogData, first_seq: int) -> list[LogEntry]:
         own = tuple(lines[start : start + part.lines])
         first_line = last_line + part.step
         entries.append(LogEntry(first_seq + start, first_line, at, *data.names[part.name], own))
-        last_line = (
-            first_line + sum(not line.replaces for line in own[1:])
-            if replaces
-            else (first_line + part.lines - 1)
-        )
+        last_line = entries[-1].last_line
         start += part.lines
     return entries
 
