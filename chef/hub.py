@@ -628,11 +628,15 @@ class Cursor(Member):
 
 
 class Reader(Member):
-    """A position in a room that its owner reads from, at its own pace (event streams)."""
+    """A position in a room that its owner reads from, at its own pace (event streams).
 
-    def __init__(self, room: Room, position: int) -> None:
+    `had` tells how many events of the next entry are known already, where that has several.
+    """
+
+    def __init__(self, room: Room, position: int, had: int = 0) -> None:
         super().__init__(room, position)
         self._woken = Wakeup()
+        self._had, self._had_life = had, room.life
 
     def wake(self) -> None:
         self._woken.set()
@@ -651,6 +655,10 @@ class Reader(Member):
         if life != self.room.life:
             return []
         events = list(events_of(page, self.position, batch))
+        if events and self._had and life == self._had_life:
+            had, self._had = self._had, 0
+            # The place of an entry's last event is the entry's own: of one event nothing can be had.
+            events = [one for index, one in enumerate(events) if index >= had or one.place.isdigit()]
         if page:
             self.position = self.room.position_of(page[-1])
         return events

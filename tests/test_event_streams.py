@@ -139,6 +139,35 @@ def test_a_position_at_the_end_of_an_ended_job_ends_at_once(server: Served, job_
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("accept", [SSE, NDJSON])
+def test_who_goes_on_behind_an_ending_finds_it_in_the_end(server: Served, job_id: str, accept: str) -> None:
+    """A client may have been cut off between its two events, which share an id."""
+    server.update(*build(job_id))
+    path = f"/api/jobs/{job_id}/events"
+    whole = read(server, path, accept)
+    assert whole[-1][2] == {}
+    for position, late in ((5, []), (5, ["job:log"])):
+        if late:
+            server.update(log(job_id, "late"))
+        events = read(server, path, accept, **{"Last-Event-ID": str(position)})
+        assert names(events) == [*late, "end"]
+        assert events[-1][2] == {"event": "job:completed", "data": whole[5][2]}
+
+
+@pytest.mark.real
+def test_a_project_stream_that_breaks_within_an_ending_goes_on_with_its_second_event(
+    server: Served, job_id: str, project: str
+) -> None:
+    server.update(*build(job_id), completed(f"{job_id}-2") | {"projectId": project})
+    path = f"/api/projects/{project}/events?follow=0"
+    whole = read(server, path, SSE)
+    assert [identity for _, identity, _ in whole] == ["1", "02", "2", "03", "3"]
+    for seen, (_, identity, _) in enumerate(whole, 1):
+        assert identity is not None
+        assert read(server, path, SSE, **{"Last-Event-ID": identity}) == whole[seen:]
+
+
+@pytest.mark.real
 def test_a_stream_is_live_from_before_the_job_exists_to_its_end(server: Served, job_id: str) -> None:
     url = f"{server.url}/api/jobs/{job_id}/events"
     with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=10) as stream:

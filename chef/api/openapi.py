@@ -387,7 +387,7 @@ def _events(whose: str, security: list[Part]) -> Part:
             {
                 "name": "Last-Event-ID",
                 "in": "header",
-                "schema": {"type": "string", "pattern": "^[0-9]{0,16}$"},
+                "schema": {"type": "string", "pattern": "^[0-9]{0,17}$"},
                 "description": "what a browser's EventSource sends when it reconnects",
             },
         ],

@@ -12,8 +12,9 @@ from chef.auth import Principal
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.events import Event
 from chef.hub import Key, Reader
+from chef.payloads import state_events
 from chef.services import services
-from chef.strict import loads
+from chef.strict import dumps, loads
 
 blueprint = Blueprint("streams", __name__)
 
@@ -29,17 +30,17 @@ _ENDINGS = ("job:completed", "job:error")
 class _Format:
     """How events are written. `heartbeat` is what keeps the connection open and means nothing."""
 
-    event: Callable[[str, int | None, str], bytes]
+    event: Callable[[str, str | None, str], bytes]
     heartbeat: bytes
 
 
-def _sse(name: str, seq: int | None, data: str) -> bytes:
+def _sse(name: str, place: str | None, data: str) -> bytes:
     # JSON text has no newline, so it is one data line. Source: the HTML standard, server-sent events.
-    head = f"event: {name}\n" if seq is None else f"event: {name}\nid: {seq}\n"
+    head = f"event: {name}\n" if place is None else f"event: {name}\nid: {place}\n"
     return f"{head}data: {data}\n\n".encode()
 
 
-def _ndjson(name: str, _seq: int | None, data: str) -> bytes:
+def _ndjson(name: str, _place: str | None, data: str) -> bytes:
     return f'{{"event":"{name}","data":{data}}}\n'.encode()
 
 
@@ -51,7 +52,7 @@ def job_events(job_id: str) -> Response:
     """A job's events with a seq above `after`, then live ones until the job ends."""
     principal = reader()
     key: Key = ("job", check_id(job_id, "jobId"))
-    after, follow = _after(), _follow()
+    (after, had), follow = _after(), _follow()
     hub = services().hub
     with hub.room(key) as room:
         job = services().store.job(job_id)
@@ -62,7 +63,7 @@ def job_events(job_id: str) -> Response:
         seq = job.seq if job else 0
         room.raise_head(seq)
         # A position that this store has not reached is of another history.
-        position = Reader(room, after if after is not None and after <= seq else 0)
+        position = Reader(room, after, had) if after is not None and after <= seq else Reader(room, 0)
         # Another job that gets a removed one's id may be of another project.
         position.stays = principal.projects is None
         room.join(position)
@@ -74,7 +75,7 @@ def project_events(project_id: str) -> Response:
     """The progress and endings of a project's jobs, live, or above a position in the project's order."""
     principal = reader()
     check_project(principal, project_id)
-    after, follow = _after(), _follow()
+    (after, had), follow = _after(), _follow()
     hub = services().hub
     with hub.room(("project", project_id)) as room:
         found = services().store.project(project_id)
@@ -82,20 +83,40 @@ def project_events(project_id: str) -> Response:
             raise NotFound(f"there is no project {project_id!r}")
         seq = found.project.seq if found else 0
         room.raise_head(seq)
-        start = after if after is not None and after <= seq else (0 if not follow or after else seq)
-        position = Reader(room, start)
+        if after is not None and after <= seq:
+            position = Reader(room, after, had)
+        else:
+            position = Reader(room, 0 if not follow or after else seq)
         room.join(position)
     return _respond(position, principal, follow, ended=False, is_job=False)
 
 
-def _after() -> int | None:
-    """Where to go on: `Last-Event-ID` of a client that reconnects, else `after`."""
+def _after() -> tuple[int | None, int]:
+    """Where to go on: `Last-Event-ID` of a client that reconnects, else `after`.
+
+    The second value is how many events of the next entry such a client has had (see `_project_id_of`).
+    """
     last = request.headers.get("Last-Event-ID")
     if last:
-        if not (last.isascii() and last.isdigit()) or len(last) > 16:
+        if not (last.isascii() and last.isdigit()) or len(last) > 17:
             raise wrong("Last-Event-ID", "must be the id of an event of this stream")
-        return int(last)
-    return number_in_query("after", None, 0, _MAX_SEQ)
+        within = last.startswith("0") and int(last) > 0
+        return int(last) - within, int(within)
+    return number_in_query("after", None, 0, _MAX_SEQ), 0
+
+
+def _job_id_of(event: Event) -> str:
+    return str(event.seq)
+
+
+def _project_id_of(event: Event) -> str:
+    """Its place in the project's order.
+
+    The two events of an ending share it. So that a client that got only the first is sent just the second
+    when it comes back, the first one's id has a zero before it: the same number, and another text.
+    """
+    position, _, is_within = event.place.partition("+")
+    return f"0{int(position) + 1}" if is_within else position
 
 
 def _follow() -> bool:
@@ -158,6 +179,8 @@ class _Stream:
         self._follow = follow
         self._ended = ended
         self._is_job = is_job
+        self._id_of = _job_id_of if is_job else _project_id_of
+        self._end_told = False
 
     def __iter__(self) -> Iterator[bytes]:
         # The head goes out at once, with something a browser's EventSource takes as alive.
@@ -169,7 +192,7 @@ class _Stream:
                     break
                 yield b"".join(map(self._written, events))
             if self._ended and self._is_job:
-                yield self._form.event("end", None, "{}")
+                yield self._form.event("end", None, self._end())
                 return
             if not self._follow:
                 return
@@ -178,6 +201,19 @@ class _Stream:
                 return
             if not comes:
                 yield self._form.heartbeat
+
+    def _end(self) -> str:
+        """What `end` says: nothing, or the ending where this stream began behind it.
+
+        An ending's two events share an id. Who was cut off between them goes on behind both, and finds
+        here what it missed.
+        """
+        room = self._position.room
+        job = None if self._end_told else room.hub.store.job(room.key[1])
+        if job is None or not job.ended:
+            return "{}"
+        name, payload = state_events(job)[-1]
+        return dumps({"event": f"job:{name}", "data": payload}).decode()
 
     def _is_over(self) -> bool:
         """Whether nobody is there, nobody may be there any more, or the server stops."""
@@ -195,10 +231,8 @@ class _Stream:
 
     def _written(self, event: Event) -> bytes:
         if event.name in _ENDINGS:
-            self._ended = True
-        # A project's events come from many jobs: what one can go on from is the place in its own order.
-        place = event.seq if self._is_job else int(event.place) if event.place.isdigit() else None
-        return self._form.event(event.name, place, event.data)
+            self._ended = self._end_told = True
+        return self._form.event(event.name, self._id_of(event), event.data)
 
     def close(self) -> None:
         """Called by the WSGI server at the end, also when the client went away."""
