@@ -436,7 +436,7 @@ class Lane:
     position where the lane was.
     """
 
-    __slots__ = ("_room", "cursors", "form", "loading", "position")
+    __slots__ = ("_handing", "_room", "cursors", "form", "loading", "position")
 
     def __init__(self, room: Room, form: Form) -> None:
         self._room = room
@@ -444,6 +444,8 @@ class Lane:
         self.cursors: dict[Cursor, None] = {}
         self.position = 0
         self.loading = False
+        # While a chunk is handed out: where the lane was, and who has not had the chunk yet.
+        self._handing: tuple[int, Sequence[Cursor]] = (0, ())
 
     def serve(self) -> Iterator[int]:
         """Hand out what the ring has. Yields as `Room.serve` does."""
@@ -478,6 +480,11 @@ class Lane:
             yield from self._hand(frames, behind)
             first = last
 
+    def had(self, cursor: Cursor) -> int:
+        """The position of what a cursor has had: behind the lane's where others are served before it."""
+        behind, unserved = self._handing
+        return behind if cursor in unserved else self.position
+
     def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[int]:
         cursors = list(self.cursors)
         for start in range(0, len(cursors), _SLICE):
@@ -493,7 +500,8 @@ class Lane:
                 except Exception:
                     log.exception("a viewer cannot be served and is given up")
                     cursor.leave()
-            yield len(cursors[start : start + _SLICE])
+            self._handing = (behind, cursors[start + _SLICE :])
+            yield min(_SLICE, len(cursors) - start)
 
     def _load(self) -> None:
         """Catch up from the store, once for all: what came at once was more than the ring holds."""
@@ -569,6 +577,13 @@ class Cursor(Member):
             self._send_whole(page)
         if self.sink.ready() and self in room.members:
             self.lane = room.line_up(self, self.sink.form)
+
+    def finish(self) -> None:
+        """Send now what is in the ring and would be sent in the next turn."""
+        if self.lane is not None:
+            self.step_out(self.lane.had(self))
+        if self.room.after(self._position) is not None:
+            self.wake()
 
     def leave(self) -> None:
         if self.lane is not None:

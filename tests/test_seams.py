@@ -37,7 +37,7 @@ from chef.transport.socketio import Extension, SocketServer
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
 PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
-WEBSOCKET = "chef/transport/websocket.py"
+WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
@@ -84,6 +84,12 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
     (engineio.Server, "_trigger_event", ["event", "args", "kwargs"], ENGINE),
     (socketio.Server, "_handle_disconnect", ["eio_sid", "namespace", "reason"], SOCKETIO),
+    (socketio.Manager, "basic_enter_room", ["sid", "namespace", "room", "eio_sid"], CLIENTS),
+    (socketio.Manager, "basic_leave_room", ["sid", "namespace", "room"], CLIENTS),
+    (socketio.Manager, "basic_disconnect", ["sid", "namespace", "kwargs"], CLIENTS),
+    (socketio.Manager, "get_participants", ["namespace", "room"], CLIENTS),
+    (socketio.Manager, "get_rooms", ["sid", "namespace"], CLIENTS),
+    (socketio.Manager, "is_sid_room", ["namespace", "room"], CLIENTS),
     (socketio.Manager, "pre_connect", ["eio_sid", "namespace"], SOCKETIO),
     (socketio.Manager, "connect", ["sid", "namespace"], SOCKETIO),
     (socketio.Manager, "disconnect", ["sid", "namespace", "kwargs"], SOCKETIO),
@@ -170,6 +176,11 @@ SOURCES: list[tuple[Any, list[str], str]] = [
         ENGINE,
     ),
     # What we replace, with rules of our own: what it handles besides would be left out.
+    (
+        socketio.Manager.basic_disconnect,
+        ["self.callbacks[sid]", "self.pending_connect", "self.pending_disconnect", "self.basic_leave_room("],
+        CLIENTS,
+    ),
     (
         socketio.Server._handle_eio_message,
         [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 import gevent
-from flask import Flask, request
+from flask import Flask
 from flask_socketio import ConnectionRefusedError as Refused
 
 from chef.auth import Credentials, Gate, Principal
@@ -29,6 +31,7 @@ from chef.model import Job, Kind
 from chef.payloads import job_json, state_events
 from chef.recovery import Kept, Place, is_pid, new_pid, parse_offset
 from chef.sockets.requests import Request, parse_request
+from chef.sockets.together import Together
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
 from chef.transport.limits import Rate
@@ -49,7 +52,11 @@ SWEEP_S = 10
 
 
 class Viewers:
-    """All viewers of this process, and the handlers that Flask-SocketIO calls."""
+    """All viewers of this process, and the handlers of their events.
+
+    They are registered with python-socketio itself: of Flask-SocketIO's request context, which costs more
+    than the rest of a subscription, they need nothing.
+    """
 
     def __init__(
         self,
@@ -72,27 +79,28 @@ class Viewers:
         self._forms = {batch: FrameForm(batch=batch) for batch in (False, True)}
         self._recoverable_forms = {batch: EventForm(batch=batch) for batch in (False, True)}
         self._sweeper: gevent.Greenlet[..., None] | None = None
+        self._job = Together(store.job)
+        self._project = Together(store.project)
 
     @property
     def count(self) -> int:
         """How many viewers are connected to this process."""
         return len(self._viewers)
 
-    def connect(self, auth: Any = None) -> Welcome:
+    def connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Welcome:
         """Let a viewer in, or refuse it as the contract says; one that comes back gets its rooms again."""
         auth = auth if isinstance(auth, dict) else {}
         try:
-            principal = self._gate.reader(socket_credentials(request.environ, auth.get("token")))
+            principal = self._gate.reader(socket_credentials(environ, auth.get("token")))
         except ChefError:
             raise Refused("Authentication error") from None
-        sid = request.sid  # type: ignore[attr-defined]
         eio_sid = self._extension.server.manager.eio_sid_from_sid(sid, "/")
         connection = self._extension.server.connection(eio_sid)
         viewer = self._viewers[sid] = Viewer(sid, eio_sid, principal, connection)
         connection.on_drain = viewer.drained
         if self._sweeper is None:
             self._sweeper = gevent.spawn(self._sweep)
-        if auth.get("recovery") is not True and request.args.get("recovery") != "1":
+        if auth.get("recovery") is not True and not _asks_for_recovery(environ):
             return Welcome({})
         let_flow = self._restore(viewer, auth.get("pid"), auth.get("offset"))
         if viewer.recovery is None:
@@ -143,12 +151,12 @@ class Viewers:
     def _readable_seq(self, viewer: Viewer, wanted: Request) -> int:
         """How far a job or project is; raises Forbidden where the viewer may not see it."""
         if wanted.kind == "job":
-            job = self._store.job(wanted.id)
+            job = self._job(wanted.id)
             _check_may_see(viewer.principal, job)
             return job.seq if job else 0
         if not viewer.principal.may_read(wanted.id):
             raise Forbidden("this token is not for this project")
-        found = self._store.project(wanted.id)
+        found = self._project(wanted.id)
         return found.project.seq if found else 0
 
     def _save(self, viewer: Viewer) -> None:
@@ -156,9 +164,9 @@ class Viewers:
         if viewer.recovery is not None:
             self._store.save_session(viewer.recovery.pid, viewer.kept, self._clock())
 
-    def disconnect(self, *_reason: Any) -> None:
+    def disconnect(self, sid: str, *_reason: Any) -> None:
         """A viewer is gone: so are its cursors."""
-        viewer = self._viewers.pop(request.sid, None)  # type: ignore[attr-defined]
+        viewer = self._viewers.pop(sid, None)
         if viewer is not None:
             recovery = viewer.recovery
             viewer.leave_all()
@@ -166,28 +174,28 @@ class Viewers:
                 with suppress(StoreUnavailable):
                     self._store.end_session(recovery.pid, self._clock())
 
-    def subscribe(self, kind: Kind, *arguments: Any) -> Answer:
+    def subscribe(self, kind: Kind, sid: str, *arguments: Any) -> Answer:
         """`subscribe:job` and `subscribe:project`."""
         try:
             wanted = parse_request(kind, arguments)
-            return self._subscribe(self._viewers[request.sid], wanted)  # type: ignore[attr-defined]
+            return self._subscribe(self._viewers[sid], wanted)
         except ChefError as error:
             return _refusal(error, kind, arguments)
 
-    def unsubscribe(self, kind: Kind, *arguments: Any) -> Answer:
+    def unsubscribe(self, kind: Kind, sid: str, *arguments: Any) -> Answer:
         """`unsubscribe:job` and `unsubscribe:project`; one that was not subscribed to is no error."""
         try:
             wanted = parse_request(kind, arguments)
-            viewer = self._viewers[request.sid]  # type: ignore[attr-defined]
+            viewer = self._viewers[sid]
             subscription = viewer.subscriptions.pop(wanted.key, None)
             if subscription is not None:
-                subscription.leave()
+                subscription.finish()
                 self._save(viewer)
         except ChefError as error:
             return _refusal(error, kind, arguments)
         return Answer({"ok": True, f"{kind}Id": wanted.id})
 
-    def unknown(self, event: object, *_arguments: Any) -> Answer:
+    def unknown(self, event: object, _sid: str, *_arguments: Any) -> Answer:
         """Any other event: an answer for who asked for one."""
         message = f"unknown event {event[:64]!r}" if isinstance(event, str) else "unknown event"
         return Answer({"ok": False, "error": {"code": "unknown_event", "message": message}})
@@ -203,7 +211,7 @@ class Viewers:
 
     def _subscribe_job(self, viewer: Viewer, wanted: Request) -> Answer:
         with self._hub.room(wanted.key) as room:
-            job = self._store.job(wanted.id)
+            job = self._job(wanted.id)
             _check_may_see(viewer.principal, job)
             seq = job.seq if job else 0
             complete, after = self._resume_from(wanted, seq)
@@ -241,7 +249,7 @@ class Viewers:
         if not viewer.principal.may_read(wanted.id):
             raise Forbidden("this token is not for this project")
         with self._hub.room(wanted.key) as room:
-            found = self._store.project(wanted.id)
+            found = self._project(wanted.id)
             seq = found.project.seq if found else 0
             payload = {
                 "ok": True,
@@ -339,6 +347,12 @@ def _state_events(job: Job) -> list[Event]:
     ]
 
 
+def _asks_for_recovery(environ: dict[str, Any]) -> bool:
+    """Whether the handshake's query says `recovery=1`."""
+    query: str = environ.get("QUERY_STRING", "")
+    return "recovery" in query and parse_qs(query).get("recovery", [""])[0] == "1"
+
+
 def _check_may_see(principal: Principal, job: Job | None) -> None:
     if not principal.may_see(job.project_id if job else None):
         raise Forbidden("this token is not for this job's project")
@@ -401,11 +415,11 @@ def install(
         engineio_logger=logging.getLogger("engineio"),
     )
     viewers = Viewers(extension, store, hub, gate, clock, settings.max_subscriptions, count)
-    extension.on("connect")(viewers.connect)
-    extension.on("disconnect")(viewers.disconnect)
-    extension.on("subscribe:job")(lambda *arguments: viewers.subscribe("job", *arguments))
-    extension.on("unsubscribe:job")(lambda *arguments: viewers.unsubscribe("job", *arguments))
-    extension.on("subscribe:project")(lambda *arguments: viewers.subscribe("project", *arguments))
-    extension.on("unsubscribe:project")(lambda *arguments: viewers.unsubscribe("project", *arguments))
-    extension.on("*")(viewers.unknown)
+    server = extension.server
+    server.on("connect", viewers.connect)
+    server.on("disconnect", viewers.disconnect)
+    for event, kind in _KINDS.items():
+        handler = viewers.subscribe if event.startswith("subscribe") else viewers.unsubscribe
+        server.on(event, partial(handler, kind))
+    server.on("*", viewers.unknown)
     return viewers

@@ -40,6 +40,12 @@ class Subscription:
         if self.cursor is not None:
             self.cursor.leave()
 
+    def finish(self) -> None:
+        """Follow no longer, having had what was there before: the answer to an unsubscribe comes after it."""
+        if self.cursor is not None:
+            self.cursor.finish()
+        self.leave()
+
 
 class RecoverableSubscription(Subscription):
     """The same for a viewer that asked for recovery: each packet carries its offset.

@@ -214,10 +214,10 @@ class EngineSocket(engineio.socket.Socket):
         """Handle what waits, in order; answers that the client does not take hold it up."""
         try:
             for count in count_from(1):
-                if not self._inbox or not self.ready:
-                    break
                 if count % _SLICE == 0:
                     gevent.sleep(0)
+                if not self._inbox or not self.ready:
+                    break
                 message = self._inbox.pop(0)
                 if isinstance(message, _Lost):
                     self._end(message.why)

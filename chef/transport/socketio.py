@@ -14,6 +14,7 @@ from flask import Flask
 from socketio import packet as socketio_packet
 
 from chef.events import Event
+from chef.transport.clients import Clients
 from chef.transport.engine import PATH, EngineServer
 from chef.transport.frames import TEXT, frame, payloads
 from chef.transport.limits import Allowance, Deadlines, Rate
@@ -22,6 +23,20 @@ from chef.transport.packets import BadPacket, Packet
 log = logging.getLogger(__name__)
 
 DEFAULT_RATE = Rate(per_second=100, burst=2000)
+# Of a request's environ, what does not differ between clients.
+_KEPT_OF_ALL = frozenset(
+    (
+        "flask.app",
+        "PATH_INFO",
+        "REQUEST_METHOD",
+        "SCRIPT_NAME",
+        "SERVER_NAME",
+        "SERVER_PORT",
+        "SERVER_PROTOCOL",
+    )
+) | {
+    f"wsgi.{name}" for name in ("errors", "multiprocess", "multithread", "run_once", "url_scheme", "version")
+}
 # Names that mean something to python-socketio and nothing that a client may send.
 _LIBRARY_EVENTS = ("*", "connect", "disconnect")
 
@@ -178,11 +193,12 @@ class SocketServer(socketio.Server):
         count: Callable[[str], None] = lambda reason: None,
         **options: Any,
     ) -> None:
-        super().__init__(**{"serializer": Packet} | options)
+        super().__init__(**{"serializer": Packet, "client_manager": Clients()} | options)
         self._rate = rate
         self._over_limit = over_limit
         self._count = self.eio.count = count
         self._clients: dict[str, _Client] = {}
+        self._shared_environ: dict[str, Any] | None = None
         self._expected = Deadlines(
             connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout", "it did not say CONNECT")
         )
@@ -298,14 +314,25 @@ class SocketServer(socketio.Server):
 
     def _welcome(self, eio_sid: str, namespace: str, sid: str, welcome: Welcome) -> None:
         self._expected.end(eio_sid)
-        connect = Packet(socketio_packet.CONNECT, {"sid": sid} | welcome.extra, namespace=namespace)
+        data = {"sid": sid} | welcome.extra
+        connect = Packet(socketio_packet.CONNECT, data, namespace=namespace, binary=False)
         self._send_packet(eio_sid, connect)
         self.manager.connect(sid, namespace)
+        if eio_sid in self.environ and self.handlers.keys() == {"/"}:
+            # Who it is has been seen. A handler of Flask-SocketIO's gets its request from what is left.
+            self.environ[eio_sid] = self._lean(self.environ[eio_sid])
         if eio_sid not in self.environ:
             # It left while it was let in, and the library took it for not connected yet.
             self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
         elif welcome.then is not None:
             welcome.then()
+
+    def _lean(self, environ: dict[str, Any]) -> dict[str, Any]:
+        """What is the same in all clients' requests, in one environ for all."""
+        if self._shared_environ is None:
+            self._shared_environ = {name: value for name, value in environ.items() if name in _KEPT_OF_ALL}
+            self._shared_environ["QUERY_STRING"] = ""
+        return self._shared_environ
 
     def _refuse(self, eio_sid: str, namespace: str, error: Any) -> None:
         self._send_packet(eio_sid, Packet(socketio_packet.CONNECT_ERROR, data=error, namespace=namespace))
@@ -329,7 +356,8 @@ class SocketServer(socketio.Server):
         answer = returned if isinstance(returned, Answer) else None
         if id is not None:
             arguments = [answer.payload] if answer else _arguments(returned)
-            ack = Packet(socketio_packet.ACK, data=arguments, namespace=namespace, id=id)
+            binary = False if answer else None  # An `Answer` has no bytes in it: they need not be looked for.
+            ack = Packet(socketio_packet.ACK, arguments, namespace=namespace, id=id, binary=binary)
             self._send_packet(eio_sid, ack)
         elif answer is not None and answer.refusal is not None:
             event = [answer.refusal, answer.payload]
