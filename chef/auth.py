@@ -165,6 +165,16 @@ class Gate:
             raise Forbidden("the token may not read: its scope lacks the word read")
         return replace(principal, scopes=frozenset({READ}))
 
+    def knows(self, credentials: Credentials) -> bool:
+        """Whether a valid token comes along, also where none is needed; what it may do does not matter."""
+        try:
+            token = _presented(credentials) if self._checks_tokens else None
+            if token is None and self._checks_tokens and not credentials.foreign_origin:
+                token = _sound(credentials.cookie) if credentials.cookie else None
+            return token is not None and self._holder(token) is not None
+        except Unauthorized:
+            return False
+
     @property
     def _checks_tokens(self) -> bool:
         return bool(self._api_tokens) or self._key is not None

@@ -84,6 +84,12 @@ class Conflict(ChefError):
     code, status, title = "conflict", 409, "Conflict"
 
 
+class RequestTimeout(ChefError):
+    """What was begun did not come to its end within its time."""
+
+    code, status, title = "request_timeout", 408, "Request timeout"
+
+
 class TooLarge(ChefError):
     code, status, title = "too_large", 413, "Too large"
 

@@ -16,8 +16,10 @@ from gevent.event import Event
 
 from chef import create_app
 from chef.config import Settings
+from chef.credentials import http_credentials
 from chef.errors import StoreUnavailable
 from chef.services import Services
+from chef.transport.connections import Limits
 from chef.transport.http import MayUpgrade, Server
 
 log = logging.getLogger(__name__)
@@ -40,7 +42,17 @@ def main(settings: Settings) -> int:
         return 1
     services: Services = app.extensions["chef"]
     extension = app.extensions.get("socketio")
-    server = Server((settings.host, settings.port), app, _may_upgrade(extension))
+    server = Server(
+        (settings.host, settings.port),
+        app,
+        _may_upgrade(extension),
+        _limits(settings),
+        lambda reason: services.metrics.refused.labels(reason).inc(),
+        lambda environ: services.gate.knows(http_credentials(environ)),
+    )
+    services.metrics.watch(
+        "chef_connections", "Open connections, viewers included.", lambda: len(server.connections)
+    )
     try:
         server.init_socket()
     except OSError as error:
@@ -84,6 +96,16 @@ def _may_upgrade(extension: Any) -> MayUpgrade:
     return may_upgrade
 
 
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        settings.max_connections,
+        settings.max_connections_per_address,
+        settings.header_timeout,
+        settings.body_timeout,
+        settings.keepalive_timeout,
+    )
+
+
 def _raise_descriptor_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -92,7 +114,7 @@ def _raise_descriptor_limit() -> None:
 def _leave(server: Server, services: Services, extension: Any) -> None:
     """Take no more connections, answer what is in flight, store it, send the viewers away."""
     log.info("stopping")
-    server.close()
+    server.stop_listening()
     services.hub.close()
     if extension is not None:
         gevent.spawn(_send_viewers_away, extension)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _socket
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,10 @@ import engineio.payload
 import engineio.socket
 import flask_socketio
 import gevent
+import gevent.baseserver
 import gevent.hub
 import gevent.pywsgi
+import gevent.server
 import gevent.socket
 import geventwebsocket.handler
 import geventwebsocket.websocket
@@ -36,13 +39,14 @@ from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
 PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
+CONNECTION = "chef/transport/connection.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
+BaseServer: Any = gevent.baseserver.BaseServer
 WSGIHandler: Any = gevent.pywsgi.WSGIHandler  # its types leave out what is not public
-Input = gevent.pywsgi.Input
 
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
@@ -106,18 +110,28 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (engineio.packet.Packet, "encode", ["b64"], SESSION),
     (Handler, "upgrade_websocket", [], HTTP),
     (Handler, "run_websocket", [], HTTP),
-    (WSGIHandler, "handle_one_response", [], HTTP),
-    (WSGIHandler, "get_environ", [], HTTP),
-    (WSGIHandler, "_sendall", ["data"], HTTP),
-    (WSGIHandler, "_write_with_headers", ["data"], HTTP),
-    (WSGIHandler, "log_request", [], HTTP),
-    (WSGIHandler, "log_error", ["msg", "args"], HTTP),
-    (Input, "__init__", ["rfile", "content_length", "socket", "chunked_input"], HTTP),
-    (Input, "read", ["length"], HTTP),
-    (Input, "_send_100_continue", [], HTTP),
-    (Input, "_discard", [], HTTP),
+    (Handler, "run_application", [], HTTP),
+    (
+        gevent.pywsgi.WSGIServer,
+        "__init__",
+        [
+            "listener",
+            "application",
+            "backlog",
+            "spawn",
+            "log",
+            "error_log",
+            "handler_class",
+            "environ",
+            "ssl_args",
+        ],
+        HTTP,
+    ),
     (gevent.pywsgi.WSGIServer, "handle", ["sock", "address"], HTTP),
-    (WSGIHandler, "_handle_client_error", ["ex"], HTTP),
+    (gevent.pywsgi.WSGIServer, "init_socket", [], HTTP),
+    (gevent.pywsgi.WSGIServer, "do_read", [], HTTP),
+    (gevent.pywsgi.WSGIServer, "do_handle", ["args"], HTTP),
+    (gevent.hub.Hub, "wait", ["watcher"], CONNECTION),
     (gevent.hub.Hub, "print_exception", ["context", "t", "v", "tb"], SERVE),
 ]
 
@@ -199,12 +213,19 @@ SOURCES: list[tuple[Any, list[str], str]] = [
     (socketio.Manager.trigger_callback, ["self.callbacks[sid][id]"], SOCKETIO),
     # Ids of acknowledgements that are asked for begin at 1; 0 is where the library keeps its counter.
     (socketio.Manager._generate_ack_id, ["{0: itertools.count(1)}"], SOCKETIO),
-    # Where the head and the first part of the body leave apart without us.
-    (WSGIHandler._write_with_headers, ["self._sendall(towrite)", "self._write("], HTTP),
-    (WSGIHandler.get_environ, ["'wsgi.input_terminated'"], HTTP),
-    (WSGIHandler.handle_one_response, ["_discard()"], HTTP),
-    (Handler.run_application, ["self.upgrade_websocket()", "hasattr(self, 'websocket')"], HTTP),
-    (Handler.run_websocket, ["self.server.clients[self.client_address]"], HTTP),
+    # We come instead of what they call, and must not leave out what they do besides.
+    (BaseServer._do_read, ["args = self.do_read()", "if not args:"], HTTP),
+    (BaseServer._do_read, ["self.do_handle(*args)"], HTTP),
+    (gevent.server.StreamServer.do_read, ["sock._accept()", "GeventSocket(sock.family, sock.type"], HTTP),
+    (gevent.server.StreamServer.init_socket, ["self._make_socket_stdlib(fresh)"], HTTP),
+    (gevent.pywsgi.WSGIServer.update_environ, ["'SERVER_NAME' not in self.environ", "'SERVER_PORT'"], HTTP),
+    (WSGIHandler.run_application, ["self.application(self.environ, self.start_response)"], HTTP),
+    (Handler.upgrade_connection, ['self.start_response("101 Switching Protocols"', "Stream(self)"], HTTP),
+    (
+        Handler.run_application,
+        ["self.upgrade_websocket()", "hasattr(self, 'websocket')", "self.write('')"],
+        HTTP,
+    ),
 ]
 
 
@@ -219,17 +240,15 @@ def test_what_we_put_ourselves_into_is_still_called(
     assert not missing, f"{function.__qualname__} no longer has {missing}: see {user}"
 
 
-def test_a_body_is_read_by_the_fields_that_pywsgi_keeps() -> None:
-    source = inspect.getsource(Input)
-    for name in (
-        "rfile",
-        "content_length",
-        "position",
-        "chunked_input",
-        "chunk_length",
-        "_chunked_input_error",
-    ):
-        assert f"self.{name}" in source, f"pywsgi.Input.{name} is gone: see {HTTP}"
+def test_what_gevent_websocket_reads_of_a_handler_is_there() -> None:
+    """Our handler has none of pywsgi's attributes but these, which it sets itself."""
+    source = inspect.getsource(Handler)
+    read = set(re.findall(r"self\.(\w+)", source)) - set(vars(Handler)) - {"websocket", "prevent_wsgi_call"}
+    ours = {"application", "client_address", "environ", "headers_sent", "request_version", "result", "server"}
+    theirs = {"provided_content_length", "response_use_chunked", "close_connection", "provided_date"}
+    assert read <= ours | theirs | {"status", "process_result", "write", "format_request"}, f"see {HTTP}"
+    stream = inspect.getsource(geventwebsocket.websocket.Stream.__init__)
+    assert set(re.findall(r"handler\.([\w.]+)", stream)) == {"rfile.read", "socket.sendall"}, f"see {HTTP}"
 
 
 def test_the_extension_has_what_flask_socketio_reads_of_itself(app: Flask) -> None:
@@ -274,11 +293,12 @@ def test_the_connection_below_a_websocket_is_found_and_can_be_taken_out() -> Non
     """Rows 3, 4 and 22 of the stack's traps: neither library's WebSocket carries anything."""
     assert "handler" in geventwebsocket.websocket.WebSocket.__slots__, f"see {SESSION}"
     assert "closed" in geventwebsocket.websocket.WebSocket.__slots__, f"see {HTTP}"
-    assert "while self.socket is not None" in inspect.getsource(WSGIHandler.handle), f"see {HTTP}"
     with gevent.socket.socket() as one:
         assert isinstance(getattr(one, "_sock", None), _socket.socket), (
             f"gevent's sockets have changed: see {HTTP}"
         )
+        assert hasattr(one, "_read_event"), f"see {CONNECTION}"
+        assert hasattr(one, "_write_event"), f"see {CONNECTION}"
         descriptor = one.fileno()
         assert one.detach() == descriptor
         _socket.socket(fileno=descriptor).close()

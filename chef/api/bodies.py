@@ -10,7 +10,15 @@ from urllib.parse import parse_qsl
 from flask import Request
 from werkzeug.formparser import parse_form_data
 
-from chef.errors import BadRequest, ChefError, FieldError, Invalid, TooLarge, UnsupportedMediaType
+from chef.errors import (
+    BadRequest,
+    ChefError,
+    FieldError,
+    Invalid,
+    RequestTimeout,
+    TooLarge,
+    UnsupportedMediaType,
+)
 from chef.parse import coerce_form, parse_object
 
 JSON = "application/json"
@@ -71,6 +79,8 @@ def _blocks(environ: dict[str, Any], length: int | None, limit: int) -> Iterator
         want = _BLOCK if length is None else min(_BLOCK, length - size)
         try:
             block = stream.read(want)
+        except TimeoutError as error:
+            raise RequestTimeout(str(error)) from error
         except (OSError, ValueError) as error:
             raise _cut_off() from error
         if not block:

@@ -9,7 +9,7 @@ import gevent
 from flask import Request
 from gevent.queue import Empty, Queue
 
-from chef.errors import BadRequest, StoreUnavailable
+from chef.errors import BadRequest, RequestTimeout, StoreUnavailable
 
 # Lines wait this long for others to share a commit with (contract: 200 ms from newline to viewer).
 GATHER_S = 0.04
@@ -18,17 +18,19 @@ BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
 
-_End = Literal["end", "broken"]
+_End = Literal["end", "broken", "slow"]
 
 
 def read_live(request: Request, is_closing: Callable[[], bool]) -> Iterator[bytes]:
     """The body in blocks, each at most `GATHER_S` after its first byte.
 
-    Raises BadRequest where the body breaks off, and StoreUnavailable, with the rest unread, once
-    `is_closing` says so; both after all that had arrived was given.
+    Raises BadRequest where the body breaks off, RequestTimeout where it stands still, and
+    StoreUnavailable, with the rest unread, once `is_closing` says so; all after what had arrived was given.
     """
     blocks: Queue[bytes | _End] = Queue(_WAITING_BLOCKS)
     stream = request.environ["wsgi.input"]
+    if (may_be_quiet := getattr(stream, "may_be_quiet", None)) is not None:
+        may_be_quiet()  # A build prints nothing for as long as it likes.
     reader = gevent.spawn(_read, stream, _length(request), blocks)
     try:
         yield from _gathered(blocks, is_closing)
@@ -65,8 +67,10 @@ def _read(stream: Any, length: int | None, blocks: Queue[bytes | _End]) -> None:
             blocks.put(block)
         if length is None or size >= length:
             end = "end"
+    except TimeoutError:
+        end = "slow"
     except (OSError, ValueError):
-        pass  # What pywsgi raises where a body breaks off or its chunks are no chunks.
+        pass  # The body breaks off, or its chunks are no chunks.
     finally:
         blocks.put(end)
 
@@ -87,6 +91,8 @@ def _gathered(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> It
                 end = item
         if gathered:
             yield bytes(gathered)
+    if end == "slow":
+        raise RequestTimeout("a body with a Content-Length must not stand still (CHEF_BODY_TIMEOUT)")
     if end == "broken":
         raise BadRequest("the body breaks off before its end")
 

@@ -114,7 +114,7 @@ def _operation(tag: str, name: str, summary: str, answers: Part, refusals: str, 
 
 # --- updates -------------------------------------------------------------------------------
 
-_WRITE_REFUSALS = "400 401 403 409 411 413 415 422 429 503"
+_WRITE_REFUSALS = "400 401 403 408 409 411 413 415 422 429 503"
 
 
 def _post_updates(security: list[Part]) -> Part:
@@ -474,6 +474,7 @@ _REFUSALS = {
     "403": ("the token is not for this", "forbidden"),
     "404": ("there is no such job or project", "not_found"),
     "406": ("none of the types that were asked for", "not_acceptable"),
+    "408": ("the body did not come in time", "request_timeout"),
     "409": ("`job_finished`, `project_mismatch` or `id_reused`", "job_finished"),
     "411": ("the length of the body is missing", "length_required"),
     "413": ("the body is too large", "too_large"),

@@ -90,10 +90,14 @@ class Viewers:
     def connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> Welcome:
         """Let a viewer in, or refuse it as the contract says; one that comes back gets its rooms again."""
         auth = auth if isinstance(auth, dict) else {}
+        credentials = socket_credentials(environ, auth.get("token"))
         try:
-            principal = self._gate.reader(socket_credentials(environ, auth.get("token")))
+            principal = self._gate.reader(credentials)
         except ChefError:
             raise Refused("Authentication error") from None
+        if credentials.token and self._gate.knows(credentials):
+            # Known where our own server serves (chef.transport.http).
+            environ.get("chef.authenticated", lambda: None)()
         eio_sid = self._extension.server.manager.eio_sid_from_sid(sid, "/")
         connection = self._extension.server.connection(eio_sid)
         viewer = self._viewers[sid] = Viewer(sid, eio_sid, principal, connection)

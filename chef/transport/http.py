@@ -1,224 +1,357 @@
-"""The HTTP side of a connection: pywsgi's handler, with what a build script and a viewer need of it."""
+"""The HTTP side of a connection: requests in, answers out, as WSGI and as few steps as that takes.
+
+pywsgi reads heads with the email package, sends heads and bodies apart, waits for slow peers for ever
+and is "not intended for direct exposure to the public Internet" by its own words. So what is between
+its listener and gevent-websocket's upgrade is ours: `heads`, `body`, `connection`, and this handler.
+"""
 
 from __future__ import annotations
 
 import _socket
+import base64
+import binascii
 import errno
 import json
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from http.client import HTTPException
+from email.utils import formatdate
+from functools import partial
+from time import monotonic, time
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import gevent
-from gevent.pywsgi import Input, WSGIServer
+from gevent.pywsgi import WSGIServer
+from gevent.socket import socket as GeventSocket  # noqa: N812 - a class
 from geventwebsocket.handler import WebSocketHandler
+
+from chef.transport.body import Body, BrokenBody
+from chef.transport.connection import Connection, PeerGone, TooSlow
+from chef.transport.connections import IDLE, Connections, Limits
+from chef.transport.heads import Head, Refused, parse
 
 log = logging.getLogger(__name__)
 
 # Below this, copying the body next to its head costs less than a second packet.
 _JOIN_BYTES = 64 * 1024
-# A refused body beyond this is not read to its end: the connection is closed instead.
-_MOST_DISCARDED_BYTES = 256 * 1024
 # Unacknowledged data older than this means that the peer is gone (stack-traps 4).
 _USER_TIMEOUT_MS = 30_000
+# A peer that is quiet is asked whether it is still there after this time, and three times in all.
+_KEEPALIVE_S, _KEEPALIVE_AGAIN_S, _KEEPALIVE_TIMES = 30, 10, 3
+_BACKLOG = 2048
+_RETRY_AFTER_S = 5
+_PAUSE_S = 0.1
+# At the end, who has begun a request gets this long to send the rest of its head.
+_LAST_HEADS_S = 1.0
+_FRESH_S = 0.2
 
-_MOST_LOGGED_CHARS = 200
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-_REFUSALS = {
-    400: ("Bad request", "bad_request", "the request is not HTTP as this server reads it"),
-    414: ("URI too long", "uri_too_long", "the request line is too long"),
+_TITLES = {
+    400: ("Bad Request", "bad_request"),
+    408: ("Request Timeout", "request_timeout"),
+    414: ("URI Too Long", "uri_too_long"),
+    417: ("Expectation Failed", "expectation_failed"),
+    426: ("Upgrade Required", "upgrade_required"),
+    429: ("Too Many Requests", "too_many_connections"),
+    431: ("Request Header Fields Too Large", "head_too_large"),
+    500: ("Internal Server Error", "internal"),
+    501: ("Not Implemented", "not_implemented"),
+    503: ("Service Unavailable", "too_many_connections"),
+    505: ("HTTP Version Not Supported", "http_version_not_supported"),
 }
+_BODILESS = (204, 304)
 
 MayUpgrade = Callable[[dict[str, Any]], bool]
 
 
-class Body(Input):
-    """A request body that can also be taken as it comes."""
-
-    __slots__ = ("abandoned",)
-
-    def __init__(self, rfile: Any, length: int | None, socket: Any, chunked: bool) -> None:
-        super().__init__(rfile, length, socket=socket, chunked_input=chunked)
-        self.abandoned = False
-
-    def read_some(self, most: int) -> bytes:
-        """Wait for the next bytes and return what there is, at most `most`; empty at the end.
-
-        Raises OSError where the body breaks off. pywsgi's own `read` waits until it has all it was
-        asked for, which would hold a build's lines back until there are enough of them.
-        """
-        if self.chunked_input:
-            return self._read_some_of_chunk(most)
-        left = (self.content_length or 0) - self.position
-        if left <= 0:
-            return b""
-        self._send_100_continue()  # type: ignore[attr-defined]
-        return self._take(min(left, most))
-
-    def _read_some_of_chunk(self, most: int) -> bytes:
-        # The first and the last byte of a chunk go through pywsgi, which reads what frames it;
-        # in between there is only data.
-        between = self.chunk_length - self.position - 1
-        if self.position > 0 and between > 0:
-            return self._take(min(between, most))
-        first: bytes = self.read(1)
-        return first
-
-    def _take(self, most: int) -> bytes:
-        data: bytes = self.rfile.read1(most)
-        if not data:
-            self._chunked_input_error = True
-            raise OSError("the body breaks off")
-        self.position += len(data)
-        return data
-
-    def _chunked_read(self, length: int | None = None, use_readline: bool = False) -> bytes:
-        try:
-            data: bytes = super()._chunked_read(length, use_readline)  # type: ignore[misc]
-        except (OSError, ValueError):
-            # Where the next request would begin cannot be known.
-            self.abandon()
-            raise
-        return data
-
-    def abandon(self) -> None:
-        """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
-        self.abandoned = True
-
-    def _discard(self) -> None:
-        """Read what the application left, so that the next request can follow: a little, not any amount."""
-        if self.socket is not None:
-            self.abandon()  # The client waits for a `100 Continue` that it did not get: nothing comes.
-        if self._chunked_input_error:
-            return
-        unread = 0
-        try:
-            while not self.abandoned and (data := self.read_some(_JOIN_BYTES)):
-                unread += len(data)
-                if unread > _MOST_DISCARDED_BYTES:
-                    self.abandon()
-        except (OSError, ValueError):
-            self.abandon()
-
-
-def _refusal(status: int) -> bytes:
-    """An answer to what is no request, before there is an application to ask."""
-    title, code, detail = _REFUSALS[status]
+def refusal(status: int, detail: str, *fields: str) -> bytes:
+    """An answer before there is an application to ask, and the end of the connection."""
+    title, code = _TITLES[status]
     problem = {"type": f"urn:chef:problem:{code}", "title": title, "status": status, "code": code}
     body = json.dumps(problem | {"detail": detail, "errors": []}).encode() + b"\n"
-    head = (
-        f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    lines = [
+        f"HTTP/1.1 {status} {title}",
+        "Content-Type: application/problem+json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+        *fields,
+    ]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+_RETRY = f"Retry-After: {_RETRY_AFTER_S}"
+_FULL = refusal(503, "the server has all the connections it may have (CHEF_MAX_CONNECTIONS)", _RETRY)
+_TOO_MANY = refusal(
+    429, "this address has all the connections it may have (CHEF_MAX_CONNECTIONS_PER_ADDRESS)", _RETRY
+)
 
 
 class Handler(WebSocketHandler):
-    """One connection. `server.may_upgrade` says which requests may become a WebSocket."""
+    """One connection and its requests, one after the other."""
 
-    # A peer that is gone, in whichever way it went, is no fault of ours.
-    ignored_socket_errors = (
-        errno.EPIPE,
-        errno.ECONNRESET,
-        errno.ECONNABORTED,
-        errno.ETIMEDOUT,
-        errno.EHOSTUNREACH,
-        errno.ENETUNREACH,
-    )
-    _joined: bytearray | None = None
-    wsgi_input: Any
-    socket: Any
+    # What gevent-websocket reads of a handler is named as pywsgi names it.
+    server: Any
     websocket: Any
 
-    def handle_one_response(self) -> None:
-        """Serve one request; the server knows meanwhile that this connection is not idle."""
+    def __init__(self, connection: Connection, address: Any, server: Server) -> None:
+        self.connection = connection
+        self.socket = connection.sock
+        self.rfile = connection
+        self.client_address = address
+        self.server = server
+        self.application = server.application
+        self.result: Any = None
+        self.detached = False
+        self._block = b""
+        self._head: Head
+        self._template: dict[str, Any] = {}
+        self._body: Body
+        self._fields = ""
+        self._given: dict[str, str] = {}
+        self._chunks = False
+        self._sent = 0
+
+    def handle(self) -> None:
+        """Serve the connection until one side has enough."""
+        limits = self.server.limits
+        begins_in = limits.header_s
+        try:
+            while self._serve_one(monotonic() + begins_in, limits.header_s):
+                self.server.connections.idle(self.connection)
+                begins_in = limits.keepalive_s
+                if self.connection.has_unread:
+                    gevent.sleep(0)  # Who sends all its requests at once does not get all the time.
+        except OSError:
+            pass  # A peer that is gone, in whichever way it went, is no fault of ours.
+        finally:
+            self._template = {}
+
+    def _serve_one(self, begins_by: float, header_s: float) -> bool:
+        """Serve one request; whether another may follow."""
+        connection = self.connection
+        try:
+            block = connection.receive_head(begins_by, IDLE, header_s)
+            if block is None:
+                return False
+            if block != self._block:
+                # Builds and pages send the same head again and again.
+                self._head = parse(block)
+                self._template = self._environ(self._head)
+                self._block = block
+        except Refused as refused:
+            self._refuse(refusal(refused.status, refused.detail), refused.detail)
+            return False
+        environ = self._template.copy()
+        if not self.server.connections.admit(connection, environ):
+            self._refuse(_TOO_MANY, "its address has too many connections")
+            return False
         self.server.busy.add(self)
         try:
-            super().handle_one_response()
+            self._respond(environ)
         finally:
             self.server.busy.discard(self)
-        if self.server.closing:
-            self.close_connection = True
-        # An upgraded connection has pywsgi's own input, or none.
-        if isinstance(self.wsgi_input, Body) and self.wsgi_input.abandoned:
-            self.close_connection = True
+        return not self.close_connection and not self.detached
 
-    def handle_one_request(self) -> Any:
-        """Serve the next request; what cannot be read as one is refused as every refusal is told."""
-        outcome = super().handle_one_request()
-        if isinstance(outcome, tuple):
-            status = int(outcome[0])
-            return outcome[0], _refusal(status)
-        return outcome
+    def _refuse(self, answer: bytes, why: str) -> None:
+        """Answer what is no request, in one short line of the log, which quotes nothing of it."""
+        log.info("refused a request of %s: %s", self.connection.peer, why)
+        self.connection.send(answer)
+        self.connection.linger()
 
-    def read_request(self, raw_requestline: str) -> bool:
-        """Read the head. Refuses what leaves open where the body ends, since the rest of a body would
-        be taken for the next request.
-        """
-        taken: bool = super().read_request(raw_requestline)
-        coding = ",".join(self.headers.get_all("transfer-encoding", [])).strip().lower()
-        if coding not in ("", "chunked", "identity"):
-            raise ValueError(f"a body must be chunked or have a Content-Length, not {coding[:40]!r}")
-        if len(set(self.headers.get_all("content-length", []))) > 1:
-            raise ValueError("Content-Length is given twice")
-        return taken
-
-    def _connection_upgrade_requested(self) -> bool:
-        # Proxies write `Connection: upgrade` on whatever they pass on, and pywsgi then takes no body.
-        upgrade: str = self.headers.get("upgrade", "")
-        return self.command == "GET" and upgrade.strip().lower() == "websocket"
-
-    def get_environ(self) -> dict[str, Any]:
-        """The WSGI environ, with a body that can be read as it comes."""
-        environ: dict[str, Any] = super().get_environ()
-        if not environ["QUERY_STRING"].isascii():
+    def _environ(self, head: Head) -> dict[str, Any]:
+        """What all requests with this head have in common, as WSGI names it."""
+        environ: dict[str, Any] = self.server.environ.copy()
+        environ.update(head.fields)
+        path, _, query = head.target.partition("?")
+        if not query.isascii():
             # Bytes that are no URL are for the routes to refuse or to take; werkzeug would fail on them.
-            environ["QUERY_STRING"] = quote(environ["QUERY_STRING"], safe=_PRINTABLE, encoding="latin-1")
+            query = quote(query, safe=_PRINTABLE, encoding="latin-1")
+        environ["REQUEST_METHOD"] = head.method
+        environ["PATH_INFO"] = unquote(path, "latin-1") if "%" in path else path
+        environ["QUERY_STRING"] = query
+        environ["SERVER_PROTOCOL"] = head.version
+        environ["REMOTE_ADDR"] = self.connection.peer
+        if isinstance(self.client_address, tuple):
+            environ["REMOTE_PORT"] = str(self.client_address[1])
         environ["chef.peer_is_gone"] = self.peer_is_gone
-        if environ["wsgi.input_terminated"]:
-            stock = self.wsgi_input
-            body = Body(self.rfile, stock.content_length, stock.socket, stock.chunked_input)
-            self.wsgi_input = environ["wsgi.input"] = body
+        # Called by who sees a valid token that HTTP does not: it may be kept, the handler hangs on no more.
+        environ["chef.authenticated"] = partial(self.server.connections.uncount, self.connection)
         return environ
+
+    # What an application may ask of a connection
 
     def peer_is_gone(self) -> bool:
         """Whether the client has closed its connection, as far as can be seen without waiting."""
-        if self.socket is None:
-            return True
-        try:
-            return not self.socket._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        return self.connection.is_gone
 
-    def _sendall(self, data: bytes) -> None:
-        if self._joined is None:
-            super()._sendall(data)
-        else:
-            self._joined += data
+    def detach(self) -> tuple[_socket.socket, bytes, Callable[[], None]]:
+        """The upgraded connection, non-blocking and without gevent's watchers, and what came on it already.
 
-    def _write_with_headers(self, data: bytes) -> None:
-        """Send head and body in one write: apart they are two packets, and 40 ms with Nagle's algorithm."""
-        if len(data) > _JOIN_BYTES or self.code == 101:
-            super()._write_with_headers(data)
-            return
-        self._joined = bytearray()
+        Nothing here reads, times or closes it any more. What stands last in the answer must be called
+        when the socket is closed: until then the connection counts (in all, and for its address), and a
+        server that stops waits for it. TLS ends in front of us: below is nothing but a TCP connection.
+        """
+        self.detached = True
+        self._block, self._template = b"", {}
+        early = self.connection.take_unread()
+        release = self.server.connections.detach(self.connection)
+        return self.connection.detach(), early, release
+
+    # Answering
+
+    def _respond(self, environ: dict[str, Any]) -> None:
+        head = self._head
+        self.environ = environ
+        self.status: str | None = None
+        self.headers_sent = False
+        self.close_connection = not head.persistent
+        self._body = body = Body(
+            self.connection, None if head.chunked else head.length or 0, expects=head.expects
+        )
+        environ["wsgi.input"] = body
+        self.connection.set_patience(self.server.limits.body_s if head.has_body else None)
         try:
-            super()._write_with_headers(data)
+            if head.upgrades and self.server.may_upgrade(environ):
+                self._upgrade()
+            else:
+                self._run(self.application)
+        except PeerGone:
+            self.close_connection = True
+        except (BrokenBody, TooSlow) as error:
+            # An application that does not look at its body's errors itself.
+            self._fail(408 if isinstance(error, TooSlow) else 400, str(error))
+        except Exception:
+            log.exception("%s %s failed", head.method, environ["PATH_INFO"][:200])
+            self._fail(500, "a fault of the server, it is in its log")
         finally:
-            parts, self._joined = self._joined, None
-        super()._sendall(parts)
+            self.environ = {}
+        if self.detached:
+            return
+        body.discard()
+        if body.abandoned:
+            self.close_connection = True
+            self.connection.linger()
 
-    def upgrade_websocket(self) -> Any:
-        """Upgrade only what Engine.IO will take; all else is answered over HTTP, with its status."""
-        if self.server.may_upgrade(self.environ):
-            return super().upgrade_websocket()
-        return None
+    def _run(self, application: Callable[..., Iterable[bytes]]) -> None:
+        result = application(self.environ, self.start_response)
+        try:
+            for data in result:
+                if data:
+                    self.write(data)
+            if not self.headers_sent:
+                self.write(b"")
+            self._end()
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], None]:
+        """WSGI's: the head of the answer, sent with the first part of its body."""
+        if exc_info is not None and self.headers_sent:
+            raise exc_info[1]
+        text = "\r\n".join([f"{name}: {value}" for name, value in headers])
+        breaks = max(0, len(headers) - 1)
+        if text.count("\n") != breaks or text.count("\r") != breaks or not status.isprintable():
+            raise ValueError("a header of the answer has a line break in it")
+        self.status = status
+        self.code = int(status[:3])
+        self._fields = text
+        self._given = {name.lower(): value for name, value in headers}
+        return self.write
+
+    def write(self, data: bytes | str) -> None:
+        """Send a part of the body, the first one together with the head."""
+        part = b"" if isinstance(data, str) else data  # gevent-websocket writes an empty text.
+        if self._head.method == "HEAD":
+            part = b""
+        if self.headers_sent:
+            if part:
+                self._sent += len(part)
+                self.connection.send(b"%x\r\n%b\r\n" % (len(part), part) if self._chunks else part)
+            return
+        if self.status is None:
+            raise AssertionError("the application did not call start_response")
+        self.headers_sent = True
+        head = self._answers_head()
+        self._sent = len(part)
+        if self._chunks and part:
+            part = b"%x\r\n%b\r\n" % (len(part), part)
+        if len(part) > _JOIN_BYTES:
+            self.connection.send(head)
+            self.connection.send(part)
+        else:
+            self.connection.send(head + part)
+
+    def _answers_head(self) -> bytes:
+        given = self._given
+        lines = [f"HTTP/1.1 {self.status}"]
+        if self._fields:
+            lines.append(self._fields)
+        self._chunks = False
+        if self.code == 101:
+            self.close_connection = True
+            return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        if "date" not in given:
+            lines.append(self.server.date())
+        if "content-length" not in given and self.code not in _BODILESS and self._head.method != "HEAD":
+            if self._head.version == "HTTP/1.1":
+                self._chunks = True
+                lines.append("Transfer-Encoding: chunked")
+            else:
+                self.close_connection = True
+        if given.get("connection", "").lower() == "close" or self.server.closing:
+            self.close_connection = True
+        if "connection" not in given:
+            if self.close_connection:
+                lines.append("Connection: close")
+            elif self._head.version == "HTTP/1.0":
+                lines.append("Connection: keep-alive")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def _end(self) -> None:
+        """The body is sent. What is shorter or longer than it said must not run into the next answer."""
+        if self._chunks:
+            self.connection.send(b"0\r\n\r\n")
+            return
+        length = self._given.get("content-length")
+        if length is not None and length != str(self._sent) and self._has_sent_a_body:
+            self.close_connection = True
+
+    @property
+    def _has_sent_a_body(self) -> bool:
+        return self._head.method != "HEAD" and self.code not in _BODILESS
+
+    def _fail(self, status: int, detail: str) -> None:
+        """What the application did not answer itself; where it has begun to, the connection ends."""
+        self.close_connection = True
+        if not self.headers_sent:
+            self.headers_sent = True
+            self._refuse_within(status, detail)
+
+    def _refuse_within(self, status: int, detail: str, *fields: str) -> None:
+        with suppress(PeerGone):
+            self.connection.send(refusal(status, detail, *fields))
+        self._body.abandon()
+
+    # WebSocket
+
+    def _upgrade(self) -> None:
+        """Let gevent-websocket's handler upgrade, after what it would answer with a fault of its own."""
+        environ = self.environ
+        if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
+            self._refuse_within(426, "a WebSocket must be of version 13", "Sec-WebSocket-Version: 13")
+        elif not _is_key(environ.get("HTTP_SEC_WEBSOCKET_KEY", "")):
+            self._refuse_within(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+        else:
+            self.request_version = self._head.version
+            self._block, self._template = b"", {}
+            self.run_application()
+        self.close_connection = True
 
     def run_websocket(self) -> None:
         """Let the application take the connection over, which it does with `detach`; nothing waits here."""
@@ -226,61 +359,148 @@ class Handler(WebSocketHandler):
         # Else its `__del__` would write a close frame into what is no longer its connection.
         del upgraded.closed
         try:
-            list(self.application(self.environ, lambda *_: None))
+            list(self.application(self.environ, lambda *_: self.write))
         finally:
             self.websocket = None
-
-    def detach(self) -> tuple[_socket.socket, bytes]:
-        """The upgraded connection, non-blocking and without gevent's watchers, and what came on it already.
-
-        TLS ends in front of us: below is nothing but a TCP connection.
-        """
-        connection, self.socket = self.socket, None
-        connection.settimeout(0)
-        early = self.rfile.peek()
-        family, kind, protocol = connection.family, connection.type, connection.proto
-        detached = _socket.socket(family, kind, protocol, connection.detach())
-        detached.setblocking(False)
-        return detached, early
-
-    def _handle_client_error(self, ex: Exception) -> Any:
-        # The base class prints the traceback of everything but a ValueError.
-        known = ValueError(str(ex)) if isinstance(ex, HTTPException) else ex
-        return super()._handle_client_error(known)
 
     def log_request(self) -> None:
         """No access log: a build posts many times a second."""
 
-    def log_error(self, msg: str, *args: Any) -> None:
-        """A client's broken request is one short line, not a traceback: it may quote what was sent."""
-        log.info("%s", (msg % args if args else msg)[:_MOST_LOGGED_CHARS])
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
 
 
 class Server(WSGIServer):
-    """The listener. `may_upgrade` decides from the WSGI environ whether a request may be a WebSocket."""
+    """The listener. `may_upgrade` decides from the WSGI environ whether a request may be a WebSocket.
 
-    def __init__(self, listener: Any, application: Any, may_upgrade: MayUpgrade) -> None:
-        super().__init__(listener, application, handler_class=Handler, log=None, error_log=log)
+    `refused` is told the name of each limit that is met; `is_known` says whether a request has a valid
+    token, so that its connection does not count for its address.
+    """
+
+    def __init__(
+        self,
+        listener: Any,
+        application: Any,
+        may_upgrade: MayUpgrade,
+        limits: Limits | None = None,
+        refused: Callable[[str], None] = lambda reason: None,
+        is_known: Callable[[dict[str, Any]], bool] = lambda environ: False,
+    ) -> None:
+        # Without a name given, pywsgi asks the resolver for one, which may take its time.
+        host = listener[0] if isinstance(listener, tuple) else "localhost"
+        self._watch: Any = None  # before the base class, which closes when it fails
+        super().__init__(
+            listener,
+            application,
+            backlog=None if hasattr(listener, "accept") else _BACKLOG,
+            handler_class=Handler,
+            log=None,
+            error_log=log,
+            environ={"SERVER_NAME": host},
+        )
         self.may_upgrade = may_upgrade
+        self.limits = limits or Limits()
+        self.connections = Connections(self.limits, refused, is_known, _FULL, _TOO_MANY)
         self.busy: set[Handler] = set()
         self.closing = False
-        # What gevent-websocket's handler logs to and keeps its connections in.
+        self.environ["wsgi.input_terminated"] = True
+        self._date = (0, "")
+        # What gevent-websocket's handler logs to.
         self.logger = logging.getLogger("geventwebsocket")
-        self.clients: dict[Any, Any] = {}
+
+    def init_socket(self) -> None:
+        """Open the listening socket. What is set on it holds for every connection that it accepts."""
+        super().init_socket()
+        # Without TCP_NODELAY a keep-alive POST takes 44 ms (stack-traps 1).
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in (
+            ("TCP_USER_TIMEOUT", _USER_TIMEOUT_MS),
+            ("TCP_KEEPIDLE", _KEEPALIVE_S),
+            ("TCP_KEEPINTVL", _KEEPALIVE_AGAIN_S),
+            ("TCP_KEEPCNT", _KEEPALIVE_TIMES),
+        ):
+            if hasattr(socket, name):
+                self.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+    def start(self) -> None:
+        """Listen, and watch the time of those who come."""
+        super().start()
+        self._watch = gevent.spawn(self.connections.watch_for_ever)
+
+    def close(self) -> None:
+        """Stop listening, at once; `stop_listening` is the polite way."""
+        super().close()
+        if self._watch is not None:
+            self._watch.kill(block=False)
+
+    def do_read(self) -> tuple[Any, Any] | None:  # type: ignore[override]
+        """Accept a connection that may stay. Without a descriptor to do so nobody can be told: it waits."""
+        try:
+            accepted = self.connections.accept(self.socket)
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE):
+                raise
+            self.stop_accepting()
+            gevent.spawn_later(_PAUSE_S, self._accept_again)
+            return None
+        if accepted is None:
+            return None
+        descriptor, address = accepted
+        sock = GeventSocket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
+        return sock, address
+
+    def _accept_again(self) -> None:
+        if not self.closed:
+            self.start_accepting()
+
+    def do_handle(self, *args: Any) -> None:
+        """Serve a connection in a greenlet of its own, which also closes it."""
+        gevent.spawn(self.handle, *args)
+
+    def handle(self, sock: Any, address: Any) -> None:
+        """Serve one connection to its end, or until it is given away."""
+        connection = self.connections.open(sock, address)
+        handler = Handler(connection, address, self)
+        try:
+            handler.handle()
+        finally:
+            if not handler.detached:
+                sock.close()
+                self.connections.close(connection)
+
+    def date(self) -> str:
+        """The Date field of this second."""
+        now = int(time())
+        if self._date[0] != now:
+            self._date = (now, f"Date: {formatdate(now, usegmt=True)}")
+        return self._date[1]
+
+    def stop_listening(self) -> None:
+        """Take no more connections, but those that were made already."""
+        self.closing = True
+        with suppress(OSError):
+            while (args := self.do_read()) is not None:
+                self.do_handle(*args)
+        self.close()
 
     def drain(self, timeout: float) -> bool:
-        """Take no more connections and wait until every request is answered; False at the time limit."""
-        self.closing = True
-        self.close()
-        with gevent.Timeout(timeout, False):  # type: ignore[arg-type]
-            while self.busy:
-                gevent.sleep(0.02)
-        return not self.busy
+        """After `stop_listening`, wait until every request is answered; False at the time limit.
 
-    def handle(self, client_socket: Any, address: Any) -> None:
-        """Serve one connection. Without TCP_NODELAY a keep-alive POST takes 44 ms (stack-traps 1)."""
-        client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            client_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
-        with suppress(ConnectionError, TimeoutError):  # It did not wait for its refusal.
-            super().handle(client_socket, address)
+        Connections that are idle are closed, those given away are waited for.
+        """
+        began = monotonic()
+        while monotonic() - began < timeout:
+            self.connections.end_overdue(monotonic())
+            waited = monotonic() - began
+            if waited >= _FRESH_S:
+                self.connections.end_idle()
+            heads = self.connections.heads if waited < _LAST_HEADS_S else 0
+            if not self.busy and not self.connections.detached and not heads:
+                return True
+            gevent.sleep(0.02)
+        return False

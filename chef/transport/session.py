@@ -165,8 +165,8 @@ class EngineSocket(engineio.socket.Socket):
             self.queue.put(packet.Packet(packet.NOOP))
 
     def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
-        detached, early = environ["wsgi.websocket"].handler.detach()
-        return WebSocket(detached, owner, self.server.max_http_buffer_size), early
+        detached, early, release = environ["wsgi.websocket"].handler.detach()
+        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), early
 
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""

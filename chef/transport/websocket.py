@@ -65,7 +65,10 @@ class Owner(Protocol):
 
 
 class WebSocket:
-    """One upgraded connection. `detached` is its socket, which belongs to nobody else any more."""
+    """One upgraded connection. `detached` is its socket, which belongs to nobody else any more.
+
+    `release` is called when it has been closed.
+    """
 
     __slots__ = (
         "_backlog",
@@ -73,6 +76,7 @@ class WebSocket:
         "_owner",
         "_parser",
         "_reader",
+        "_release",
         "_send",
         "_socket",
         "_timer",
@@ -82,13 +86,16 @@ class WebSocket:
         "unsent",
     )
 
-    def __init__(self, detached: _socket.socket, owner: Owner, max_bytes: int) -> None:
+    def __init__(
+        self, detached: _socket.socket, owner: Owner, max_bytes: int, release: Callable[[], None]
+    ) -> None:
         self._socket = detached
         self._send: Callable[[bytes], int] = detached.send
         self._owner: Owner | None = owner
         self._parser = Parser(max_bytes)
         self._backlog: list[Any] | None = None
         self._closing = False
+        self._release = release
         self._writer: Any = None
         self._timer: Any = None
         self.full = False
@@ -270,6 +277,7 @@ class WebSocket:
                 watcher.close()
         self._reader = self._timer = None
         self._socket.close()
+        self._release()
 
 
 def _loop() -> Any:
