@@ -22,13 +22,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench texts lock setup system clean
+.PHONY: help run test check bench screenshots texts lock setup system clean
 .DELETE_ON_ERROR:
 # Two installers must not write into one environment at once.
 .NOTPARALLEL:
 
 help:  ## list what can be made
-	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*##  *' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 run: $(RUN_PACKAGES) $(RUN_LIBRARIES)  ## install what is missing, then serve on port 3001 with SQLite
 	@exec $(BIN)/python app.py
@@ -53,6 +53,9 @@ lock: $(DEV_PACKAGES)  ## pin again what pyproject.toml and package.json ask for
 	$(BIN)/uv pip compile -q $(if $(UPGRADE),--upgrade) --universal --python-version 3.11 pyproject.toml \
 		--extra dev -c requirements.txt -o requirements-dev.txt --custom-compile-command "make lock"
 	npm install --package-lock-only
+
+screenshots: setup  ## show every state of the pages, as pictures in screenshots/
+	$(BIN)/python -m tests.tools.screenshots
 
 texts: setup  ## collect the pages' texts for their translation
 	$(BIN)/python -m tests.tools.texts

@@ -51,6 +51,8 @@ export class Chip {
     const tellsAge = past >= FRESH_MS && !["ended", "connecting"].includes(this.#shown);
     const words = past >= QUIET_MS && this.#shown === "live" ? texts.quiet : texts.updated;
     setText(this.#age, tellsAge ? `· ${words(age(past))}` : "");
+    // On a phone there is room for the time alone.
+    this.#age.dataset.short = tellsAge ? `· ${age(past)}` : "";
   }
 
   #paint() {

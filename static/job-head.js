@@ -51,7 +51,7 @@ function showProgress(job) {
 }
 
 export function phaseWord(phase) {
-  return texts.phase[phase] ?? phase;
+  return Object.hasOwn(texts.phase, phase) ? texts.phase[phase] : phase;
 }
 
 function showProject(job) {

@@ -4,6 +4,7 @@ import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
 import { duration, fileSize, runningFor } from "chef/format.js";
 import { isSource, phaseWord } from "chef/job-head.js";
 import { linked } from "chef/linked.js";
+import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { verdictOn } from "chef/verdict.js";
 
@@ -17,9 +18,10 @@ export function showPhases(job) {
   const start = Date.parse(spans[0].startedAt);
   const end = job.finishedAt ? Date.parse(job.finishedAt) : now();
   const whole = Math.max(1, end - start);
+  const present = shownStatus(job, now());
   spans.forEach((span, index) => {
     const isLast = index === spans.length - 1;
-    showPhase(list.children[index], span, isLast ? job.status : "completed", start, whole);
+    showPhase(list.children[index], span, isLast ? present : "completed", start, whole);
   });
 }
 

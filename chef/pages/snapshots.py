@@ -76,13 +76,14 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
         return []
     start = job.phases[0].started_at
     whole = max(1, (job.finished_at or now) - start)
+    present = shown_status(job_json(job), now)
     spans = []
     for place, span in enumerate(job.phases, 1):
         end = span.finished_at or max(now, span.started_at)
         spans.append(
             {
                 "phase": span.phase,
-                "status": job.status if place == len(job.phases) else "completed",
+                "status": present if place == len(job.phases) else "completed",
                 "durationMs": end - span.started_at,
                 "is_present": span.finished_at is None,
                 # A phase that took no time is still to be seen.

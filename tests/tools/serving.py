@@ -18,6 +18,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
+APP = (str(ROOT / "app.py"),)
 _START_S = 20
 
 
@@ -73,7 +74,7 @@ def free_port() -> int:
             return port
 
 
-def serve(folder: Path, environment: dict[str, str]) -> Served:
+def serve(folder: Path, environment: dict[str, str], program: tuple[str, ...] = APP) -> Served:
     """Start the server with a database in `folder` (unless told otherwise) and wait until it answers."""
     port = int(environment.get("PORT", "0")) or free_port()
     output = folder / f"server-{port}.log"
@@ -81,9 +82,9 @@ def serve(folder: Path, environment: dict[str, str]) -> Served:
     settings = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
     with output.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py")],
+            [sys.executable, *program],
             cwd=folder,
-            env=inherited | settings | environment | {"PORT": str(port)},
+            env=inherited | settings | environment | {"PORT": str(port), "PYTHONPATH": str(ROOT)},
             stdout=log,
             stderr=log,
         )
@@ -101,9 +102,9 @@ def serve(folder: Path, environment: dict[str, str]) -> Served:
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str]) -> Iterator[Served]:
+def serving(folder: Path, environment: dict[str, str], program: tuple[str, ...] = APP) -> Iterator[Served]:
     """`serve`, and stop it at the end, however that comes."""
-    served = serve(folder, environment)
+    served = serve(folder, environment, program)
     try:
         yield served
     finally:
