@@ -15,6 +15,11 @@ from dataclasses import dataclass, field
 _SEQ = re.compile(rb'"seq":(\d+)')
 _EPOCH = re.compile(rb'"epoch":"([^"]+)"')
 _BLOCK = 256 * 1024
+_UPGRADE = (
+    b"GET /ws/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 _LOST = (ConnectionError, asyncio.IncompleteReadError, EOFError)
 
 
@@ -56,11 +61,7 @@ class SocketViewer:
         """The packets of events as they come, what came together in one list. Ends with the connection."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=_BLOCK)
         try:
-            writer.write(
-                b"GET /ws/?EIO=4&transport=websocket HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-            )
+            writer.write(_UPGRADE)
             await reader.readuntil(b"\r\n\r\n")
             buffer = bytearray()
             while data := await reader.read(_BLOCK):
@@ -85,6 +86,22 @@ class SocketViewer:
             epoch = _EPOCH.search(packet)
             self.epoch = epoch[1].decode() if epoch else None
         return False
+
+
+class Deaf:
+    """A viewer that subscribes to a job and never reads, nor answers a ping. `port` is its own."""
+
+    def __init__(self, server_port: int, job: str) -> None:
+        self._socket = socket.socket()
+        # As little as the kernel gives: what is not read is to wait in the server.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self._socket.connect(("127.0.0.1", server_port))
+        self.port: int = self._socket.getsockname()[1]
+        subscribe = mask(f'420["subscribe:job",{{"jobId":"{job}","after":0}}]')
+        self._socket.sendall(_UPGRADE + mask("40") + subscribe)
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 @dataclass

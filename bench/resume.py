@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from bench.client import Breaker, Seen, follow, follow_stream
+from bench.client import Breaker, Deaf, Seen, follow, follow_stream
 from bench.driver import JOB, drive, progress
 from bench.report import Table, figures, judge
 from bench.servers import CHEF, PEERS, Server, serve
@@ -135,14 +135,19 @@ def _ignore(table: Table, server: Server, events: int) -> None:
     body, healthy = b"[%s]" % b",".join([progress(size=_MESSAGE)] * 10), 5
     options = {"posters": 8, "rate": 50, "lines": 10, "count": events // 10, "seconds": 600}
     alone = server.connections()
-    with drive(server.port, body, viewers=_DEAF + healthy, deaf=_DEAF, **options) as driver:
-        before, full = server.memory(), server.connections()
+    deaf = [Deaf(server.port, JOB) for _ in range(_DEAF)]
+    ports = {one.port for one in deaf}
+    with drive(server.port, body, viewers=healthy, **options) as driver:
+        assert server.holds(ports) == _DEAF
+        before = server.memory()
         found = driver.go()
         grown, begun = server.memory() - before, time.monotonic()
         # From the last event: 60 s without any progress until the server lets go, then 5 s.
-        while server.connections() > full - _DEAF and time.monotonic() - begun < 80:
+        while server.holds(ports) and time.monotonic() - begun < 80:
             time.sleep(0.2)
         freed = time.monotonic() - begun
+    for one in deaf:
+        one.close()
     what = f"{_DEAF} viewers that never read, {events:,} events of 500 bytes"
     judge(table, f"{what}: memory grows by", grown / 1e6, "< 20", " MB")
     judge(table, "the same: p99 to a healthy viewer", found["p99"], "< 100", " ms")

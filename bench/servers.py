@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +55,17 @@ class Server:
             with suppress(FileNotFoundError):
                 count += os.readlink(f"/proc/{self.process.pid}/fd/{name}").startswith("socket:")
         return count
+
+    def holds(self, peers: Collection[int]) -> int:
+        """How many connections to these ports of others it holds a descriptor of."""
+        open_now = set()
+        for name in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with suppress(FileNotFoundError):
+                open_now.add(os.readlink(f"/proc/{self.process.pid}/fd/{name}"))
+        rows = [line.split() for line in self._proc("net/tcp").splitlines()[1:]]
+        return sum(
+            int(row[2].split(":")[1], 16) in peers and f"socket:[{row[9]}]" in open_now for row in rows
+        )
 
     def _proc(self, name: str) -> str:
         return Path(f"/proc/{self.process.pid}/{name}").read_text()
