@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,10 @@ import gevent
 from engineio import packet
 
 from chef.transport.enginepackets import decode_message
-from chef.transport.frames import BINARY, TEXT, frame, payloads
+from chef.transport.frames import BINARY, TEXT, TOO_BIG, BrokenRule, frame, payloads
 from chef.transport.outbox import Outbox
 from chef.transport.packets import BadPacket
 from chef.transport.websocket import WebSocket
-
-log = logging.getLogger(__name__)
 
 # Messages of one client that are handled before others have their turn.
 _SLICE = 8
@@ -35,7 +32,7 @@ _UPGRADE, _PONG = str(packet.UPGRADE), str(packet.PONG)
 class _Lost:
     """Stands behind the last message of a connection that is over."""
 
-    why: str | None
+    broken: BrokenRule | None
 
 
 class EngineSocket(engineio.socket.Socket):
@@ -200,9 +197,9 @@ class EngineSocket(engineio.socket.Socket):
         self._work_soon()
         self._on_drain()
 
-    def lost(self, why: str | None) -> None:
+    def lost(self, broken: BrokenRule | None) -> None:
         """The connection is over; what came before is handled first."""
-        self._inbox.append(_Lost(why))
+        self._inbox.append(_Lost(broken))
         self._work_soon()
 
     def _work_soon(self) -> None:
@@ -220,7 +217,7 @@ class EngineSocket(engineio.socket.Socket):
                     break
                 message = self._inbox.pop(0)
                 if isinstance(message, _Lost):
-                    self._end(message.why)
+                    self._end(message.broken)
                     break
                 self._inbox_bytes -= len(message)
                 self._handle(message)
@@ -246,11 +243,11 @@ class EngineSocket(engineio.socket.Socket):
         elif kind == packet.CLOSE:
             self.close(wait=False, abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
 
-    def _end(self, why: str | None) -> None:
-        if why is not None and not self.closed:
-            log.info("a viewer broke the WebSocket protocol and is closed: %s", why)
-        reason = self.server.reason.TRANSPORT_CLOSE if why is None else self.server.reason.TRANSPORT_ERROR
-        self.close(wait=False, abort=True, reason=reason)
+    def _end(self, broken: BrokenRule | None) -> None:
+        if broken is not None:
+            reason = "frame_bytes" if broken.code == TOO_BIG else "bad_frame"
+            self.server.end(self.sid, reason, broken.reason)
+        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
 
     def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
         """End the session; a WebSocket's descriptor is free some seconds later at the latest."""
@@ -302,7 +299,7 @@ class _Probe:
     def drained(self) -> None:
         """Nothing waits for it."""
 
-    def lost(self, why: str | None) -> None:
+    def lost(self, broken: BrokenRule | None) -> None:
         """The connection is over before it was of use."""
         self._limit.kill(block=False)
         self._session.probe = None

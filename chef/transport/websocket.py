@@ -59,8 +59,8 @@ class Owner(Protocol):
         """More can be sent again."""
         ...
 
-    def lost(self, why: str | None) -> None:
-        """The connection is over; `why` is the rule that the peer broke, if that is why."""
+    def lost(self, broken: BrokenRule | None) -> None:
+        """The connection is over; `broken` is the rule that the peer broke, if that is why."""
         ...
 
 
@@ -207,11 +207,11 @@ class WebSocket:
                 elif opcode == PING:
                     ping = payload
                 elif opcode == CLOSE:
-                    self._end(close_code(payload), "", None)
+                    self._end(close_code(payload))
                 if self._closing:
                     return
         except BrokenRule as broken:
-            self._end(broken.code, broken.reason, broken.reason)
+            self._end(broken.code, broken)
         except Exception:  # a fault of ours must not keep a connection that nobody serves
             log.exception("a message could not be taken")
             self._break()
@@ -239,11 +239,11 @@ class WebSocket:
         self._timer = _loop().timer(LINGER_S)
         self._timer.start(self.abort)
 
-    def _end(self, code: int | None, reason: str, why: str | None) -> None:
+    def _end(self, code: int | None, broken: BrokenRule | None = None) -> None:
         owner = self._owner
-        self.close(code, reason)
+        self.close(code, broken.reason if broken else "")
         if owner is not None:
-            owner.lost(why)
+            owner.lost(broken)
 
     def _say_goodbye(self) -> None:
         try:
