@@ -22,6 +22,8 @@ from chef.transport.packets import BadPacket
 _LOOK_S = 1.0
 # A poll that comes while the client moves to a WebSocket waits this long for the end of that.
 _MOVING_S = 0.1
+# A poll that was sent before a close, on another connection, may be read this much after it.
+_OVERTAKEN_S = 0.02
 # A client that sends and does not take its answers is looked at so often.
 _PAUSE_S = 0.02
 
@@ -133,6 +135,8 @@ class Polling:
                 return
             if place % _SLICE == _SLICE - 1:
                 gevent.sleep(0)
+            if kind == packet.CLOSE and session.sid not in self._polled:
+                gevent.sleep(_OVERTAKEN_S)
             _handle(session, kind, data)
             if session.closed:
                 if kind == packet.CLOSE:
