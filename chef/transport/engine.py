@@ -129,11 +129,12 @@ class EngineServer(engineio.Server):
             self._log_error_once(f"{origin} is not an accepted origin", "bad-origin")
             raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
 
-    def end(self, sid: str, reason: str, words: str) -> None:
-        """End a session for what its client did or did not do: one line in the log, and one is counted."""
+    def end(self, sid: str, reason: str, words: str | None = None) -> None:
+        """End a session for what its client did or did not do: it is counted, and told in one line."""
         session = self.sockets.get(sid)
         if session is not None and not session.closed:
-            log.info("a viewer's connection was closed: %s", words)
+            if words is not None:
+                log.info("a viewer's connection was closed: %s", words)
             self.count(reason)
             session.close(wait=False, reason=self.reason.TRANSPORT_ERROR)
             self.sockets.pop(sid, None)

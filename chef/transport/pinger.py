@@ -11,7 +11,7 @@ import gevent
 
 T = TypeVar("T")
 
-# Sessions whose time comes within this are served in one turn.
+# Sessions whose time comes within this, or within a twentieth of their time, are served in one turn.
 _GRAIN_S = 0.1
 
 
@@ -32,6 +32,7 @@ class _Line(Generic[T]):
 
     def __init__(self, delay: float, act: Callable[[T], None]) -> None:
         self._delay = delay
+        self._grain = min(_GRAIN_S, delay / 20)
         self._act = act
         self._items: deque[tuple[float, T]] = deque()
         self._runs = False
@@ -44,7 +45,7 @@ class _Line(Generic[T]):
 
     def _run(self) -> None:
         while self._items:
-            gevent.sleep(max(self._items[0][0] - time.monotonic(), 0) + _GRAIN_S)
+            gevent.sleep(max(self._items[0][0] - time.monotonic(), 0) + self._grain)
             now = time.monotonic()
             while self._items and self._items[0][0] <= now:
                 self._act(self._items.popleft()[1])

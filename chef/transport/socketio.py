@@ -199,9 +199,8 @@ class SocketServer(socketio.Server):
         self._count = self.eio.count = count
         self._clients: dict[str, _Client] = {}
         self._shared_environ: dict[str, Any] | None = None
-        self._expected = Deadlines(
-            connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout", "it did not say CONNECT")
-        )
+        # Not told in the log: of these there may be as many as anybody likes.
+        self._expected = Deadlines(connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout"))
 
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
@@ -271,7 +270,7 @@ class SocketServer(socketio.Server):
             else:
                 self._answer(eio_sid, namespace, packet.id, self._over_limit(event[0], event[1:]))
 
-    def _end(self, eio_sid: str, reason: str, words: str) -> None:
+    def _end(self, eio_sid: str, reason: str, words: str | None = None) -> None:
         """End a connection for what its client did or did not do."""
         self.eio.end(eio_sid, reason, words)
         if self._clients.pop(eio_sid, None) is not None:

@@ -1,0 +1,191 @@
+"""Flask-SocketIO as its users know it, on our classes: handlers, namespaces, rooms, acks, contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import flask_socketio
+import gevent
+import pytest
+from flask import Flask, current_app, request
+from flask_socketio import SocketIOTestClient, emit, join_room, leave_room, rooms
+
+from chef.transport.socketio import Extension
+
+
+class Application:
+    """The handlers of an application; `told` is what happened to some of them."""
+
+    def __init__(self, extension: Extension) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        for name in ("connect", "disconnect", "message", "with-ack", "nothing", "context"):
+            extension.on(name)(getattr(self, name.replace("-", "_")))
+        for name in ("join", "leave", "ask-back"):
+            extension.on(name)(getattr(self, name.replace("-", "_")))
+        extension.on("connect", namespace="/custom")(lambda auth: auth != {"token": "refuse"})
+        extension.on("message", namespace="/custom")(lambda *args: ("custom", *args))
+
+    def connect(self, auth: Any) -> None:
+        self.told.append(("connect", auth, request.args.get("colour")))
+
+    def disconnect(self, reason: Any) -> None:
+        self.told.append(("disconnect", reason))
+
+    def message(self, *args: Any) -> None:
+        emit("message-back", args)
+
+    def with_ack(self, *args: Any) -> Any:
+        return args
+
+    def nothing(self) -> None:
+        """Acknowledges with no argument, as Flask-SocketIO does."""
+
+    def context(self) -> dict[str, Any]:
+        event = request.event["message"]  # type: ignore[attr-defined]
+        namespace = request.namespace  # type: ignore[attr-defined]
+        return {"event": event, "namespace": namespace, "app": current_app.name}
+
+    def join(self, room: str) -> list[str]:
+        join_room(room)
+        return [one for one in rooms() if one != request.sid]  # type: ignore[attr-defined]
+
+    def leave(self, room: str) -> None:
+        leave_room(room)
+
+    def ask_back(self) -> None:
+        emit("question", "how?", callback=lambda *args: self.told.append(("answered", args)))
+
+
+@pytest.fixture
+def app() -> Flask:
+    return Flask("an application")
+
+
+@pytest.fixture
+def extension(app: Flask) -> Extension:
+    return Extension(app, async_mode="gevent", async_handlers=False, cors_credentials=False)
+
+
+@pytest.fixture
+def told(extension: Extension) -> list[tuple[Any, ...]]:
+    return Application(extension).told
+
+
+@pytest.fixture
+def client(app: Flask, extension: Extension, told: list[tuple[Any, ...]]) -> Iterator[SocketIOTestClient]:
+    client = extension.test_client(app, query_string="?colour=red", auth={"token": "t"})
+    assert told == [("connect", {"token": "t"}, "red")]
+    yield client
+    if client.is_connected():
+        client.disconnect()
+
+
+def test_a_handler_of_connect_has_auth_and_the_request(
+    client: SocketIOTestClient, told: list[tuple[Any, ...]]
+) -> None:
+    assert client.is_connected()
+    client.disconnect()
+    assert told[-1][0] == "disconnect"
+
+
+def test_events_and_acknowledgements_take_any_arguments(client: SocketIOTestClient) -> None:
+    client.emit("message", 1, "2", {"3": [True]})
+    assert client.get_received() == [
+        {"name": "message-back", "args": [1, "2", {"3": [True]}], "namespace": "/"}
+    ]
+    assert client.emit("with-ack", 1, "2", callback=True) == [1, "2"]
+    assert client.emit("nothing", callback=True) == []
+
+
+def test_binary_goes_in_and_out(client: SocketIOTestClient) -> None:
+    client.emit("message", b"\x01\x02", {"deep": [b"\x03"]})
+    (event,) = client.get_received()
+    assert event["args"] == [b"\x01\x02", {"deep": [b"\x03"]}]
+
+
+def test_a_handler_has_the_context_of_its_event(client: SocketIOTestClient) -> None:
+    assert client.emit("context", callback=True) == {
+        "event": "context",
+        "namespace": "/",
+        "app": "an application",
+    }
+
+
+def test_rooms(client: SocketIOTestClient, extension: Extension, app: Flask) -> None:
+    other = extension.test_client(app)
+    assert client.emit("join", "kitchen", callback=True) == ["kitchen"]
+    extension.emit("soup", "hot", to="kitchen")
+    extension.emit("all", "here")
+    assert [event["name"] for event in client.get_received()] == ["soup", "all"]
+    assert [event["name"] for event in other.get_received()] == ["all"]
+    client.emit("leave", "kitchen")
+    extension.emit("soup", "cold", to="kitchen")
+    assert client.get_received() == []
+
+
+def test_a_namespace_of_its_own(client: SocketIOTestClient, extension: Extension) -> None:
+    client.connect("/custom")
+    assert client.is_connected("/custom")
+    assert client.emit("message", 7, namespace="/custom", callback=True) == ["custom", 7]
+    client.disconnect("/custom")
+    assert client.is_connected()
+    assert client.emit("with-ack", 1, 2, callback=True) == [1, 2]
+
+
+def test_a_connect_handler_may_refuse(client: SocketIOTestClient) -> None:
+    client.connect("/custom", auth={"token": "refuse"})
+    assert not client.is_connected("/custom")
+    client.connect("/nowhere")
+    assert not client.is_connected("/nowhere")
+    assert client.is_connected()
+
+
+def test_a_server_may_ask_for_an_acknowledgement(
+    client: SocketIOTestClient, extension: Extension, told: list[tuple[Any, ...]]
+) -> None:
+    client.emit("ask-back")
+    (event,) = client.get_received()
+    assert (event["name"], event["args"]) == ("question", ["how?"])
+    extension.server._handle_eio_message(client.eio_sid, '31["so"]')
+    assert told[-1] == ("answered", ("so",))
+    # Answered once; a second answer is one that nobody asked for.
+    extension.server._handle_eio_message(client.eio_sid, '31["so"]')
+    assert told[-1:] == [("disconnect", "server disconnect")]
+
+
+def test_a_handler_that_fails_does_not_acknowledge_and_leaves_no_trace_of_a_connection(
+    app: Flask, extension: Extension
+) -> None:
+    def fail(auth: Any) -> None:
+        raise RuntimeError("a fault of the application")
+
+    extension.on("connect")(fail)
+    with pytest.raises(RuntimeError):
+        extension.test_client(app)
+    assert extension.server.manager.rooms == {}
+
+
+def test_the_time_to_connect_is_the_applications(app: Flask) -> None:
+    extension = Extension(app, async_mode="gevent", async_handlers=False, connect_timeout=0.05)
+    server = extension.server
+    server._handle_eio_connect("one", {})
+    assert "one" in server.environ
+    with gevent.Timeout(5):
+        while "one" in server.environ:
+            gevent.sleep(0.01)
+
+
+def test_who_waits_longest_makes_room_where_too_many_wait(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Extension(app, async_mode="gevent", async_handlers=False).server
+    monkeypatch.setattr(server._expected, "_most", 3)
+    for name in "abcde":
+        server._handle_eio_connect(name, {})
+    assert sorted(server.environ) == ["c", "d", "e"]
+
+
+def test_it_is_flask_socketios_own_extension(extension: Extension, app: Flask) -> None:
+    assert isinstance(extension, flask_socketio.SocketIO)
+    assert app.extensions["socketio"] is extension
