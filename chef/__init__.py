@@ -79,7 +79,7 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
         origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
         send_wildcard=origins == "*",
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-        expose_headers=["Retry-After", "Upload-Offset"],
+        expose_headers=["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"],
         supports_credentials=False,
         max_age=600,
     )

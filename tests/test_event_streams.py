@@ -154,6 +154,37 @@ def test_who_goes_on_behind_an_ending_finds_it_in_the_end(server: Served, job_id
         assert events[-1][2] == {"event": "job:completed", "data": whole[5][2]}
 
 
+@pytest.mark.parametrize(
+    ("query", "first", "complete"),
+    [
+        ("", 1, True),
+        ("after=3", 4, True),
+        ("after=3&epoch={}", 4, True),
+        ("after=3&epoch=other", 1, False),
+        ("epoch=other", 1, True),
+        ("after=4", 5, True),
+        ("after=6", 1, False),
+    ],
+)
+def test_a_position_of_another_history_is_told_from_the_beginning(
+    app: Flask, query: str, first: int, complete: bool
+) -> None:
+    post(app, *build("job"))
+    path = "/api/jobs/job/events?" + query.format(app.extensions["chef"].store.epoch)
+    for accept in (SSE, JSON):
+        answer = app.test_client().get(path, headers={"Accept": accept})
+        assert PARSERS[accept](answer.text)[0][2]["seq"] == first
+        told = (
+            json.loads(answer.text)
+            if accept == JSON
+            else {
+                "epoch": answer.headers["Chef-Epoch"],
+                "complete": json.loads(answer.headers["Chef-Complete"]),
+            }
+        )
+        assert (told["epoch"], told["complete"]) == (app.extensions["chef"].store.epoch, complete)
+
+
 @pytest.mark.real
 def test_a_project_stream_that_breaks_within_an_ending_goes_on_with_its_second_event(
     server: Served, job_id: str, project: str

@@ -56,6 +56,32 @@ def _nothing_kept(client: FlaskClient) -> bool:
     return not json.loads(client.get("/api/jobs").data)["jobs"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/jobs?limit=1&limit=2",
+        "/api/jobs?projectId=p&projectId=p",
+        "/api/jobs?status=failed&status=completed",
+        "/api/jobs/j/logs?after=1&after=2",
+        "/api/jobs/j/logs?q=a&q=b",
+        "/api/jobs/j/logs?raw=1&raw=1",
+        "/api/jobs/j/events?after=1&after=2",
+        "/api/jobs/j/events?follow=0&follow=1",
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_refused(client: FlaskClient, path: str) -> None:
+    client.post("/api/updates", json=json.loads(UPDATE))
+    answer = client.get(path)
+    assert _refused(answer) == (422, "invalid")
+    assert "is given more than once" in _problem(answer)["detail"]
+
+
+def test_a_log_body_with_two_offsets_is_refused(client: FlaskClient) -> None:
+    answer = client.put("/api/jobs/j/logs?projectId=p&offset=0&offset=1", data=b"x\n")
+    assert _refused(answer) == (422, "invalid")
+    assert _nothing_kept(client)
+
+
 # --- what is no JSON -----------------------------------------------------------------------
 
 NOT_JSON = [

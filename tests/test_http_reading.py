@@ -67,6 +67,8 @@ def test_a_job_is_shown_with_all_that_is_known(make_app: Callable[..., Flask]) -
         "lines": 2,
         "createdAt": "2026-03-02T09:30:00.000Z",
         "updatedAt": "2026-03-02T09:30:04.500Z",
+        "seenAt": "2026-03-02T09:30:04.500Z",
+        "reporter": None,
         "startedAt": "2026-03-02T09:30:00.000Z",
         "finishedAt": "2026-03-02T09:30:04.500Z",
         "durationMs": 4500,

@@ -37,9 +37,17 @@ def check_id(value: str, field: str) -> str:
     return value
 
 
+def text_in_query(name: str) -> str | None:
+    """A parameter of the query as it was given; Invalid where two are: nobody knows which one is meant."""
+    given = request.args.getlist(name)
+    if len(given) > 1:
+        raise wrong(name, "is given more than once")
+    return given[0] if given else None
+
+
 def number_in_query(name: str, default: int | None, low: int, high: int) -> int | None:
     """A whole number of the query within bounds, or Invalid."""
-    text = request.args.get(name)
+    text = text_in_query(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or not low <= int(text) <= high:
@@ -54,7 +62,7 @@ def limit_in_query() -> int:
 
 def cursor_in_query() -> int | None:
     """The place that `cursor` stands for, or Invalid where no list of ours gave it."""
-    text = request.args.get("cursor")
+    text = text_in_query("cursor")
     if text is None:
         return None
     place = read_cursor(text)

@@ -90,6 +90,8 @@ _LOG = {"jobId": "job-id-123", "projectId": "project-id-456", "seq": 1} | _LINE
 EVENTS: dict[str, Any] = {
     "events": [{"event": "job:log", "data": _LOG}, {"event": "job:progress", "data": _PROGRESS}],
     "next": None,
+    "epoch": "5f0f9c3e7a1b4d2c",
+    "complete": True,
 }
 EVENTS_NDJSON = "".join(f"{json.dumps(event)}\n" for event in EVENTS["events"])
 SSE = f"event: job:progress\nid: 2\ndata: {json.dumps(_PROGRESS)}\n\n"

@@ -379,10 +379,11 @@ def _events(whose: str, security: list[Part]) -> Part:
         "events",
         f"get{whose.capitalize()}Events",
         f"The events of a {whose}: a stream that stays open, or JSON without waiting",
-        {"200": {"description": "the events", "content": streams}},
+        {"200": {"description": "the events", "content": streams, "headers": _resuming()}},
         "401 403 404 406 422 503",
         parameters=[
             _query("after", position, "events after this position"),
+            _query("epoch", {"type": "string"}, "of which history `after` is, as an earlier answer told it"),
             _query("follow", {"enum": ["0", "1"]}, "0: close after the newest event"),
             {
                 "name": "Last-Event-ID",
@@ -393,6 +394,16 @@ def _events(whose: str, security: list[Part]) -> Part:
         ],
         security=security,
     )
+
+
+def _resuming() -> Part:
+    return {
+        "Chef-Epoch": _header("of a stream: which store's history this is", {"type": "string"}),
+        "Chef-Complete": _header(
+            "of a stream: `false` where it cannot go on as asked, or a part was removed",
+            {"enum": ["true", "false"]},
+        ),
+    }
 
 
 # --- the server ----------------------------------------------------------------------------

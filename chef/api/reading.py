@@ -18,6 +18,7 @@ from chef.api.answers import (
     number_in_query,
     readable_job,
     reader,
+    text_in_query,
     wrong,
 )
 from chef.clock import rfc3339
@@ -42,7 +43,7 @@ _STATUS_GROUPS = {"running": tuple(status for status in STATUSES if status not i
 def list_jobs() -> Response:
     """Jobs, newest first, of all projects or one, of any status or one."""
     principal = reader()
-    project_id = request.args.get("projectId")
+    project_id = text_in_query("projectId")
     if project_id is not None:
         check_project(principal, project_id)
     limit = limit_in_query()
@@ -59,7 +60,7 @@ def list_jobs() -> Response:
 
 
 def _statuses_in_query() -> tuple[str, ...] | None:
-    text = request.args.get("status")
+    text = text_in_query("status")
     if text is None:
         return None
     known = {status: (status,) for status in STATUSES} | _STATUS_GROUPS
@@ -120,7 +121,7 @@ def get_logs(job_id: str) -> Response:
     if _switch_in_query("raw"):
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
         return _stream(_raw(job), "application/octet-stream")
-    needle = request.args.get("q")
+    needle = text_in_query("q")
     if needle is not None:
         return _found(job, needle)
     wanted = _Range.from_query(job)
@@ -196,8 +197,8 @@ def _wants_text() -> bool:
 
 
 def _switch_in_query(name: str) -> bool:
-    text = request.args.get(name, "0")
-    if text not in ("0", "1"):
+    text = text_in_query(name)
+    if text not in (None, "0", "1"):
         raise wrong(name, "must be 0 or 1")
     return text == "1"
 

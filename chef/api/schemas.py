@@ -402,6 +402,11 @@ def _events() -> dict[str, Schema]:
             {
                 "events": {"type": "array", "items": ref("Event")},
                 "next": _or_null(_COUNT) | {"description": "`after` of the next page"},
+                "epoch": {"type": "string", "description": "which store's history this is"},
+                "complete": {
+                    "type": "boolean",
+                    "description": "`false` where it cannot go on as asked, or a part was removed",
+                },
             }
         ),
     }

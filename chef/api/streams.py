@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
-from chef.api.answers import answer, check_id, check_project, number_in_query, reader, wrong
+from chef.api.answers import answer, check_id, check_project, number_in_query, reader, text_in_query, wrong
 from chef.auth import Principal
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.events import Event
@@ -47,27 +47,62 @@ def _ndjson(name: str, _place: str | None, data: str) -> bytes:
 _FORMATS = {_SSE: _Format(_sse, b": still here\n\n"), _NDJSON: _Format(_ndjson, b"\n")}
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a request asks for: where to go on, in which store's history, and whether to stay.
+
+    `had` is how many events of the next entry it has had already (see `_project_id_of`).
+    """
+
+    after: int | None
+    had: int
+    epoch: str | None
+    follow: bool
+
+    @classmethod
+    def from_request(cls) -> _Wanted:
+        """`Last-Event-ID` of a client that reconnects, else `after`; `epoch`; `follow`."""
+        epoch, follow = text_in_query("epoch"), _follow()
+        last = request.headers.get("Last-Event-ID")
+        if not last:
+            return cls(number_in_query("after", None, 0, _MAX_SEQ), 0, epoch, follow)
+        if not (last.isascii() and last.isdigit()) or len(last) > 17:
+            raise wrong("Last-Event-ID", "must be the id of an event of this stream")
+        within = last.startswith("0") and int(last) > 0
+        return cls(int(last) - within, int(within), epoch, follow)
+
+    def is_of(self, seq: int) -> bool:
+        """Whether its position can be one of a history that goes up to `seq`.
+
+        One that this store has not reached, or of another epoch, is of another history.
+        """
+        other_epoch = self.epoch is not None and self.epoch != services().store.epoch
+        return self.after is None or (self.after <= seq and not other_epoch)
+
+
 @blueprint.get("/api/jobs/<job_id>/events")
 def job_events(job_id: str) -> Response:
     """A job's events with a seq above `after`, then live ones until the job ends."""
     principal = reader()
     key: Key = ("job", check_id(job_id, "jobId"))
-    (after, had), follow = _after(), _follow()
+    wanted = _Wanted.from_request()
     hub = services().hub
     with hub.room(key) as room:
         job = services().store.job(job_id)
         if not principal.may_see(job.project_id if job else None):
             raise Forbidden("this token is not for this job's project")
-        if job is None and not follow:
+        if job is None and not wanted.follow:
             raise NotFound(f"there is no job {job_id!r}")
         seq = job.seq if job else 0
         room.raise_head(seq)
-        # A position that this store has not reached is of another history.
-        position = Reader(room, after, had) if after is not None and after <= seq else Reader(room, 0)
+        after = wanted.after if wanted.after is not None and wanted.is_of(seq) else 0
+        position = Reader(room, after, wanted.had if after else 0)
         # Another job that gets a removed one's id may be of another project.
         position.stays = principal.projects is None
         room.join(position)
-    return _respond(position, principal, follow, ended=bool(job and job.ended), is_job=True)
+    complete = wanted.is_of(seq) and (job is None or after + 1 >= job.whole_from)
+    ended = bool(job and job.ended)
+    return _respond(position, principal, wanted.follow, complete, ended=ended, is_job=True)
 
 
 @blueprint.get("/api/projects/<project_id>/events")
@@ -75,34 +110,21 @@ def project_events(project_id: str) -> Response:
     """The progress and endings of a project's jobs, live, or above a position in the project's order."""
     principal = reader()
     check_project(principal, project_id)
-    (after, had), follow = _after(), _follow()
+    wanted = _Wanted.from_request()
     hub = services().hub
     with hub.room(("project", project_id)) as room:
         found = services().store.project(project_id)
-        if found is None and not follow:
+        if found is None and not wanted.follow:
             raise NotFound(f"there is no project {project_id!r}")
         seq = found.project.seq if found else 0
         room.raise_head(seq)
-        if after is not None and after <= seq:
-            position = Reader(room, after, had)
+        complete = wanted.is_of(seq)
+        if wanted.after is not None and complete:
+            position = Reader(room, wanted.after, wanted.had)
         else:
-            position = Reader(room, 0 if not follow or after else seq)
+            position = Reader(room, 0 if not wanted.follow or wanted.after else seq)
         room.join(position)
-    return _respond(position, principal, follow, ended=False, is_job=False)
-
-
-def _after() -> tuple[int | None, int]:
-    """Where to go on: `Last-Event-ID` of a client that reconnects, else `after`.
-
-    The second value is how many events of the next entry such a client has had (see `_project_id_of`).
-    """
-    last = request.headers.get("Last-Event-ID")
-    if last:
-        if not (last.isascii() and last.isdigit()) or len(last) > 17:
-            raise wrong("Last-Event-ID", "must be the id of an event of this stream")
-        within = last.startswith("0") and int(last) > 0
-        return int(last) - within, int(within)
-    return number_in_query("after", None, 0, _MAX_SEQ), 0
+    return _respond(position, principal, wanted.follow, complete, ended=False, is_job=False)
 
 
 def _job_id_of(event: Event) -> str:
@@ -120,10 +142,10 @@ def _project_id_of(event: Event) -> str:
 
 
 def _follow() -> bool:
-    text = request.args.get("follow", "1")
-    if text not in ("0", "1"):
+    text = text_in_query("follow")
+    if text not in (None, "0", "1"):
         raise wrong("follow", "must be 0 or 1")
-    return text == "1" and _mimetype() != _JSON
+    return text != "0" and _mimetype() != _JSON
 
 
 def _mimetype() -> str:
@@ -134,17 +156,22 @@ def _mimetype() -> str:
     return best
 
 
-def _respond(position: Reader, principal: Principal, follow: bool, *, ended: bool, is_job: bool) -> Response:
-    mimetype = _mimetype()
+def _respond(
+    position: Reader, principal: Principal, follow: bool, complete: bool, *, ended: bool, is_job: bool
+) -> Response:
+    """The answer. `complete`: nothing is missing between where one asked to go on and what is sent."""
+    mimetype, epoch = _mimetype(), services().store.epoch
     if mimetype == _JSON:
         try:
-            return answer(_all_now(position))
+            return answer(_all_now(position) | {"epoch": epoch, "complete": complete})
         finally:
             position.leave()
     stream = _Stream(position, principal, _FORMATS[mimetype], follow, ended, is_job)
     response = Response(stream, content_type=f"{mimetype}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
+    response.headers["Chef-Epoch"] = epoch
+    response.headers["Chef-Complete"] = "true" if complete else "false"
     return response
 
 

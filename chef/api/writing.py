@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from chef.api.answers import answer, check_id
+from chef.api.answers import answer, check_id, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import read_live
 from chef.auth import Principal
@@ -176,12 +176,12 @@ def head_logs(job_id: str) -> Response:
 
 
 def _id_in_query(name: str) -> str | None:
-    value = request.args.get(name)
+    value = text_in_query(name)
     return None if value is None else check_id(value, name)
 
 
 def _offset_in_query() -> int | None:
-    value = request.args.get("offset")
+    value = text_in_query("offset")
     if value is None:
         return None
     if not (value.isascii() and value.isdigit()) or len(value) > 19 or int(value) > _MAX_OFFSET:
