@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import re
 import socket
 import urllib.parse
 import urllib.request
@@ -54,7 +55,10 @@ class Answer:
         """What to tell people of a refusal."""
         detail = self.data.get("detail")
         words = http.client.responses.get(self.status, "")
-        text = "%d %s" % (self.status, detail if self.is_ours and isinstance(detail, str) else words)
+        if self.is_ours and isinstance(detail, str):
+            # Which update of its request it was says nothing to people.
+            words = re.sub(r"^update \d+: ", "", detail)
+        text = "%d %s" % (self.status, words)
         return " ".join(text.split())[:300]
 
 

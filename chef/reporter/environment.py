@@ -27,7 +27,10 @@ class Found(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where reports go. `url` is None where nothing is reported. `is_new`: we made the job's id."""
+    """Where reports go. `url` is None where nothing is reported.
+
+    `is_new`: we made the job's id, so nobody else has it. `is_guess`: nobody said which project it is.
+    """
 
     url: str | None
     token: str | None
@@ -35,6 +38,7 @@ class Target(NamedTuple):
     project: str
     meta: dict[str, str]
     is_new: bool
+    is_guess: bool = False
 
     @property
     def page(self) -> str:
@@ -54,13 +58,15 @@ def find_target(
     named_job = job or environ.get("CHEF_JOB")
     named_project = project or environ.get("CHEF_PROJECT")
     detected = make_id(*found.parts) if found else None
+    detected_project = make_id(found.project) if found else None
     return Target(
         url=check_url(url or environ.get("CHEF_URL")),
         token=check_token(token or environ.get("CHEF_TOKEN")),
         job=check_id(named_job, "the job's id") or detected or new_job_id(),
-        project=check_id(named_project, "the project's id") or make_id(found and found.project) or _folder(),
+        project=check_id(named_project, "the project's id") or detected_project or _folder(),
         meta={key: _shortened(text) for key, text in found.meta.items() if text} if found else {},
         is_new=not named_job and not detected,
+        is_guess=not named_project,
     )
 
 

@@ -79,14 +79,20 @@ class Masker:
 
     def held(self, part: bytes) -> int:
         """How many bytes at the end of an unfinished line may be the beginning of a secret."""
-        if not self._sorted:
-            return 0
-        window = part[-(self.longest - 1) :] if self.longest > 1 else b""
-        for start in range(len(window)):
-            rest = window[start:]
-            if any(secret.startswith(rest) for secret in self._sorted):
-                return len(rest)
+        first = max(0, len(part) - self.longest + 1)
+        for place in range(first, len(part)):
+            rest = part[place:]
+            if any(secret.startswith(rest) and secret != rest for secret in self._sorted):
+                return len(part) - self._before_any_at(part, place)
         return 0
+
+    def _before_any_at(self, part: bytes, place: int) -> int:
+        """A place that is not within a secret: this one, or where the secret around it begins."""
+        for secret in self._sorted:
+            around = part.find(secret, max(0, place - len(secret) + 1), place + len(secret) - 1)
+            if 0 <= around < place:
+                return self._before_any_at(part, around)
+        return place
 
     def _add(self, value: str) -> None:
         whole = value.encode("utf-8", "surrogateescape")

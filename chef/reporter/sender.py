@@ -24,6 +24,8 @@ _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_AT_END_S = 1.0
 _BATCH_UPDATES = 100
+# With no more waiting than this, output of several streams is sent in the very order in which it came.
+_ORDERED_BLOCKS = 32
 _CATCH_UP_BYTES = 8 * BLOCK_BYTES
 # An unfinished line is waited for within its request; a silent one is ended.
 _SILENT_LINE_S = 50.0
@@ -99,11 +101,12 @@ class Sender:
         self._count = 0
         self._streams: dict[str, Stream] = {}
         self._accepted = 0
+        self._names_project = True
         # What runs a command beats, and has nothing to say about a job that had ended before.
         self._is_run = is_run
         self._beats = is_run
         self._has_beaten = False
-        self._most = BLOCK_BYTES
+        self._most = _CATCH_UP_BYTES
         self._closing_since: float | None = None
         self._linger = 0.0
         self._last_sent = 0.0
@@ -140,6 +143,8 @@ class Sender:
             self._linger = linger
             self.spool.changed.notify_all()
         self._thread.join(linger)
+        if self._thread.is_alive() and self.problem is None:
+            self.problem = "no answer in time"
         return not self._thread.is_alive() and not self.given_up and self.is_done
 
     @property
@@ -190,8 +195,13 @@ class Sender:
             self._client.close()
 
     def _work(self) -> None:
+        """Send all that is there now. What comes meanwhile is gathered for the next time."""
+        self._last_sent = time.monotonic()
+        last = self.spool.seal()
         try:
             self._send_something()
+            while not (self.is_done or self.given_up or self._is_over()) and self._next_number() < last:
+                self._send_something()
         except Unreachable as error:
             self._failed(str(error))
         else:
@@ -235,7 +245,6 @@ class Sender:
         return max(0.2, min(TIMEOUT_S, left))
 
     def _send_something(self) -> None:
-        self._last_sent = time.monotonic()
         block = self.spool.first()
         updates = self._due_updates(block.number if block else None)
         if updates:
@@ -246,6 +255,13 @@ class Sender:
             self._send_output(block.stream)
         elif self._beats:
             self._send_heartbeat()
+
+    def _next_number(self) -> float:
+        with self.spool.changed:
+            block = self.spool.first()
+            numbers = [block.number] if block else []
+            numbers += [self._updates[0].number] if self._updates else []
+            return min(numbers) if numbers else float("inf")
 
     def _due_updates(self, before: int | None) -> list[Update]:
         """Updates whose turn it is. When time runs out that is all of them: the end matters most."""
@@ -261,7 +277,7 @@ class Sender:
             return due[:_BATCH_UPDATES]
 
     def _send_updates(self, updates: list[Update]) -> None:
-        common = {"jobId": self._target.job, "projectId": self._target.project}
+        common = {"jobId": self._target.job, **self._project()}
         body = [{**common, **update.fields} for update in updates]
         answer = self._client.post("/api/updates", body, self._timeout())
         if self._is_taken(answer, "accepted"):
@@ -281,12 +297,24 @@ class Sender:
         if not answer.is_ours and answer.status != 413:
             self._not_taken(answer)
             return
+        if self._guessed_wrong(answer):
+            self._send_updates([update])
+            return
         self.problem = answer.reason()
         self.refused += 1
         self._remove([update])
         had_ended = answer.code == "job_finished" and self._is_run and not self._accepted
         if had_ended or answer.code == "project_mismatch":
             self._give_up(answer.reason())
+
+    def _guessed_wrong(self, answer: Answer) -> bool:
+        """Whether the job has a project that we have not been told: then it need not be named."""
+        wrong = answer.code == "project_mismatch" and self._target.is_guess and self._names_project
+        self._names_project = self._names_project and not wrong
+        return wrong
+
+    def _project(self) -> dict[str, str]:
+        return {"projectId": self._target.project} if self._names_project else {}
 
     def _remove(self, updates: list[Update]) -> None:
         with self.spool.changed:
@@ -301,13 +329,17 @@ class Sender:
         self._skip_what_is_gone(name, stream)
         if self.given_up:
             return
-        before = self._updates[0].number if self._updates else float("inf")
+        before = float(self._updates[0].number) if self._updates else float("inf")
+        if self.spool.blocks <= _ORDERED_BLOCKS:
+            before = min(before, self.spool.others_from(name))
         most = _CATCH_UP_BYTES if self.spool.waiting > _CATCH_UP_BYTES else BLOCK_BYTES
         data, ends_line = self.spool.read(name, stream.sent, min(most, self._most), before)
         if not data:
             # All that is left of the oldest block has arrived.
             self.spool.confirm(name, stream.sent)
             return
+        if ends_line:
+            data = self._cut(data)
         sizes = [len(data)]
         body = data if ends_line else self._long_line(name, stream.sent, data, sizes)
         try:
@@ -316,6 +348,13 @@ class Sender:
             stream.is_sure = False
             raise
         self._output_answered(name, stream, sum(sizes), answer)
+
+    def _cut(self, data: bytes) -> bytes:
+        """As many whole lines as may be sent at once, at least one."""
+        if len(data) <= self._most:
+            return data
+        end = max(data.rfind(b"\n", 0, self._most), data.rfind(b"\r", 0, self._most)) + 1
+        return data[:end] if end else data
 
     def _long_line(self, name: str, start: int, begin: bytes, sizes: list[int]) -> Iterator[bytes]:
         """A line that is too long to wait for its end: its parts as they come, and their sizes.
@@ -343,11 +382,7 @@ class Sender:
                     self.spool.changed.wait(GATHER_S)
 
     def _log_path(self, name: str, stream: Stream) -> str:
-        query = {
-            "projectId": self._target.project,
-            "stream": name,
-            "offset": stream.sent + (stream.shift or 0),
-        }
+        query = {**self._project(), "stream": name, "offset": stream.sent + (stream.shift or 0)}
         return "%s?%s" % (self._job_path("logs"), urllib.parse.urlencode(query))
 
     def _job_path(self, what: str) -> str:
@@ -414,17 +449,19 @@ class Sender:
         if answer.status == 416 and isinstance(answer.data.get("offset"), int):
             self._go_on_from(name, stream, answer.data["offset"])
         elif answer.status == 413 and not answer.is_ours and self._most > 1024:
-            self._most //= 2
+            self._most = min(self._most, size) // 2
+        elif self._guessed_wrong(answer):
+            return
         elif answer.status == 409 and answer.is_ours:
             self._give_up(answer.reason())
         else:
             self._not_taken(answer)
 
     def _send_heartbeat(self) -> None:
-        fields = {"projectId": self._target.project, "every": LOST_AFTER_S}
+        fields = {**self._project(), "every": LOST_AFTER_S}
+        # Even where it fails it is output's turn then.
+        self._last_heard, self._has_beaten = time.monotonic(), True
         answer = self._client.post(self._job_path("heartbeat"), fields, self._timeout())
-        self._last_heard = time.monotonic()
-        self._has_beaten = True
         if answer.status != 200:
             # An older server, or a job that has ended: not worth a word.
             self._beats = answer.status in (429, 500, 502, 503, 504)

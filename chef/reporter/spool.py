@@ -97,6 +97,17 @@ class Spool:
             firsts = [blocks[0] for blocks in self._blocks.values() if blocks]
             return min(firsts, key=lambda block: block.number) if firsts else None
 
+    def others_from(self, stream: str) -> float:
+        """The place in the order of the oldest block of any other stream."""
+        with self.changed:
+            firsts = [blocks[0].number for name, blocks in self._blocks.items() if blocks and name != stream]
+            return min(firsts) if firsts else float("inf")
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks are not confirmed."""
+        return sum(map(len, self._blocks.values()))
+
     def end(self, stream: str) -> int:
         """How much of a stream was put so far."""
         with self.changed:
@@ -142,6 +153,8 @@ class Spool:
             for blocks in self._blocks.values():
                 while blocks:
                     self._forget(blocks.popleft())
+            while self._segments:
+                self._segments.pop().file.close()
 
     def _put(self, stream: str, part: bytes, ends_line: bool) -> None:
         if not self._closed:
@@ -227,7 +240,7 @@ class Spool:
             self._in_memory -= block.size
             return
         segment.blocks -= 1
-        if not segment.blocks and (segment is not self._segments[-1] or self._closed):
+        if not segment.blocks and segment is not self._segments[-1]:
             self._segments.remove(segment)
             segment.file.close()
         elif not segment.blocks:

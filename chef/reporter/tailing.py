@@ -16,7 +16,7 @@ from chef.reporter.client import Answer, Client, Unreachable
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 # All that a terminal would obey: control sequences, strings for it, control characters.
 _CONTROLS = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
 _ENDINGS = ("job:completed", "job:error")

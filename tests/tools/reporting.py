@@ -96,6 +96,7 @@ class FakeServer:
     def __init__(self, behaviour: Behaviour) -> None:
         self.requests: list[Request] = []
         self.behaviour = behaviour
+        self.wrap: Callable[[socket.socket], socket.socket] = lambda connection: connection
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: list[socket.socket] = []
@@ -123,11 +124,12 @@ class FakeServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            self._open.append(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with suppress(OSError, ValueError, IndexError):
+            connection = self.wrap(connection)
+            self._open.append(connection)
             stream = connection.makefile("rb")
             while request := _read_request(stream):
                 self.requests.append(request)

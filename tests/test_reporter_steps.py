@@ -1,0 +1,451 @@
+"""Commands for scripts of several steps, and `chef tail`, against a served Chef."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.reporting import Machine, Store, pretending, reply_json, reply_problem
+from tests.tools.serving import ROOT, Served, free_port, serve, serving
+
+pytestmark = [pytest.mark.real, pytest.mark.slow]
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("served"), {}) as running:
+        yield running
+        assert "Traceback" not in running.output.read_text()
+
+
+@pytest.fixture
+def job() -> str:
+    return f"step-{next(_numbers)}"
+
+
+@pytest.fixture
+def machine(served: Served, job: str, tmp_path: Path) -> Machine:
+    return Machine(tmp_path, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
+
+
+def stored(server: Served, job: str) -> dict[str, Any]:
+    found: dict[str, Any] = server.get(f"/api/jobs/{job}").json()
+    return found
+
+
+def lines(server: Served, job: str) -> list[tuple[str, str, str | None]]:
+    found = server.get(f"/api/jobs/{job}/logs?limit=1000").json().get("lines", [])
+    return [(line["stream"], line["message"], line["level"]) for line in found]
+
+
+# --- steps ---------------------------------------------------------------------------------
+
+
+def test_a_script_of_several_steps_is_one_job_whose_log_is_known_to_be_whole(
+    served: Served, tmp_path: Path
+) -> None:
+    machine = Machine(tmp_path, CHEF_URL=served.url)
+    # Only the first step says which project this is.
+    script = """
+    set -eu
+    export CHEF_JOB=$(chef start --project own --title 'A build')
+    echo $CHEF_JOB
+    chef run --step --phase installing -- sh -c 'echo installed; echo careful >&2'
+    chef progress 45.5% 'almost there'
+    chef log --stream notes --level warning one line
+    seq 3 | chef log --tee -
+    chef artifact site.tar.gz https://example.com/site.tar.gz --size 42
+    chef run --step --phase building -- echo built
+    chef exit 0 'all well'
+    """
+    done = in_shell(machine, script)
+    assert (done.returncode, done.stderr.replace("careful\n", "").count("\n")) == (0, 3), done.stderr
+    job, *printed = done.stdout.splitlines()
+    assert printed == ["installed", "1", "2", "3", "built"]
+    found = stored(served, job)
+    assert (found["status"], found["projectId"], found["message"]) == ("completed", "own", "all well")
+    assert found["meta"]["title"] == "A build"
+    assert found["integrity"] == {"complete": True, "lines": 6}
+    assert sorted(lines(served, job)) == [
+        ("notes", "one line", "warning"),
+        ("stderr", "careful", None),
+        *(("stdout", line, None) for line in ("1", "2", "3", "built", "installed")),
+    ]
+    phases = [span["phase"] for span in found["phases"]]
+    assert phases == ["preparing", "installing", "building", "completed"]
+    assert list(tmp_path.glob("chef-*/*")) == []
+
+
+def in_shell(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
+    command = " ".join(machine.command())
+    return subprocess.run(
+        ["sh", "-c", f'chef() {{ {command} "$@"; }}\n{script}'],
+        env=machine.environment,
+        cwd=machine.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_job_says_that_a_step_of_it_did_not_arrive(served: Served, machine: Machine, job: str) -> None:
+    machine.run("run", "--step", "--", "echo", "arrived")
+    away = machine.run("run", "--step", "--linger", "0", "--url", served.url, "--", "true")
+    assert away.status == 0
+    # What was written while the server was away is in the sum all the same.
+    port = str(free_port())
+    machine.environment["CHEF_URL"] = f"http://127.0.0.1:{port}"
+    machine.run("run", "--step", "--linger", "0", "--", "echo", "lost")
+    folder = machine.folder / "server"
+    folder.mkdir()
+    with serving(folder, {"PORT": port}) as other:
+        assert machine.run("done").complaints == []
+        verdict = stored(other, job)["integrity"]
+    assert verdict["complete"] is False
+    assert verdict["missing"] == [{"stream": "stdout", "bytes": 5, "from": 0, "lines": 1}]
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [
+        (["done"], ("completed", None)),
+        (["done", "said"], ("completed", None)),
+        (["fail"], ("failed", {"message": "failed", "code": None})),
+        (["fail", "--code", "3", "tests failed"], ("failed", {"message": "tests failed", "code": 3})),
+        (["fail", "--code", "OOM", "x"], ("failed", {"message": "x", "code": "OOM"})),
+        (["exit", "0"], ("completed", None)),
+        (["exit", "9"], ("failed", {"message": "ended with exit status 9", "code": 9})),
+        (["exit", "", "x"], ("failed", {"message": "x", "code": 1})),
+    ],
+)
+def test_ends(
+    served: Served, machine: Machine, job: str, command: list[str], ending: tuple[Any, ...]
+) -> None:
+    done = machine.run(*command)
+    assert (done.status, done.out, done.err) == (0, b"", "")
+    found = stored(served, job)
+    assert (found["status"], found.get("error")) == ending
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (['{"type": "progress", "phase": "testing", "progress": 12.5}'], None),
+        (["phase=testing", "progress=12.5"], None),
+        (["-"], b'[{"type": "log", "message": "x"}, {"phase": "testing", "progress": 12.5}]'),
+        (["-"], b'{"type": "log", "message": "x"}\n\n{"phase": "testing", "progress": 12.5}\n'),
+    ],
+)
+def test_updates_are_sent_as_they_are(
+    served: Served, machine: Machine, job: str, words: list[str], given: bytes | None
+) -> None:
+    done = machine.run("send", *words, input=given)
+    assert (done.status, done.err) == (0, "")
+    found = stored(served, job)
+    assert (found["phase"], found["progress"]) == ("testing", 12.5)
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (["phase", "Not One"], "a phase has 1 to 32 characters of a-z 0-9 _ - (it is 'Not One')"),
+        (["progress", "101"], "progress must be 0 to 100 (it is '101')"),
+        (["progress", ""], "progress must be 0 to 100 (it is '')"),
+        (["send", "progress"], "'progress' is no FIELD=VALUE"),
+        (["send", "{"], "Expecting property name"),
+        (["send", "progress=150"], "422 progress must be between 0 and 100"),
+    ],
+)
+def test_a_wrong_value_is_told_and_fails_no_build(machine: Machine, command: list[str], reason: str) -> None:
+    done = machine.run(*command)
+    assert done.status == 0
+    (complaint,) = done.complaints
+    assert reason in complaint
+    assert machine.run(command[0], "--strict", *command[1:]).status == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ([], "the following arguments are required: COMMAND"),
+        (["cook"], "invalid choice: 'cook'"),
+        (["run"], "run needs a command"),
+        (["run", "--colour", "--", "true"], "unrecognized arguments: --colour"),
+        (["run", "--linger", "long", "--", "true"], "argument --linger: must be a number of seconds"),
+        (["run", "--phase", "A B", "--", "true"], "argument --phase: must be 1 to 32 characters"),
+        (["run", "--job", "a b", "--", "true"], "--job must be 1 to 128 characters"),
+        (["run", "--url", "chef", "--", "true"], "must be like https://"),
+        (["phase"], "the following arguments are required: name"),
+        (["tail", "--lines", "x"], "argument -n/--lines: must be a whole number"),
+        (["tail"], "tail needs a job"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_status_2(
+    tmp_path: Path, command: list[str], reason: str
+) -> None:
+    done = Machine(tmp_path, CHEF_URL="http://127.0.0.1:9").run(*command)
+    assert (done.status, done.out, done.err.count("\n")) == (2, b"", 1)
+    assert reason in done.err
+
+
+def test_every_command_has_a_help_text(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    listed = machine.run("--help").out.decode()
+    for command in (
+        "run",
+        "start",
+        "phase",
+        "progress",
+        "log",
+        "artifact",
+        "done",
+        "fail",
+        "exit",
+        "send",
+        "tail",
+    ):
+        assert f"\n    {command} " in listed
+        assert b"usage: chef.py " + command.encode() in machine.run(command, "--help").out
+
+
+def test_without_a_server_a_step_says_so_and_goes_on(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, CHEF_URL="http://127.0.0.1:9", CHEF_JOB="x")
+    done = machine.run("phase", "installing", "--linger", "0.5")
+    assert (done.status, done.out) == (0, b"")
+    assert done.complaints == ["chef: did not arrive: 1 update (Connection refused)"]
+    del machine.environment["CHEF_URL"]
+    assert machine.run("phase", "installing").complaints == ["chef: CHEF_URL is not set: nothing is reported"]
+    assert machine.run("log", "-", "--tee", input=b"x\n").out == b"x\n"
+
+
+def test_a_step_without_a_job_says_what_is_missing(served: Served, tmp_path: Path) -> None:
+    done = Machine(tmp_path, CHEF_URL=served.url).run("phase", "installing")
+    assert done.status == 0
+    assert done.complaints == [
+        "chef: CHEF_JOB is not set: which job is this? (export CHEF_JOB=$(chef start))"
+    ]
+
+
+def test_a_chef_within_a_chef_run_reports_to_the_same_job(served: Served, tmp_path: Path) -> None:
+    machine = Machine(tmp_path, CHEF_URL=served.url)
+    inner = " ".join(machine.command())
+    script = f"{inner} phase installing; {inner} run --phase testing -- echo inner; {inner} log noted"
+    done = machine.run("run", "--project", "web", "--", "sh", "-c", script)
+    assert (done.status, done.out, done.complaints) == (0, b"inner\n", [])
+    job = done.err.strip().rpartition("/")[2]
+    found = stored(served, job)
+    assert [span["phase"] for span in found["phases"]] == ["building", "installing", "testing", "completed"]
+    assert sorted(line for _, line, _ in lines(served, job)) == ["inner", "noted"]
+
+
+def test_markers_in_the_output_become_phases_and_progress(served: Served, machine: Machine, job: str) -> None:
+    script = (
+        "echo '[ 10%] Building a.o'; sleep 0.4; printf 'section_start:1:unit_tests\\r\\033[0KUnit tests\\n';"
+        "echo 77%; sleep 0.4; echo ::stop-commands::x; echo 78%; echo 100%; echo ::x::; echo 100%; sleep 0.4"
+    )
+    done = machine.run("run", "--", "sh", "-c", script)
+    assert done.complaints == []
+    events = served.get(f"/api/jobs/{job}/events", headers={"Accept": "application/json"}).json()["events"]
+    states = [one["data"] for one in events if one["event"] == "job:progress"]
+    shown = [(one["phase"], one["progress"], one["message"]) for one in states]
+    assert shown == [
+        ("building", 50, None),
+        ("building", 10, "Building a.o"),
+        ("unit_tests", 10, "Unit tests"),
+        ("unit_tests", 77, "Unit tests"),
+        ("unit_tests", 100, "Unit tests"),
+        ("completed", 100, None),
+    ]
+    other = machine.run(
+        "run", "--job", f"{job}-plain", "--no-markers", "--", "sh", "-c", "echo 77%; sleep 0.4"
+    )
+    assert other.out == b"77%\n"
+    assert [span["phase"] for span in stored(served, f"{job}-plain")["phases"]] == ["building", "completed"]
+
+
+def test_a_job_that_has_ended_is_not_written_to_again(served: Served, machine: Machine, job: str) -> None:
+    machine.run("run", "--", "echo", "first")
+    again = machine.run("run", "--", "sh", "-c", "echo second; exit 4")
+    assert (again.status, again.out) == (4, b"second\n")
+    assert again.complaints == [f"chef: reporting stopped (409 job '{job}' has ended (completed))"]
+    assert [line for _, line, _ in lines(served, job)] == ["first"]
+
+
+def test_the_servers_own_checkout_reports_too_without_its_modules(
+    served: Served, machine: Machine, job: str
+) -> None:
+    environment = machine.environment | {"PYTHONPATH": str(ROOT)}
+    python = machine.command()[0]
+    code = "import sys, os; print(open('/proc/%d/cmdline' % os.getppid()).read().count('types.ModuleType'))"
+    done = subprocess.run(
+        [python, "-m", "chef", "run", "--", python, "-c", code],
+        env=environment,
+        cwd=machine.folder,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"1\n")
+    assert stored(served, job)["status"] == "completed"
+
+
+# --- tail ----------------------------------------------------------------------------------
+
+
+def update(job: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "progress", "jobId": job, "projectId": "web"} | fields
+
+
+def log(job: str, message: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "log", "jobId": job, "message": message} | fields
+
+
+@pytest.mark.parametrize(
+    ("ending", "status"),
+    [
+        ({"type": "completed"}, 0),
+        ({"type": "error", "message": "tests failed", "code": 7}, 7),
+        ({"type": "error", "message": "no code"}, 1),
+        ({"type": "error", "message": "a word", "code": "OOM"}, 1),
+        ({"type": "error", "message": "too large", "code": 1000}, 1),
+        ({"type": "progress", "status": "cancelled"}, 130),
+    ],
+)
+def test_tail_shows_the_log_as_it_comes_and_ends_as_the_job(
+    served: Served, machine: Machine, job: str, ending: dict[str, Any], status: int
+) -> None:
+    served.update(update(job, phase="installing"), log(job, "early"))
+    with machine.start("tail", job) as process:
+        time.sleep(0.5)
+        served.update(log(job, "late"), update(job, progress=60, message="halfway"), ending | {"jobId": job})
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == status
+    assert out == b"early\nlate\n"
+    shown = err.decode().splitlines()
+    assert shown[0].split() == ["==", "installing", "30%"]
+    assert shown[1].split() == ["==", "building", "60%", "halfway"]
+    assert shown[-1].startswith(f"== {stored(served, job)['status']} after ")
+
+
+def test_tail_waits_for_a_job_and_for_a_server_and_misses_nothing(tmp_path: Path) -> None:
+    port = str(free_port())
+    machine = Machine(tmp_path, CHEF_URL=f"http://127.0.0.1:{port}")
+    with machine.start("tail", "-q", "later") as process:
+        time.sleep(0.5)
+        server = serve(tmp_path, {"PORT": port})
+        try:
+            time.sleep(0.5)
+            server.update(update("later"), log("later", "one"))
+            time.sleep(0.5)
+            server.kill()
+            server = serve(tmp_path, {"PORT": port})
+            server.update(log("later", "two"), {"type": "completed", "jobId": "later"})
+            out, err = process.communicate(timeout=30)
+        finally:
+            server.stop()
+    assert (process.returncode, out, err) == (0, b"one\ntwo\n", b"")
+
+
+def test_tail_shows_what_is_there(served: Served, machine: Machine, job: str) -> None:
+    served.update(update(job), log(job, "\n".join(f"line {number}" for number in range(1, 2501))))
+    every = machine.run("tail", "--no-follow", job)
+    assert (every.status, every.out.count(b"\n")) == (0, 2500)
+    last = machine.run("tail", "--no-follow", "-n", "2", job)
+    assert (last.status, last.out) == (0, b"line 2499\nline 2500\n")
+    with machine.start("tail", "-n", "1", job) as process:
+        time.sleep(0.5)
+        served.update(log(job, "new"), {"type": "error", "message": "x", "code": 5, "jobId": job})
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (5, b"line 2500\nnew\n")
+    ended = machine.run("tail", "-n", "1", job)
+    assert (ended.status, ended.out) == (5, b"new\n")
+
+
+def test_tail_keeps_colours_and_nothing_else_that_terminals_obey(
+    served: Served, machine: Machine, job: str
+) -> None:
+    text = "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b[2J\x1b]52;c;aGk=\x1b\\gone\x08\x9b1m"
+    served.update(update(job), log(job, text), {"type": "completed", "jobId": job})
+    assert machine.run("tail", job).out == b"red gone\n"
+    assert machine.run("tail", "--color", "always", job).out == b"\x1b[31mred\x1b[0m gone\x1b[0m\n"
+
+
+def test_tail_shows_of_a_progress_bar_the_first_and_the_last(
+    served: Served, machine: Machine, job: str
+) -> None:
+    body = b"begin\n" + b"".join(b"%d%%\r" % number for number in range(101)) + b"\nend\n"
+    served.update(update(job))
+    served.post(f"/api/jobs/{job}/logs", data=body, headers={"Content-Type": "text/plain"})
+    served.update({"type": "completed", "jobId": job})
+    assert machine.run("tail", job).out == b"begin\n0%\n100%\nend\n"
+
+
+def test_tail_of_a_project_shows_its_jobs(served: Served, machine: Machine, job: str) -> None:
+    project = f"project-{job}"
+    served.update(update(job, projectId=project, phase="installing"))
+    with machine.start("tail", "--project", project) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().split() == [job.encode(), b"installing", b"30%"]
+        time.sleep(0.5)
+        served.update(update(f"{job}-b", projectId=project, progress=60, message="on"))
+        served.update({"type": "completed", "jobId": job})
+        assert process.stdout.readline().split() == [f"{job}-b".encode(), b"building", b"60%", b"on"]
+        assert process.stdout.readline().split() == [job.encode(), b"completed", b"100%"]
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, b"")
+    assert machine.run("tail", "--project", project, "--no-follow", "-n", "1").out.startswith(
+        f"{job}-b".encode()
+    )
+
+
+def test_tail_says_why_it_may_not(tmp_path: Path) -> None:
+    with pretending(
+        lambda _request, connection: reply_problem(connection, "401 No", "unauthorized")
+    ) as server:
+        done = Machine(tmp_path, CHEF_URL=server.url).run("tail", "x")
+    assert (done.status, done.err) == (2, "chef: 401 it is unauthorized\n")
+    with pretending(Store().take) as server:
+        server.behaviour = lambda _request, connection: reply_problem(connection, "404 No", "not_found")
+        done = Machine(tmp_path, CHEF_URL=server.url).run("tail", "--no-follow", "x")
+    assert (done.status, done.err) == (2, "chef: there is no job x\n")
+
+
+def test_tail_ends_quietly_where_nobody_reads(served: Served, machine: Machine, job: str) -> None:
+    served.update(
+        update(job), log(job, "\n".join(map(str, range(5000)))), {"type": "completed", "jobId": job}
+    )
+    line = " ".join(machine.command("tail", job)) + " | head -n 1"
+    done = subprocess.run(
+        ["sh", "-c", line], env=machine.environment, capture_output=True, timeout=30, check=False
+    )
+    assert done.stdout == b"0\n"
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_token_is_sent_and_nothing_else_of_the_environment(tmp_path: Path) -> None:
+    store = Store()
+    with pretending(store.take) as server:
+        machine = Machine(tmp_path, CHEF_URL=server.url, CHEF_TOKEN="token-0123456789", CHEF_JOB="x")
+        machine.run("phase", "installing")
+        (request,) = server.requests
+    assert request.headers["authorization"] == "Bearer token-0123456789"
+    assert json.loads(request.body)[0]["phase"] == "installing"
+    assert os.environ["PATH"] not in str(request)
+
+
+def test_an_answer_that_names_warnings_is_an_answer(tmp_path: Path) -> None:
+    body = {"accepted": 1, "duplicates": 0, "jobs": {}, "warnings": ["update 0: unknown field 'x'"]}
+    with pretending(lambda _request, connection: reply_json(connection, body)) as server:
+        assert Machine(tmp_path, CHEF_URL=server.url, CHEF_JOB="x").run("phase", "a").complaints == []
