@@ -76,7 +76,7 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
         return []
     start = job.phases[0].started_at
     whole = max(1, (job.finished_at or now) - start)
-    present = shown_status(job_json(job), now)
+    present = shown_status(job_json(job, now), now)
     spans = []
     for place, span in enumerate(job.phases, 1):
         end = span.finished_at or max(now, span.started_at)
