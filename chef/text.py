@@ -14,6 +14,14 @@ _ESCAPES = re.compile(
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
     re.DOTALL,
 )
+# The same over bytes, many lines at once, without the one-character forms, which are rare.
+_ESCAPES_IN_BYTES = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]"
+    rb"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\xc2\x9c|$)"
+    rb"|\x1b[ -/]*[0-~]"
+    rb"|[\x00-\x08\x0b-\x1f\x7f]",
+    re.MULTILINE,
+)
 _SGR = re.compile(r"(?:\x1b\[|\x9b)[\d;:]*m")
 
 
@@ -25,3 +33,8 @@ def clean_text(text: str) -> str:
 def drawn_text(text: str) -> str:
     """A line with nothing of what a terminal takes as a command but colours and the like (SGR)."""
     return _ESCAPES.sub(lambda found: found[0] if _SGR.fullmatch(found[0]) else "", text)
+
+
+def without_escapes(texts: bytes) -> bytes:
+    """Lines joined by newlines without nearly all of what a terminal would take as a command, quickly."""
+    return _ESCAPES_IN_BYTES.sub(b"", texts) if b"\x1b" in texts else texts

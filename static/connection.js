@@ -6,7 +6,8 @@
 //   event(name, data)   an event of the contract's section 3, in order, once
 // and besides, where it follows a job:
 //   job(job)            the job as it stands, or null before its first update
-//   afresh()            the store has another history: drop everything, read anew; promises the new seq
+//   afresh(isSame)      read the state and the newest lines anew, and drop what is there if the store has another
+//                       history; promises the new seq
 //   isOver()            whether nothing can come any more
 // or, where it follows projects:
 //   refresh()           something may have been missed: read the lists anew; a promise
@@ -20,6 +21,8 @@ const PROJECT_EVENTS = ["project:progress", "project:completed", "project:error"
 const ANSWER_MS = 15_000;
 const RETRY_MS = 1_000;
 const RETRY_MOST_MS = 5_000;
+// Who missed more than this, asleep perhaps, reads the end and does not have all of it sent.
+const FAR_EVENTS = 20_000;
 const POLL_MS = 3_000;
 // Lines may come for some minutes after a job's end, and the event stream closes at the end.
 const LATE_LINES_MS = 10_000;
@@ -95,7 +98,8 @@ class JobOnSocket {
       if (turn !== this.#turn) return;
       if (late) this.#reconnect();
       else if (!answer.ok) this.#page.state("refused");
-      else if (!answer.complete) this.#startAfresh(turn, answer.epoch);
+      else if (!answer.complete) this.#startAfresh(turn, answer.epoch, answer.firstSeq !== undefined);
+      else if (answer.seq - this.#seq > FAR_EVENTS) this.#startAfresh(turn, answer.epoch, true);
       else this.#begin(answer);
     });
   }
@@ -118,12 +122,13 @@ class JobOnSocket {
     this.#page.state(this.#seq < this.#goal ? "catching-up" : "live");
   }
 
-  #startAfresh(turn, epoch) {
+  /** Read the present state anew; `isSame`: of the same history, of which too much was missed, or is gone. */
+  #startAfresh(turn, epoch, isSame) {
     this.#muted = true;
     this.#page.state("catching-up");
     this.#socket.timeout(ANSWER_MS).emit("unsubscribe:job", this.#jobId, async () => {
       try {
-        const seq = await this.#page.afresh();
+        const seq = await this.#page.afresh(isSame);
         if (turn !== this.#turn) return;
         [this.#seq, this.#epoch] = [seq, epoch];
         this.#subscribe();

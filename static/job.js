@@ -7,7 +7,7 @@ import { byId, everySecond, live, now, setText } from "chef/dom.js";
 import { phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
-import { LogView } from "chef/log-view.js";
+import { LogPanel } from "chef/log-panel.js";
 import { shownStatus } from "chef/silence.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
@@ -23,13 +23,7 @@ const ASK_MS = 30_000;
 const { jobId } = live;
 const chip = new Chip();
 const notifier = new Notifier(jobId);
-const log = new LogView({
-  scroller: byId("log"),
-  container: byId("lines"),
-  button: byId("jump"),
-  note: byId("log-note"),
-  read: (parameters) => getJson(`${jobPath(jobId)}/logs`, parameters),
-});
+const log = new LogPanel(jobId);
 let job = live.job;
 let connection = "connecting";
 let rereading = null;
@@ -59,10 +53,11 @@ const page = {
     if (before === null || after.phase !== before.phase || hasEnded(after)) rereadSoon();
   },
 
-  async afresh() {
+  async afresh(isSame = false) {
     const newest = await getJob(jobId);
     const end = newest ? await getJson(`${jobPath(jobId)}/logs`, { tail: FIRST_LINES }) : { lines: [], total: 0 };
-    log.reset(end.lines, end.total);
+    if (isSame) log.renew(end.lines, end.total);
+    else log.reset(end.lines, end.total);
     job = null;
     show(newest);
     return newest?.seq ?? 0;
@@ -113,6 +108,7 @@ function showConnection() {
 
 function showLogHead() {
   const count = Math.max(job?.lines ?? 0, log.total);
+  log.startedAt = job?.startedAt ?? job?.createdAt ?? null;
   setText(byId("line-count"), count ? texts.lines(count) : "");
   byId("raw-link").hidden = count === 0;
   setText(document.querySelector(".log-empty"), hasEnded(job) ? texts.emptyLog.ended : texts.emptyLog.running);

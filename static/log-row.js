@@ -2,6 +2,7 @@
 // since the page's policy allows none in markup.
 
 import { clone } from "chef/dom.js";
+import { cleanText } from "chef/escapes.js";
 import { needleFor, piecesOf } from "chef/log-text.js";
 
 /** A new, empty row. */
@@ -15,6 +16,7 @@ export function newRow() {
  */
 export function fillRow(row, number, line, shown) {
   row.id = `L${number}`;
+  row.dataset.number = number;
   const [link, at, text] = ["n", "at", "text"].map((name) => row.querySelector(`.${name}`));
   link.dataset.n = number;
   link.href = `#L${number}`;
@@ -33,7 +35,7 @@ function setData(element, name, value) {
 function nodesOf(message, search, group) {
   const nodes = [];
   let link = null;
-  let marker = group?.marker.length ?? 0;
+  let marker = group && cleanText(message).startsWith(group.marker) ? group.marker.length : 0;
   for (const piece of piecesOf(message, needleFor(search))) {
     let node = nodeOf(piece);
     if (marker > 0) {

@@ -22,7 +22,7 @@ export class LogView {
   #map = new RowMap();
   #lines;
   #window;
-  #shown = { needle: "", time: null };
+  #shown = { needle: "", current: null, time: null };
   #marked = null;
   // What was removed from the log's middle, as the server says it, and the lines that stand there.
   #removed = null;
@@ -35,17 +35,17 @@ export class LogView {
   #listeners = [];
 
   /**
-   * Take over the rows that the server rendered. `read(parameters)` promises what `GET /api/jobs/JOB/logs`
-   * answers.
+   * Take over the rows that the server rendered; their lines are put into `rendered`. `read(parameters)`
+   * promises what `GET /api/jobs/JOB/logs` answers.
    */
-  constructor({ scroller, container, button, note, read }) {
+  constructor({ scroller, container, button, note, read, wraps, rendered }) {
     [this.#scroller, this.#button, this.#note] = [scroller, button, note];
     this.#lines = new LogLines({
       read,
       changed: (numbers, removed) => this.#came(numbers, removed),
       failed: (isFailing) => this.#showFailing(isFailing),
     });
-    const rendered = [...container.children].map(lineOf);
+    rendered.push(...[...container.children].map(lineOf));
     this.#lines.total = Number(container.dataset.last);
     rendered.forEach((line) => this.#lines.put(line));
     scroller.classList.add("live");
@@ -57,6 +57,7 @@ export class LogView {
       following: () => this.#followingChanged(),
       mayFollow: () => !this.hasSelection,
     });
+    this.wraps = wraps;
     this.#listen();
     this.#setCount();
     setText(note, "");
@@ -80,6 +81,12 @@ export class LogView {
     return this.#scroller;
   }
 
+  /** Whether long lines go on in the next row, or beyond the right edge. */
+  set wraps(wraps) {
+    this.#scroller.classList.toggle("wrap", wraps);
+    this.#window.wraps = wraps;
+  }
+
   /** The numbers of the lines in view, the first and the last. */
   get inView() {
     return this.#window.inView.map((row) => this.#map.numberAt(Math.max(0, row)));
@@ -94,7 +101,7 @@ export class LogView {
   add(lines) {
     for (const line of lines) {
       this.#lines.put(line);
-      this.#refill(line.line);
+      this.refill(line.line);
     }
     this.#setCount();
     this.#tell(lines);
@@ -114,6 +121,16 @@ export class LogView {
     this.#tell(lines);
   }
 
+  /** Show the same log, of which much was missed: what is known is old, the place stays. */
+  renew(lines, total) {
+    this.#lines.reset(Math.max(total, this.#lines.total));
+    lines.forEach((line) => this.#lines.put(line));
+    this.#setCount();
+    this.refillAll();
+    this.#tell(lines);
+    this.#showButton();
+  }
+
   #tell(lines) {
     for (const changed of this.#listeners) changed(lines);
   }
@@ -128,11 +145,13 @@ export class LogView {
     const group = this.groupAt?.(number) ?? null;
     fillRow(row, number, this.#lines.get(number), { ...this.#shown, group });
     row.classList.toggle("marked", this.#isMarked(number));
+    row.classList.toggle("current", number === this.#shown.current);
     this.decorate?.(row, number, group);
     return row;
   }
 
-  #refill(number) {
+  /** Fill a row again if it is in the document: its line is another one now. */
+  refill(number) {
     const row = this.#window.element(number);
     // What is selected is left as it is; it is filled when it comes into view again.
     if (row === undefined || this.#isSelected(row)) return;
@@ -142,12 +161,13 @@ export class LogView {
 
   /** Fill all rows again: something about all of them changed. */
   refillAll() {
-    for (const number of this.#window.elements.keys()) this.#refill(number);
+    for (const number of this.#window.elements.keys()) this.refill(number);
     this.#window.draw();
   }
 
-  /** Change how lines look: `needle`, `time`. */
+  /** Change how lines look: `needle` is searched for, `current` is where one is, `time(at)` the text of a time. */
   show(how) {
+    if (Object.entries(how).every(([name, value]) => this.#shown[name] === value)) return;
     Object.assign(this.#shown, how);
     this.refillAll();
   }
@@ -183,9 +203,9 @@ export class LogView {
   }
 
   #came(numbers, removed) {
-    for (const number of numbers) this.#refill(number);
+    for (const number of numbers) this.refill(number);
     this.#setCount();
-    this.#setRemoved(removed);
+    this.setRemoved(removed);
     this.#tell(numbers.map((number) => this.#lines.get(number)).filter(Boolean));
     this.#window.draw();
   }
@@ -193,7 +213,7 @@ export class LogView {
   // What is not shown
 
   /** Take the account of what was removed from the log's middle: those lines have no rows. */
-  async #setRemoved(removed) {
+  async setRemoved(removed) {
     if (!removed || (removed.firstLine === this.#removed?.firstLine && removed.lastLine === this.#removed.lastLine)) return;
     this.#removed = removed;
     const { firstLine, lastLine } = removed;

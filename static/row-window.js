@@ -85,8 +85,11 @@ export class RowWindow {
 
   /** The rows in view, the first and the last. */
   get inView() {
-    const last = Math.min(this.#count - 1, Math.ceil(this.#top + this.#view / this.#rowHeight) - 1);
-    return [Math.floor(this.#top), last];
+    const first = Math.floor(this.#top);
+    let last = first;
+    let bottom = this.#heightOf(first) * (1 - (this.#top % 1));
+    while (last < this.#count - 1 && bottom < this.#view - 1) bottom += this.#heightOf(++last);
+    return [first, last];
   }
 
   get isFollowing() {
@@ -104,6 +107,7 @@ export class RowWindow {
   }
 
   set wraps(wraps) {
+    if (wraps === this.#wraps) return;
     this.#wraps = wraps;
     this.#heights.clear();
     this.#mustAlign = true;
@@ -112,26 +116,23 @@ export class RowWindow {
 
   /** Put a row at the top, or with `share` lower in the view: 0.5 is the middle. */
   goTo(row, share = 0) {
-    const rows = this.#view / this.#rowHeight;
-    this.#top = this.#clamp(row - Math.max(0, rows - 1) * share);
+    const above = Math.max(0, this.#view - this.#rowHeight) * share;
+    this.#top = Math.max(0, Math.min(row, this.#count - 1));
+    // Where rows wrap those above must be there to know how high they are.
+    if (this.#wraps && share > 0) this.drawNow();
+    this.#moveBy(-above);
+    this.#top = this.#clamp(this.#top);
     this.#mustAlign = true;
     this.draw();
   }
 
   /** Whether a row is wholly in view. */
   shows(row) {
-    return row >= this.#top && row + 1 <= this.#top + this.#view / this.#rowHeight;
-  }
-
-  /** Move by rows. */
-  moveBy(rows) {
-    this.#moveBy(rows * this.#rowHeight);
-    this.#mustAlign = true;
-    this.draw();
-  }
-
-  get viewRows() {
-    return Math.max(1, Math.floor(this.#view / this.#rowHeight));
+    const [first, last] = this.inView;
+    if (row < first || row > last) return false;
+    let top = -(this.#top % 1) * this.#heightOf(first);
+    for (let above = first; above < row; above++) top += this.#heightOf(above);
+    return top >= -1 && (top + this.#heightOf(row) <= this.#view + 1 || row === first);
   }
 
   element(key) {

@@ -1,6 +1,6 @@
 // Every word that the modules put on a page, by what it is for. Named in English: chef/i18n.js translates.
 
-import { _, ngettext } from "chef/i18n.js";
+import { _, ngettext, number } from "chef/i18n.js";
 
 export const texts = {
   status: {
@@ -72,6 +72,36 @@ export const texts = {
   loadingLines: _("Loading lines…"),
   linesFailed: _("Lines could not be loaded, trying again…"),
   emptyLog: { running: _("Log lines appear here as the build writes them."), ended: _("This job wrote no log.") },
+  log: {
+    group: (count) => ngettext("Group of %(count)s line", "Group of %(count)s lines", count),
+    errors: (count) => ngettext("%(count)s error", "%(count)s errors", count),
+    marked: (first, last) => (first === last ? _("Line %(line)s", { line: first }) : _("Lines %(first)s to %(last)s", { first, last })),
+    copyFailed: _("Could not copy"),
+    searching: _("Searching…"),
+    searchFailed: _("Search does not answer, trying again…"),
+    noHits: _("Nothing found"),
+    hits: (place, count) =>
+      place
+        ? ngettext("%(place)s of %(count)s line", "%(place)s of %(count)s lines", count, { place: number(place) })
+        : ngettext("%(count)s line", "%(count)s lines", count),
+    hitsSoFar: (place, count) => _("%(place)s of more than %(count)s", { place: number(place), count: number(count) }),
+    keys: {
+      search: _("Search the log; once more: in the page"),
+      searchToo: _("Search the log"),
+      nextHit: _("Next line found"),
+      previousHit: _("Line found before"),
+      nextError: _("Next error"),
+      previousError: _("Error before"),
+      begin: _("Beginning of the log"),
+      end: _("End of the log, and follow it"),
+      line: _("Go to a line"),
+      nextGroup: _("Next group"),
+      previousGroup: _("Group before"),
+      fold: _("Fold or unfold a group"),
+      wrap: _("Wrap long lines, or not"),
+      times: _("Show times: none, since the start, of the day"),
+    },
+  },
   percentOfPhase: (percent, phase) => (phase ? _("%(percent)s, phase %(phase)s", { percent, phase }) : percent),
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),

@@ -327,3 +327,258 @@ def test_a_link_leads_to_its_lines(server: Served, page: Page) -> None:
     page.locator("#L127 .n").click(modifiers=["Shift"])
     assert page.evaluate("location.hash") == "#L125-L127"
     expect(page.locator(".line.marked")).to_have_count(3)
+
+
+def test_a_link_into_a_long_log_leads_there(server: Served, page: Page) -> None:
+    fill(server, 30_000, step=30_000)
+    page.goto(f"{server.url}/jobs/j#L17000-L17002")
+    expect(line(page, 17_001)).to_have_text("line 17001")
+    expect(line(page, 17_001)).to_be_in_viewport()
+    expect(page.locator("#marked-lines")).to_have_text("Lines 17000 to 17002")
+    page.locator("#marked-clear").click()
+    expect(page.locator(".line.marked")).to_have_count(0)
+    assert page.evaluate("location.hash") == ""
+    page.keyboard.press("l")
+    page.keyboard.type("42")
+    page.keyboard.press("Enter")
+    expect(line(page, 42)).to_be_in_viewport()
+    assert page.evaluate("location.hash") == "#L42"
+
+
+# Search
+
+
+def test_search_finds_in_the_whole_log_and_while_it_grows(server: Served, page: Page) -> None:
+    server.update(progress(phase="building"))
+    lines = [f"line {number}" for number in range(1, 5_001)]
+    for number in (7, 2_000, 4_990):
+        lines[number - 1] = f"\x1b[31mnee\x1b[0mDLE <{number}> (.*)"
+    server.post("/api/jobs/j/logs", data="\n".join([*lines, ""]))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    page.keyboard.press("Control+f")
+    expect(page.locator("#search-field")).to_be_focused()
+    page.keyboard.type("needle <")
+    # Who reads the end gets the newest; what colours cut is found as a person reads it.
+    expect(page.locator("#search-count")).to_have_text("3 of 3 lines")
+    expect(page.locator("#L4990 mark")).to_have_text(["nee", "DLE <"])
+    page.keyboard.press("Enter")
+    expect(page.locator("#search-count")).to_have_text("1 of 3 lines")
+    expect(line(page, 7)).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(line(page, 2_000)).to_be_in_viewport()
+    page.keyboard.press("Shift+Enter")
+    expect(line(page, 7)).to_be_in_viewport()
+    server.update(log("another Needle <\nand none"))
+    expect(page.locator("#search-count")).to_have_text("1 of 4 lines")
+    page.keyboard.press("Shift+Enter")
+    expect(line(page, 5_001)).to_be_in_viewport()
+    page.locator("#search-field").fill("(.*)")
+    expect(page.locator("#search-count")).to_contain_text("of 3 lines")
+    page.locator("#search-field").fill("nowhere")
+    expect(page.locator("#search-count")).to_have_text("Nothing found")
+    page.keyboard.press("Escape")
+    expect(page.locator("#log-search")).to_be_hidden()
+    expect(page.locator("#lines mark")).to_have_count(0)
+    expect(page.locator("#log")).to_be_focused()
+
+
+def test_the_second_time_ctrl_f_is_the_browsers_own(server: Served, page: Page) -> None:
+    fill(server, 10)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    taken = """() => {
+      const pressed = { key: "f", ctrlKey: true, bubbles: true, cancelable: true };
+      const event = new KeyboardEvent("keydown", pressed);
+      document.activeElement.dispatchEvent(event);
+      return event.defaultPrevented;
+    }"""
+    assert page.evaluate(taken) is True
+    assert page.evaluate(taken) is False
+
+
+# Groups and errors
+
+
+def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page) -> None:
+    server.update(progress(phase="building"))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    server.update(
+        log("::group::Fetch\nfetching\nfetched\n::endgroup::\nbetween"),
+        log("::group::Test\nok 1\nerror: not ok 2\n::endgroup::"),
+        log("::group::Pack <b>\npacking"),
+    )
+    fetch = page.locator("#L1 .fold")
+    expect(fetch).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("#L1 .text")).to_have_text("::group::Fetch")
+    assert page.locator("#L1 .text").inner_text().startswith("Fetch")
+    expect(line(page, 2)).to_have_count(0)
+    expect(line(page, 5)).to_be_visible()
+    expect(line(page, 8)).to_be_visible()
+    expect(line(page, 11)).to_be_visible()
+    fetch.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#L1 .fold")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#L1 .fold")).to_be_focused()
+    expect(line(page, 2)).to_have_text("fetching")
+    page.keyboard.press("x")
+    expect(line(page, 2)).to_have_count(0)
+    # When it ends well it folds, too, but not under the eyes of who reads it.
+    page.keyboard.press("G")
+    server.update(log("::endgroup::\nafter"))
+    expect(line(page, 11)).to_have_count(0)
+    expect(line(page, 13)).to_have_text("after")
+    page.reload()
+    expect(line(page, 13)).to_have_text("after")
+    expect(line(page, 2)).to_have_count(0)
+    expect(line(page, 8)).to_be_visible()
+    # A link leads into what is folded.
+    page.evaluate("location.hash = '#L3'")
+    expect(line(page, 3)).to_be_in_viewport()
+
+
+def test_groups_and_errors_of_lines_that_were_never_loaded(server: Served, page: Page) -> None:
+    server.update(progress(phase="building"))
+    section = "\x1b[0Ksection_start:1:{0}\r\x1b[0KSection {0}\n{1}\n\x1b[0Ksection_end:2:{0}\r\x1b[0K\n"
+    body = "".join(section.format(name, numbered(1, 1_000)) for name in ("one", "two"))
+    body += f"{numbered(1, 2_000)}\nTypeError: x is not a function\n{numbered(1, 2_000)}\n"
+    server.post("/api/jobs/j/logs", data=body)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    expect(page.locator("#error-count")).to_have_text("1 error")
+    page.keyboard.press("e")
+    expect(page.get_by_text("TypeError: x is not a function")).to_be_in_viewport()
+    page.keyboard.press("g")
+    expect(page.locator("#L1 .fold")).to_have_attribute("aria-expanded", "false")
+    expect(line(page, 1)).to_have_text("Section one")
+    expect(line(page, 1_003)).to_have_text("Section two")
+    expect(line(page, 2_005)).to_have_text("line 1")
+    assert [number for number, _ in rows(page)][:3] == [1, 1_003, 2_005]
+
+
+# Copying
+
+
+@pytest.fixture
+def clipboard(page: Page) -> Callable[[], str]:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    return lambda: str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_what_is_copied_is_clean_text_of_all_that_is_selected(
+    server: Served, page: Page, clipboard: Callable[[], str]
+) -> None:
+    server.update(progress(phase="building"))
+    server.post(
+        "/api/jobs/j/logs", data="".join(f"\x1b[32mline\x1b[0m {number}\n" for number in range(1, 3_001))
+    )
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    page.locator("#log").focus()
+    page.keyboard.press("Home")
+    expect(line(page, 2)).to_have_text("line 2")
+    page.evaluate("getSelection().collapse(document.querySelector('#L2 .text').lastChild, 1)")
+    page.keyboard.press("End")
+    page.evaluate("document.getElementById('log').scrollTop = 0")
+    expect(line(page, 2)).to_be_in_viewport()
+    page.evaluate("""() => {
+      const begin = document.querySelector("#L2 .text").lastChild;
+      getSelection().setBaseAndExtent(begin, 1, begin, 2);
+    }""")
+    page.evaluate("document.getElementById('log').scrollTop = 1e9")
+    expect(line(page, 3_000)).to_be_in_viewport()
+    page.evaluate("""() => {
+      const end = document.querySelector("#L3000 .text").firstChild.firstChild;
+      getSelection().extend(end, 2);
+    }""")
+    page.wait_for_timeout(500)
+    page.keyboard.press("Control+c")
+    page.wait_for_timeout(300)
+    expected = ["2", *(f"line {number}" for number in range(3, 3_000)), "li"]
+    assert clipboard().split("\n") == expected
+
+
+def test_marked_lines_are_copied_as_they_are(
+    server: Served, page: Page, clipboard: Callable[[], str]
+) -> None:
+    fill(server, 5_000)
+    page.goto(f"{server.url}/jobs/j#L1000-L4000")
+    chip(page, "Live")
+    page.locator("#marked-copy").click()
+    expect(page.locator("#marked-copy")).to_have_text("Copied")
+    assert clipboard() == numbered(1_000, 4_000)
+    page.locator("#log").focus()
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.keyboard.press("Control+c")
+    page.wait_for_timeout(500)
+    assert clipboard() == numbered(1_000, 4_000)
+
+
+# Options
+
+
+def test_times_are_shown_on_demand_and_long_lines_wrap(server: Served, page: Page) -> None:
+    server.update(progress(phase="building"), log("short"), log("long " * 200), log(numbered(3, 400)))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    shown = "document.querySelector('#L400 .at').dataset.t ?? ''"
+    assert page.evaluate(shown) == ""
+    page.keyboard.press("t")
+    assert page.evaluate(shown).startswith("+0:0")
+    page.keyboard.press("t")
+    assert len(page.evaluate(shown)) == 8
+    page.keyboard.press("w")
+    page.reload()
+    chip(page, "Live")
+    # Both are kept for the next time.
+    assert len(page.evaluate(shown)) == 8
+    expect(line(page, 400)).to_be_in_viewport()
+    page.keyboard.press("g")
+    expect(line(page, 2)).to_be_in_viewport()
+    box = page.locator("#L2").bounding_box()
+    assert box
+    assert box["height"] > 60
+    assert page.evaluate("(log => log.scrollWidth <= log.clientWidth)(document.getElementById('log'))")
+    assert shown_lines(page) == stored_lines(server)
+
+
+def test_new_lines_are_said_aloud_to_who_asks(server: Served, page: Page) -> None:
+    fill(server, 3)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    expect(page.locator("#log")).to_have_attribute("aria-live", "off")
+    server.update(log("quiet"))
+    expect(line(page, 4)).to_be_visible()
+    expect(page.locator("#log-said")).to_have_text("")
+    page.locator("#log-menu summary").click()
+    page.locator("#log-speak").check()
+    server.update(log("\x1b[1mloud\x1b[0m"))
+    expect(page.locator("#log-said")).to_have_text("loud")
+
+
+# Coming back
+
+
+def test_who_missed_very_much_reads_the_end_and_keeps_the_place(
+    start_server: Start, server: Served, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow(
+        "ERR_CONNECTION_REFUSED", "WebSocket connection to", "net::ERR_", "Failed to load resource"
+    )
+    fill(server, 500)
+    page.goto(f"{server.url}/jobs/j#L100")
+    chip(page, "Live")
+    server.kill()
+    chip(page, "Reconnecting…")
+    again = start_server(PORT=str(server.port))
+    again.post("/api/jobs/j/logs", data=f"{numbered(501, 40_000)}\n")
+    chip(page, "Live")
+    expect(page.locator("#jump")).to_have_text("39,500 new lines ↓")
+    expect(line(page, 100)).to_have_text("line 100")
+    expect(line(page, 100)).to_be_in_viewport()
+    again.update(log("live"))
+    page.locator("#jump").click()
+    expect(line(page, 40_001)).to_have_text("live")
+    page.evaluate("location.hash = '#L20000'")
+    expect(line(page, 20_000)).to_have_text("line 20000")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from chef.pages import errors, language, login, routes, security
+from chef.pages import errors, language, login, outlines, routes, security
 from chef.pages.assets import Assets
 from chef.pages.viewer import is_signed_in
 from chef.pages.words import add_filters
@@ -18,5 +18,6 @@ def install(app: Flask) -> None:
     app.jinja_env.globals["is_signed_in"] = is_signed_in
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(login.blueprint)
+    outlines.install(app)
     errors.install(app)
     security.install(app, assets)

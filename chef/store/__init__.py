@@ -29,7 +29,7 @@ from chef.rules import MAX_ENTRY_LINES
 from chef.store import reading
 from chef.store.engine import Connections, make_engine
 from chef.store.heartbeats import save_heartbeat
-from chef.store.loglines import NumberedLine, find_text, newest_lines
+from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, newest_lines
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.reading import ListedJob, ListedProject
 from chef.store.removing import Removed
@@ -38,7 +38,7 @@ from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
 from chef.store.writing import Overtaken, write
 
-__all__ = ["ListedJob", "ListedProject", "NumberedLine", "Removed", "Store", "migrate"]
+__all__ = ["ListedJob", "ListedProject", "NumberedLine", "Outline", "Place", "Removed", "Store", "migrate"]
 
 log = logging.getLogger(__name__)
 
@@ -313,6 +313,10 @@ class Store:
             lines, place = self._read(find_text, job_id, needle, after, place, limit)
             found.update((line[0], line) for line in lines)
         return [found[number] for number in sorted(found)][:limit]
+
+    def outline(self, job_id: str, place: Place) -> tuple[Outline, Place | None]:
+        """What stands out in the next part of a log; the first place is `(1, 0)`, `None` is the end."""
+        return self._read(find_outline, job_id, place)
 
     def _run_upkeep(self, query: Callable[[Connection], T]) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""

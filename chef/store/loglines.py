@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Select, or_, select
 
 from chef.lines import Line
 from chef.model import LogEntry
-from chef.payloads import line_text
 from chef.rules import MAX_ENTRY_LINES
 from chef.store import rows
 from chef.store.reading import pk_of_job
@@ -23,6 +22,16 @@ _SEARCH_ROWS = 2000
 
 NumberedLine = tuple[int, LogEntry, Line]
 """A line of a log as it stands now: its number, the entry that last wrote it, the line."""
+
+Place = tuple[int, int]
+"""How far a walk through a log's rows is: the last line of a row, and its seq."""
+
+
+class Outline(NamedTuple):
+    """What stands out in a log: lines that mark groups, with their text, and the numbers of errors."""
+
+    marks: list[tuple[int, str]]
+    errors: list[int]
 
 
 def newest_lines(connection: Connection, job_id: str, first: int, last: int) -> list[NumberedLine]:
@@ -107,50 +116,85 @@ class _Newest:
 
 
 def find_text(
-    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], enough: int
-) -> tuple[list[NumberedLine], tuple[int, int] | None]:
+    connection: Connection, job_id: str, needle: str, after: int, place: Place, enough: int
+) -> tuple[list[NumberedLine], Place | None]:
     """Lines above number `after` whose newest text holds `needle` in any case.
 
     Looks through some rows behind a place, the first being `(after + 1, 0)`, fewer where they hold
     `enough`; the second value is the place to go on from, `None` at the end.
     """
-    numbers, place_after = _numbers_with(connection, job_id, needle, after, place, enough)
+    hits, place_after = _numbers_with(connection, job_id, needle, after, place, enough)
     found = []
-    holds = needle.casefold()
+    wanted = needle.casefold()
     # What was replaced since must not count.
-    for part in _near_each_other(sorted(set(numbers))):
+    for part in _near_each_other(sorted(set(hits))):
         lines = newest_lines(connection, job_id, part[0], part[-1])
-        wanted = set(part)
-        found += [one for one in lines if one[0] in wanted and holds in line_text(one[2]).casefold()]
+        numbers = set(part)
+        found += [one for one in lines if one[0] in numbers and rows.holds(one[2].text, wanted)]
     return found, place_after
 
 
 def _numbers_with(
-    connection: Connection, job_id: str, needle: str, after: int, place: tuple[int, int], enough: int
-) -> tuple[list[int], tuple[int, int] | None]:
-    last_line, seq = place
-    query = (
-        select(entries.c.last_line, entries.c.seq, entries.c.size, entries.c.data)
-        .where(
-            entries.c.job_pk == pk_of_job(job_id),
-            # Many entries can end in one line: those that replace it. The first condition is for
-            # SQLite, which finds no way into the index through the second.
-            entries.c.last_line >= last_line,
-            or_(entries.c.last_line > last_line, entries.c.seq > seq),
-        )
-        .order_by(entries.c.last_line, entries.c.seq)
-        .limit(_SEARCH_ROWS)
-    )
+    connection: Connection, job_id: str, needle: str, after: int, place: Place, enough: int
+) -> tuple[list[int], Place | None]:
     numbers: list[int] = []
-    size = count = 0
-    found = connection.execute(query, execution_options={"stream_results": True})
-    for row in found:
+    walk = _Walk(connection, job_id, place)
+    for row in walk:
         numbers += (number for number in rows.lines_with(row.data, needle) if number > after)
-        size, count = size + row.size, count + 1
-        if size >= _SEARCH_BYTES or count == _SEARCH_ROWS or len(numbers) >= enough:
-            found.close()
+        if len(numbers) >= enough:
             return numbers, (row.last_line, row.seq)
-    return numbers, None
+    return numbers, walk.place
+
+
+def find_outline(connection: Connection, job_id: str, place: Place) -> tuple[Outline, Place | None]:
+    """What stands out in some rows behind a place, the first being `(1, 0)`, and the place to go on from.
+
+    Older forms of lines count, too: GitLab's markers are replaced by what they name.
+    """
+    marks: dict[int, str] = {}
+    errors: set[int] = set()
+    walk = _Walk(connection, job_id, place)
+    for row in walk:
+        found = rows.outline_of(row.data)
+        marks.update(found[0])
+        errors.update(found[1])
+    return Outline(sorted(marks.items()), sorted(errors)), walk.place
+
+
+class _Walk:
+    """The rows of a log behind a place, as many as a reader is held for; `place` is where to go on then."""
+
+    def __init__(self, connection: Connection, job_id: str, place: Place) -> None:
+        self._connection = connection
+        self._job_id = job_id
+        self.place: Place | None = place
+
+    def __iter__(self) -> Iterator[Any]:
+        size = count = 0
+        found = self._connection.execute(self._query(), execution_options={"stream_results": True})
+        for row in found:
+            yield row
+            size, count = size + row.size, count + 1
+            if size >= _SEARCH_BYTES or count == _SEARCH_ROWS:
+                found.close()
+                self.place = (row.last_line, row.seq)
+                return
+        self.place = None
+
+    def _query(self) -> Select[Any]:
+        last_line, seq = self.place or (1, 0)
+        return (
+            select(entries.c.last_line, entries.c.seq, entries.c.size, entries.c.data)
+            .where(
+                entries.c.job_pk == pk_of_job(self._job_id),
+                # Many entries can end in one line: those that replace it. The first condition is for
+                # SQLite, which finds no way into the index through the second.
+                entries.c.last_line >= last_line,
+                or_(entries.c.last_line > last_line, entries.c.seq > seq),
+            )
+            .order_by(entries.c.last_line, entries.c.seq)
+            .limit(_SEARCH_ROWS)
+        )
 
 
 def _near_each_other(numbers: Sequence[int]) -> list[list[int]]:

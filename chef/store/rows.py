@@ -24,6 +24,8 @@ from chef.model import (
     PhaseSpan,
     StateEntry,
 )
+from chef.outline import ERROR_LEVELS, notable_lines
+from chef.text import clean_text, without_escapes
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 _END_CODES = {end: code for code, end in enumerate(_ENDS)}
@@ -265,17 +267,38 @@ def log_numbers_of(row: Any) -> list[int]:
 
 
 def lines_with(data: bytes, needle: str) -> list[int]:
-    """The numbers of the lines in a log row's data whose text holds `needle`, in any case."""
+    """The numbers of the lines in a log row's data that hold `needle`, as a person reads it, in any case."""
     log = _log_of(data)
     wanted = needle.casefold()
-    if not _may_hold(log.texts, wanted):
+    # Else a word in which a colour begins would not be found.
+    texts = without_escapes(log.texts)
+    if not _may_hold(texts, wanted):
         return []
-    texts = log.texts.split(b"\n")
-    return [
-        number
-        for number, text in zip(_numbers(log), texts, strict=True)
-        if wanted in text.decode("utf-8", "replace").casefold()
-    ]
+    lines = texts.split(b"\n")
+    return [number for number, text in zip(_numbers(log), lines, strict=True) if holds(text, wanted)]
+
+
+def holds(text: bytes, wanted: str) -> bool:
+    """Whether a line, as a person reads it, holds a casefolded text."""
+    return wanted in clean_text(text.decode("utf-8", "replace")).casefold()
+
+
+def outline_of(data: bytes) -> tuple[list[tuple[int, str]], list[int]]:
+    """What stands out in a log row's data: lines that mark groups with their text, and lines of errors."""
+    log = _log_of(data)
+    levels = [level is not None and level.lower() in ERROR_LEVELS for _, level in log.names]
+    notable = list(notable_lines(log.texts))
+    if not notable and not any(levels):
+        return [], []
+    numbers = _numbers(log)
+    marks = [(numbers[place], mark) for place, mark in notable if mark is not None]
+    errors = {numbers[place] for place, mark in notable if mark is None}
+    start = 0
+    for part in log.parts:
+        if levels[part.name]:
+            errors.update(numbers[start : start + part.lines])
+        start += part.lines
+    return marks, sorted(errors)
 
 
 def _may_hold(texts: bytes, wanted: str) -> bool:

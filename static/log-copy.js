@@ -1,0 +1,120 @@
+// Copying from the log: clean text of all that is selected, also of rows that are not in the document.
+
+import { cleanText } from "chef/escapes.js";
+
+// More than this is for the raw log.
+const MOST_LINES = 200_000;
+// As a selection grows, what is not known yet is read, so that it is there when somebody copies.
+const READ_AHEAD_LINES = 5_000;
+
+export class LogCopy {
+  #view;
+  #ahead = null;
+
+  constructor(view) {
+    this.#view = view;
+    document.addEventListener("copy", (event) => this.#copy(event));
+    document.addEventListener("selectionchange", () => this.#readAhead());
+  }
+
+  /** Write the text of lines to the clipboard; whether that worked. */
+  async copyLines(first, last) {
+    return write(this.#view.lines.range(first, Math.min(last, first + MOST_LINES)).then(joined));
+  }
+
+  #copy(event) {
+    if (isField(event.target)) return;
+    const range = this.#selected();
+    if (range === null) {
+      const { marked } = this.#view;
+      // Nothing is selected, but lines are marked.
+      if (!marked || !getSelection().isCollapsed || !this.#view.scroller.contains(document.activeElement)) return;
+      this.#give(event, { first: marked[0], last: marked[1], begin: 0, end: null });
+      return;
+    }
+    this.#give(event, range);
+  }
+
+  #give(event, range) {
+    event.preventDefault();
+    const known = this.#known(range);
+    if (known !== null) event.clipboardData.setData("text/plain", cut(known, range));
+    else write(this.#view.lines.range(range.first, Math.min(range.last, range.first + MOST_LINES)).then((lines) => cut(lines, range)));
+  }
+
+  /** The lines of a range if all of them are here. */
+  #known({ first, last }) {
+    if (last - first > MOST_LINES) return null;
+    if (this.#ahead?.first === first && this.#ahead.last === last && this.#ahead.lines) return this.#ahead.lines;
+    const lines = [];
+    for (let number = first; number <= last; number++) {
+      const line = this.#view.lines.get(number);
+      if (line === undefined) return null;
+      if (line !== null) lines.push(line);
+    }
+    return lines;
+  }
+
+  async #readAhead() {
+    const range = this.#selected();
+    if (range === null) {
+      this.#ahead = null;
+      return;
+    }
+    const { first, last } = range;
+    if (last - first > READ_AHEAD_LINES || (this.#ahead?.first === first && this.#ahead.last === last)) return;
+    if (this.#known(range)) return;
+    const ahead = { first, last, lines: null };
+    this.#ahead = ahead;
+    ahead.lines = await this.#view.lines.range(first, last).catch(() => null);
+  }
+
+  /** What is selected, if that is in the log alone: lines, where it begins in the first and ends in the last. */
+  #selected() {
+    const selection = getSelection();
+    if (selection.isCollapsed || selection.rangeCount === 0) return null;
+    const range = selection.getRangeAt(0);
+    const [begin, end] = [placeOf(range.startContainer, range.startOffset), placeOf(range.endContainer, range.endOffset)];
+    if (begin === null || end === null) return null;
+    return { first: begin.line, last: end.line, begin: begin.offset, end: end.offset };
+  }
+}
+
+/** Where in the log a place in the document is: the line, and how many characters of it come before. */
+function placeOf(node, offset) {
+  const element = node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement;
+  const row = element.closest("#lines .line");
+  if (row === null) return null;
+  const text = row.querySelector(".text");
+  const before = document.createRange();
+  before.selectNodeContents(text);
+  if (before.comparePoint(node, offset) < 0) return { line: Number(row.dataset.number), offset: 0 };
+  if (before.comparePoint(node, offset) === 0) before.setEnd(node, offset);
+  return { line: Number(row.dataset.number), offset: before.toString().length };
+}
+
+function cut(lines, { begin, end, first, last }) {
+  const parts = lines.map((line) => cleanText(line.message));
+  if (end !== null && lines.at(-1)?.line === last) parts[parts.length - 1] = parts.at(-1).slice(0, end);
+  if (lines[0]?.line === first) parts[0] = parts[0].slice(begin);
+  return parts.join("\n");
+}
+
+function joined(lines) {
+  return lines.map((line) => cleanText(line.message)).join("\n");
+}
+
+/** Write a text that is promised: the browser must be asked while it still knows that somebody pressed a key. */
+async function write(promise) {
+  try {
+    const blob = promise.then((text) => new Blob([text], { type: "text/plain" }));
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isField(element) {
+  return element instanceof HTMLInputElement || element instanceof HTMLTextAreaElement;
+}
