@@ -15,10 +15,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
 import websocket
 
+from chef.transport.limits import Places
 from tests.tools.protocol import PATH, Poller, Raw, raw
 from tests.tools.serving import Served, serving
 from tests.tools.watching import eventually, watch
@@ -572,6 +574,59 @@ def test_nothing_is_lost_or_reordered_over_an_upgrade(
         while got[-1] < written:
             note(one.text())
     assert got == list(range(1, written + 1))
+
+
+# How many
+
+TOKEN_SECRET = "a secret that is long enough for HS256"
+
+
+def open_for(served: Served, address: str) -> requests.Response:
+    """A handshake through a proxy on this machine."""
+    return request(served, "GET", "EIO=4&transport=polling", headers={"X-Forwarded-For": address})
+
+
+def test_sessions_that_poll_are_counted_for_their_address(tmp_path: Path) -> None:
+    settings = {
+        "CHEF_MAX_CONNECTIONS_PER_ADDRESS": "3",
+        "CHEF_JWT_SECRET": TOKEN_SECRET,
+        "CHEF_PUBLIC_READ": "true",
+    }
+    with serving(tmp_path, settings) as served:
+        sids = [json.loads(open_for(served, "192.0.2.1").text[1:])["sid"] for _ in range(3)]
+        refused = open_for(served, "192.0.2.1")
+        assert refused.status_code == 429
+        assert "CHEF_MAX_CONNECTIONS_PER_ADDRESS" in refused.json()["detail"]
+        assert open_for(served, "192.0.2.2").status_code == 200
+        # One that ends, one that moves, and one that shows who it is make room.
+        url = f"EIO=4&transport=polling&sid={sids[0]}"
+        assert request(served, "POST", url, data="1").status_code == 200
+        assert open_for(served, "192.0.2.1").status_code == 200
+        assert open_for(served, "192.0.2.1").status_code == 429
+        with closing(Raw(served, f"EIO=4&transport=websocket&sid={sids[1]}")) as one:
+            one.send("2probe", "5", "40")
+            assert [one.text()[:2] for _ in range(2)] == ["3p", "40"]
+            assert open_for(served, "192.0.2.1").status_code == 200
+            assert open_for(served, "192.0.2.1").status_code == 429
+        token = jwt.encode({"exp": time.time() + 1000, "scope": "read"}, TOKEN_SECRET)
+        connect = f"40{json.dumps({'token': token})}"
+        url = f"EIO=4&transport=polling&sid={sids[2]}"
+        assert request(served, "POST", url, data=connect).status_code == 200
+        assert open_for(served, "192.0.2.1").status_code == 200
+        assert open_for(served, "192.0.2.1").status_code == 429
+
+
+def test_there_is_a_largest_number_of_sessions_that_poll() -> None:
+    places = Places(most=2, per_address=0)
+    for sid in ("a", "b"):
+        assert places.refusal("192.0.2.1") is None
+        places.take(sid, "192.0.2.1")
+    places.free("a")
+    assert places.refusal(None) == "connections"
+    places.leave("a")
+    places.leave("a")
+    assert places.refusal("192.0.2.1") is None
+    assert len(places) == 1
 
 
 # Real clients

@@ -34,7 +34,8 @@ from chef.sockets.requests import Request, parse_request
 from chef.sockets.together import Together
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
-from chef.transport.limits import Rate
+from chef.transport.engine import MOST_POLLING
+from chef.transport.limits import Places, Rate
 from chef.transport.socketio import Answer, EventForm, Extension, FrameForm, Welcome
 
 log = logging.getLogger(__name__)
@@ -410,6 +411,7 @@ def install(
         ping_interval=settings.ping_interval,
         ping_timeout=settings.ping_timeout,
         max_http_buffer_size=settings.max_frame_bytes,
+        places=Places(settings.max_connections or MOST_POLLING, settings.max_connections_per_address),
         connect_timeout=settings.connect_timeout,
         # Ten seconds' worth, and whatever a page follows that has just connected.
         rate=Rate(per_second, burst=10 * per_second + settings.max_subscriptions),

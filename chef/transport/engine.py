@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import engineio
@@ -17,13 +18,14 @@ from chef.transport.handshake import (
     BAD_REQUEST,
     FORBIDDEN,
     MISROUTED,
+    POLLING,
     UNKNOWN_SID,
     WEBSOCKET,
     Refusal,
     Request,
     read_request,
 )
-from chef.transport.limits import Deadlines
+from chef.transport.limits import Deadlines, Places
 from chef.transport.pinger import Pinger
 from chef.transport.polling import Polling
 from chef.transport.session import EngineSocket
@@ -31,6 +33,8 @@ from chef.transport.session import EngineSocket
 log = logging.getLogger(__name__)
 
 PATH = "/ws"
+MOST_POLLING = 10_000
+"""Sessions that poll at a time, unless a number is set."""
 # What a session must not keep of the request that made it: the handler hangs on each.
 _OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"))
 # A client that polls and is sent away hears of it by its next poll, if that comes within this time.
@@ -56,11 +60,14 @@ _HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff")
 class EngineServer(engineio.Server):
     """Engine.IO with counted queues, connections that really end, and honest CORS headers."""
 
-    def __init__(self, *args: Any, upgrade_timeout: float = 10, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, upgrade_timeout: float = 10, places: Places | None = None, **options: Any
+    ) -> None:
         # The pinger ends who does not answer; the library's task would walk through all sessions for it.
         super().__init__(*args, monitor_clients=False, **options)
         self.pinger = Pinger(self.ping_interval, self.ping_timeout)
         self.upgrade_timeout = upgrade_timeout
+        self.places = Places(MOST_POLLING, 0) if places is None else places
         self.polling = Polling(self, self.end)
         self.count: Callable[[str], None] = lambda reason: None
         # Sessions that the server has closed, until their clients have been told by their next poll.
@@ -144,18 +151,32 @@ class EngineServer(engineio.Server):
     ) -> Any:
         """A client's handshake: what the library does, with sessions of our own class."""
         session = EngineSocket(self, self.generate_id())
+        if transport == POLLING:
+            environ = self._take_place(session.sid, environ)
         self.sockets[session.sid] = session
-        if transport == "websocket":
+        if transport == WEBSOCKET:
             session.open_websocket(environ)
         session.send(packet.Packet(packet.OPEN, self._opening(session.sid, transport)))
         kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
         self._trigger_event("connect", session.sid, kept)
         session.schedule_ping()
-        if transport == "websocket":
+        if transport == WEBSOCKET:
             return []
         session.connected = True
         session.heard_at = time.monotonic()
         return self._payload(environ, session.queue.take_all())
+
+    def _take_place(self, sid: str, environ: dict[str, Any]) -> dict[str, Any]:
+        """Count a session that polls; the environ with which the layers above know it."""
+        address = environ.get("chef.address")
+        reason = self.places.refusal(address)
+        if reason is not None:
+            self.count(reason)
+            setting = f"CHEF_MAX_{reason.upper()}"
+            status = "503 Service Unavailable" if reason == "connections" else "429 Too Many Requests"
+            raise Refusal(FORBIDDEN, f"there are as many sessions as there may be ({setting})", status)
+        self.places.take(sid, address)
+        return environ | {"chef.authenticated": partial(self.places.free, sid)}
 
     def _opening(self, sid: str, transport: str) -> dict[str, Any]:
         """What OPEN tells a client. Source: engine.io-protocol v4, "Handshake"."""

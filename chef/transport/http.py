@@ -147,6 +147,7 @@ class Handler(WebSocketHandler):
         if not self.server.connections.admit(connection, environ):
             self._refuse(_TOO_MANY, "its address has too many connections")
             return False
+        environ["chef.address"] = connection.address  # None: it does not count
         self.server.busy.add(self)
         try:
             self._respond(environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -76,3 +77,48 @@ class Deadlines:
     def _expire(self, key: str) -> None:
         del self._waiting[key]
         self._on_late(key)
+
+
+class Places:
+    """Sessions that poll: they hold no connection that would be counted, so they are counted here.
+
+    At most `most` in all, and `per_address` (0: any number) of an address, but for those of this machine
+    (their address is `None`) and those that have shown a valid token (`free`).
+    """
+
+    def __init__(self, most: int, per_address: int) -> None:
+        self._most = most
+        self._per_address = per_address
+        self._taken: dict[str, str | None] = {}
+        self._of_address: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._taken)
+
+    def refusal(self, address: str | None) -> str | None:
+        """The limit that keeps another session of this address out, if one does."""
+        if len(self._taken) >= self._most:
+            return "connections"
+        if address is not None and 0 < self._per_address <= self._of_address[address]:
+            return "connections_per_address"
+        return None
+
+    def take(self, sid: str, address: str | None) -> None:
+        """Count a session."""
+        self._taken[sid] = address
+        if address is not None:
+            self._of_address[address] += 1
+
+    def free(self, sid: str) -> None:
+        """It counts in all, and for its address no more."""
+        if sid in self._taken:
+            self.leave(sid)
+            self._taken[sid] = None
+
+    def leave(self, sid: str) -> None:
+        """It is over, or has a connection of its own. Nothing happens if it was not counted."""
+        address = self._taken.pop(sid, None)
+        if address is not None:
+            self._of_address[address] -= 1
+            if not self._of_address[address]:
+                del self._of_address[address]

@@ -40,7 +40,7 @@ class EngineSocket(engineio.socket.Socket):
 
     On a WebSocket it has neither a queue nor a greenlet: what is sent goes to the connection, and what
     comes is handled by a greenlet that lives as long as something waits, so in order. A session that
-    polls has the library's queue, counted.
+    polls has a queue, counted.
     """
 
     connected: bool
@@ -168,6 +168,7 @@ class EngineSocket(engineio.socket.Socket):
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""
         self.upgraded, self.upgrading = True, False
+        self.server.places.leave(self.sid)
         self.probe = None
         self.websocket = websocket
         websocket.belongs_to(self)
@@ -268,6 +269,7 @@ class EngineSocket(engineio.socket.Socket):
             self.websocket.close()
         elif self._queue is not None:
             self._queue.wake()
+        self.server.places.leave(self.sid)
         self.server.sockets.pop(self.sid, None)
 
 
