@@ -426,4 +426,4 @@ def test_heartbeats_say_that_the_reporter_is_there(tmp_path: Path) -> None:
         done = build(tmp_path, server.url, command=("sh", "-c", "sleep 1"))
         beats = [one for one in server.requests if one.path == "/api/jobs/job/heartbeat"]
     assert done.complaints == []
-    assert json.loads(beats[0].body) == {"projectId": "web", "every": 60}
+    assert json.loads(beats[0].body) == {"projectId": "web", "every": 30}

@@ -18,8 +18,8 @@ from chef.reporter.spool import BLOCK_BYTES, Spool
 GATHER_S = 0.25
 TIMEOUT_S = 10.0
 HEARTBEAT_S = 20.0
-# How long the server may hear nothing of us before it says that we are lost.
-LOST_AFTER_S = 60
+# What we promise: to be heard of again within this time.
+PROMISE_S = 30
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_AT_END_S = 1.0
@@ -458,7 +458,7 @@ class Sender:
             self._not_taken(answer)
 
     def _send_heartbeat(self) -> None:
-        fields = {**self._project(), "every": LOST_AFTER_S}
+        fields = {**self._project(), "every": PROMISE_S}
         # Even where it fails it is output's turn then.
         self._last_heard, self._has_beaten = time.monotonic(), True
         answer = self._client.post(self._job_path("heartbeat"), fields, self._timeout())
