@@ -356,6 +356,49 @@ def test_a_line_that_was_cut_is_gone_on_with_as_if_the_rest_had_come_alone(make_
     assert job_of(client)["integrity"] == {"complete": True, "lines": 2}
 
 
+def test_the_bytes_of_one_stream_can_be_read_and_compared(client: FlaskClient) -> None:
+    for body, stream in (
+        (b"one\r\n", "stdout"),
+        (b"oops\n", "stderr"),
+        (b"10%\r\xff", "stdout"),
+        (b"\r", "stdout"),
+    ):
+        client.put(f"/api/jobs/j/logs?projectId=p&stream={stream}", data=body)
+    path = "/api/jobs/j/logs?raw=1&stream="
+    assert client.get(path + "stdout").data == b"one\r\n10%\r\xff\r"
+    assert client.get(path + "stderr").data == b"oops\n"
+    assert client.get(path + "other").data == b""
+    refused = [client.get(path + "a b"), client.get("/api/jobs/j/logs?stream=stdout")]
+    assert [(one.status_code, json.loads(one.data)["errors"][0]["field"]) for one in refused] == [
+        (422, "stream"),
+        (422, "stream"),
+    ]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_log_that_goes_on_after_each_kill_9_is_complete(start_server: Any, any_database_url: str) -> None:
+    """As a reporter does it: from where the server is, with the claim at the end."""
+    body = b"".join(b"line %d\xff\r\n" % number for number in range(3000)) + b"y" * 100_000 + b"\nlast"
+    settings = {"DATABASE_URL": any_database_url}
+    server: Served = start_server(**settings)
+    for kill_after in (9_000, 21_000, 40_000, None):
+        offset = int(server.session.head(f"{server.url}/api/jobs/j/logs").headers["Upload-Offset"])
+        upload = Upload(server, f"/api/jobs/j/logs?projectId=p&offset={offset}")
+        for start in range(offset, kill_after or len(body), 1000):
+            upload.send(body[start : start + 1000])
+        if kill_after is None:
+            assert upload.finish()[0] == 200
+        else:
+            wait_for_lines(server, "j", body[: kill_after - 1000].count(b"\n"))
+            server.kill()
+            upload.cut()
+            server = start_server(**settings)
+    server.update({"type": "completed", "jobId": "j", "integrity": {"stdout": claimed(body)}})
+    assert server.get("/api/jobs/j").json()["integrity"] == {"complete": True, "lines": 3002}
+    assert server.get("/api/jobs/j/logs?raw=1&stream=stdout").content.startswith(body[:30_000])
+
+
 @pytest.mark.real
 def test_broken_repeated_and_parallel_uploads_add_up_to_what_was_sent(server: Served) -> None:
     body = b"".join(b"line %d \xff\r\n" % number for number in range(4000)) + b"z" * 200_000 + b"\nlast"

@@ -332,7 +332,8 @@ def _get_logs(security: list[Part]) -> Part:
             _query("limit", limits, f"{DEFAULT_LIMIT} unless given; a text has no limit by itself"),
             _query("tail", limits, "the last N lines (not with after, before, limit)"),
             _query("q", {"type": "string", "minLength": 1, "maxLength": 1000}, "lines that hold this text"),
-            _query("raw", {"enum": ["0", "1"]}, "1: the exact bytes that came (with none of the others)"),
+            _query("raw", {"enum": ["0", "1"]}, "1: the exact bytes that came (with stream alone)"),
+            _query("stream", ref("Id"), "with raw=1: of this stream, else of all as they came"),
         ],
         security=security,
     )

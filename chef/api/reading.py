@@ -12,6 +12,7 @@ from chef.api.answers import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     answer,
+    check_id,
     check_project,
     cursor_in_query,
     limit_in_query,
@@ -120,7 +121,9 @@ def get_logs(job_id: str) -> Response:
     job = readable_job(job_id)
     if _switch_in_query("raw"):
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
-        return _stream(_raw(job), "application/octet-stream")
+        return _stream(_raw(job, _stream_in_query()), "application/octet-stream")
+    if "stream" in request.args:
+        raise wrong("stream", "goes with raw=1: lines are numbered over all streams")
     needle = text_in_query("q")
     if needle is not None:
         return _found(job, needle)
@@ -236,11 +239,18 @@ def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:
         yield clean_text(line_text(line)).encode() + b"\n"
 
 
-def _raw(job: Job) -> Iterator[bytes]:
-    """The exact bytes that came, stream after stream as they came."""
+def _stream_in_query() -> str | None:
+    name = text_in_query("stream")
+    return None if name is None else check_id(name, "stream")
+
+
+def _raw(job: Job, only: str | None) -> Iterator[bytes]:
+    """The exact bytes that came, of all streams as they came or of one."""
     store = services().store
     streams: dict[str, None] = {}
     for entry in store.walk_entries(job.job_id, job.seq):
+        if only is not None and entry.stream != only:
+            continue
         streams[entry.stream] = None
         yield b"".join(part for line in entry.lines for part in (line.pre, line.text, line.end))
     # Line ends after the newest line are of no line yet.
