@@ -247,8 +247,34 @@ def test_a_client_that_waits_for_100_continue_gets_it_only_where_its_body_is_wan
         connection.sendall(UPDATE)
         assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
         connection.sendall(POST + b"Content-Type: image/png\r\n" + waits % 10_000_000)
-        assert connection.recv(65536).startswith(b"HTTP/1.1 415 ")
+        answer = connection.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 415 ")
+        assert b"Connection: close\r\n" in answer
         assert connection.recv(1) == b""  # The rest is not waited for.
+
+
+FORM = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+NAMELESS = b"--b\r\nContent-Disposition: form-data; x\r\n\r\n50\r\n--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        FORM % (b"/login", b"application/x-www-form-urlencoded", 70) + b"token=a",
+        b"POST /api/jobs/j/progress HTTP/1.1\r\nHost: x\r\nContent-Length: 70\r\n\r\nprogress=5",
+        b"POST /api/updates HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        FORM % (b"/api/jobs/j/progress", b"multipart/form-data; boundary=b", len(NAMELESS)) + NAMELESS,
+        b"GET / HTTP/1.1\r\nHost: x\r\nCookie: chef_token=\xff\r\nConnection: close\r\n\r\n",
+        b"GET /api/jobs HTTP/1.1\r\nHost: x\r\nCookie: a=\x80; chef_token=b\r\nConnection: close\r\n\r\n",
+    ],
+)
+def test_what_breaks_off_or_is_no_text_is_no_fault_of_the_server(server: Served, request_: bytes) -> None:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+        connection.sendall(request_)
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(65536)
+    assert _statuses(answer) == [200 if b"Cookie" in request_ else 400]
+    assert "Traceback" not in server.output.read_text()
 
 
 def test_a_refusal_reaches_who_is_still_sending_a_large_body(server: Served) -> None:

@@ -154,4 +154,6 @@ def _multipart(request: Request, body: bytes) -> Iterable[tuple[str, str]]:
             "a form has fields only, no files",
             errors=(FieldError("must be a field, no file", next(iter(files)), 0),),
         )
+    if any(name is None for name in form):
+        raise BadRequest("a part of the multipart form has no name")
     return list(form.items(multi=True))

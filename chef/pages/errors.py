@@ -6,7 +6,7 @@ import logging
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, make_response, redirect, render_template, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
@@ -14,6 +14,8 @@ from chef.credentials import COOKIE
 from chef.errors import ChefError, Unauthorized
 from chef.pages.language import gettext as _
 from chef.pages.refusals import in_words
+from chef.transport.body import BrokenBody
+from chef.transport.connection import TooSlow
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ def make_blueprint(name: str) -> Blueprint:
     blueprint.register_error_handler(Unauthorized, _ask_for_login)
     blueprint.register_error_handler(ChefError, _refused)
     blueprint.register_error_handler(HTTPException, _refused_by_flask)
+    for cut_off in (BrokenBody, TooSlow):
+        blueprint.register_error_handler(cut_off, _cut_off)
     blueprint.register_error_handler(Exception, _failed)
     return blueprint
 
@@ -63,6 +67,10 @@ def _refused(error: ChefError) -> Response:
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _cut_off(_error: Exception) -> Response:
+    return _refused_by_flask(BadRequest())
 
 
 def _refused_by_flask(error: HTTPException) -> Response:

@@ -103,11 +103,16 @@ class Body:
         """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
         self.abandoned = True
 
+    @property
+    def is_too_much(self) -> bool:
+        """Whether nobody will wait for what is left, if the application does not read it."""
+        return not self._ended and (self._expects or self._left > _MOST_DISCARDED_BYTES)
+
     def discard(self) -> None:
         """Read what the application left, so that the next request can follow: a little, not any amount."""
         if self._ended:
             return
-        if self._expects or self._left > _MOST_DISCARDED_BYTES:
+        if self.is_too_much:
             self.abandon()
         unread = 0
         self._connection.set_patience(_DISCARD_S)

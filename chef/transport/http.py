@@ -169,6 +169,11 @@ class Handler(WebSocketHandler):
         if not query.isascii():
             # Bytes that are no URL are for the routes to refuse or to take; werkzeug would fail on them.
             query = quote(query, safe=_PRINTABLE, encoding="latin-1")
+        cookie = head.fields.get("HTTP_COOKIE", "")
+        if not cookie.isascii():
+            # So it does on a cookie that is not UTF-8.
+            text = cookie.encode("latin-1").decode(errors="replace")
+            environ["HTTP_COOKIE"] = text.encode().decode("latin-1")
         environ["REQUEST_METHOD"] = head.method
         environ["PATH_INFO"] = unquote(path, "latin-1") if "%" in path else path
         environ["QUERY_STRING"] = query
@@ -305,7 +310,8 @@ class Handler(WebSocketHandler):
                 lines.append("Transfer-Encoding: chunked")
             else:
                 self.close_connection = True
-        if given.get("connection", "").lower() == "close" or self.server.closing:
+        says_close = given.get("connection", "").lower() == "close"
+        if says_close or self.server.closing or self._body.is_too_much:
             self.close_connection = True
         if "connection" not in given:
             if self.close_connection:
