@@ -19,6 +19,8 @@ const LATE_LINES_MS = 330_000;
 // A job that says nothing for so long is asked after, so often.
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
+// What progress says besides its event may wait a little: there may be many.
+const SOON_MS = 2_000;
 
 const { jobId } = live;
 const chip = new Chip();
@@ -50,7 +52,9 @@ const page = {
     const after = applyEvent(before, name, event);
     if (after === before) return;
     show(after);
+    const isLog = name === "job:log" || name === "job:logs";
     if (before === null || after.phase !== before.phase || hasEnded(after)) rereadSoon();
+    else if (!isLog) rereadSoon(SOON_MS);
   },
 
   async afresh(isSame = false) {
@@ -68,8 +72,8 @@ const page = {
   },
 };
 
-/** Read what events do not say. A little later, and not all viewers of a job at once. */
-function rereadSoon() {
+/** Read what events do not say: artifacts, meta. A little later, and not all viewers of a job at once. */
+function rereadSoon(delay = 0) {
   rereading ??= setTimeout(
     async () => {
       rereading = null;
@@ -79,7 +83,7 @@ function rereadSoon() {
         // The connection's own state says that the server is away; it reads the job when it is back.
       }
     },
-    100 + Math.random() * 400,
+    delay + 100 + Math.random() * 400,
   );
 }
 

@@ -310,41 +310,6 @@ def test_a_phone_needs_no_sideways_scrolling(
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-AXE = "node_modules/axe-core/axe.min.js"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_the_pages_have_no_accessibility_fault(
-    server: Served, browser: Browser, complaints: Complaints, scheme: Any, width: int
-) -> None:
-    complaints.allow(NOT_YET)
-    server.update(
-        progress(
-            "run", phase="building", message="compiling", meta={"branch": "main", "url": "https://x.example/"}
-        ),
-        log("plain", "run"),
-        log("warned", "run", stream="stderr"),
-        log("wrong", "run", level="error"),
-        progress("bad"),
-        {"type": "error", "jobId": "bad", "message": "no", "code": 1},
-        progress("good"),
-        {"type": "completed", "jobId": "good", "artifacts": [{"name": "a", "url": "https://x.example/a"}]},
-    )
-    viewport: Any = {"width": width, "height": 800}
-    # axe is put into the page by the test, which the page's own policy would not allow.
-    with watched_context(
-        browser, complaints, color_scheme=scheme, viewport=viewport, bypass_csp=True
-    ) as context:
-        page = context.new_page()
-        for path in ("/", "/projects/web", "/jobs/run", "/jobs/bad", "/jobs/good", "/jobs/none", "/nowhere"):
-            page.goto(server.url + path)
-            page.wait_for_timeout(600)
-            page.add_script_tag(path=AXE)
-            faults = page.evaluate("async () => (await axe.run()).violations")
-            assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in faults] == [], path
-
-
 def test_many_pages_at_once_show_the_same(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     tabs = [page, *(page.context.new_page() for _ in range(3))]

@@ -98,6 +98,72 @@ def test_a_build_that_says_nothing_at_all_has_lost_its_reporter_and_is_not_faile
     expect(page.locator("#silence")).to_be_hidden()
 
 
+def test_a_reporter_that_keeps_its_promise_is_told_from_one_that_broke_it(
+    either: Served, page: Page, plain: Page, make_older: Callable[[str, int], None]
+) -> None:
+    either.update(progress(phase="building"))
+    make_older("j", 70)
+    beat(either, every=60)
+    plain.goto(f"{either.url}/jobs/j")
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    for tab in (plain, page):
+        expect(tab.locator(".badge")).to_have_text("Building")
+        expect(tab.locator("#silence-word")).to_have_text("No update for 1 h")
+        expect(tab.locator("#silence-more")).to_contain_text("its reporter is there")
+    beat(either, every=1)
+    page.wait_for_timeout(3_500)
+    # Heartbeats make no event: a page asks every half minute, and when one comes back to it.
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    plain.reload()
+    for tab in (plain, page):
+        expect(tab.locator(".badge")).to_have_text("Reporter lost")
+        expect(tab.locator("#silence")).to_have_attribute("data-kind", "lost")
+    beat(either, every=60)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".badge")).to_have_text("Building")
+
+
+def beat(server: Served, every: int) -> None:
+    assert server.post("/api/jobs/j/heartbeat", data={"every": every}).status_code == 200
+
+
+# Integrity
+
+
+@pytest.mark.parametrize(
+    ("claimed", "word", "faults"),
+    [
+        ({"bytes": 8, "lines": 2}, "The log is complete", ["2 lines were sent and have arrived"]),
+        ({"bytes": 20}, "The log is not complete", ["stdout: 12 B missing from byte 8 on"]),
+    ],
+)
+def test_a_page_says_whether_all_of_the_log_arrived(
+    either: Served, page: Page, plain: Page, claimed: dict[str, int], word: str, faults: list[str]
+) -> None:
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    expect(page.locator("#integrity-section")).to_be_hidden()
+    either.post("/api/jobs/j/logs", data=b"one\ntwo\n")
+    either.update({"type": "completed", "jobId": "j", "integrity": {"stdout": claimed}})
+    expect(page.locator("#integrity-word")).to_have_text(word)
+    plain.goto(f"{either.url}/jobs/j")
+    for tab in (plain, page):
+        expect(tab.locator("#integrity-word")).to_have_text(word)
+        expect(tab.locator("#integrity-faults li")).to_have_text(faults)
+
+
+def test_what_a_build_says_of_itself_on_the_way_is_shown_on_the_way(either: Served, page: Page) -> None:
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    report = {"name": "report", "url": "https://files.example.com/r"}
+    either.update(progress(message="half", meta={"branch": "main"}, artifacts=[report]))
+    expect(page.locator("#source")).to_contain_text("main")
+    expect(page.locator("#artifacts a")).to_have_attribute("href", "https://files.example.com/r")
+
+
 # The connection
 
 

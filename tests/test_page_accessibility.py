@@ -1,0 +1,163 @@
+"""Every page in every state: axe-core finds no fault, in light, dark and on a phone, in both languages."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.tools.browser import Complaints, watched_context
+from tests.tools.serving import Served
+
+pytestmark = pytest.mark.real
+
+Start = Callable[..., Served]
+AXE = "node_modules/axe-core/axe.min.js"
+SECRET = "a secret of more than thirty-two bytes, for tests"
+LOOKS = [
+    {"color_scheme": "light", "viewport": {"width": 1280, "height": 800}},
+    {"color_scheme": "dark", "viewport": {"width": 1280, "height": 800}, "locale": "fr-FR"},
+    {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "locale": "fr-FR"},
+    {"color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
+]
+IDS = ["light", "dark", "phone", "dark phone"]
+
+
+def progress(job_id: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "progress", "jobId": job_id, "projectId": "web"} | fields
+
+
+def log(message: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "log", "jobId": "run", "message": message} | fields
+
+
+def cook(server: Served, folder: Path) -> None:
+    """Jobs in every state."""
+    about = {
+        "branch": "main",
+        "commit": "9fceb02",
+        "author": "Ada",
+        "url": "https://x.example/",
+        "node": "24",
+    }
+    server.update(
+        progress("run", phase="preparing"),
+        progress(
+            "run", phase="building", message="compiling", meta=about | {"title": "Fix it", "node": "24"}
+        ),
+        log("plain \x1b[31mred\x1b[0m \x1b[32mgreen\x1b[0m \x1b[2mdim\x1b[0m https://x.example/"),
+        log("warned", stream="stderr"),
+        log("wrong", level="error"),
+        progress("bad"),
+        {"type": "error", "jobId": "bad", "message": "no", "code": 1},
+        progress("gone", status="cancelled", message="no longer wanted"),
+        progress("quiet", phase="building"),
+        progress("lost", phase="building"),
+        progress("good"),
+        {
+            "type": "completed",
+            "jobId": "good",
+            "artifacts": [{"name": "a", "url": "https://x.example/a", "size": 10}],
+            "integrity": {"stdout": {"bytes": 100}},
+        },
+    )
+    with sqlite3.connect(folder / "chef.db", timeout=20) as database:
+        for job_id, minutes in (("quiet", 5), ("lost", 60)):
+            older = "UPDATE jobs SET updated_at = updated_at - ? WHERE job_id = ?"
+            database.execute(older, (minutes * 60_000, job_id))
+
+
+def faults_of(page: Page) -> list[Any]:
+    # What moves into place would be judged on its way.
+    page.wait_for_timeout(500)
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
+
+
+def looking(browser: Browser, complaints: Complaints, look: dict[str, Any]) -> Any:
+    # axe is put into the page by the test, which the page's own policy would not allow.
+    return watched_context(browser, complaints, bypass_csp=True, permissions=["notifications"], **look)
+
+
+def check(context: BrowserContext, url: str, paths: tuple[str, ...]) -> None:
+    page = context.new_page()
+    for path in paths:
+        page.goto(url + path)
+        assert faults_of(page) == [], path
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=IDS)
+def test_no_page_has_a_fault_in_any_state(
+    server: Served, browser: Browser, complaints: Complaints, tmp_path: Path, look: dict[str, Any]
+) -> None:
+    complaints.allow("status of 404")
+    with looking(browser, complaints, look) as context:
+        check(context, server.url, ("/",))
+        cook(server, tmp_path)
+        check(context, server.url, ("/", "/projects/web", "/projects/web?status=failed", "/projects/none"))
+        jobs = tuple(f"/jobs/{one}" for one in ("run", "bad", "gone", "quiet", "lost", "good", "none"))
+        check(context, server.url, (*jobs, "/nowhere"))
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/run")
+        page.keyboard.press("b")
+        page.keyboard.press("?")
+        expect(page.locator("#keys")).to_be_visible()
+        assert faults_of(page) == []
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=IDS)
+def test_the_login_has_no_fault(
+    start_server: Start, browser: Browser, complaints: Complaints, look: dict[str, Any]
+) -> None:
+    complaints.allow("status of 401")
+    server = start_server(CHEF_JWT_SECRET=SECRET)
+    with looking(browser, complaints, look) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j")
+        assert faults_of(page) == []
+        page.locator("#token").fill("nonsense")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert faults_of(page) == []
+
+
+def test_a_connection_that_is_lost_has_no_fault(
+    server: Served, browser: Browser, complaints: Complaints
+) -> None:
+    complaints.allow("ERR_", "WebSocket", "Failed to load")
+    server.update(progress("run", phase="building"))
+    for look in LOOKS[:2]:
+        with looking(browser, complaints, look) as context:
+            page = context.new_page()
+            page.goto(f"{server.url}/jobs/run")
+            context.set_offline(True)
+            expect(page.locator("#chip")).to_have_attribute("data-state", "reconnecting")
+            assert faults_of(page) == []
+
+
+def test_a_progress_bar_is_one_to_who_does_not_see_it(server: Served, page: Page) -> None:
+    server.update(progress("j", phase="building", progress=72.5))
+    page.goto(f"{server.url}/jobs/j")
+    bar = page.get_by_role("progressbar", name="Build progress")
+    expect(bar).to_have_attribute("aria-valuenow", "72.5")
+    expect(bar).to_have_attribute("aria-valuetext", "72%, phase building")
+    expect(page.locator("#chip-word")).to_have_text("Live")
+    announced = page.get_by_role("status").filter(has_text="phase")
+    expect(announced).to_have_count(0)
+    server.update(progress("j", phase="completed", progress=90))
+    expect(bar).to_have_attribute("aria-valuetext", "90%, phase completed")
+    expect(announced).to_have_text("Building, phase completed")
+
+
+def test_who_wants_no_motion_gets_none(server: Served, browser: Browser, complaints: Complaints) -> None:
+    server.update(progress("j", phase="building"))
+    with watched_context(browser, complaints, reduced_motion="reduce") as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j")
+        expect(page.locator("#chip-word")).to_have_text("Live")
+        assert page.evaluate("document.getAnimations().length") == 0
