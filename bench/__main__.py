@@ -1,4 +1,4 @@
-"""`python -m bench [post|delivery|resume|logs|history|all] [--quick]`: measure, print, write the page."""
+"""`python -m bench [post|delivery|resume|logs|history|page|all] [--quick]`: measure, print, write."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from bench import report
 from bench.servers import DRIVER_CORE
 
-NAMES = ("post", "resume", "logs", "history", "delivery")
+NAMES = ("post", "resume", "logs", "history", "page", "delivery")
 
 
 def main() -> None:

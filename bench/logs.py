@@ -31,7 +31,7 @@ def run(*, quick: bool) -> list[Table]:
     ]
 
 
-def _lines(count: int) -> Iterator[bytes]:
+def lines_of(count: int) -> Iterator[bytes]:
     """A log of lines of 100 bytes in blocks of 1,000, as different from each other as a build's are."""
     chance = random.Random(_SEED)
     for start in range(0, count, 1000):
@@ -52,7 +52,7 @@ def _late(count: int) -> Table:
     table.text = f"A viewer that comes when a job has {count:,} lines already."
     with serve(CHEF) as server:
         _prepare(server, "late")
-        Web(server.port).post("/api/jobs/late/logs", b"".join(_lines(count)), "text/plain")
+        Web(server.port).post("/api/jobs/late/logs", b"".join(lines_of(count)), "text/plain")
         last = Web(server.port).json("/api/jobs/late")["seq"]
         state = max(asyncio.run(_first_event(server.port)) for _ in range(5))
         judge(table, "state after it connects, the slowest of 5", state, "< 100", " ms")
@@ -108,7 +108,7 @@ def _watch_memory(server: Server) -> Iterator[list[int]]:
 
 def _long(count: int) -> Table:
     table = figures()
-    blocks = list(_lines(count))
+    blocks = list(lines_of(count))
     size = sum(map(len, blocks))
     with serve(CHEF) as server:
         _prepare(server, "long")

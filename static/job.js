@@ -22,6 +22,8 @@ const ASK_MS = 30_000;
 // What progress says besides its event may wait a little: there may be many.
 const SOON_MS = 2_000;
 
+const LINES_MS = 100;
+
 const { jobId } = live;
 const chip = new Chip();
 const notifier = new Notifier(jobId);
@@ -30,6 +32,7 @@ let job = live.job;
 let connection = "connecting";
 let rereading = null;
 let announced = null;
+let showingLines = null;
 
 const page = {
   state(name) {
@@ -51,6 +54,11 @@ const page = {
     const before = job;
     const after = applyEvent(before, name, event);
     if (after === before) return;
+    if (after.status === before?.status && after.startedAt === before.startedAt && name.startsWith("job:log")) {
+      job = after;
+      showLinesSoon();
+      return;
+    }
     show(after);
     const isLog = name === "job:log" || name === "job:logs";
     if (before === null || after.phase !== before.phase || hasEnded(after)) rereadSoon();
@@ -104,6 +112,16 @@ function show(newest) {
     showDetails(job);
   }
   announce();
+}
+
+/** Lines may come a hundred times a second: what they change besides the log is shown now and then. */
+function showLinesSoon() {
+  showingLines ??= setTimeout(() => {
+    showingLines = null;
+    if (!job) return;
+    chip.updatedAt = Date.parse(job.updatedAt);
+    showLogHead();
+  }, LINES_MS);
 }
 
 function showConnection() {

@@ -33,6 +33,9 @@ export class LogView {
   #loadingSince = null;
   #isFailing = false;
   #listeners = [];
+  // The selection, if it is in the log, and the rows that must stay in the document for it and for the focus.
+  #selected = null;
+  #held = new Set();
 
   /**
    * Take over the rows that the server rendered; their lines are put into `rendered`. `read(parameters)`
@@ -52,7 +55,7 @@ export class LogView {
     this.#window = new RowWindow(scroller, container, {
       key: (row) => this.#map.numberAt(row),
       make: (number) => this.#fill(newRow(), number),
-      keeps: (row) => this.#isHeld(row),
+      keeps: (row) => this.#held.has(row),
       drawn: (first, last) => this.#drawn(first, last),
       following: () => this.#followingChanged(),
       mayFollow: () => !this.hasSelection,
@@ -252,7 +255,8 @@ export class LogView {
     const scroller = this.#scroller;
     scroller.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.letGo(), { passive: true });
     scroller.addEventListener("keydown", (event) => this.#key(event));
-    document.addEventListener("selectionchange", () => this.hasSelection && this.letGo());
+    document.addEventListener("selectionchange", () => this.#noteHeld());
+    for (const name of ["focusin", "focusout"]) scroller.addEventListener(name, () => this.#noteHeld());
     this.#button.addEventListener("click", () => {
       this.goToEnd();
       scroller.focus({ preventScroll: true });
@@ -282,21 +286,22 @@ export class LogView {
 
   /** Whether text of the log is selected. */
   get hasSelection() {
-    const selection = getSelection();
-    return !selection.isCollapsed && selection.containsNode(this.#scroller, true);
+    return this.#selected !== null;
   }
 
-  /** Whether a row must stay in the document: a selection begins or ends in it, or the focus is there. */
-  #isHeld(row) {
-    if (row.contains(document.activeElement)) return true;
+  /** Take note of what is selected and where the focus is: to ask the browser for each row costs a layout each. */
+  #noteHeld() {
     const selection = getSelection();
-    if (selection.isCollapsed) return false;
-    return row.contains(selection.anchorNode) || row.contains(selection.focusNode);
+    const hasSelection = !selection.isCollapsed && selection.containsNode(this.#scroller, true);
+    const rowAt = (node) => (node?.nodeType === Node.ELEMENT_NODE ? node : node?.parentElement)?.closest(".line") ?? null;
+    this.#selected = hasSelection ? selection : null;
+    this.#held = new Set([rowAt(document.activeElement)]);
+    if (hasSelection) this.#held.add(rowAt(selection.anchorNode)).add(rowAt(selection.focusNode));
+    if (hasSelection) this.letGo();
   }
 
   #isSelected(row) {
-    const selection = getSelection();
-    return !selection.isCollapsed && selection.containsNode(row, true);
+    return this.#selected !== null && this.#selected.containsNode(row, true);
   }
 
   // Going to places

@@ -202,8 +202,7 @@ export class RowWindow {
   #range() {
     const rows = Math.ceil(this.#view / this.#rowHeight) + 1;
     const top = Math.floor(this.#top);
-    const more = this.#isFollowing ? rows + MORE_ROWS : MORE_ROWS;
-    return [Math.max(0, top - more), Math.min(this.#count - 1, top + rows + MORE_ROWS)];
+    return [Math.max(0, top - MORE_ROWS), Math.min(this.#count - 1, top + rows + MORE_ROWS)];
   }
 
   #heightOf(row) {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -557,7 +559,72 @@ def test_new_lines_are_said_aloud_to_who_asks(server: Served, page: Page) -> Non
     expect(page.locator("#log-said")).to_have_text("loud")
 
 
+AXE = "node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_log_has_no_accessibility_fault_with_all_of_it_open(
+    server: Served, browser: Browser, complaints: Complaints, scheme: Any
+) -> None:
+    server.update(
+        progress(phase="building"),
+        log("::group::a\nx\n::endgroup::\n::group::b\nerror: y https://x.example/\n::endgroup::"),
+        log("\x1b[31mred\x1b[0m \x1b[44mon blue\x1b[0m found"),
+    )
+    # axe is put into the page by the test, which the page's own policy would not allow.
+    with watched_context(browser, complaints, color_scheme=scheme, bypass_csp=True) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j#L5-L7")
+        chip(page, "Live")
+        page.keyboard.press("Control+f")
+        page.keyboard.type("found")
+        expect(page.locator("#search-count")).to_have_text("1 of 1 line")
+        page.locator("#log-menu summary").click()
+        page.add_script_tag(path=AXE)
+        faults = page.evaluate("async () => (await axe.run()).violations")
+        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in faults] == []
+
+
 # Coming back
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"], ids=["socket", "stream"])
+def test_a_connection_that_is_cut_costs_no_line(
+    start_server: Start, page: Page, complaints: Complaints, enabled: str
+) -> None:
+    complaints.allow("ERR_", "WebSocket connection to", "Failed to load resource")
+    server = start_server(WEBSOCKET_ENABLED=enabled)
+    fill(server, 50)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    # Asleep: nothing is sent or answered, and nothing says so.
+    server.process.send_signal(signal.SIGSTOP)
+    expect(page.locator("#chip")).not_to_have_attribute("data-state", "live", timeout=4_000)
+    page.wait_for_timeout(2_000)
+    server.process.send_signal(signal.SIGCONT)
+    chip(page, "Live")
+    page.context.set_offline(True)
+    server.update(log(numbered(51, 300)))
+    page.wait_for_timeout(1_500)
+    page.context.set_offline(False)
+    server.update(log(numbered(301, 310)))
+    expect(line(page, 310)).to_be_in_viewport(timeout=20_000)
+    assert shown_lines(page) == stored_lines(server)
+
+
+def test_a_tab_in_the_background_has_all_lines_when_it_comes_back(server: Served, page: Page) -> None:
+    fill(server, 50)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    session = page.context.new_cdp_session(page)
+    # As a browser freezes tabs that nobody looks at: no timer and no frame runs.
+    session.send("Page.setWebLifecycleState", {"state": "frozen"})
+    server.update(log(numbered(51, 2_000)))
+    time.sleep(2)
+    session.send("Page.setWebLifecycleState", {"state": "active"})
+    server.update(log("awake"))
+    expect(line(page, 2_001)).to_be_in_viewport()
+    assert shown_lines(page) == stored_lines(server)
 
 
 def test_who_missed_very_much_reads_the_end_and_keeps_the_place(

@@ -285,6 +285,18 @@ def test_nothing_else_of_node_modules_is_served(client: FlaskClient, name: str) 
     assert client.get(f"/lib/{name}").status_code == 404
 
 
+def test_all_that_a_page_imports_is_asked_for_at_once(client: FlaskClient) -> None:
+    post(client, progress())
+    page = client.get("/jobs/j").text
+    preloaded = re.findall(r'<link rel="modulepreload" href="([^"?]+)\?v=', page)
+    assert {"/static/dom.js", "/static/log-colors.js", "/lib/ansi-sequence-parser.js"} <= set(preloaded)
+    assert "/lib/socket.io-client.js" in preloaded
+    assert len(preloaded) == len(set(preloaded))
+    assert "/static/overview.js" not in preloaded
+    # An import map holds only if no module was asked for before.
+    assert page.index('<script type="importmap">') < page.index("modulepreload")
+
+
 def test_modules_name_each_other_only_as_the_import_map_does(app: Flask) -> None:
     folder = Path(app.static_folder or "")
     known = {f"chef/{path.name}" for path in folder.glob("*.js")}

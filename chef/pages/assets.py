@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 
 from flask import Flask, Response, abort, request, send_file, url_for
@@ -19,6 +20,8 @@ _LIBRARIES = {
     "ansi-sequence-parser.js": "ansi-sequence-parser/dist/index.js",
     "socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js",
 }
+# What a module imports, at once or when it is needed.
+_IMPORT = re.compile(r'^(?:import .*?|export .*?|\} )from "([^"]+)"|\bimport\("([^"]+)"\)', re.MULTILINE)
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -31,8 +34,10 @@ class Assets:
         files = sorted(path for path in self._static.rglob("*") if path.is_file())
         self._static_hashes = {path.relative_to(self._static).as_posix(): _hash(path) for path in files}
         self._library_hashes = {name: _hash(path) for name, path in self._found_libraries()}
+        modules = [name for name in self._static_hashes if name.endswith(".js")]
+        self._imports = {name: self._imported_by(name, {}) for name in modules}
         app.add_url_rule("/lib/<name>", "library", self._library)
-        app.jinja_env.globals.update(asset=self.url, import_map=self.import_map)
+        app.jinja_env.globals.update(asset=self.url, import_map=self.import_map, preloads=self.preloads)
         app.after_request(self._keep)
         app.extensions["chef.assets"] = self
 
@@ -40,15 +45,33 @@ class Assets:
         """The address of a file in static/."""
         return url_for("static", filename=name, v=self._static_hashes[name])
 
+    def preloads(self, module: str, *leaving_out: str) -> list[str]:
+        """The addresses of all that a module of ours imports: a browser asks for all of it at once."""
+        addresses = self._addresses()
+        return [addresses[name] for name in self._imports[module] if name not in leaving_out]
+
     def import_map(self) -> str:
         """Module names and their addresses, as the JSON text of an import map."""
+        # Names are ours; escaped all the same, since this is put into a script element as it is.
+        return json.dumps({"imports": self._addresses()}, separators=(",", ":")).replace("<", "\\u003c")
+
+    def _addresses(self) -> dict[str, str]:
         names = {f"chef/{name}": self.url(name) for name in self._static_hashes if name.endswith(".js")}
-        names |= {
+        return names | {
             name.removesuffix(".js"): url_for("library", name=name, v=found)
             for name, found in self._library_hashes.items()
         }
-        # Names are ours; escaped all the same, since this is put into a script element as it is.
-        return json.dumps({"imports": names}, separators=(",", ":")).replace("<", "\\u003c")
+
+    def _imported_by(self, module: str, known: dict[str, None]) -> list[str]:
+        """What a module imports, and what that imports, in the order in which they are named."""
+        for found in _IMPORT.findall((self._static / module).read_text("utf-8")):
+            name = "".join(found)
+            ours = name.removeprefix("chef/")
+            if name not in known and (ours in self._static_hashes or f"{name}.js" in self._library_hashes):
+                known[name] = None
+                if ours in self._static_hashes:
+                    self._imported_by(ours, known)
+        return list(known)
 
     def import_map_source(self) -> str:
         """What a Content-Security-Policy calls the import map, the one inline script of a page."""
