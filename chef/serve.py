@@ -119,7 +119,8 @@ def _leave(server: Server, services: Services, extension: Any) -> None:
     if extension is not None:
         gevent.spawn(_send_viewers_away, extension)
     if not server.drain(_GRACE_S):
-        log.warning("%d requests were cut off", len(server.busy))
+        viewers = server.connections.detached
+        log.warning("%d requests and %d viewers were cut off", len(server.busy), viewers)
     services.close()
     log.info("stopped")
 

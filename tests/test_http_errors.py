@@ -692,12 +692,19 @@ def test_trap_1_head_and_body_of_an_answer_are_one_packet(listener: tuple[str, W
     assert packets == [1 if kind == "chef" else 2] * 5
 
 
-def test_trap_1_every_connection_sends_without_delay() -> None:
+def test_traps_1_and_4_every_connection_sends_without_delay_and_finds_out_who_is_gone() -> None:
+    """The kernel hands on what is set on the listener (on Linux; Python's names are of there)."""
     seen: list[int] = []
 
     def probe(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         [handler] = server.busy
-        seen.append(handler.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        for level, name in (
+            (socket.IPPROTO_TCP, socket.TCP_NODELAY),
+            (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+            (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+        ):
+            seen.append(handler.socket.getsockopt(level, name))
         return _hello(environ, start_response)
 
     server = Server(("127.0.0.1", 0), probe, lambda environ: False)
@@ -706,7 +713,7 @@ def test_trap_1_every_connection_sends_without_delay() -> None:
         connection.sendall(_request("GET", "/", {}))
         assert b"hello" in connection.recv(65536)
     server.stop(timeout=1)
-    assert seen == [1]
+    assert seen == [1, 30_000, 1, 30]
 
 
 @pytest.mark.real

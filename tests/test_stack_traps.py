@@ -1,7 +1,7 @@
 """What a plain Flask-SocketIO application on gevent does wrong, and Chef does not; each would fail there.
 
-The numbers are the rows of the table in `docs/design.md`. Rows 1 and 2 have their tests with the HTTP
-edge, the others with what they concern as well.
+The numbers are the rows of the table in `docs/design.md`. Rows 1, 2, 19 and 23 have their tests with
+HTTP (`test_http_errors.py`, `test_http_limits.py`), the others with what they concern as well.
 """
 
 from __future__ import annotations
