@@ -172,14 +172,16 @@ class _Walk:
     def __iter__(self) -> Iterator[Any]:
         size = count = 0
         found = self._connection.execute(self._query(), execution_options={"stream_results": True})
-        for row in found:
-            yield row
-            size, count = size + row.size, count + 1
-            if size >= _SEARCH_BYTES or count == _SEARCH_ROWS:
-                found.close()
-                self.place = (row.last_line, row.seq)
-                return
-        self.place = None
+        try:
+            for row in found:
+                yield row
+                size, count = size + row.size, count + 1
+                if size >= _SEARCH_BYTES or count == _SEARCH_ROWS:
+                    self.place = (row.last_line, row.seq)
+                    return
+            self.place = None
+        finally:
+            found.close()  # Also where who walks has enough: a cursor of the server's would stay open.
 
     def _query(self) -> Select[Any]:
         last_line, seq = self.place or (1, 0)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chef.ledger import Batch, Ledger, Project, Receipt, Sent
-from chef.model import Job, LogPiece
+from chef.model import Job, LogPiece, Update
 from chef.store import rows
 from chef.store.prepared import Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
@@ -62,8 +62,6 @@ _LOCK_PROJECTS = Prepared(
     .order_by(projects.c.project_id)
     .with_for_update()
 )
-_STREAMS = Prepared(select(streams).where(streams.c.job_pk.in_(_IDS)))
-_SENT = Prepared(select(sent).where(tuple_(sent.c.job_pk, sent.c.id).in_(_IDS)))
 _INSERT_PROJECT = Prepared(insert(projects).returning(projects.c.pk))
 _INSERT_JOB = Prepared(insert(jobs).returning(jobs.c.pk))
 _INSERT_ENTRIES = Prepared(insert(entries))
@@ -73,6 +71,28 @@ _UPDATE_JOB = Prepared(update(jobs).where(jobs.c.pk == _ROW_PK))
 _NEWEST_JOB = Prepared(
     update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
 )
+
+
+def _by_key(table: Table, name: str) -> dict[str, Prepared]:
+    """Rows of some jobs by their names, for pairs of both, which are the table's key.
+
+    Of several pairs in a list SQLite makes nothing but a scan of the whole table, which grows with the
+    history. Joined one by one, in this order, each is found in the index.
+    """
+    pairs = select(table).where(tuple_(table.c.job_pk, table.c[name]).in_(_IDS))
+    columns = ", ".join(f'{table.name}."{column.name}"' for column in table.c)
+    joined = text(
+        f"WITH wanted (job_pk, name) AS :ids SELECT {columns} FROM wanted CROSS JOIN {table.name}"  # noqa: S608
+        f" ON {table.name}.job_pk = wanted.job_pk AND {table.name}.{name} = wanted.name"
+    )
+    return {
+        "sqlite": Prepared(joined.bindparams(_IDS).columns(*table.c)),
+        "postgresql": Prepared(pairs),
+    }
+
+
+_STREAMS = _by_key(streams, "stream")
+_SENT = _by_key(sent, "id")
 
 
 def _upsert_streams(dialect: Any) -> Prepared:
@@ -107,12 +127,7 @@ class _Transaction:
         self._load_projects(given - self._project_pks.keys())
         if locked is not None and not locked.issuperset(self._project_pks.values()):
             raise Overtaken
-        logged = {
-            item.update.job_id
-            for item in items
-            if isinstance(item.update, LogPiece) or item.update.type == "log" or item.update.integrity
-        }
-        self._load_streams(logged)
+        self._load_streams({key for item in items for key in self._streams_of(item.update)})
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
 
     def _lock_projects(self, job_ids: set[str], given: set[str]) -> set[int]:
@@ -138,10 +153,21 @@ class _Transaction:
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
-    def _load_streams(self, job_ids: set[str]) -> None:
-        names = {pk: job_id for job_id, pk in self._job_pks.items() if job_id in job_ids}
-        for part in _in_slices(names):
-            for row in _STREAMS.rows(self._connection, part):
+    def _streams_of(self, update: Update | LogPiece) -> Iterator[tuple[str, str]]:
+        """The streams whose state an update needs: never all of a job, which may have thousands."""
+        job_id = update.job_id
+        if isinstance(update, LogPiece) or update.type == "log":
+            yield job_id, update.stream
+            job = self.ledger.known.jobs.get(job_id)
+            yield from ((job_id, name) for name in (job and job.claim) or ())
+        else:
+            yield from ((job_id, name) for name in update.integrity or ())
+
+    def _load_streams(self, keys: set[tuple[str, str]]) -> None:
+        names = {pk: job_id for job_id, pk in self._job_pks.items()}
+        known = [(self._job_pks[job_id], name) for job_id, name in keys if job_id in self._job_pks]
+        for part in _in_slices(known):
+            for row in _STREAMS[self._connection.dialect.name].rows(self._connection, part):
                 self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
@@ -150,7 +176,7 @@ class _Transaction:
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
         known = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
         for part in _in_slices(known):
-            for row in _SENT.rows(self._connection, part):
+            for row in _SENT[self._connection.dialect.name].rows(self._connection, part):
                 self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
     def save(self) -> None:
