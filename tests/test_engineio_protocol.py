@@ -343,6 +343,20 @@ def test_one_connection_may_carry_all_requests(calm: Served) -> None:
             assert connection.getresponse().read().startswith(b"4")
 
 
+@pytest.mark.parametrize(
+    ("agent", "most"), [("Mozilla/5.0", 50), ("node-XMLHttpRequest", 50), ("python-requests/2", 16), ("", 16)]
+)
+def test_an_answer_has_as_many_packets_as_its_client_takes(calm: Served, agent: str, most: int) -> None:
+    poller = connected(calm)
+    assert poller.post("\x1e".join(["42[1]"] + [f'42{place}["x"]' for place in range(50)])).text == "ok"
+    packets: list[str] = []
+    while len(packets) < 50:
+        new = requests.get(poller.url, headers={"User-Agent": agent}, timeout=10).text.split("\x1e")
+        assert len(new) == min(most, 50 - len(packets))
+        packets += new
+    assert [packet[: packet.index("[")] for packet in packets] == [f"43{place}" for place in range(50)]
+
+
 def test_a_long_answer_is_compressed_for_who_takes_that(calm: Served) -> None:
     poller = connected(calm)
     for headers, compressed in (

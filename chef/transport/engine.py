@@ -105,7 +105,7 @@ class EngineServer(engineio.Server):
         if wanted.method == "POST":
             self.polling.post(session, environ)
             return _OK
-        packets = self.polling.poll(session, environ["chef.peer_is_gone"])
+        packets = self.polling.poll(session, environ)
         if session.closed and not session.queue.bytes:
             self._leaving.pop(session.sid, None)
         return self._payload(environ, packets)

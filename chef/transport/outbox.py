@@ -13,8 +13,10 @@ from gevent.event import Event
 # A viewer takes no more above the first, and asks for more below the second.
 HIGH_WATER_BYTES = 128 * 1024
 LOW_WATER_BYTES = 32 * 1024
-# Packets in one answer to a poll: python-socketio's client drops the connection over a longer one.
+# Packets in one answer to a poll: python-socketio's client drops the connection over a longer one, others
+# take what they are given.
 MOST_AT_ONCE = 16
+MANY_AT_ONCE = 1000
 # What a packet costs besides its text.
 _PACKET_BYTES = 100
 

@@ -15,7 +15,7 @@ from engineio import packet
 
 from chef.transport.enginepackets import Packets, Received, decode_body
 from chef.transport.handshake import BAD_REQUEST, MISROUTED, UNKNOWN_SID, Refusal
-from chef.transport.outbox import Outbox
+from chef.transport.outbox import MANY_AT_ONCE, MOST_AT_ONCE, Outbox
 from chef.transport.packets import BadPacket
 
 # How often it is looked whether the client of a waiting poll is still there.
@@ -27,6 +27,8 @@ _OVERTAKEN_S = 0.02
 # A client that sends and does not take its answers is looked at so often.
 _PAUSE_S = 0.02
 
+# Browsers, and the JavaScript client in Node.
+_TAKE_MANY = ("Mozilla/", "node-XMLHttpRequest")
 # Packets of one body that are handled before others have their turn.
 _SLICE = 50
 _NOOP = packet.Packet(packet.NOOP)
@@ -50,15 +52,17 @@ class Polling:
         """Whether a request waits for packets of this session."""
         return sid in self._polled
 
-    def poll(self, session: Any, is_gone: Callable[[], bool]) -> Packets:
+    def poll(self, session: Any, environ: dict[str, Any]) -> Packets:
         """Serve a GET: wait for packets. It is answered also when the session ends meanwhile."""
+        is_gone: Callable[[], bool] = environ["chef.peer_is_gone"]
+        takes_many = environ.get("HTTP_USER_AGENT", "").startswith(_TAKE_MANY)
         self._check_heartbeat(session)
         if session.sid in self._polled:
             self._end(session.sid, "bad_packet", "a second poll at a time")
             raise Refusal(BAD_REQUEST, "a session has one poll at a time")
         self._polled.add(session.sid)
         try:
-            packets = self._wait(session, is_gone)
+            packets = self._wait(session, is_gone, MANY_AT_ONCE if takes_many else MOST_AT_ONCE)
         finally:
             self._polled.discard(session.sid)
         if is_gone():
@@ -66,10 +70,10 @@ class Polling:
             self._lose(session)
         return packets
 
-    def _wait(self, session: Any, is_gone: Callable[[], bool]) -> Packets:
+    def _wait(self, session: Any, is_gone: Callable[[], bool], most: int) -> Packets:
         waits_for = _MOVING_S if session.upgrading else _LOOK_S
         queue: Outbox = session.queue
-        while not (packets := queue.take()):
+        while not (packets := queue.take(most)):
             if session.closed:
                 return [_NOOP]  # The client itself has closed it.
             if session.upgraded:
