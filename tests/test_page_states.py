@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from chef.auth import issue_token
+from chef.clock import now_ms
+from chef.config import Settings
 from tests.tools.browser import Complaints, watched_context
 from tests.tools.serving import Served
 
@@ -18,6 +21,7 @@ pytestmark = pytest.mark.real
 
 Start = Callable[..., Served]
 MINUTE = 60_000
+SECRET = "a secret of more than thirty-two bytes, for tests"
 
 
 def progress(job_id: str = "j", **fields: Any) -> dict[str, Any]:
@@ -243,3 +247,26 @@ def test_who_did_not_ask_or_is_not_allowed_is_told_nothing(server: Served, page:
     server.update({"type": "completed", "jobId": "j"})
     chip(page, "Ended")
     assert page.evaluate("window.told") == []
+
+
+# Who may look, and for how long
+
+
+@pytest.mark.parametrize("path", ["/jobs/j", "/projects/web", "/"])
+@pytest.mark.parametrize("enabled", ["true", "false"], ids=["socket", "stream"])
+def test_a_token_that_expires_ends_what_is_live_and_leads_to_the_login(
+    start_server: Start, page: Page, complaints: Complaints, enabled: str, path: str
+) -> None:
+    complaints.allow("status of 401", "WebSocket")
+    server = start_server(WEBSOCKET_ENABLED=enabled, CHEF_JWT_SECRET=SECRET, CHEF_API_TOKEN="writer-token")
+    headers = {"Authorization": "Bearer writer-token"}
+    assert server.post("/api/updates", json=progress(phase="building"), headers=headers).status_code == 200
+    page.goto(server.url + path)
+    page.get_by_label("Token").fill(issue_token(Settings(jwt_secret=SECRET), ["read"], [], 4, now_ms()))
+    page.get_by_role("button", name="Sign in").click()
+    chip(page, "Live")
+    # The server sends away within a minute of the end, and looks every ten seconds.
+    expect(page.locator("#chip-word")).to_have_text("Signed out", timeout=60_000)
+    page.locator("#chip-word a").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.locator("input[name=next]").input_value() == path

@@ -78,6 +78,7 @@ def job(job_id: str) -> Response:
         log=log,
         phases=snapshots.phase_spans(found, now) if found else [],
         shown_status=shown_status(shown, now),
+        took_ms=snapshots.took(found, now) if found else None,
         silence=silence(shown, now),
         verdict=verdict(shown),
         source_kinds=SOURCE_KINDS,

@@ -153,7 +153,12 @@ def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
     now = services().clock()
     shown = job_json(job, now)
-    return shown | {"shown": shown_status(shown, now)}
+    return shown | {"shown": shown_status(shown, now), "tookMs": took(job, now)}
+
+
+def took(job: Job, now: int) -> int:
+    """How long a job took, or takes by now."""
+    return max(0, (job.finished_at or now) - (job.started_at or job.created_at))
 
 
 def _older(found: list[ListedJob] | list[ListedProject], limit: int) -> str | None:
