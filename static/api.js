@@ -10,13 +10,22 @@ export class Refused extends Error {
 
 /** The JSON that a path of the API answers; throws Refused, or TypeError where nobody answers. */
 export async function getJson(path, parameters = {}) {
+  return (await get(path, parameters, "application/json", 20_000)).json();
+}
+
+/** The same for plain text, which may be long. */
+export async function getText(path, parameters = {}) {
+  return (await get(path, parameters, "text/plain", 120_000)).text();
+}
+
+async function get(path, parameters, type, milliseconds) {
   const query = new URLSearchParams(parameters).toString();
   const answer = await fetch(query ? `${path}?${query}` : path, {
-    headers: { Accept: "application/json" },
-    signal: AbortSignal.timeout(20_000),
+    headers: { Accept: type },
+    signal: AbortSignal.timeout(milliseconds),
   });
   if (!answer.ok) throw new Refused(answer.status);
-  return answer.json();
+  return answer;
 }
 
 export function jobPath(jobId) {

@@ -2,24 +2,33 @@
 
 import { cleanText } from "chef/escapes.js";
 
-// More than this is for the raw log.
-const MOST_LINES = 200_000;
+// What is copied at once, if it is here; else the server makes the text.
+const MOST_KNOWN_LINES = 20_000;
 // As a selection grows, what is not known yet is read, so that it is there when somebody copies.
 const READ_AHEAD_LINES = 5_000;
 
 export class LogCopy {
   #view;
+  #read;
   #ahead = null;
 
-  constructor(view) {
-    this.#view = view;
+  /** `read(parameters)` promises the text of a range of the log, as `GET /api/jobs/JOB/logs` gives it. */
+  constructor(view, read) {
+    [this.#view, this.#read] = [view, read];
     document.addEventListener("copy", (event) => this.#copy(event));
     document.addEventListener("selectionchange", () => this.#readAhead());
   }
 
   /** Write the text of lines to the clipboard; whether that worked. */
   async copyLines(first, last) {
-    return write(this.#view.lines.range(first, Math.min(last, first + MOST_LINES)).then(joined));
+    return write(this.#text({ first, last, begin: 0, end: null }));
+  }
+
+  /** The text of a range, which the server has. */
+  async #text({ first, last, begin, end }) {
+    const text = (await this.#read({ after: first - 1, before: last + 1 })).replace(/\n$/, "");
+    const lastLine = text.length - text.lastIndexOf("\n") - 1;
+    return text.slice(begin, end === null || end >= lastLine ? text.length : text.length - lastLine + end);
   }
 
   #copy(event) {
@@ -39,12 +48,12 @@ export class LogCopy {
     event.preventDefault();
     const known = this.#known(range);
     if (known !== null) event.clipboardData.setData("text/plain", cut(known, range));
-    else write(this.#view.lines.range(range.first, Math.min(range.last, range.first + MOST_LINES)).then((lines) => cut(lines, range)));
+    else write(this.#text(range));
   }
 
   /** The lines of a range if all of them are here. */
   #known({ first, last }) {
-    if (last - first > MOST_LINES) return null;
+    if (last - first > MOST_KNOWN_LINES) return null;
     if (this.#ahead?.first === first && this.#ahead.last === last && this.#ahead.lines) return this.#ahead.lines;
     const lines = [];
     for (let number = first; number <= last; number++) {
@@ -98,10 +107,6 @@ function cut(lines, { begin, end, first, last }) {
   if (end !== null && lines.at(-1)?.line === last) parts[parts.length - 1] = parts.at(-1).slice(0, end);
   if (lines[0]?.line === first) parts[0] = parts[0].slice(begin);
   return parts.join("\n");
-}
-
-function joined(lines) {
-  return lines.map((line) => cleanText(line.message)).join("\n");
 }
 
 /** Write a text that is promised: the browser must be asked while it still knows that somebody pressed a key. */

@@ -1,6 +1,6 @@
 // Groups in the log: their headings fold and unfold them.
 
-import { getJson } from "chef/api.js";
+import { getJson, Refused } from "chef/api.js";
 import { Outline } from "chef/log-outline.js";
 import { texts } from "chef/texts.js";
 
@@ -55,7 +55,7 @@ export class LogGroups {
   /** Read the outline from its beginning. */
   async read() {
     const generation = ++this.#generation;
-    for (let next = "1-0"; next !== null; ) {
+    for (let next = "1-0"; next !== null && this.#view.total > 0; ) {
       try {
         const part = await getJson(this.#url, { after: next });
         if (generation !== this.#generation) return;
@@ -63,7 +63,8 @@ export class LogGroups {
         this.#view.setRemoved(part.removed);
         this.#settleSoon();
         next = part.next;
-      } catch {
+      } catch (error) {
+        if (error instanceof Refused && error.status < 500) return;
         await new Promise((then) => setTimeout(then, RETRY_MS));
       }
     }
@@ -130,7 +131,9 @@ export class LogGroups {
 
   #decorate(row, group) {
     const text = row.querySelector(".text");
-    row.querySelector(".fold")?.remove();
+    const before = row.querySelector(".fold");
+    const hadFocus = before !== null && before === document.activeElement;
+    before?.remove();
     for (const name of ["group", "folded"]) delete row.dataset[name];
     delete text.dataset.count;
     if (!group) return;
@@ -146,6 +149,7 @@ export class LogGroups {
       text.dataset.count = texts.lines(count);
     }
     text.before(button);
+    if (hadFocus) button.focus({ preventScroll: true });
   }
 
   #clicked(event) {
@@ -153,8 +157,6 @@ export class LogGroups {
     const isHeading = event.target.closest(".fold") || event.target.closest(".text");
     if (!row || !isHeading || event.target.closest("a") || !getSelection().isCollapsed) return;
     this.toggle(Number(row.dataset.number));
-    this.#view.window.drawNow();
-    this.#view.window.element(Number(row.dataset.number))?.querySelector(".fold")?.focus({ preventScroll: true });
   }
 
   /** Fold the group that begins at a line, or unfold it. */

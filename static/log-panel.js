@@ -1,6 +1,6 @@
 // The panel of the log: its head with search, errors and options, and its keys.
 
-import { getJson, jobPath } from "chef/api.js";
+import { getJson, getText, jobPath } from "chef/api.js";
 import { byId, setText } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { addKeys } from "chef/keys.js";
@@ -43,7 +43,7 @@ export class LogPanel {
     });
     this.#groups = new LogGroups(this.#view, `${page}/outline`, () => this.#showErrors());
     this.#search = new LogSearch(this.#view, `${page}/matches`);
-    this.#copy = new LogCopy(this.#view);
+    this.#copy = new LogCopy(this.#view, (parameters) => getText(`${jobPath(jobId)}/logs`, parameters));
     this.#view.markedChanged = () => this.#showMarked();
     byId("log-tools").hidden = false;
     this.#listen();
@@ -210,6 +210,8 @@ export class LogPanel {
     add("searchToo", "/", () => this.#search.open());
     add("nextHit", "n", () => this.#search.go(1));
     add("previousHit", "N", () => this.#search.go(-1));
+    add("all", "Mod+a", () => this.#markAll());
+    add("close", "Escape", () => this.#close());
     add("nextError", "e", () => this.#goToError(1));
     add("previousError", "E", () => this.#goToError(-1));
     add("begin", "g", () => this.#view.goTo(1, 0));
@@ -220,6 +222,21 @@ export class LogPanel {
     add("fold", "x", () => this.#foldHere());
     add("wrap", "w", () => this.#set({ wraps: !this.#options.wraps }));
     add("times", "t", () => this.#set({ times: TIMES[(TIMES.indexOf(this.#options.times) + 1) % TIMES.length] }));
+  }
+
+  /** Mark all lines, so that they can be copied; elsewhere on the page it is the browser's own. */
+  #markAll() {
+    if (document.activeElement !== this.#view.scroller || this.total === 0) return false;
+    this.#view.mark(1, this.total);
+    return true;
+  }
+
+  /** Close what is open: the search, else marked lines. */
+  #close() {
+    if (this.#search.isOpen) this.#search.close();
+    else if (this.#view.marked) this.#view.unmark();
+    else return false;
+    return true;
   }
 
   #goToGroup(step) {

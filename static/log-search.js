@@ -84,7 +84,7 @@ export class LogSearch {
   async #search(text) {
     clearTimeout(this.#typing);
     const turn = ++this.#turn;
-    [this.#text, this.#hits, this.#isWhole, this.#current] = [text, [], text === "", null];
+    [this.#text, this.#hits, this.#isWhole, this.#current] = [text, [], text === "" || this.#view.total === 0, null];
     this.#view.show({ needle: text, current: null });
     this.#jumps = text !== "";
     this.#showCount();

@@ -148,6 +148,7 @@ export class LogView {
     const group = this.groupAt?.(number) ?? null;
     fillRow(row, number, this.#lines.get(number), { ...this.#shown, group });
     row.classList.toggle("marked", this.#isMarked(number));
+    row.classList.toggle("removed", this.#isRemovedMarker(number));
     row.classList.toggle("current", number === this.#shown.current);
     this.decorate?.(row, number, group);
     return row;
@@ -227,7 +228,14 @@ export class LogView {
     else {
       this.#gap = rangesBetween(kept.map((line) => line.line), firstLine, lastLine);
       this.#rehide();
+      kept.forEach((line) => this.refill(line.line));
     }
+  }
+
+  #isRemovedMarker(number) {
+    const removed = this.#removed;
+    if (!removed || number < removed.firstLine || number > removed.lastLine) return false;
+    return this.#lines.get(number)?.message.startsWith("… [removed: ") ?? false;
   }
 
   /** Hide these ranges of lines: folded groups. */

@@ -32,6 +32,7 @@ export class RowWindow {
   #frame = null;
   #rest = null;
   #isDragging = false;
+  #width = 0;
   #wheeled = -WHEEL_MS;
   #moved = 0;
   #isAtEnd = true;
@@ -109,6 +110,8 @@ export class RowWindow {
   set wraps(wraps) {
     if (wraps === this.#wraps) return;
     this.#wraps = wraps;
+    this.#width = 0;
+    this.#rows.style.minWidth = "";
     this.#heights.clear();
     this.#mustAlign = true;
     this.draw();
@@ -295,6 +298,7 @@ export class RowWindow {
   }
 
   #onScroll() {
+    this.#keepWidth();
     const place = this.#scroller.scrollTop;
     const moved = place - this.#scrolled;
     if (Math.abs(moved) < 0.5) return;
@@ -311,6 +315,13 @@ export class RowWindow {
     // At the end of the bar, but not of the rows.
     const isStuck = (place <= 0 && this.#top > 0) || (place >= this.#lastScroll - 0.5 && !this.isAtEnd);
     if (isStuck && !this.#isDragging) this.#alignBar();
+  }
+
+  /** Who has scrolled sideways stays there, also when the longest row leaves the document. */
+  #keepWidth() {
+    if (this.#wraps || this.#scroller.scrollLeft === 0 || this.#rows.offsetWidth <= this.#width) return;
+    this.#width = this.#rows.offsetWidth;
+    this.#rows.style.minWidth = `${this.#width}px`;
   }
 
   #isSmall(moved) {

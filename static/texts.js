@@ -90,6 +90,8 @@ export const texts = {
       searchToo: _("Search the log"),
       nextHit: _("Next line found"),
       previousHit: _("Line found before"),
+      all: _("Mark all lines, to copy them"),
+      close: _("Close the search, or mark no lines"),
       nextError: _("Next error"),
       previousError: _("Error before"),
       begin: _("Beginning of the log"),

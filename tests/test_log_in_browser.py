@@ -517,6 +517,22 @@ def test_marked_lines_are_copied_as_they_are(
     assert clipboard() == numbered(1_000, 4_000)
 
 
+def test_all_lines_are_marked_and_copied_with_the_usual_keys(
+    server: Served, page: Page, clipboard: Callable[[], str]
+) -> None:
+    fill(server, 30_000, step=30_000)
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    page.locator("#log").focus()
+    page.keyboard.press("Control+a")
+    expect(page.locator("#marked-lines")).to_have_text("Lines 1 to 30000")
+    page.keyboard.press("Control+c")
+    page.wait_for_timeout(1_500)
+    assert clipboard() == numbered(1, 30_000)
+    page.keyboard.press("Escape")
+    expect(page.locator("#log-marked")).to_be_hidden()
+
+
 # Options
 
 

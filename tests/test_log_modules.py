@@ -15,7 +15,7 @@ from tests.tools.watching import node
 
 def run(script: str, value: Any = None) -> Any:
     """What the script, a function of `value`, returns."""
-    text = f"{script}\nprocess.stdout.write(JSON.stringify(answer({json.dumps(value)})));"
+    text = f"{script}\nprocess.stdout.write(JSON.stringify(await answer({json.dumps(value)})));"
     done = subprocess.run(
         [node(), "--import", "./tests/tools/chef_modules.mjs", "--input-type=module", "-e", text],
         cwd=ROOT,
@@ -105,6 +105,58 @@ def test_rows_without_holes_over_lines_with_holes() -> None:
         assert rows == list(range(len(shown)))
         assert told == sorted(hidden)
         assert all_rows == [max(0, sum(one <= number for one in shown) - 1) for number in range(1, 11)]
+
+
+LINES = """
+import { LogLines } from "chef/log-lines.js";
+const wait = () => new Promise((then) => setTimeout(then, 0));
+const line = (number, message = `line ${number}`) => ({ line: number, message });
+const reads = [];
+const waiting = [];
+const lines = new LogLines({
+  read: async ({ after, before }) => {
+    reads.push(after + 1);
+    await new Promise((then) => waiting.push(then));
+    const found = [];
+    for (let number = after + 1; number < before && number <= 100_000; number++) {
+      if (number < 500 || number > 600) found.push(line(number));
+    }
+    return { lines: found, total: 100_000, removed: { firstLine: 500, lastLine: 600 } };
+  },
+  changed: () => {},
+  failed: () => {},
+});
+lines.total = 100_000;
+"""
+
+
+def test_lines_are_read_in_blocks_where_one_looks_and_live_ones_are_newer() -> None:
+    script = f"""{LINES}
+    const answer = async () => {{
+      lines.want([450, 451, 620]);
+      await wait();
+      // It comes while the block is read, and is newer than what that answers.
+      lines.put({{ ...line(451, "newer"), replace: true }});
+      for (let turn = 0; turn < 6; turn++) {{ waiting.splice(0).forEach((then) => then()); await wait(); }}
+      const [read, live] = [450, 451].map((number) => lines.get(number).message);
+      return [reads, read, live, lines.get(550), lines.get(5) === undefined];
+    }};"""
+    reads, read, live, removed, unknown = run(script)
+    assert reads == [401, 601]
+    assert (read, live, removed, unknown) == ("line 450", "newer", None, True)
+
+
+def test_lines_are_forgotten_where_nobody_looks_any_more() -> None:
+    script = f"""{LINES}
+    const answer = () => {{
+      for (let number = 1; number <= 100_000; number++) lines.put(line(number, "x".repeat(1_000)));
+      const known = [];
+      for (let number = 1; number <= 100_000; number++) if (lines.get(number)) known.push(number);
+      return [known.length, known.at(-1)];
+    }};"""
+    known, last = run(script)
+    assert last == 100_000
+    assert 1_000 < known < 10_000
 
 
 def test_the_grounds_that_colours_are_made_for_are_those_of_the_style() -> None:
