@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import resource
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 # What is in flight gets this long to end; a platform kills after 30 s.
 _GRACE_S = 8
 _SPREAD_S = 4
+# So many connections fewer are a crowd that has gone.
+_CROWD = 20
+_TRIM_EVERY_S = 5
 
 
 def main(settings: Settings) -> int:
@@ -62,6 +66,7 @@ def main(settings: Settings) -> int:
         return 1
     services.start()
     server.start()
+    gevent.spawn(_give_memory_back, server)
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
     # A block of a log makes ten thousand lines at once, none of them in a cycle.
     gc.set_threshold(50_000, 20, 50)
@@ -109,6 +114,22 @@ def _limits(settings: Settings) -> Limits:
 def _raise_descriptor_limit() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _give_memory_back(server: Server) -> None:
+    """After a crowd has gone, return to the system what the C library keeps of it (where it is glibc).
+
+    In a thread: this takes some milliseconds.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    most = 0
+    while trim is not None:
+        gevent.sleep(_TRIM_EVERY_S)
+        now = len(server.connections)
+        most = max(most, now)
+        if most - now >= _CROWD:
+            most = now
+            gevent.get_hub().threadpool.apply(trim, (0,))
 
 
 def _leave(server: Server, services: Services, extension: Any) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 from types import SimpleNamespace
 from typing import Any
 
+import gevent
 import pytest
 
+from chef import serve
 from chef.transport.connection import Connection
 from chef.transport.connections import Connections, Limits
 
@@ -168,3 +171,19 @@ def test_nothing_is_kept_of_who_has_gone(house: House) -> None:
     assert len(house.connections) == 0
     assert not house.connections._places
     assert not house.connections._asking
+
+
+def test_memory_is_given_back_when_a_crowd_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    trims: list[int] = []
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=trims.append))
+    monkeypatch.setattr(serve, "_TRIM_EVERY_S", 0.01)
+    server: Any = SimpleNamespace(connections=range(100))
+    watching = gevent.spawn(serve._give_memory_back, server)
+    for left in (95, 100, 100):
+        server.connections = range(left)
+        gevent.sleep(0.05)
+    assert trims == []
+    server.connections = range(10)
+    gevent.sleep(0.2)
+    watching.kill()
+    assert trims == [0]
