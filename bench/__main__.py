@@ -1,4 +1,4 @@
-"""`python -m bench [post|delivery|resume|logs|history|page|all] [--quick]`: measure, print, write."""
+"""`python -m bench [post|delivery|resume|logs|history|page|reporter|all] [--quick]`: measure, print, keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from bench import report
 from bench.servers import DRIVER_CORE
 
-NAMES = ("post", "resume", "logs", "history", "page", "delivery")
+NAMES = ("post", "resume", "logs", "history", "page", "reporter", "delivery")
 
 
 def main() -> None:

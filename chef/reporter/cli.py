@@ -24,6 +24,7 @@ from chef.reporter.masking import Masker
 from chef.reporter.memory import Memory
 from chef.reporter.report import Report
 from chef.reporter.running import Options, Run, missing_text
+from chef.reporter.saying import open_standard_files, say
 from chef.reporter.sender import Sender
 from chef.reporter.tailing import REFUSED, JobTail, ProjectTail, Reader, Refused, Screen, wants_colours
 
@@ -55,6 +56,7 @@ class Arguments(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None, prog: str = "chef", version: str = VERSION) -> int:
     """Run one command; the result is the exit status."""
+    open_standard_files()
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = make_parser(prog, version)
     command: list[str] = []
@@ -287,7 +289,8 @@ def _run(arguments: Any) -> int:
         (arguments.stream, lambda value: check_id(value, "--stream")),
     ):
         check(value)
-    if os.environ.get("CHEF_RUN") and os.environ.get("CHEF_RUN") == os.environ.get("CHEF_JOB"):
+    outer = os.environ.get("CHEF_RUN")
+    if outer and outer == (arguments.job or os.environ.get("CHEF_JOB")):
         return _run_within(arguments)
     try:
         target = _target(arguments)
@@ -298,7 +301,7 @@ def _run(arguments: Any) -> int:
         arguments.quiet = True
     options = Options(
         arguments=arguments.command_line,
-        phase=arguments.phase,
+        phase=arguments.phase or "building",
         step=arguments.step,
         linger=arguments.linger,
         markers=not arguments.no_markers,
@@ -312,7 +315,8 @@ def _run(arguments: Any) -> int:
 
 def _run_within(arguments: Any) -> int:
     """`chef run` inside of a `chef run`: the outer one reports the output, this one is a phase of it."""
-    if "--phase" in sys.argv:
+    if arguments.phase:
+        arguments.strict = False
         _send_updates(arguments, [{"type": "progress", "phase": arguments.phase}], STEP_S)
     try:
         os.execvp(arguments.command_line[0], arguments.command_line)  # noqa: S606
@@ -328,7 +332,7 @@ def _start(arguments: Any) -> int:
         meta["title"] = arguments.title
     print(target.job, flush=True)  # noqa: T201
     if target.url is not None and not arguments.quiet:
-        sys.stderr.write("chef: %s\n" % target.page)
+        say(target.page)
     return _deliver(
         arguments, target, [{"type": "progress", "phase": "preparing", "meta": meta}], arguments.linger
     )
@@ -361,14 +365,15 @@ def _log(arguments: Any) -> int:
 
 
 def _log_input(arguments: Any) -> int:
-    """Standard input as it comes, as fast as it comes."""
+    """Standard input as it comes, as fast as it comes, whether or not it can be reported."""
     target = _target(arguments)
+    problem = _why_not(target)
+    if problem:
+        _wrong(arguments, problem)
     sender = Sender(target, arguments.version_text)
     memory = Memory(target.url or "", target.job)
     report = Report(sender, Masker(os.environ, _mask(arguments)), "building", False, memory.tallies())
-    if target.url is None:
-        _complain("CHEF_URL is not set: nothing is reported", 0)
-    else:
+    if not problem:
         sender.start()
     while True:
         data = os.read(0, 65536)
@@ -376,10 +381,10 @@ def _log_input(arguments: Any) -> int:
             break
         if arguments.tee:
             write_all(1, data)
-        if target.url is not None:
+        if not problem:
             report.output(arguments.stream, data)
-    if target.url is None:
-        return 0
+    if problem:
+        return 1 if arguments.strict else 0
     report.end_of_output()
     memory.keep(report.totals)
     return _delivered(arguments, sender, sender.finish(arguments.linger))
@@ -504,10 +509,9 @@ def _send_updates(arguments: Any, updates: list[dict[str, Any]], linger: float |
 
 def _deliver(arguments: Any, target: Target, updates: list[dict[str, Any]], linger: float) -> int:
     """Send some updates, without secrets, and say what did not arrive."""
-    if target.url is None:
-        return _wrong(arguments, "CHEF_URL is not set: nothing is reported")
-    if target.is_new and arguments.command != "start":
-        return _wrong(arguments, "CHEF_JOB is not set: which job is this? (export CHEF_JOB=$(chef start))")
+    problem = _why_not(target) if arguments.command != "start" or target.url is None else None
+    if problem:
+        return _wrong(arguments, problem)
     masker = Masker(os.environ, _mask(arguments))
     sender = Sender(target, arguments.version_text)
     for update in updates:
@@ -515,6 +519,15 @@ def _deliver(arguments: Any, target: Target, updates: list[dict[str, Any]], ling
         sender.update(fields.pop("type"), **fields)
     sender.start()
     return _delivered(arguments, sender, sender.finish(linger))
+
+
+def _why_not(target: Target) -> str | None:
+    """Why a step cannot be reported, if so."""
+    if target.url is None:
+        return "CHEF_URL is not set: nothing is reported"
+    if target.is_new:
+        return "CHEF_JOB is not set: which job is this? (export CHEF_JOB=$(chef start))"
+    return None
 
 
 def _masked(masker: Masker, value: Any) -> Any:
@@ -536,11 +549,7 @@ def _wrong(arguments: Any, text: str) -> int:
 
 
 def _complain(text: str, status: int) -> int:
-    try:
-        sys.stderr.write("chef: %s\n" % text)
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass
+    say(text)
     return status
 
 

@@ -43,7 +43,7 @@ class Target(NamedTuple):
     @property
     def page(self) -> str:
         """The address of the job's page."""
-        return "%s/jobs/%s" % (self.url, self.job)
+        return "%s/jobs/%s" % (re.sub(r"//[^/@]*@", "//", self.url or ""), self.job)
 
 
 def find_target(

@@ -6,7 +6,6 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 import time
 from typing import Any, NamedTuple
 
@@ -15,8 +14,12 @@ from chef.reporter.environment import Target
 from chef.reporter.masking import Masker
 from chef.reporter.memory import Memory
 from chef.reporter.report import Report
+from chef.reporter.saying import say
 from chef.reporter.sender import Sender
 
+# Output is looked at when so much has come, or after this time: each single line would cost far more.
+_TOGETHER_BYTES = 32 * 1024
+_TOGETHER_S = 0.05
 # A line that is not finished is shown after this long without output.
 _UNFINISHED_S = 5.0
 _MAX_COMMAND = 500
@@ -47,6 +50,9 @@ class Run:
         self._report: Report | None = None
         self._memory: Memory | None = None
         self._last_output = 0.0
+        self._fresh: list[tuple[str, list[bytes]]] = []
+        self._fresh_bytes = 0
+        self._fresh_since = 0.0
         self._fault: str | None = None
         self._begun = 0.0
 
@@ -61,7 +67,7 @@ class Run:
         if ended is None:
             ended = command.run()
         elif ended.failure:
-            _say(ended.failure)
+            say(ended.failure)
             self._take_output("stderr", ("chef: %s\n" % ended.failure).encode("utf-8", "replace"))
         self._safely(lambda: self._end(ended))
         self._linger()
@@ -87,9 +93,9 @@ class Run:
         if self._options.quiet:
             return
         if self._target.url is None:
-            _say("CHEF_URL is not set: nothing is reported")
+            say("CHEF_URL is not set: nothing is reported")
         else:
-            _say(self._target.page)
+            say(self._target.page)
 
     def _prepare(self) -> None:
         if self._target.url is None:
@@ -120,13 +126,25 @@ class Run:
         return environ
 
     def _take_output(self, stream: str, data: bytes) -> None:
+        """Keep what came for a moment: more may come with it."""
         if self._report is None:
             return
         self._last_output = time.monotonic()
-        try:
-            self._report.output(self._named(stream), data)
-        except Exception as error:
-            self._failed(error)
+        if self._fresh and self._fresh[-1][0] == stream:
+            self._fresh[-1][1].append(data)
+        else:
+            self._fresh.append((stream, [data]))
+        if not self._fresh_bytes:
+            self._fresh_since = self._last_output
+        self._fresh_bytes += len(data)
+        if self._fresh_bytes >= _TOGETHER_BYTES:
+            self._safely(self._look_at_output)
+
+    def _look_at_output(self) -> None:
+        fresh, self._fresh, self._fresh_bytes = self._fresh, [], 0
+        for stream, parts in fresh:
+            if self._report is not None:
+                self._report.output(self._named(stream), b"".join(parts))
 
     def _named(self, stream: str) -> str:
         named = self._options.stream
@@ -135,19 +153,28 @@ class Run:
         return named if stream == "stdout" else named + ".err"
 
     def _tick(self) -> float | None:
-        report = self._report
-        if report is None or not report.has_unfinished:
+        """What is due by now; the result says when to look again."""
+        report, now = self._report, time.monotonic()
+        if report is None:
             return None
-        left = self._last_output + _UNFINISHED_S - time.monotonic()
+        if self._fresh_bytes:
+            left = self._fresh_since + _TOGETHER_S - now
+            if left > 0:
+                return left
+            self._safely(self._look_at_output)
+        if not report.has_unfinished:
+            return None
+        left = self._last_output + _UNFINISHED_S - now
         if left > 0:
             return left
-        self._last_output = time.monotonic()
+        self._last_output = now
         self._safely(report.show_unfinished)
         return None
 
     def _end(self, ended: Ended) -> None:
+        self._look_at_output()
         report = self._report
-        if report is None or self._memory is None:
+        if report is None or self._memory is None or self._sender is None:
             return
         report.end_of_output()
         meta: dict[str, Any] = {"durationMs": int((time.monotonic() - self._begun) * 1000)}
@@ -156,6 +183,7 @@ class Run:
         if self._options.step:
             self._memory.keep(report.totals)
             report.say(meta)
+            self._sender.stays_away()
             return
         self._memory.forget()
         report.end(
@@ -166,7 +194,7 @@ class Run:
         """Wait a while for the rest, and say what did not arrive."""
         if self._sender is None or self._fault is not None:
             if self._fault is not None:
-                _say("reporting stopped: %s" % self._fault)
+                say("reporting stopped: %s" % self._fault)
             return
         try:
             arrived = self._sender.finish(self._options.linger)
@@ -174,7 +202,9 @@ class Run:
             arrived = False
         missing = missing_text(self._sender, arrived)
         if missing:
-            _say(missing)
+            say(missing)
+        if self._report is not None and any(map(self._sender.is_shared, self._report.totals)):
+            say("somebody else writes to the same stream of this job: lines may be lost (--stream NAME)")
 
     def _safely(self, action: Any) -> None:
         """Do something that may fail without anything but reporting failing."""
@@ -223,12 +253,3 @@ def _outcome(name: str, ended: Ended) -> str:
 def _short_command(text: str) -> str:
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= _MAX_COMMAND else text[: _MAX_COMMAND - 1] + "…"
-
-
-def _say(text: str) -> None:
-    """One line on stderr, if anybody reads that."""
-    try:
-        sys.stderr.write("chef: %s\n" % text)
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        pass

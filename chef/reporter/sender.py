@@ -20,6 +20,7 @@ TIMEOUT_S = 10.0
 HEARTBEAT_S = 20.0
 # What we promise: to be heard of again within this time.
 PROMISE_S = 30
+_LONG_PROMISE_S = 3600
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_AT_END_S = 1.0
@@ -106,6 +107,7 @@ class Sender:
         self._is_run = is_run
         self._beats = is_run
         self._has_beaten = False
+        self._farewell = False
         self._most = _CATCH_UP_BYTES
         self._closing_since: float | None = None
         self._linger = 0.0
@@ -135,6 +137,10 @@ class Sender:
     def output(self, stream: str, data: bytes, ends_line: bool = True) -> None:
         """Send some output of a stream."""
         self.spool.put(stream, data, ends_line)
+
+    def stays_away(self) -> None:
+        """Nobody will beat for a while, such as between two steps, without being lost."""
+        self._farewell = self._is_run
 
     def finish(self, linger: float) -> bool:
         """Wait until all has arrived, at most `linger` seconds; returns whether it has."""
@@ -189,6 +195,10 @@ class Sender:
         try:
             while self._wait_for_work():
                 self._work()
+            if self._farewell and self._beats and not self.given_up and not self._is_over():
+                self._send_heartbeat(_LONG_PROMISE_S)
+        except Unreachable:
+            pass  # All else has arrived.
         except Exception as error:
             self._give_up("a fault of the reporter: %s: %s" % (type(error).__name__, error))
         finally:
@@ -457,8 +467,8 @@ class Sender:
         else:
             self._not_taken(answer)
 
-    def _send_heartbeat(self) -> None:
-        fields = {**self._project(), "every": PROMISE_S}
+    def _send_heartbeat(self, promise: int = PROMISE_S) -> None:
+        fields = {**self._project(), "every": promise}
         # Even where it fails it is output's turn then.
         self._last_heard, self._has_beaten = time.monotonic(), True
         answer = self._client.post(self._job_path("heartbeat"), fields, self._timeout())
