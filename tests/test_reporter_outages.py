@@ -427,3 +427,21 @@ def test_heartbeats_say_that_the_reporter_is_there(tmp_path: Path) -> None:
         beats = [one for one in server.requests if one.path == "/api/jobs/job/heartbeat"]
     assert done.complaints == []
     assert json.loads(beats[0].body) == {"projectId": "web", "every": 30}
+
+
+def test_no_request_has_more_than_64_kb_unless_answers_take_long(tmp_path: Path) -> None:
+    near, far = Store(), Store()
+
+    def slow(request: Request, connection: socket.socket) -> None:
+        time.sleep(0.3)
+        far.take(request, connection)
+
+    sizes = []
+    for behaviour in (near.take, slow):
+        with pretending(behaviour) as server:
+            done = build(tmp_path, server.url, command=("seq", "150000"))
+            assert done.complaints == []
+            sizes.append([len(request.body) for request in server.requests if "/logs" in request.path])
+    assert max(sizes[0]) <= 65_536
+    assert 65_536 < max(sizes[1]) <= 8 * 65_536
+    assert near.streams == far.streams

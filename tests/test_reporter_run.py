@@ -225,6 +225,41 @@ def test_a_stop_stops_the_command_and_goes_on_with_it(served: Served, machine: M
     assert out.decode().split() == [str(number) for number in range(1, 61)]
 
 
+def test_closed_and_further_descriptors_are_the_commands_too(machine: Machine) -> None:
+    command = " ".join(machine.command("run", "-q", "--", "sh", "-c", "'echo out; echo five >&5; exit 3'"))
+    done = subprocess.run(
+        ["sh", "-c", f"{command} 5>five >&- 2>&- <&-"],
+        cwd=machine.folder,
+        env=machine.environment,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 3
+    assert (machine.folder / "five").read_text() == "five\n"
+
+
+def test_what_is_ignored_stays_ignored(served: Served, machine: Machine, job: str) -> None:
+    """`nohup chef run …` survives a hang-up, and so does the command."""
+    command = "nohup " + " ".join(
+        machine.command("run", "--", "sh", "-c", "'echo ready; sleep 1; echo there'")
+    )
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command}"], cwd=machine.folder, env=machine.environment, stdout=-1, stderr=-1
+    ) as process:
+        eventually(lambda: job_has_line(served, job, "ready"))
+        process.send_signal(signal.SIGHUP)
+        out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, b"ready\nthere\n")
+
+
+def test_the_server_knows_that_the_reporter_is_there(served: Served, machine: Machine, job: str) -> None:
+    with machine.start("run", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done") as process:
+        eventually(lambda: served.get(f"/api/jobs/{job}").json().get("reporter") == "alive")
+        (machine.folder / "go").touch()
+        process.communicate(timeout=30)
+    assert stored(served, job)["reporter"] is None
+
+
 def job_has_line(server: Served, job: str, text: str) -> bool:
     answer = server.get(f"/api/jobs/{job}/logs?tail=1000")
     return answer.status_code == 200 and text in [line["message"] for line in answer.json()["lines"]]

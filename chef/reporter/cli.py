@@ -485,6 +485,8 @@ def _tail(arguments: Any) -> int:
         return ProjectTail(reader, screen, project, arguments.lines, follow).run()
     except Refused as error:
         return _complain(str(error), REFUSED)
+    finally:
+        reader.close()
 
 
 # --- what they share -----------------------------------------------------------------------

@@ -204,7 +204,7 @@ class Client:
             raise Unreachable("the address has no such port") from error
         self._target = place.path
         self._proxy_headers = {}
-        proxy = _proxy_for(place.scheme, host)
+        proxy = _proxy_for(place)
         if proxy is None:
             connection = self._connection_to(place.scheme, host, port, timeout)
         else:
@@ -254,10 +254,10 @@ class _Closed(Exception):
     """The connection broke; the cause says how."""
 
 
-def _proxy_for(scheme: str, host: str) -> urllib.parse.SplitResult | None:
+def _proxy_for(place: urllib.parse.SplitResult) -> urllib.parse.SplitResult | None:
     """The proxy that the environment names (`https_proxy`, `no_proxy`, …)."""
-    found = urllib.request.getproxies().get(scheme.lower())
-    if not found or urllib.request.proxy_bypass(host):
+    found = urllib.request.getproxies().get(place.scheme)
+    if not found or urllib.request.proxy_bypass(place.netloc.rpartition("@")[2]):
         return None
     return urllib.parse.urlsplit(found if "//" in found else "//" + found)
 

@@ -19,6 +19,11 @@ class Piece(NamedTuple):
     is_whole: bool
 
 
+def border(data: bytes, most: int) -> int:
+    """Where the last line ends within the first `most` bytes; 0 where none does."""
+    return max(data.rfind(b"\n", 0, most), data.rfind(b"\r", 0, most)) + 1
+
+
 class LineGate:
     """Lets whole lines through and holds what is not ended yet, up to `LONG_LINE` bytes."""
 
@@ -28,7 +33,7 @@ class LineGate:
 
     def feed(self, data: bytes) -> bytes:
         """What may go on: all lines that these bytes end."""
-        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        end = border(data, len(data))
         if not end:
             self._hold(data)
             return b""

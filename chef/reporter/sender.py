@@ -12,6 +12,7 @@ from typing import Any, Iterator
 
 from chef.reporter.client import Answer, Client, Unreachable
 from chef.reporter.environment import Target
+from chef.reporter.lines import border
 from chef.reporter.spool import BLOCK_BYTES, Spool
 
 # Output that comes within this time is sent together.
@@ -27,7 +28,9 @@ _LONGEST_PAUSE_AT_END_S = 1.0
 _BATCH_UPDATES = 100
 # With no more waiting than this, output of several streams is sent in the very order in which it came.
 _ORDERED_BLOCKS = 32
-_CATCH_UP_BYTES = 8 * BLOCK_BYTES
+# Where an answer takes so long, more is sent at once: else a distant server could not keep up.
+_FAR_S = 0.15
+_FAR_BYTES = 8 * BLOCK_BYTES
 # An unfinished line is waited for within its request; a silent one is ended.
 _SILENT_LINE_S = 50.0
 _MANY_UPDATES = 500
@@ -108,7 +111,8 @@ class Sender:
         self._beats = is_run
         self._has_beaten = False
         self._farewell = False
-        self._most = _CATCH_UP_BYTES
+        self._most = _FAR_BYTES
+        self._is_far = False
         self._closing_since: float | None = None
         self._linger = 0.0
         self._last_sent = 0.0
@@ -342,29 +346,24 @@ class Sender:
         before = float(self._updates[0].number) if self._updates else float("inf")
         if self.spool.blocks <= _ORDERED_BLOCKS:
             before = min(before, self.spool.others_from(name))
-        most = _CATCH_UP_BYTES if self.spool.waiting > _CATCH_UP_BYTES else BLOCK_BYTES
-        data, ends_line = self.spool.read(name, stream.sent, min(most, self._most), before)
+        most = min(self._most, _FAR_BYTES if self._is_far else BLOCK_BYTES)
+        data, ends_line = self.spool.read(name, stream.sent, most, before)
         if not data:
             # All that is left of the oldest block has arrived.
             self.spool.confirm(name, stream.sent)
             return
         if ends_line:
-            data = self._cut(data)
+            data = data[: border(data, most) or len(data)]
         sizes = [len(data)]
         body = data if ends_line else self._long_line(name, stream.sent, data, sizes)
+        began = time.monotonic()
         try:
             answer = self._client.request("PUT", self._log_path(name, stream), body, self._timeout())
         except Unreachable:
             stream.is_sure = False
             raise
+        self._is_far = time.monotonic() - began > _FAR_S
         self._output_answered(name, stream, sum(sizes), answer)
-
-    def _cut(self, data: bytes) -> bytes:
-        """As many whole lines as may be sent at once, at least one."""
-        if len(data) <= self._most:
-            return data
-        end = max(data.rfind(b"\n", 0, self._most), data.rfind(b"\r", 0, self._most)) + 1
-        return data[:end] if end else data
 
     def _long_line(self, name: str, start: int, begin: bytes, sizes: list[int]) -> Iterator[bytes]:
         """A line that is too long to wait for its end: its parts as they come, and their sizes.

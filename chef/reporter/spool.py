@@ -11,6 +11,8 @@ import threading
 from collections import deque
 from typing import IO
 
+from chef.reporter.lines import border
+
 MEMORY_BYTES = 4 * 1024 * 1024
 DISK_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 64 * 1024
@@ -79,9 +81,11 @@ class Spool:
     def put(self, stream: str, data: bytes, ends_line: bool = True) -> None:
         """Add output. Waits for nothing but the disk."""
         with self.changed:
-            for start in range(0, len(data), BLOCK_BYTES):
-                part = data[start : start + BLOCK_BYTES]
-                self._put(stream, part, ends_line and start + BLOCK_BYTES >= len(data))
+            while len(data) > BLOCK_BYTES:
+                end = border(data, BLOCK_BYTES)
+                self._put(stream, data[: end or BLOCK_BYTES], end > 0)
+                data = data[end or BLOCK_BYTES :]
+            self._put(stream, data, ends_line)
             self.changed.notify_all()
 
     def seal(self) -> int:
@@ -131,7 +135,7 @@ class Spool:
             for block in self._blocks.get(stream, ()):
                 if block.end <= start:
                     continue
-                if block.start > start or block.number >= before or size >= most:
+                if block.start > start or block.number >= before or (size and size + block.size > most):
                     break
                 if parts and ends_line and not block.ends_line:
                     break

@@ -100,6 +100,9 @@ class Reader:
     def __init__(self, url: str, token: str | None, version: str) -> None:
         self._client = Client(url, token, version)
 
+    def close(self) -> None:
+        self._client.close()
+
     def get(self, path: str) -> dict[str, Any] | None:
         """A JSON object, or None where there is no such thing. Raises Refused and Unreachable."""
         answer = self._client.request("GET", path, None, _TIMEOUT_S)

@@ -178,7 +178,7 @@ class Store:
 
     def __init__(self) -> None:
         self.updates: list[dict[str, Any]] = []
-        self.streams: dict[str, bytes] = {}
+        self.streams: dict[str, bytes | bytearray] = {}
 
     def take(self, request: Request, connection: socket.socket) -> None:
         """Store what came and answer as Chef does."""
@@ -195,13 +195,14 @@ class Store:
 
     def _take_log(self, request: Request, connection: socket.socket, fields: dict[str, str]) -> None:
         stream, offset = fields["stream"], int(fields.get("offset", "0"))
-        had = self.streams.get(stream, b"")
+        had = self.streams.get(stream, bytearray())
         if request.method == "HEAD":
             reply(connection, "200 OK", Upload_Offset=str(len(had)))
         elif offset > len(had):
             reply_problem(connection, "416 Range", "offset_past_end", offset=len(had))
         else:
-            self.streams[stream] = had + request.body[len(had) - offset :]
+            had += request.body[len(had) - offset :]
+            self.streams[stream] = had
             reply_json(connection, {"offset": len(self.streams[stream]), "lines": 0, "seq": 0, "viewers": 0})
 
 
