@@ -31,7 +31,7 @@ _MAX_PENDING = 4096
 
 # Of a segment that is not cut: all bytes that it stands for.
 _BYTES = itemgetter(0, 1)
-_TEXT, _SEGMENT_END, _SIZE = itemgetter(0), itemgetter(1), itemgetter(2)
+_TEXT, _SEGMENT_END, _SIZE, _CRC = (itemgetter(place) for place in range(4))
 
 Tail = Literal["closed", "cr", "open"]
 
@@ -82,7 +82,9 @@ class Tally(NamedTuple):
 
     def plus(self, segments: Sequence[Segment]) -> Tally:
         """The tally when these were added."""
-        cuts = [index for index, (_, _, _, crc) in enumerate(segments) if crc is not None]
+        if set(map(_CRC, segments)) == {None}:
+            return self._plus_whole(segments)
+        cuts = [index for index, segment in enumerate(segments) if segment.crc is not None]
         tally, start = self, 0
         for index in cuts:
             tally = tally._plus_whole(segments[start:index])._plus_cut(segments[index])
@@ -90,6 +92,9 @@ class Tally(NamedTuple):
         return tally._plus_whole(segments[start:])
 
     def _plus_whole(self, segments: Sequence[Segment]) -> Tally:
+        if set(map(_SEGMENT_END, segments)) == {b"\n"}:
+            data = b"\n".join(map(_TEXT, segments)) + b"\n"
+            return Tally(self.lines - self.unfinished + len(segments), zlib.crc32(data, self.crc), False)
         data = b"".join(chain.from_iterable(map(_BYTES, segments)))
         if not data:
             return self
