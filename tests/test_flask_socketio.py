@@ -176,16 +176,6 @@ def test_the_time_to_connect_is_the_applications(app: Flask) -> None:
             gevent.sleep(0.01)
 
 
-def test_who_waits_longest_makes_room_where_too_many_wait(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server = Extension(app, async_mode="gevent", async_handlers=False).server
-    monkeypatch.setattr(server._expected, "_most", 3)
-    for name in "abcde":
-        server._handle_eio_connect(name, {})
-    assert sorted(server.environ) == ["c", "d", "e"]
-
-
 def test_it_is_flask_socketios_own_extension(extension: Extension, app: Flask) -> None:
     assert isinstance(extension, flask_socketio.SocketIO)
     assert app.extensions["socketio"] is extension

@@ -40,14 +40,12 @@ class Allowance:
 class Deadlines:
     """Who has to do something within a time that is the same for all; `on_late` is called with who did not.
 
-    One greenlet for all, and none while nobody is waited for. At most `most` are waited for: one more, and
-    who has waited longest is late already, so that a flood of them shuts nobody out who is quick.
+    One greenlet for all, and none while nobody is waited for.
     """
 
-    def __init__(self, seconds: float, on_late: Callable[[str], None], most: int = 5000) -> None:
+    def __init__(self, seconds: float, on_late: Callable[[str], None]) -> None:
         self._seconds = seconds
         self._on_late = on_late
-        self._most = most
         # In the order in which they end, since each begins at the end.
         self._waiting: dict[str, float] = {}
         self._watcher: gevent.Greenlet[..., None] | None = None
@@ -56,8 +54,6 @@ class Deadlines:
         """Wait for this one, from now."""
         self._waiting.pop(key, None)
         self._waiting[key] = time.monotonic() + self._seconds
-        if len(self._waiting) > self._most:
-            self._expire(next(iter(self._waiting)))
         if self._watcher is None or self._watcher.dead:
             self._watcher = gevent.spawn(self._watch)
 
@@ -72,11 +68,8 @@ class Deadlines:
             if left > 0:
                 gevent.sleep(left)
             else:
-                self._expire(key)
-
-    def _expire(self, key: str) -> None:
-        del self._waiting[key]
-        self._on_late(key)
+                del self._waiting[key]
+                self._on_late(key)
 
 
 class Places:
