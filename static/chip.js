@@ -17,8 +17,11 @@ export class Chip {
   #state = "connecting";
   #isSilent = false;
   #updatedAt = null;
+  #isOfOne;
 
-  constructor() {
+  /** `isOfOne`: the page is about one thing, which is quiet when it has not been updated for long. */
+  constructor({ isOfOne = false } = {}) {
+    this.#isOfOne = isOfOne;
     this.#paint();
   }
 
@@ -49,7 +52,7 @@ export class Chip {
   tick() {
     const past = this.#updatedAt === null ? 0 : now() - this.#updatedAt;
     const tellsAge = past >= FRESH_MS && !["ended", "connecting"].includes(this.#shown);
-    const words = past >= QUIET_MS && this.#shown === "live" ? texts.quiet : texts.updated;
+    const words = this.#isOfOne && past >= QUIET_MS && this.#shown === "live" ? texts.quiet : texts.updated;
     setText(this.#age, tellsAge ? `· ${words(age(past))}` : "");
     // On a phone there is room for the time alone.
     this.#age.dataset.short = tellsAge ? `· ${age(past)}` : "";

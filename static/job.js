@@ -25,7 +25,7 @@ const SOON_MS = 2_000;
 const LINES_MS = 100;
 
 const { jobId } = live;
-const chip = new Chip();
+const chip = new Chip({ isOfOne: true });
 const notifier = new Notifier(jobId);
 const log = new LogPanel(jobId);
 let job = live.job;

@@ -10,6 +10,14 @@ const REREAD_MS = 700;
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
 
+/** Say in the tab's title how many jobs run: `(2) web · Chef`. */
+export function showRunning(jobs) {
+  const count = jobs.filter((job) => !hasEnded(job)).length;
+  const name = document.title.replace(/^\(\d+\) /, "");
+  const title = count > 0 ? `(${count}) ${name}` : name;
+  if (document.title !== title) document.title = title;
+}
+
 /**
  * Jobs on a page. `read(jobs)` reads the lists anew and fills the map; `paint()` shows it; `takesNew`
  * tells of an event of a job that is not listed yet whether that belongs here.

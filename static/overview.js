@@ -6,7 +6,7 @@ import { arrange, byId, clone, field, live, now, setIcon, setText, setWhen } fro
 import { jobName } from "chef/format.js";
 import { fillJobRow, setHref } from "chef/job-row.js";
 import { addListKeys } from "chef/list-keys.js";
-import { JobLists } from "chef/lists.js";
+import { JobLists, showRunning } from "chef/lists.js";
 import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -77,6 +77,7 @@ function paintRunning() {
   const jobs = running.map((jobId) => lists.jobs.get(jobId)).filter((job) => !hasEnded(job));
   for (const job of jobs) fillJobRow(rowFor(runningRows, job.jobId, "job-template"), job);
   arrange(byId("running"), jobs.map((job) => runningRows.get(job.jobId)));
+  showRunning(jobs);
 }
 
 function rowFor(rows, key, template) {

@@ -6,7 +6,7 @@ import { arrange, byId, clone, live } from "chef/dom.js";
 import { fillJobRow } from "chef/job-row.js";
 import { addKeys } from "chef/keys.js";
 import { addListKeys } from "chef/list-keys.js";
-import { JobLists } from "chef/lists.js";
+import { JobLists, showRunning } from "chef/lists.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
@@ -46,6 +46,7 @@ function paint() {
     if (!rows.has(jobId)) rows.set(jobId, clone("job-template"));
     fillJobRow(rows.get(jobId), lists.jobs.get(jobId));
   }
+  showRunning(shown.map((jobId) => lists.jobs.get(jobId)));
   arrange(list, shown.map((jobId) => rows.get(jobId)));
 }
 

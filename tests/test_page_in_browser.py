@@ -181,6 +181,7 @@ def test_the_overview_fills_itself_and_follows(either: Served, page: Page) -> No
     expect(page.locator("#empty")).to_be_hidden()
     either.update(progress("one", progress=72.5))
     expect(page.locator("#running [data-field=percent]")).to_have_text("72%")
+    expect(page).to_have_title("(1) Chef")
     either.update({"type": "error", "jobId": "one", "message": "no"}, progress("two", projectId="docs"))
     expect(page.locator("#running > [data-job=one]")).to_have_count(0)
     expect(page.locator("[data-project=web] .outcomes [data-status=failed]")).to_have_count(1)

@@ -249,6 +249,30 @@ def test_who_did_not_ask_or_is_not_allowed_is_told_nothing(server: Served, page:
     assert page.evaluate("window.told") == []
 
 
+# Lists
+
+
+def test_a_project_shows_those_of_its_jobs_that_one_wants_to_see(either: Served, page: Page) -> None:
+    either.update(progress("one", phase="building"), progress("two"), progress("three"))
+    either.update({"type": "error", "jobId": "two", "message": "no"})
+    page.goto(f"{either.url}/projects/web")
+    chip(page, "Live")
+    expect(page).to_have_title("(2) web · Chef")
+    page.get_by_role("navigation", name="Which jobs").get_by_role("link", name="Failed").click()
+    chip(page, "Live")
+    expect(page.locator("#jobs > li")).to_have_count(1)
+    expect(page.get_by_role("link", name="Failed", exact=True)).to_have_attribute("aria-current", "true")
+    either.update({"type": "error", "jobId": "one", "message": "no"}, progress("four"))
+    expect(page.locator("#jobs > li")).to_have_count(2)
+    page.goto(f"{either.url}/projects/web?status=running")
+    chip(page, "Live")
+    expect(page.locator("#jobs > li")).to_have_count(2)
+    either.update({"type": "completed", "jobId": "three"}, {"type": "completed", "jobId": "four"})
+    expect(page.locator("#jobs > li")).to_have_count(0)
+    expect(page.get_by_text("No such jobs.")).to_be_visible()
+    expect(page).to_have_title("web · Chef")
+
+
 # Who may look, and for how long
 
 

@@ -176,6 +176,21 @@ def test_an_empty_overview_shows_the_line_that_fills_it(client: FlaskClient) -> 
     assert "my-first-job" in client.get("/").text
 
 
+def test_a_project_page_is_parted_by_how_jobs_stand(client: FlaskClient) -> None:
+    post(client, *[progress(f"j{number}", status="cancelled") for number in range(60)], progress("runs"))
+    shown = {
+        status: re.findall(r'data-job="(\w+)"', client.get(f"/projects/web?status={status}").text)
+        for status in ("running", "failed", "cancelled")
+    }
+    newest = [f"j{number}" for number in range(59, 9, -1)]
+    assert shown == {"running": ["runs"], "failed": [], "cancelled": newest}
+    older = re.search(r'rel="next" href="([^"]+)"', client.get("/projects/web?status=cancelled").text)
+    assert older
+    rest = client.get(html.unescape(older[1])).text
+    assert re.findall(r'data-job="(\w+)"', rest) == [f"j{number}" for number in range(9, -1, -1)]
+    assert client.get("/projects/web?status=nonsense").status_code == 404
+
+
 # Escaping
 
 
