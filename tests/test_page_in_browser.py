@@ -80,7 +80,7 @@ def test_who_comes_before_the_build_misses_nothing(
     expect(page.locator("#message")).to_contain_text("Waiting for the first update")
     either.update(progress(phase="building", meta={"title": "First", "branch": "main"}), log("one"))
     expect(page.locator("#name")).to_have_text("First")
-    expect(page.locator("#details")).to_contain_text("main")
+    expect(page.locator("#source")).to_contain_text("main")
     expect(page.locator("#project-link")).to_have_text("web")
     assert shown_lines(page) == [[1, "one"]]
 
