@@ -12,6 +12,7 @@ const MORE_ROWS = 12;
 const JUMP_VIEWS = 2;
 const WHEEL_MS = 400;
 const REST_MS = 140;
+const MOST_HEIGHTS = 20_000;
 
 export class RowWindow {
   #scroller;
@@ -19,7 +20,11 @@ export class RowWindow {
   #rows;
   #on;
   #elements = new Map();
+  // Heights of rows that wrap, as far as they were seen, and what the others are taken for.
   #heights = new Map();
+  #estimate = 20;
+  // Where one wants to be, until one scrolls: rows around it may still get their text, and another height.
+  #aim = null;
   #count = 0;
   #top = 0;
   #isFollowing = true;
@@ -65,6 +70,7 @@ export class RowWindow {
   #measure() {
     const style = getComputedStyle(this.#scroller);
     this.#rowHeight = Number.parseFloat(style.lineHeight) || 20;
+    this.#estimate = Math.max(this.#estimate, this.#rowHeight);
     this.#view = this.#scroller.clientHeight - Number.parseFloat(style.paddingTop) - Number.parseFloat(style.paddingBottom);
   }
 
@@ -113,17 +119,15 @@ export class RowWindow {
     this.#width = 0;
     this.#rows.style.minWidth = "";
     this.#heights.clear();
+    this.#estimate = this.#rowHeight;
     this.#mustAlign = true;
     this.draw();
   }
 
   /** Put a row at the top, or with `share` lower in the view: 0.5 is the middle. */
   goTo(row, share = 0) {
-    const above = Math.max(0, this.#view - this.#rowHeight) * share;
-    this.#top = Math.max(0, Math.min(row, this.#count - 1));
-    // Where rows wrap those above must be there to know how high they are.
-    if (this.#wraps && share > 0) this.drawNow();
-    this.#moveBy(-above);
+    this.#aim = this.#wraps ? { row, share } : null;
+    this.#top = this.#wraps ? row : row - (Math.max(0, this.#view - this.#rowHeight) * share) / this.#rowHeight;
     this.#top = this.#clamp(this.#top);
     this.#mustAlign = true;
     this.draw();
@@ -167,7 +171,9 @@ export class RowWindow {
     if (this.#frame !== null) cancelAnimationFrame(this.#frame);
     this.#frame = null;
     this.#setSpacer();
+    if (this.#isFollowing) this.#aim = null;
     if (this.#isFollowing) this.#top = this.#lastTop;
+    else if (this.#aim) this.#top = this.#aim.row;
     this.#top = this.#clamp(this.#top);
     const [first, last] = this.#range();
     this.#arrange(first, last);
@@ -182,9 +188,13 @@ export class RowWindow {
     return !this.#wraps && this.#count * this.#rowHeight <= MOST_PX;
   }
 
-  /** The `top` at the end, where rows have one height. */
+  get #usualHeight() {
+    return this.#wraps ? this.#estimate : this.#rowHeight;
+  }
+
+  /** The `top` at the end, where rows have the usual height. */
   get #lastTop() {
-    return Math.max(0, this.#count - this.#view / this.#rowHeight);
+    return Math.max(0, this.#count - this.#view / this.#usualHeight);
   }
 
   get #lastScroll() {
@@ -196,7 +206,7 @@ export class RowWindow {
   }
 
   #setSpacer() {
-    const height = Math.min(MOST_PX, this.#count * this.#rowHeight);
+    const height = Math.min(MOST_PX, Math.round(this.#count * this.#usualHeight));
     if (height === this.#spacerHeight) return;
     this.#spacerHeight = height;
     this.#spacer.style.height = `${height}px`;
@@ -205,11 +215,14 @@ export class RowWindow {
   #range() {
     const rows = Math.ceil(this.#view / this.#rowHeight) + 1;
     const top = Math.floor(this.#top);
-    return [Math.max(0, top - MORE_ROWS), Math.min(this.#count - 1, top + rows + MORE_ROWS)];
+    // Above a place that one goes to, or the end, as many as there can be in view.
+    const above = this.#aim || (this.#wraps && this.#isFollowing) ? rows : MORE_ROWS;
+    return [Math.max(0, top - above), Math.min(this.#count - 1, top + rows + MORE_ROWS)];
   }
 
   #heightOf(row) {
-    return this.#heights.get(this.#on.key(row)) ?? this.#rowHeight;
+    if (!this.#wraps) return this.#rowHeight;
+    return this.#heights.get(this.#on.key(row)) ?? this.#estimate;
   }
 
   /** Have exactly these rows in the document, in order, and those that must stay. */
@@ -261,14 +274,14 @@ export class RowWindow {
     elements.forEach((element, index) => this.#heights.set(element.key, tops[index + 1] - tops[index]));
     const index = Math.min(elements.length - 1, Math.floor(this.#top) - first);
     let above = tops[index] + (this.#top % 1) * (tops[index + 1] - tops[index]);
-    const isEnd = first + elements.length >= this.#count;
-    if (isEnd && (this.#isFollowing || above > whole - this.#view)) {
-      above = Math.max(0, whole - this.#view);
-      let at = tops.findLastIndex((top, place) => top <= above && place < elements.length);
-      at = Math.max(0, at);
+    if (this.#aim) above = Math.max(0, above - this.#aim.share * (this.#view - this.#rowHeight));
+    const lowest = Math.max(0, whole - this.#view);
+    this.#isAtEnd = first + elements.length >= this.#count && (this.#isFollowing || above >= lowest - 1);
+    if (this.#isAtEnd) above = lowest;
+    if (this.#isAtEnd || this.#aim) {
+      const at = Math.max(0, tops.findLastIndex((top, place) => top <= above && place < elements.length));
       this.#top = first + at + (above - tops[at]) / Math.max(1, tops[at + 1] - tops[at]);
-      if (first === 0 || above > 0) this.#isAtEnd = true;
-    } else this.#isAtEnd = false;
+    }
     if (this.#mustAlign) this.#scrollTo(this.#isAtEnd ? this.#lastScroll : this.#share());
     this.#place(this.#scrolled - above);
     this.#mustAlign = false;
@@ -303,9 +316,11 @@ export class RowWindow {
     const moved = place - this.#scrolled;
     if (Math.abs(moved) < 0.5) return;
     this.#scrolled = place;
+    this.#aim = null;
     if (this.#isExact) this.#top = place / this.#rowHeight;
     else if (this.#isSmall(moved)) this.#moveBy(moved);
-    else this.#top = (place / Math.max(1, this.#lastScroll)) * this.#lastTop;
+    else if (place >= this.#lastScroll - 0.5) this.#top = this.#count;
+    else this.#top = (place / this.#lastScroll) * this.#lastTop;
     this.#top = this.#clamp(this.#top);
     if (moved < 0) this.isFollowing = false;
     this.drawNow();
@@ -338,11 +353,21 @@ export class RowWindow {
     clearTimeout(this.#rest);
     this.#rest = null;
     if (this.#isExact || this.#isDragging) return;
+    this.#estimateHeights();
     if (performance.now() - this.#moved < REST_MS - 10) {
       this.#rest = setTimeout(() => this.#atRest(), REST_MS);
       return;
     }
     this.#alignBar();
+  }
+
+  /** Take rows that were not seen for as high as those that were are on average. */
+  #estimateHeights() {
+    if (!this.#wraps || this.#heights.size === 0) return;
+    let sum = 0;
+    for (const height of this.#heights.values()) sum += height;
+    this.#estimate = Math.max(this.#rowHeight, sum / this.#heights.size);
+    if (this.#heights.size > MOST_HEIGHTS) this.#heights.clear();
   }
 
   #alignBar() {

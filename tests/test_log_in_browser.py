@@ -561,6 +561,36 @@ def test_times_are_shown_on_demand_and_long_lines_wrap(server: Served, page: Pag
     assert shown_lines(page) == stored_lines(server)
 
 
+def test_where_lines_wrap_a_wheel_moves_by_pixels_and_links_lead_to_their_lines(
+    server: Served, page: Page
+) -> None:
+    words = "\n".join(f"{number} " + "words " * (number * 7 % 60) for number in range(1, 5_001))
+    server.update(progress(phase="building"))
+    server.post("/api/jobs/j/logs", data=f"{words}\n")
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    page.keyboard.press("w")
+    expect(line(page, 5_000)).to_be_in_viewport()
+    page.evaluate("location.hash = '#L2500'")
+    expect(line(page, 2_500)).to_be_in_viewport()
+    expect(page.locator("#lines .loading")).to_have_count(0)
+    page.wait_for_timeout(300)
+    page.locator("#log").hover()
+    for delta in (100, -160, 240):
+        before = page.locator("#L2500").bounding_box()
+        page.mouse.wheel(0, delta)
+        page.wait_for_timeout(600)
+        after = page.locator("#L2500").bounding_box()
+        assert before
+        assert after
+        assert abs(before["y"] - after["y"] - delta) < 2
+    page.evaluate("document.getElementById('log').scrollTop = 1e9")
+    expect(line(page, 5_000)).to_be_in_viewport()
+    expect(page.locator("#jump")).to_be_hidden()
+    server.update(log("followed again"))
+    expect(line(page, 5_001)).to_be_in_viewport()
+
+
 def test_new_lines_are_said_aloud_to_who_asks(server: Served, page: Page) -> None:
     fill(server, 3)
     page.goto(f"{server.url}/jobs/j")
