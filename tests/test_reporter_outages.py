@@ -93,6 +93,17 @@ def test_what_a_server_may_answer(tmp_path: Path, behaviour: Behaviour, reason: 
     assert reason in complaint
 
 
+def test_a_body_that_came_too_slowly_is_sent_again(tmp_path: Path) -> None:
+    def behave(_request: Request, connection: socket.socket) -> None:
+        reply_problem(connection, "408 Request Timeout", "request_timeout")
+
+    with pretending(behave) as server:
+        done = build(tmp_path, server.url, "--linger", "3")
+        assert len(server.requests) > 3
+    (complaint,) = done.complaints
+    assert "did not arrive" in complaint
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

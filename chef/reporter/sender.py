@@ -488,7 +488,7 @@ class Sender:
         reason = answer.reason()
         if answer.status == 200:
             raise Unreachable("the answer is not one of Chef's: is CHEF_URL right?")
-        if answer.status in (429, 503) or answer.status >= 500:
+        if answer.status in (408, 429, 503) or answer.status >= 500:
             self._retry_after = answer.retry_after
             raise Unreachable(reason)
         self._refusals += 1

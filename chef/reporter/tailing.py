@@ -136,7 +136,7 @@ class Reader:
 
 
 def _check(answer: Answer) -> None:
-    if answer.status in (429, 503) or answer.status >= 500:
+    if answer.status in (408, 429, 503) or answer.status >= 500:
         raise Unreachable(answer.reason())
     if answer.status != 200:
         raise Refused(answer.reason())

@@ -2,11 +2,12 @@
 
 Two limits. In all there are `Limits.connections`, for whom a descriptor is left in any case; who comes
 then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except for
-those that show a valid token, and except for this machine, where tests and local proxies are.
+those that show a valid token.
 
-Whose a connection is: its peer's, or, where the peer is a proxy nearby (this machine or a private
-network), while it is asked for somebody: the last address of `X-Forwarded-For`. A peer with a public
-address could write anything there.
+Whose a connection is: its peer's, if that has a public address. Peers nearby (this machine, private
+networks) are proxies, gateways of containers and load balancers that stand for many, or people at home:
+they do not count, but while they ask for somebody, the last address of `X-Forwarded-For` does. A peer
+with a public address could write anything there.
 """
 
 from __future__ import annotations
@@ -288,9 +289,8 @@ def _is_near(host: str) -> bool:
 
 
 def _counted(host: str) -> str | None:
-    """The address that a peer counts for; `None` for this machine."""
-    found = _parsed(host)
-    return None if found is None or found.is_loopback else _address(host)
+    """The address that a peer counts for; `None` for one nearby, who may stand for many."""
+    return None if _parsed(host) is None or _is_near(host) else _address(host)
 
 
 def _address(text: str) -> str:

@@ -75,7 +75,7 @@ class Deadlines:
 class Places:
     """Sessions that poll: they hold no connection that would be counted, so they are counted here.
 
-    At most `most` in all, and `per_address` (0: any number) of an address, but for those of this machine
+    At most `most` in all, and `per_address` (0: any number) of an address, but for those of peers nearby
     (their address is `None`) and those that have shown a valid token (`free`).
     """
 
