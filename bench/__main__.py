@@ -1,4 +1,4 @@
-"""`python -m bench [post|delivery|resume|logs|history|page|reporter|all] [--quick]`: measure, print, keep."""
+"""`python -m bench [NAME|all] [--quick]`: measure, print, write the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib import import_module
 from bench import report
 from bench.servers import DRIVER_CORE
 
-NAMES = ("post", "resume", "logs", "history", "page", "reporter", "delivery")
+NAMES = ("post", "resume", "logs", "history", "page", "reporter", "hostile", "delivery")
 
 
 def main() -> None:

@@ -243,6 +243,10 @@ class Room(ABC):
                 _wake(member)
                 yield 1
 
+    def end(self) -> None:
+        """Nobody follows: let go of what refers back to the room."""
+        self._lanes.clear()
+
     def _drop_if_empty(self) -> None:
         if not self.members and not self._guests:
             self.hub.drop(self)
@@ -332,6 +336,7 @@ class Hub:
         """Forget a room that nobody follows."""
         if self._rooms.get(room.key) is room:
             del self._rooms[room.key]
+            room.end()
 
     @property
     def rooms(self) -> int:

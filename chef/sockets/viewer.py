@@ -37,8 +37,9 @@ class Subscription:
 
     def leave(self) -> None:
         """Follow no longer."""
-        if self.cursor is not None:
-            self.cursor.leave()
+        cursor, self.cursor = self.cursor, None
+        if cursor is not None:
+            cursor.leave()
 
     def finish(self) -> None:
         """Follow no longer, having had what was there before: the answer to an unsubscribe comes after it."""

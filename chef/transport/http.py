@@ -368,7 +368,9 @@ class Handler(WebSocketHandler):
         try:
             list(self.application(self.environ, lambda *_: self.write))
         finally:
-            self.websocket = None
+            # Each has the others: taken apart, they are gone now and not at some collection.
+            self.websocket = self.environ["wsgi.websocket"] = None
+            upgraded.environ = upgraded.stream = upgraded.handler = None
 
     def log_request(self) -> None:
         """No access log: a build posts many times a second."""

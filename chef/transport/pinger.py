@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import gevent
-
-T = TypeVar("T")
 
 # Sessions whose time comes within this, or within a twentieth of their time, are served in one turn.
 _GRAIN_S = 0.1
@@ -27,43 +24,62 @@ class Pinged(Protocol):
         ...
 
 
-class _Line(Generic[T]):
-    """Does something with each of its items a constant time after it was added: so first in, first out."""
+class _Line:
+    """Has a turn with each session a constant time after it was added: so first in, first out."""
 
-    def __init__(self, delay: float, act: Callable[[T], None]) -> None:
+    def __init__(self, delay: float, act: Callable[[Pinged, float], None]) -> None:
         self._delay = delay
         self._grain = min(_GRAIN_S, delay / 20)
         self._act = act
-        self._items: deque[tuple[float, T]] = deque()
+        # When it is due, and the mark that it was added with.
+        self._sessions: dict[Pinged, tuple[float, float]] = {}
         self._runs = False
 
-    def add(self, item: T) -> None:
-        self._items.append((time.monotonic() + self._delay, item))
+    def add(self, session: Pinged, mark: float = 0.0) -> None:
+        self.remove(session)
+        self._sessions[session] = (time.monotonic() + self._delay, mark)
         if not self._runs:
             self._runs = True
             gevent.spawn(self._run)
 
+    def remove(self, session: Pinged) -> None:
+        self._sessions.pop(session, None)
+
     def _run(self) -> None:
-        while self._items:
-            gevent.sleep(max(self._items[0][0] - time.monotonic(), 0) + self._grain)
-            now = time.monotonic()
-            while self._items and self._items[0][0] <= now:
-                self._act(self._items.popleft()[1])
-        self._runs = False
+        try:
+            while self._sessions:
+                due, _ = next(iter(self._sessions.values()))
+                gevent.sleep(max(due - time.monotonic(), 0) + self._grain)
+                self._serve(time.monotonic())
+        finally:
+            self._runs = False
+
+    def _serve(self, now: float) -> None:
+        while self._sessions:
+            session, (due, mark) = next(iter(self._sessions.items()))
+            if due > now:
+                break
+            del self._sessions[session]
+            self._act(session, mark)
 
 
 class Pinger:
     """Pings each session an interval after its last answer, and has it closed a timeout after that."""
 
     def __init__(self, interval: float, timeout: float) -> None:
-        self._resting: _Line[Pinged] = _Line(interval, self._ping)
-        self._asked: _Line[tuple[Pinged, float]] = _Line(timeout, lambda asked: asked[0].expire(asked[1]))
+        self._resting = _Line(interval, self._ping)
+        self._asked = _Line(timeout, lambda session, mark: session.expire(mark))
 
     def add(self, session: Pinged) -> None:
         """Ping a session when the interval has passed."""
         self._resting.add(session)
 
-    def _ping(self, session: Pinged) -> None:
+    def remove(self, session: Pinged) -> None:
+        """Keep nothing of a session that has ended."""
+        self._resting.remove(session)
+        self._asked.remove(session)
+
+    def _ping(self, session: Pinged, _mark: float) -> None:
         mark = session.ping()
         if mark is not None:
-            self._asked.add((session, mark))
+            self._asked.add(session, mark)

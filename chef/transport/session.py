@@ -267,9 +267,11 @@ class EngineSocket(engineio.socket.Socket):
         self._inbox.clear()
         if self.websocket is not None:
             self.websocket.close()
+            self.websocket = None
         elif self._queue is not None:
             self._queue.wake()
         self.server.places.leave(self.sid)
+        self.server.pinger.remove(self)
         self.server.sockets.pop(self.sid, None)
 
 
