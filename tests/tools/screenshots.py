@@ -80,7 +80,7 @@ class Kitchen:
         else:
             self.say({"type": "completed", "jobId": job_id, "message": "Deployed to production"})
 
-    def running(self, job_id: str = "web-1301", until: int = 0) -> None:
+    def running(self, job_id: str = "web-1301", until: int = 0, tests: int = 10) -> None:
         """A build in the middle of its tests, whose newest word was `until` ago."""
         self.at(until + 161 * SECOND)
         self.say(
@@ -96,7 +96,7 @@ class Kitchen:
         self.say(progress(job_id, phase="building", progress=70, message="Running the tests"))
         for second in range(40, 0, -4):
             self.at(until + second * SECOND)
-            self.say(log(job_id, testing(10)))
+            self.say(log(job_id, testing(tests)))
         self.at(0)
 
     def end(self, job_id: str, *updates: dict[str, Any]) -> None:
@@ -234,6 +234,12 @@ def show_running(kitchen: Kitchen, camera: Camera) -> None:
     camera.take("reporter-lost-phone-dark", "/jobs/web-1304", viewport=PHONE, color_scheme="dark")
 
 
+def show_the_readme(kitchen: Kitchen, camera: Camera) -> None:
+    """The picture for docs/page.png, whose log has some of everything."""
+    kitchen.running(tests=1)
+    camera.take("readme", "/jobs/web-1301", viewport={"width": 1200, "height": 660}, device_scale_factor=1.5)
+
+
 def show_ended(kitchen: Kitchen, camera: Camera) -> None:
     kitchen.running("web-1301")
     failure = {"type": "error", "jobId": "web-1301", "message": "1 of 1,204 tests failed", "code": 1}
@@ -293,6 +299,7 @@ def show_login(kitchen: Kitchen, camera: Camera) -> None:
 
 SCENES: dict[str, tuple[Callable[[Kitchen, Camera], None], dict[str, str]]] = {
     "lists": (show_lists, {}),
+    "readme": (show_the_readme, {}),
     "running": (show_running, {}),
     "ended": (show_ended, {}),
     "disconnected": (show_disconnected, {}),
