@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -201,6 +201,29 @@ def test_a_body_may_carry_several_packets(calm: Served) -> None:
         packets += poller.packets()
     assert packets[0].startswith("40{")
     assert [packet[: packet.index("[")] for packet in packets[1:]] == [f"43{place}" for place in range(40)]
+
+
+def test_who_sends_and_takes_no_answers_is_held_up_and_loses_none(
+    calm: Served, soon: Callable[..., Future[requests.Response]]
+) -> None:
+    poller = connected(calm)
+    argument = "x" * 100
+
+    def body(start: int) -> str:
+        events = [f'42{start + place}["unsubscribe:job","{argument}"]' for place in range(400)]
+        return "\x1e".join(["3", *events])
+
+    waiting = soon(poller.post, body(0))
+    posted = 1
+    while posted < 9 and wait([waiting], timeout=0.5).done:  # Some are taken before one is held up.
+        waiting = soon(poller.post, body(posted * 400))
+        posted += 1
+    assert not waiting.done()
+    answers: list[str] = []
+    while len(answers) < posted * 400:
+        answers += poller.packets()
+    assert [text[: text.index("[")] for text in answers] == [f"43{place}" for place in range(posted * 400)]
+    assert waiting.result(5).text == "ok"
 
 
 def test_a_binary_packet_is_in_base64(calm: Served) -> None:

@@ -7,6 +7,7 @@ it, since the order of packets would be lost.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -29,6 +30,8 @@ _PAUSE_S = 0.02
 
 # Browsers, and the JavaScript client in Node.
 _TAKE_MANY = ("Mozilla/", "node-XMLHttpRequest")
+# A client that is behind may send so much more; then its POST waits.
+_MOST_BEHIND_BYTES = 128 * 1024
 # Packets of one body that are handled before others have their turn.
 _SLICE = 50
 _NOOP = packet.Packet(packet.NOOP)
@@ -45,8 +48,8 @@ class Polling:
         self._end = end
         self._polled: set[str] = set()
         self._posted: set[str] = set()
-        # Sessions that do not take their answers, with what handles the rest of their last body.
-        self._behind: dict[str, gevent.Greenlet[..., None]] = {}
+        # What sessions have sent that do not take the answers to what they sent before.
+        self._behind: dict[str, _Rest] = {}
 
     def is_polled(self, sid: str) -> bool:
         """Whether a request waits for packets of this session."""
@@ -104,10 +107,12 @@ class Polling:
         self._posted.add(sid)
         try:
             packets = self._read(session, environ)
-            behind = self._behind.get(sid)
-            if behind is not None:
-                behind.join()
-            self._take(session, packets)
+            _take_pongs(session, packets)
+            self._wait_for_room(session)
+            if sid in self._behind:
+                self._behind[sid].add(packets)
+            else:
+                self._take(session, packets)
         except BadPacket as fault:
             self._end(sid, "bad_packet", str(fault))
             raise Refusal(BAD_REQUEST, str(fault)) from None
@@ -130,37 +135,63 @@ class Polling:
             raise Refusal(BAD_REQUEST, detail, "413 Content Too Large")
         return decode_body(body)
 
+    def _wait_for_room(self, session: Any) -> None:
+        """Hold up a client that sends on and takes no answers."""
+        while session.sid in self._behind and self._behind[session.sid].bytes > _MOST_BEHIND_BYTES:
+            gevent.sleep(_PAUSE_S)
+
     def _take(self, session: Any, packets: Sequence[Received]) -> None:
         """Handle packets until the session ends, or until its client must take answers first."""
         for place, (kind, data) in enumerate(packets):
             if not session.ready:
-                rest = packets[place:]
-                self._behind[session.sid] = gevent.spawn(self._catch_up, session, rest)
+                rest = self._behind[session.sid] = _Rest()
+                rest.add(packets[place:])
+                gevent.spawn(self._catch_up, session, rest)
                 return
             if place % _SLICE == _SLICE - 1:
                 gevent.sleep(0)
             if kind == packet.CLOSE and session.sid not in self._polled:
                 gevent.sleep(_OVERTAKEN_S)
-            _handle(session, kind, data)
+            session.handle(kind, data)
             if session.closed:
                 if kind == packet.CLOSE:
                     return
                 raise Refusal(BAD_REQUEST, "the session has ended")
 
-    def _catch_up(self, session: Any, packets: Sequence[Received]) -> None:
-        """Handle the rest of a body as its client takes the answers to the rest."""
+    def _catch_up(self, session: Any, rest: _Rest) -> None:
+        """Handle what is left of bodies as their client takes the answers to what came before."""
         try:
-            for kind, data in packets:
-                while not session.ready and not session.closed:
+            while rest.packets and not session.closed:
+                if session.ready:
+                    session.handle(*rest.next())
+                else:
                     gevent.sleep(_PAUSE_S)
-                if session.closed:
-                    break
-                _handle(session, kind, data)
         finally:
             self._behind.pop(session.sid, None)
 
 
-def _handle(session: Any, kind: int, data: str | bytes) -> None:
-    if kind == packet.PONG:
+class _Rest:
+    """Packets of a client that is behind with taking answers."""
+
+    def __init__(self) -> None:
+        self.packets: deque[Received] = deque()
+        self.bytes = 0
+
+    def add(self, packets: Sequence[Received]) -> None:
+        """Have them handled after those that are here."""
+        self.packets.extend(packets)
+        self.bytes += sum(len(data) for _, data in packets)
+
+    def next(self) -> Received:
+        """Take the oldest out."""
+        kind, data = self.packets.popleft()
+        self.bytes -= len(data)
+        return kind, data
+
+
+def _take_pongs(session: Any, packets: list[Received]) -> None:
+    """The heartbeat waits for nothing that was sent with it."""
+    if any(kind == packet.PONG for kind, _ in packets):
         session.heard_at = time.monotonic()
-    session.handle(kind, data)
+        session.schedule_ping()
+        packets[:] = [one for one in packets if one[0] != packet.PONG]
