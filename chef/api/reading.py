@@ -123,7 +123,7 @@ def get_logs(job_id: str) -> Response:
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
         return _stream(_raw(job, _stream_in_query()), "application/octet-stream")
     if "stream" in request.args:
-        raise wrong("stream", "goes with raw=1: lines are numbered over all streams")
+        raise wrong("stream", "cannot be combined with lines, which are numbered over all streams: add raw=1")
     needle = text_in_query("q")
     if needle is not None:
         return _found(job, needle)
