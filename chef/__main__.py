@@ -41,6 +41,8 @@ sys.exit(main(settings))
 # their memory. What stands for the package has no wiring in it.
 REPORT = """\
 import sys, types
+# What lies in the folder that is built is no module of ours.
+sys.path[:] = [path for path in sys.path if path]
 package = types.ModuleType("chef")
 package.__path__ = [sys.argv.pop(1)]
 sys.modules["chef"] = package

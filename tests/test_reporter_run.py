@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import signal
+import struct
 import subprocess
+import sys
+import termios
 import threading
 import time
 import zlib
@@ -17,7 +21,7 @@ from typing import Any
 import pytest
 
 from tests.tools.reporting import Machine
-from tests.tools.serving import Served, free_port, serve, serving
+from tests.tools.serving import ROOT, Served, free_port, serve, serving
 from tests.tools.watching import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -238,6 +242,22 @@ def test_closed_and_further_descriptors_are_the_commands_too(machine: Machine) -
     assert (machine.folder / "five").read_text() == "five\n"
 
 
+def test_modules_of_the_build_are_not_those_of_the_reporter(machine: Machine) -> None:
+    for name in ("http", "json", "signal", "tempfile", "types", "urllib"):
+        (machine.folder / f"{name}.py").write_text("raise SystemExit('this is not the standard library')\n")
+    for start in (["chef.py"], ["-m", "chef"]):
+        done = subprocess.run(
+            [sys.executable, *start, "run", "-q", "--job", f"here{start[0]}", "--", "echo", "built"],
+            cwd=machine.folder,
+            env=machine.environment
+            | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": "1" if "-m" in start else ""},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"built\n", b"")
+
+
 def test_what_is_ignored_stays_ignored(served: Served, machine: Machine, job: str) -> None:
     """`nohup chef run …` survives a hang-up, and so does the command."""
     command = "nohup " + " ".join(
@@ -308,6 +328,9 @@ class Terminal:
     def type(self, data: bytes) -> None:
         os.write(self._fd, data)
 
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def wait(self) -> int:
         _, status = os.waitpid(self.pid, 0)
         self._reader.join(5)
@@ -328,6 +351,16 @@ def test_in_a_terminal_the_command_has_one(served: Served, machine: Machine, job
     assert b"\x1b[31mred\x1b[m\r\n" in terminal.shown
     assert b"\x1b[31mred\x1b[m\r\n" in raw(served, job)
     assert stored(served, job)["lines"] == 3
+
+
+def test_a_window_that_changes_its_size_does_so_for_the_command(machine: Machine) -> None:
+    script = "trap 'stty size' WINCH; stty size; n=0; while [ ! -e go ] && sleep 0.05; do :; done"
+    terminal = in_terminal(machine, "-q", "--", "sh", "-c", script)
+    eventually(lambda: b"0 0\r\n" in terminal.shown)
+    terminal.resize(30, 100)
+    eventually(lambda: b"30 100\r\n" in terminal.shown)
+    (machine.folder / "go").touch()
+    assert terminal.wait() == 0
 
 
 def test_what_is_typed_goes_to_the_command(machine: Machine) -> None:

@@ -19,6 +19,15 @@ _ENTRY = "cli"
 _NO_PART = {"__init__", "bundle"}
 
 
+# The file lies in the folder that is built, more often than not, and that may have an http/ or a json.py.
+_PATH = """\
+import sys
+
+if __name__ == "__main__" and not sys.flags.isolated:
+    # Only the standard library is meant by what follows, not what lies beside this file.
+    sys.path[:] = [path for path in sys.path[1:] if path]"""
+
+
 class Script(NamedTuple):
     """A file as it is served."""
 
@@ -62,8 +71,8 @@ def bundled(modules: dict[str, str], version: str) -> str:
             if names.setdefault(name, module) != module:
                 raise BundleError(f"{name} is in {names[name]} and in {module}")
     order = _in_order(trees)
-    imports = sorted({line for name in order for line in _foreign_imports(trees[name])})
-    parts = [_head(version), "\n".join(imports)]
+    imports = sorted({line for name in order for line in _foreign_imports(trees[name])} - {"import sys"})
+    parts = [_head(version), _PATH, "\n".join(imports)]
     parts += [_body(name, modules[name], trees[name]) for name in order]
     parts.append(_foot(version))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"

@@ -333,9 +333,10 @@ def _start(arguments: Any) -> int:
     print(target.job, flush=True)  # noqa: T201
     if target.url is not None and not arguments.quiet:
         say(target.page)
-    return _deliver(
-        arguments, target, [{"type": "progress", "phase": "preparing", "meta": meta}], arguments.linger
-    )
+    # What an earlier job of this id has left is not a part of this one.
+    Memory(target.url or "", target.job).forget()
+    update = {"type": "progress", "phase": "preparing", "meta": meta}
+    return _deliver(arguments, target, [update], arguments.linger)
 
 
 def _phase_command(arguments: Any) -> int:

@@ -26,6 +26,10 @@ READ_BYTES = 64 * 1024
 _GRACE_S = 0.25
 _LONGEST_GRACE_S = 2.0
 _LOOK_S = 1.0
+# Output of less than this, so soon after other output, is followed by a rest.
+_SMALL_BYTES = 1024
+_SOON_S = 0.02
+_REST_S = 0.01
 _FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _MAX_TYPED = 64 * 1024
 
@@ -71,6 +75,7 @@ class Command:
         self._old_handlers: dict[int, Any] = {}
         self._wakeup: tuple[int, int] | None = None
         self._interrupted = False
+        self._last_read = -1
 
     def start(self) -> Ended | None:
         """Start it; the result says why it cannot be."""
@@ -174,20 +179,22 @@ class Command:
         assert self._process is not None
         exited: float | None = None
         last = time.monotonic()
-        while True:
-            for key, _ in self._selector.select(self._patience(exited, last)):
+        while exited is None or (self._sources and self._patience(exited, last) > 0):
+            ready = self._selector.select(self._patience(exited, last))
+            for key, _ in ready:
                 if key.fd in self._sources:
-                    last = time.monotonic()
-                    self._pass_on(self._sources[key.fd])
+                    size = self._pass_on(self._sources[key.fd])
+                    before, last = last, time.monotonic()
+                    self._rest(key.fd, size, last - before)
                 elif self._wakeup and key.fd == self._wakeup[0]:
                     _drain(key.fd)
+                    ready = []
                 else:
                     self._take_keys()
             self._send_keys()
-            if exited is None and self._process.poll() is not None:
+            # Asked where a signal came or nothing did, not for each line.
+            if not ready and exited is None and self._process.poll() is not None:
                 exited = last = time.monotonic()
-            if exited is not None and (not self._sources or self._patience(exited, last) <= 0):
-                return
 
     def _patience(self, exited: float | None, last: float) -> float:
         """How long to wait for more; none where it was long enough since the command has ended."""
@@ -196,16 +203,26 @@ class Command:
             return _LOOK_S if wait is None else min(_LOOK_S, wait)
         return max(0.0, min(last + _GRACE_S, exited + _LONGEST_GRACE_S) - time.monotonic())
 
-    def _pass_on(self, source: Source) -> None:
+    def _rest(self, fd: int, size: int, pause: float) -> None:
+        """Let small pieces of one output come together: being woken costs as much as many lines.
+
+        A terminal is not made to wait, nor is who writes much at once, and streams keep their order.
+        """
+        if self._master is None and fd == self._last_read and 0 < size < _SMALL_BYTES and pause < _SOON_S:
+            time.sleep(_REST_S)
+        self._last_read = fd
+
+    def _pass_on(self, source: Source) -> int:
+        """Read some output and pass it on; returns how much it was."""
         try:
             data = os.read(source.fd, READ_BYTES)
         except BlockingIOError:
-            return
+            return 0
         except OSError:  # What Linux says where nobody has the pty open any more.
             data = b""
         if not data:
             self._close(source)
-            return
+            return 0
         try:
             if source.is_wanted:
                 write_all(source.target, data)
@@ -215,6 +232,7 @@ class Command:
             if source.fd != self._master:
                 self._close(source)
         self._output(source.stream, data)
+        return len(data)
 
     def _close(self, source: Source) -> None:
         if self._sources.pop(source.fd, None):

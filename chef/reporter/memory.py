@@ -10,11 +10,14 @@ import json
 import os
 import stat
 import tempfile
+import time
 from typing import Any
 
 from chef.reporter.lines import Tally
 
 _MAX_BYTES = 64 * 1024
+# What is older is of another job that had the same id.
+_MAX_AGE_S = 24 * 60 * 60
 
 
 class Memory:
@@ -55,7 +58,7 @@ class Memory:
             pass
 
     def _read(self) -> Any:
-        if not self._is_ours():
+        if not self._is_ours() or time.time() - os.stat(self._path).st_mtime > _MAX_AGE_S:
             return {}
         with open(self._path, encoding="utf-8") as file:
             return json.loads(file.read(_MAX_BYTES))

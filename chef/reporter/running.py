@@ -19,7 +19,7 @@ from chef.reporter.sender import Sender
 
 # Output is looked at when so much has come, or after this time: each single line would cost far more.
 _TOGETHER_BYTES = 32 * 1024
-_TOGETHER_S = 0.05
+_TOGETHER_S = 0.1
 # A line that is not finished is shown after this long without output.
 _UNFINISHED_S = 5.0
 _MAX_COMMAND = 500

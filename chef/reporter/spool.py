@@ -62,7 +62,7 @@ class Block:
 
 
 class Spool:
-    """The blocks of all streams. `changed` guards them and is notified when something comes."""
+    """The blocks of all streams. `changed` guards them; it is notified of what is new."""
 
     def __init__(self, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
         self.changed = threading.Condition(threading.RLock())
@@ -81,12 +81,15 @@ class Spool:
     def put(self, stream: str, data: bytes, ends_line: bool = True) -> None:
         """Add output. Waits for nothing but the disk."""
         with self.changed:
+            before = self.waiting
             while len(data) > BLOCK_BYTES:
                 end = border(data, BLOCK_BYTES)
                 self._put(stream, data[: end or BLOCK_BYTES], end > 0)
                 data = data[end or BLOCK_BYTES :]
             self._put(stream, data, ends_line)
-            self.changed.notify_all()
+            # Who gathers looks again by itself; being woken for each line would cost more than sending.
+            if not before or before < BLOCK_BYTES <= self.waiting:
+                self.changed.notify_all()
 
     def seal(self) -> int:
         """A place in the order for something else than output: what is put from now on comes after it."""
