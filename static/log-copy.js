@@ -11,6 +11,8 @@ export class LogCopy {
   #view;
   #read;
   #ahead = null;
+  // What is to be copied now, where the browser has no clipboard for pages that come without https.
+  #ready = null;
 
   /** `read(parameters)` promises the text of a range of the log, as `GET /api/jobs/JOB/logs` gives it. */
   constructor(view, read) {
@@ -21,7 +23,24 @@ export class LogCopy {
 
   /** Write the text of lines to the clipboard; whether that worked. */
   async copyLines(first, last) {
-    return write(this.#text({ first, last, begin: 0, end: null }));
+    return this.#write(this.#text({ first, last, begin: 0, end: null }));
+  }
+
+  /** Write a text that is promised: the browser must be asked while it still knows that somebody pressed a key. */
+  async #write(promise) {
+    try {
+      if (navigator.clipboard?.write) {
+        const blob = promise.then((text) => new Blob([text], { type: "text/plain" }));
+        await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
+        return true;
+      }
+      this.#ready = await promise;
+      return document.execCommand("copy");
+    } catch {
+      return false;
+    } finally {
+      this.#ready = null;
+    }
   }
 
   /** The text of a range, which the server has. */
@@ -32,6 +51,11 @@ export class LogCopy {
   }
 
   #copy(event) {
+    if (this.#ready !== null) {
+      event.preventDefault();
+      event.clipboardData.setData("text/plain", this.#ready);
+      return;
+    }
     if (isField(event.target)) return;
     const range = this.#selected();
     if (range === null) {
@@ -48,7 +72,7 @@ export class LogCopy {
     event.preventDefault();
     const known = this.#known(range);
     if (known !== null) event.clipboardData.setData("text/plain", cut(known, range));
-    else write(this.#text(range));
+    else this.#write(this.#text(range));
   }
 
   /** The lines of a range if all of them are here. */
@@ -107,17 +131,6 @@ function cut(lines, { begin, end, first, last }) {
   if (end !== null && lines.at(-1)?.line === last) parts[parts.length - 1] = parts.at(-1).slice(0, end);
   if (lines[0]?.line === first) parts[0] = parts[0].slice(begin);
   return parts.join("\n");
-}
-
-/** Write a text that is promised: the browser must be asked while it still knows that somebody pressed a key. */
-async function write(promise) {
-  try {
-    const blob = promise.then((text) => new Blob([text], { type: "text/plain" }));
-    await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function isField(element) {

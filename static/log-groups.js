@@ -143,7 +143,7 @@ export class LogGroups {
     const count = group.count ?? this.#view.total - group.first;
     button.className = "fold";
     button.setAttribute("aria-expanded", String(!isFolded));
-    button.setAttribute("aria-label", texts.log.group(count));
+    button.setAttribute("aria-label", texts.log.group(headingOf(text), count));
     if (isFolded) {
       row.dataset.folded = "";
       text.dataset.count = texts.lines(count);
@@ -186,4 +186,9 @@ export class LogGroups {
     const shown = this.all.map(({ first }) => first).filter((first) => !this.#view.isHidden(first));
     return (step > 0 ? shown.find((first) => first > number) : shown.findLast((first) => first < number)) ?? null;
   }
+}
+
+/** What a heading says, without what marks it as one. */
+function headingOf(text) {
+  return text.textContent.slice(text.querySelector(".marker")?.textContent.length ?? 0).trim();
 }

@@ -24,6 +24,7 @@ export function fillRow(row, number, line, shown) {
   setData(row, "stream", line && line.stream !== "stdout" ? line.stream : null);
   setData(row, "level", line?.level);
   setData(at, "t", line && shown.time ? shown.time(line.at) : null);
+  at.title = at.dataset.t ? line.at : "";
   text.replaceChildren(...(line ? nodesOf(line.message, shown.needle, shown.group) : []));
 }
 

@@ -73,7 +73,7 @@ export const texts = {
   linesFailed: _("Lines could not be loaded, trying again…"),
   emptyLog: { running: _("Log lines appear here as the build writes them."), ended: _("This job wrote no log.") },
   log: {
-    group: (count) => ngettext("Group of %(count)s line", "Group of %(count)s lines", count),
+    group: (name, count) => ngettext("%(name)s, group of %(count)s line", "%(name)s, group of %(count)s lines", count, { name }),
     errors: (count) => ngettext("%(count)s error", "%(count)s errors", count),
     marked: (first, last) => (first === last ? _("Line %(line)s", { line: first }) : _("Lines %(first)s to %(last)s", { first, last })),
     copyFailed: _("Could not copy"),

@@ -413,6 +413,7 @@ def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page
     )
     fetch = page.locator("#L1 .fold")
     expect(fetch).to_have_attribute("aria-expanded", "false")
+    expect(fetch).to_have_attribute("aria-label", "Fetch, group of 2 lines")
     expect(page.locator("#L1 .text")).to_have_text("::group::Fetch")
     assert page.locator("#L1 .text").inner_text().startswith("Fetch")
     expect(line(page, 2)).to_have_count(0)
@@ -515,6 +516,22 @@ def test_marked_lines_are_copied_as_they_are(
     page.keyboard.press("Control+c")
     page.wait_for_timeout(500)
     assert clipboard() == numbered(1_000, 4_000)
+
+
+def test_copying_needs_no_https(server: Served, page: Page, clipboard: Callable[[], str]) -> None:
+    fill(server, 3_000)
+    reader = page
+    plain = page.context.new_page()
+    # As browsers have it for pages that come by plain HTTP from another machine.
+    plain.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    plain.goto(f"{server.url}/jobs/j#L500-L1500")
+    reader.goto(f"{server.url}/projects/web")
+    chip(plain, "Live")
+    plain.bring_to_front()
+    plain.locator("#marked-copy").click()
+    expect(plain.locator("#marked-copy")).to_have_text("Copied")
+    reader.bring_to_front()
+    assert clipboard() == numbered(500, 1_500)
 
 
 def test_all_lines_are_marked_and_copied_with_the_usual_keys(
