@@ -107,19 +107,19 @@ def _come(server: Served, auth: str = "", **headers: str) -> Any:
 
 
 def test_400_slow_heads_end_in_time_and_nobody_else_notices(start_server: Start) -> None:
-    server = start_server(CHEF_HEADER_TIMEOUT="2")
+    server = start_server(CHEF_HEADER_TIMEOUT="4")
     server.get("/health")
     before = _sockets(server)
     with _connections(server, 400, b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b") as slow:
         began = time.monotonic()
-        assert _sockets(server) >= before + 400
+        eventually(lambda: _sockets(server) >= before + 400, timeout=3)
         while time.monotonic() - began < 1.5:
             for one in slow[:20]:
                 one.sendall(b"\r\nX-A: b")  # A byte now and then changes nothing.
             assert server.get("/health").status_code == 200
             time.sleep(0.1)
         answers = [_answer(one) for one in slow]
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 12
     assert {_status(answer) for answer in answers} == {408}
     assert _code(answers[0]) == "request_timeout"
     assert _refused(server, "header_timeout") == 400

@@ -62,6 +62,9 @@ _TITLES = {
     505: ("HTTP Version Not Supported", "http_version_not_supported"),
 }
 _BODILESS = (204, 304)
+# A connection that waits for its next request remembers the head of the last one, if it is not longer.
+_MOST_KEPT_HEAD_BYTES = 2048
+_NO_HEAD = parse(b"GET / HTTP/1.0")
 
 MayUpgrade = Callable[[dict[str, Any]], bool]
 
@@ -105,7 +108,7 @@ class Handler(WebSocketHandler):
         self.result: Any = None
         self.detached = False
         self._block = b""
-        self._head: Head
+        self._head = _NO_HEAD
         self._template: dict[str, Any] = {}
         self._body: Body
         self._fields = ""
@@ -126,7 +129,10 @@ class Handler(WebSocketHandler):
         except OSError:
             pass  # A peer that is gone, in whichever way it went, is no fault of ours.
         finally:
-            self._template = {}
+            self._forget_head()
+
+    def _forget_head(self) -> None:
+        self._block, self._head, self._template = b"", _NO_HEAD, {}
 
     def _serve_one(self, begins_by: float, header_s: float) -> bool:
         """Serve one request; whether another may follow."""
@@ -153,6 +159,8 @@ class Handler(WebSocketHandler):
             self._respond(environ)
         finally:
             self.server.busy.discard(self)
+        if len(self._block) > _MOST_KEPT_HEAD_BYTES:
+            self._forget_head()
         return not self.close_connection and not self.detached
 
     def _refuse(self, answer: bytes, why: str) -> None:
