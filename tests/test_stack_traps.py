@@ -24,6 +24,7 @@ import requests
 import websocket
 from flask import Flask
 
+from tests.tools.protocol import raw
 from tests.tools.serving import ROOT, Served, free_port, serving
 from tests.tools.watching import eventually, node, watch
 
@@ -69,6 +70,26 @@ def open_websocket(served: Served, origin: str | None) -> int:
             return int(connection.getstatus() or 0)
     except websocket.WebSocketBadStatusException as refused:
         return int(refused.status_code)
+
+
+# 9: stock answers each bad packet with a traceback in the log and goes on, and waits for CONNECT for ever.
+@real
+@pytest.mark.parametrize("packet", ["4abc", "42{}", '42abc["a"]', '4399["nobody asked"]', "4"])
+def test_9_a_bad_packet_closes_on_the_first_with_one_line_in_the_log(
+    stock_server: Served, packet: str
+) -> None:
+    lines = len(stock_server.output.read_text().splitlines())
+    with raw(stock_server) as one:
+        one.send(*[packet] * 100)
+        assert one.is_closed()
+    assert len(stock_server.output.read_text().splitlines()) == lines + 1
+
+
+@real
+@pytest.mark.slow
+def test_9_who_does_not_say_connect_is_closed(tmp_path: Path) -> None:
+    with serving(tmp_path, {"CHEF_CONNECT_TIMEOUT": "1"}) as served, raw(served, connected=False) as one:
+        assert one.is_closed()
 
 
 # 13: stock reflects any Origin for `*` with `Access-Control-Allow-Credentials: true`, allows every origin
