@@ -456,3 +456,74 @@ def test_no_request_has_more_than_64_kb_unless_answers_take_long(tmp_path: Path)
     assert max(sizes[0]) <= 65_536
     assert 65_536 < max(sizes[1]) <= 8 * 65_536
     assert near.streams == far.streams
+
+
+def test_a_pause_that_is_asked_for_is_kept_and_one_that_is_too_long_is_not_waited_for(tmp_path: Path) -> None:
+    store, times = Store(), list[float]()
+
+    def busy(request: Request, connection: socket.socket) -> None:
+        times.append(time.monotonic())
+        if len(times) == 1:
+            reply(connection, "429 Too Many", Retry_After="2")
+        else:
+            store.take(request, connection)
+
+    with pretending(busy) as server:
+        assert build(tmp_path, server.url).complaints == []
+    assert times[1] - times[0] >= 2
+    with pretending(always("503 No", Retry_After="50")) as server:
+        done = build(tmp_path, server.url)
+        assert len(server.requests) == 1
+    assert done.seconds < 8
+    assert done.complaints[0].endswith("(503 Service Unavailable)")
+
+
+def test_the_end_arrives_even_where_output_is_too_slow(tmp_path: Path) -> None:
+    store = Store()
+
+    def slow(request: Request, connection: socket.socket) -> None:
+        if "/logs" in request.path:
+            time.sleep(0.4)
+        store.take(request, connection)
+
+    with pretending(slow) as server:
+        done = build(tmp_path, server.url, "--linger", "4", command=("seq", "2000000"))
+    end = store.updates[-1]
+    assert (end["type"], end["integrity"]["stdout"]["bytes"]) == ("completed", len(done.out))
+    missing = len(done.out) - len(store.streams["stdout"])
+    (complaint,) = done.complaints
+    said = int(complaint.removeprefix("chef: did not arrive: ").split()[0])
+    assert complaint.count("the end of the job") == 0
+    # What was on its way at the last moment may have arrived without our knowing it.
+    assert missing <= said <= missing + 8 * 65_536
+
+
+def test_commands_that_run_at_once_have_streams_of_their_own(tmp_path: Path) -> None:
+    store = Store()
+    with pretending(store.take) as server:
+        machine = Machine(tmp_path, CHEF_URL=server.url, CHEF_JOB="job")
+        runs = [
+            machine.start("run", "--step", "--stream", name, "--", "sh", "-c", f"seq 5000; echo {name} >&2")
+            for name in ("a", "b")
+        ]
+        outputs = [one.communicate(timeout=60)[0] for one in runs]
+    assert [one.returncode for one in runs] == [0, 0]
+    assert [store.streams[name] for name in ("a", "b")] == outputs
+    assert [store.streams[f"{name}.err"] for name in ("a", "b")] == [b"a\n", b"b\n"]
+
+
+def test_one_stream_for_two_at_once_is_told(tmp_path: Path) -> None:
+    store = Store()
+
+    def shared(request: Request, connection: socket.socket) -> None:
+        # Somebody else was faster.
+        if request.method == "PUT" and "offset=0" in request.path:
+            store.streams["stdout"] = b"of somebody else\n" * 3
+        store.take(request, connection)
+
+    with pretending(shared) as server:
+        done = build(tmp_path, server.url, command=("echo", "mine"))
+    assert done.complaints == [
+        "chef: somebody else writes to the same stream of this job: lines may be lost (--stream NAME)"
+    ]
+    assert "integrity" not in store.updates[-1]

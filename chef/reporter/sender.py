@@ -25,6 +25,7 @@ _LONG_PROMISE_S = 3600
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 10.0
 _LONGEST_PAUSE_AT_END_S = 1.0
+_LONGEST_ASKED_S = 60.0
 _BATCH_UPDATES = 100
 # With no more waiting than this, output of several streams is sent in the very order in which it came.
 _ORDERED_BLOCKS = 32
@@ -498,28 +499,28 @@ class Sender:
         raise Unreachable(reason)
 
     def _failed(self, reason: str) -> None:
-        """Wait before the next attempt: longer each time, and not in step with others."""
+        """Wait before the next attempt: longer each time, not in step with others, and as long as asked."""
         self.problem = reason
         self._failures += 1
         pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, 10))
         pause *= random.uniform(0.5, 1.0)
-        if self._retry_after is not None:
-            pause, self._retry_after = max(pause, min(self._retry_after, 60.0)), None
+        asked, self._retry_after = min(self._retry_after or 0.0, _LONGEST_ASKED_S), None
         since = time.monotonic()
         with self.spool.changed:
             while not self.given_up and not self._is_over():
-                left = (
-                    since
-                    + (pause if self._closing_since is None else self._pause_at_end(since, pause))
-                    - time.monotonic()
-                )
-                if left <= 0:
+                until = max(since + asked, self._next_attempt(since, pause))
+                if self._closing_since is not None and since + asked > self._closing_since + self._linger:
+                    self._linger = 0.0  # Nothing can arrive in the time that is left.
+                elif until <= time.monotonic():
                     return
-                self.spool.changed.wait(left)
+                else:
+                    self.spool.changed.wait(until - time.monotonic())
 
-    def _pause_at_end(self, since: float, pause: float) -> float:
-        """When the command has ended there is no time for long pauses."""
-        return min(pause, max((self._closing_since or 0.0) - since, 0.0) + _LONGEST_PAUSE_AT_END_S)
+    def _next_attempt(self, since: float, pause: float) -> float:
+        """When to try again; when the command has ended there is no time for long pauses."""
+        if self._closing_since is None:
+            return since + pause
+        return min(since + pause, max(self._closing_since, since) + _LONGEST_PAUSE_AT_END_S)
 
     def _give_up(self, reason: str) -> None:
         self.problem = reason
