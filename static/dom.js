@@ -39,8 +39,15 @@ export function arrange(parent, children) {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
   children.forEach((child, index) => {
-    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null);
+    if (parent.children[index] !== child) put(parent, child, parent.children[index] ?? null);
   });
+}
+
+/** Put a child in its place; one that is there already keeps the focus where the browser can. */
+function put(parent, child, before) {
+  const moves = child.parentNode === parent && "moveBefore" in parent;
+  if (moves) parent.moveBefore(child, before);
+  else parent.insertBefore(child, before);
 }
 
 export function setIcon(root, status) {

@@ -135,6 +135,7 @@ def test_a_connection_that_is_lost_has_no_fault(
         with looking(browser, complaints, look) as context:
             page = context.new_page()
             page.goto(f"{server.url}/jobs/run")
+            expect(page.locator("#chip")).to_have_attribute("data-state", "live")
             context.set_offline(True)
             expect(page.locator("#chip")).to_have_attribute("data-state", "reconnecting")
             assert faults_of(page) == []

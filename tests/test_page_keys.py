@@ -66,6 +66,17 @@ def test_one_goes_through_a_list_and_into_a_job_by_keyboard(server: Served, page
     expect(page).to_have_url(f"{server.url}/jobs/two")
 
 
+def test_a_row_that_moves_up_keeps_the_focus(server: Served, page: Page) -> None:
+    server.update(progress("one"), progress("two", projectId="docs"))
+    open_page(server, page, "/")
+    link = page.locator("[data-project=web] > [data-field=link]")
+    link.focus()
+    expect(page.locator("#projects > li").first).to_have_attribute("data-project", "docs")
+    server.update(progress("three"))
+    expect(page.locator("#projects > li").first).to_have_attribute("data-project", "web")
+    expect(link).to_be_focused()
+
+
 def test_the_first_stop_leads_past_the_bar_at_the_top(server: Served, page: Page) -> None:
     server.update(progress())
     open_page(server, page, "/jobs/j")
