@@ -36,6 +36,8 @@ export class LogView {
   // The selection, if it is in the log, and the rows that must stay in the document for it and for the focus.
   #selected = null;
   #held = new Set();
+  // Lines that became others while their rows were selected.
+  #stale = new Set();
 
   /**
    * Take over the rows that the server rendered; their lines are put into `rendered`. `read(parameters)`
@@ -95,7 +97,7 @@ export class LogView {
     return this.#window.inView.map((row) => this.#map.numberAt(Math.max(0, row)));
   }
 
-  /** Call `changed(numbers)` with the numbers of lines that came, live or read. */
+  /** Call `changed(lines)` with lines that came, live or read. */
   listen(changed) {
     this.#listeners.push(changed);
   }
@@ -157,8 +159,12 @@ export class LogView {
   /** Fill a row again if it is in the document: its line is another one now. */
   refill(number) {
     const row = this.#window.element(number);
-    // What is selected is left as it is; it is filled when it comes into view again.
-    if (row === undefined || this.#isSelected(row)) return;
+    if (row === undefined) return;
+    // What is selected is left as it is until it is selected no more.
+    if (this.#isSelected(row)) {
+      this.#stale.add(number);
+      return;
+    }
     this.#window.forget(number);
     this.#fill(row, number);
   }
@@ -306,6 +312,11 @@ export class LogView {
     this.#held = new Set([rowAt(document.activeElement)]);
     if (hasSelection) this.#held.add(rowAt(selection.anchorNode)).add(rowAt(selection.focusNode));
     if (hasSelection) this.letGo();
+    else if (this.#stale.size > 0) {
+      const stale = [...this.#stale];
+      this.#stale.clear();
+      stale.forEach((number) => this.refill(number));
+    }
   }
 
   #isSelected(row) {

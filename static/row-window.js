@@ -45,8 +45,8 @@ export class RowWindow {
 
   /**
    * `on.key(row)` names what stands in a row, `on.make(key)` makes its element, `on.keeps(element)` tells
-   * whether it must stay in the document, `on.drawn(first, last)` which rows are in it, `on.following(is)`
-   * whether the end is followed.
+   * whether it must stay in the document, `on.drawn(first, last)` is told which rows are in it, `on.following(is)`
+   * whether the end is followed, and `on.mayFollow()` tells whether that may begin again at the end.
    */
   constructor(scroller, spacer, on) {
     [this.#scroller, this.#spacer, this.#on] = [scroller, spacer, on];

@@ -201,10 +201,28 @@ def test_what_is_selected_stays_while_lines_come(server: Served, page: Page) -> 
     server.update(log(numbered(301, 900)))
     expect(page.locator("#jump")).to_have_text("600 new lines ↓")
     assert page.evaluate("getSelection().toString()") == "line 295"
+    # What it holds changes only when it is selected no more.
+    server.post("/api/jobs/j/logs?stream=bar", data=b"10%\r")
+    page.evaluate("document.getElementById('log').scrollTop = 1e9")
+    expect(line(page, 901)).to_have_text("10%")
+    page.evaluate("""() => {
+      const text = document.querySelector("#L901 .text").firstChild;
+      getSelection().setBaseAndExtent(text, 0, text, 2);
+    }""")
+    page.wait_for_timeout(200)
+    server.post("/api/jobs/j/logs?stream=bar", data=b"90%\r")
+    page.wait_for_timeout(500)
+    assert page.evaluate("getSelection().toString()") == "10"
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(line(page, 901)).to_have_text("90%")
+    page.evaluate("""() => {
+      const text = document.querySelector("#L895 .text").firstChild;
+      getSelection().setBaseAndExtent(text, 0, text, 8);
+    }""")
     # It stays, too, when its row is far out of view.
     page.evaluate("document.getElementById('log').scrollTop = 0")
     expect(line(page, 1)).to_be_in_viewport()
-    assert page.evaluate("getSelection().toString()") == "line 295"
+    assert page.evaluate("getSelection().toString()") == "line 895"
 
 
 # How lines look
