@@ -29,6 +29,8 @@ import gevent
 from chef.transport.connection import Connection
 
 _LOOK_S = 0.5
+_ENDED_AT_ONCE = 20
+_PAUSE_S = 0.005
 # Of the descriptors that a process may have, this part is for connections.
 _SHARE = 0.8
 # An address whose places are taken may have this many more connections that have not said yet who they are.
@@ -229,17 +231,29 @@ class Connections:
         """End what is overdue: the greenlet of a server."""
         while True:
             gevent.sleep(_LOOK_S)
-            self.end_overdue(monotonic())
+            self.end_overdue()
 
-    def end_overdue(self, now: float) -> None:
-        """End the connections whose time is over, and let go of those that were turned away."""
-        for connection in [one for one in self._open if one.due <= now]:
-            reason = _REASONS.get(connection.waits_for)
-            if reason is not None:
-                self._refused(reason)
-            connection.expire()
+    def end_overdue(self) -> None:
+        """End the connections whose time is over, and let go of those that were turned away.
+
+        Some at a time: each of them is answered, and who else waits for the event loop is not to wait
+        for hundreds of these.
+        """
+        now = monotonic()
         while self._leaving and self._leaving[0][0] <= now:
             self._leaving.popleft()[1].close()
+        overdue = [one for one in self._open if one.due <= now]
+        for count, connection in enumerate(overdue, 1):
+            if connection.due <= now:
+                self._end(connection)
+            if count % _ENDED_AT_ONCE == 0:
+                gevent.sleep(_PAUSE_S)
+
+    def _end(self, connection: Connection) -> None:
+        reason = _REASONS.get(connection.waits_for)
+        if reason is not None:
+            self._refused(reason)
+        connection.expire()
 
     def end_idle(self) -> None:
         """End the connections that wait for a request of which nothing has come."""

@@ -512,7 +512,7 @@ class Server(WSGIServer):
         """
         began = monotonic()
         while monotonic() - began < timeout:
-            self.connections.end_overdue(monotonic())
+            self.connections.end_overdue()
             waited = monotonic() - began
             if waited >= _FRESH_S:
                 self.connections.end_idle()
