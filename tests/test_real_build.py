@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.tools.browser import Complaints
+from tests.tools.pages import shown_lines
 from tests.tools.serving import ROOT, Served
 from tests.tools.watching import Watcher, watch
 from tests.tools.wire import check_event, wire_order
@@ -22,9 +23,6 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 DATA = ROOT / "tests" / "data"
 JOB = "native-1"
-ROWS = (
-    """() => [...document.querySelectorAll("#lines .line")].map((row) => row.lastElementChild.textContent)"""
-)
 SHOWN = """() => ({
   progress: document.getElementById("bar").value,
   status: document.getElementById("summary").dataset.status,
@@ -110,7 +108,7 @@ def test_a_real_build_is_seen_by_all_who_watch(
     text = server.get(f"/api/jobs/{JOB}/logs", headers={"Accept": "text/plain"}).content.decode()
     assert lines_of(text) == printed
     see_the_end(page, job)
-    assert page.evaluate(ROWS) == printed
+    assert [text for _, text in shown_lines(page)] == printed
 
 
 def see_the_end(page: Page, job: dict[str, Any]) -> None:
@@ -146,5 +144,5 @@ def test_a_build_that_breaks_says_where_and_with_which_status(
     job = server.get(f"/api/jobs/{JOB}").json()
     assert (job["status"], job["error"]["code"]) == ("failed", status)
     see_the_end(page, job)
-    assert page.evaluate(ROWS) == printed
+    assert [text for _, text in shown_lines(page)] == printed
     expect(page.locator("#failure")).to_contain_text(str(status))

@@ -126,6 +126,7 @@ class Client:
         return self.message()
 
 
+PING_PACKET = "2"
 ANSWER = '437[{"ok":false,"error":{"code":"unknown_event","message":"unknown event \'no:such\'"}}]'
 
 
@@ -364,8 +365,11 @@ def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) 
         # Once it reads again all is answered.
         one.socket.setblocking(True)
         one.socket.settimeout(10)
-        answers = {one.message() for _ in range(sent // len(question))}
-        assert answers == {ANSWER}
+        waited_for = sent // len(question)
+        while waited_for:
+            message = one.message()
+            assert message in (ANSWER, PING_PACKET)
+            waited_for -= message == ANSWER
 
 
 def memory(served: Served) -> int:
