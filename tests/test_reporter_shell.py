@@ -115,6 +115,10 @@ def test_steps_of_a_script(served: Served, machine: Machine, job: str) -> None:
     found = stored(served, job)
     assert (found["progress"], found["message"]) == (45.5, "a & b")
     assert lines(served, job) == [("stdout", "one line")]
+    machine.environment["DEPLOY_TOKEN"] = "s3cr3t-value"
+    assert machine.run("progress", "46", "with s3cr3t-value") == (0, "", "")
+    assert stored(served, job)["message"] == "with ***"
+    assert [one["name"] for one in stored(served, job)["artifacts"]] == ['the "site"']
     assert machine.run("log", "-", given="two\nthree\n") == (0, "", "")
     assert machine.run("exit", "0", "well") == (0, "", "")
     assert [line for _, line in lines(served, job)] == ["one line", "two", "three"]

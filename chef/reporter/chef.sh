@@ -169,6 +169,9 @@ mask() {
     }'
 }
 
+# The same of a text.
+masked() { printf '%s\n' "$1" | mask; }
+
 size_of() { wc -c < "$1" | tr -d ' '; }
 
 # gather STREAM: move the whole lines that have come since the last time to what is to be sent.
@@ -348,8 +351,8 @@ if ! find_target "$command_name"; then
 fi
 case $command_name in
   run) run "$@"; exit $? ;;
-  phase) report progress -d projectId="$project" --data-urlencode phase="$1" ${2+--data-urlencode message="$2"} ;;
-  progress) report progress -d projectId="$project" --data-urlencode progress="${1%\%}" ${2+--data-urlencode message="$2"} ;;
+  phase) report progress -d projectId="$project" --data-urlencode phase="$1" ${2+--data-urlencode message="$(masked "$2")"} ;;
+  progress) report progress -d projectId="$project" --data-urlencode progress="${1%\%}" ${2+--data-urlencode message="$(masked "$2")"} ;;
   log)
     if [ "$*" = - ]; then mask | ask "logs?projectId=$project" --max-time 3600 -H 'Content-Type: text/plain' -T - > "$folder/complaint" || {
       cat > /dev/null
@@ -358,11 +361,11 @@ case $command_name in
     else printf '%s\n' "$*" | mask > "$folder/line"; report "logs?projectId=$project" -H 'Content-Type: text/plain' -T "$folder/line"
     fi ;;
   artifact)
-    quoted() { printf '%s' "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'; }
+    quoted() { masked "$1" | sed 's/\\/\\\\/g; s/"/\\"/g'; }
     report progress -d projectId="$project" \
       --data-urlencode artifacts="[{\"name\":\"$(quoted "$1")\",\"url\":\"$(quoted "$2")\"}]" ;;
-  done) report completed -d projectId="$project" ${1+--data-urlencode message="$1"} ;;
-  fail) report error -d projectId="$project" --data-urlencode message="${1:-failed}" ;;
-  exit) report exit -d projectId="$project" --data-urlencode code="$1" ${2+--data-urlencode message="$2"} ;;
+  done) report completed -d projectId="$project" ${1+--data-urlencode message="$(masked "$1")"} ;;
+  fail) report error -d projectId="$project" --data-urlencode message="$(masked "${1:-failed}")" ;;
+  exit) report exit -d projectId="$project" --data-urlencode code="$1" ${2+--data-urlencode message="$(masked "$2")"} ;;
 esac
 exit 0
