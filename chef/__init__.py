@@ -43,7 +43,8 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     )
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = Doorbell(settings.redis_url, hub, count) if settings.redis_url else None
-    tracker = Tracker(store, metrics, clock, hub.publish, *([doorbell.ring] if doorbell else []))
+    rings = [doorbell.ring] if doorbell else []
+    tracker = Tracker(store, metrics, clock, hub.publish, *rings, pace=hub.pace)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     store.on_removal(hub.forget)

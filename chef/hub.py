@@ -15,6 +15,7 @@ Everything here runs on the event loop's thread. Only what is named `load…` wa
 from __future__ import annotations
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -40,6 +41,8 @@ SAFETY_POLL_S = 2.0
 _SLICE = 64
 # Long enough to go through the poll: `sleep(0)` would let callbacks alone run.
 _BREATH_S = 1e-6
+# So long is a writer held up at most while its viewers are served (`Hub.pace`).
+PACE_S = 0.05
 # What a viewer is handed at once. The first entry is handed whole, however large.
 CHUNK_BYTES = 64 * 1024
 _RETRY_S = 1.0
@@ -97,6 +100,8 @@ class Room(ABC):
         # Each member stands in a lane or apart; `members` has both.
         self._lanes: dict[int, Lane] = {}
         self._apart: dict[Member, None] = {}
+        # Set at the end of the turn in which members are being served; `None` while none are.
+        self.served: Wakeup | None = None
         self.head = 0
         # Counts the logs that had this name: what was read of an earlier one is not for its members.
         self.life = 0
@@ -232,6 +237,14 @@ class Room(ABC):
 
     def serve(self) -> Iterator[int]:
         """Give all members what is new. Yields how many were served where others may have their turn."""
+        served = self.served = Wakeup()
+        try:
+            yield from self._serve()
+        finally:
+            self.served = None
+            served.set()
+
+    def _serve(self) -> Iterator[int]:
         for lane in list(self._lanes.values()):
             try:
                 yield from lane.serve()
@@ -366,12 +379,38 @@ class Hub:
             member.wake()
 
     def _flush_for_ever(self) -> None:
+        """Serve rooms that have news, a slice of each in turn: a large one does not hold up a small one."""
+        serving: dict[Room, Iterator[int]] = {}
+        served = 0
         while True:
-            self._flush.wait()
+            if not serving and not self._dirty:
+                self._flush.wait()
+                gevent.sleep(0)  # Who waited for the same commit is answered first.
             self._flush.clear()
-            gevent.sleep(0)  # Who waited for the same commit is answered first.
-            dirty, self._dirty = self._dirty, {}
-            _take_turns(served for room in dirty for served in room.serve())
+            for room in [room for room in self._dirty if room not in serving]:
+                del self._dirty[room]
+                serving[room] = room.serve()
+            for room, turns in list(serving.items()):
+                count = next(turns, None)
+                if count is None:
+                    del serving[room]
+                else:
+                    served += count
+            if served >= _SLICE:
+                served = 0
+                gevent.sleep(_BREATH_S)
+
+    def pace(self, stored: Iterable[Stored]) -> None:
+        """Hold up who wrote this while its viewers are still being served what came before, a little.
+
+        Whoever writes in a tight loop would else be ahead of its own viewers for ever. Others do not wait.
+        """
+        keys: set[Key] = {("job", item.job.job_id) for item in stored}
+        keys |= {("project", item.job.project_id) for item in stored}
+        rooms = [room for key in keys if (room := self._rooms.get(key)) is not None]
+        deadline = time.monotonic() + PACE_S
+        for served in [room.served for room in rooms if room.served is not None]:
+            served.wait(max(deadline - time.monotonic(), 0))
 
     def _poll_for_ever(self) -> None:
         """The safety poll: find what other processes wrote. Costs one query for all rooms."""

@@ -22,14 +22,25 @@ Publish = Callable[[Sequence[Stored]], None]
 class Tracker:
     """Takes updates for a store. `clock` gives the time that updates are stamped with (ms)."""
 
-    def __init__(self, store: Store, metrics: Metrics, clock: Clock, *publish: Publish) -> None:
-        """`publish` are told of what each commit stored, in this order; they must not wait."""
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+        *publish: Publish,
+        pace: Publish = lambda stored: None,
+    ) -> None:
+        """`publish` are told of what each commit stored, in this order; they must not wait.
+
+        `pace` is told after that, for each writer by itself, and holds it up as long as it sees fit.
+        """
         self._store = store
         self._accepted = metrics.updates.labels("accepted")
         self._duplicates = metrics.updates.labels("duplicate")
         self._lines = metrics.lines
         self._clock = clock
         self._publish = publish
+        self._pace = pace
         store.on_commit(self._tell)
 
     def _tell(self, stored: Sequence[Stored]) -> None:
@@ -47,6 +58,7 @@ class Tracker:
         self._accepted.inc(receipt.accepted)
         self._duplicates.inc(receipt.duplicates)
         self._lines.inc(receipt.lines)
+        self._pace(receipt.stored)
         return receipt
 
     def heartbeat(self, heartbeat: Heartbeat, allowed: frozenset[str] | None = None) -> int:

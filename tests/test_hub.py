@@ -311,6 +311,67 @@ def test_one_viewer_that_cannot_be_served_is_given_up_alone(
     assert len(caplog.records) == 1
 
 
+# Many
+
+
+def test_a_large_room_does_not_hold_up_a_small_one(hub: Hub, store: Store) -> None:
+    form = PlainForm()
+    kept = publishing_by_hand(hub, store)
+    store.append(batch(log("first"), log("first", job_id="small")))
+    crowd = [Viewer(form).follow(hub, 1) for _ in range(1000)]
+    small = Viewer(form).follow(hub, 1, key=("job", "small"))
+    store.append(batch(log("second")))
+    store.append(batch(log("second", job_id="small")))
+    for_crowd, for_small = kept[-2:]
+    take = crowd[0].send
+
+    def take_and_publish(frames: Sequence[Any]) -> None:
+        take(frames)
+        hub.publish([for_small])
+
+    crowd[0].send = take_and_publish  # type: ignore[method-assign]
+    took, crowd_was_served = small.send, []
+
+    def look_and_take(frames: Sequence[Any]) -> None:
+        crowd_was_served.append(bool(crowd[-1].events))
+        took(frames)
+
+    small.send = look_and_take  # type: ignore[method-assign]
+    hub.publish([for_crowd])
+    until(lambda: all(viewer.seqs == [2] for viewer in [*crowd, small]))
+    assert crowd_was_served == [False]
+
+
+def test_who_writes_is_held_up_while_its_viewers_are_served_and_nobody_else(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chef.hub, "PACE_S", 10)
+    receipts = {name: store.append(batch(log("first", job_id=name))) for name in ("job", "other")}
+    with hub.room(JOB) as room:
+        hub.pace(receipts["job"].stored)  # Nobody is served: it goes on at once.
+        turns = room.serve()
+        room.join(CountingMember(room, 0))
+        next(turns)
+        waiting = gevent.spawn(hub.pace, receipts["job"].stored)
+        gevent.spawn(hub.pace, receipts["other"].stored).get(timeout=1)
+        gevent.sleep(0.01)
+        assert not waiting.ready()
+        list(turns)
+        waiting.get(timeout=1)
+
+
+def test_a_writer_is_held_up_for_a_moment_at_most(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chef.hub, "PACE_S", 0.01)
+    receipt = store.append(batch(log("first")))
+    with hub.room(JOB) as room:
+        turns = room.serve()
+        room.join(CountingMember(room, 0))
+        next(turns)
+        gevent.spawn(hub.pace, receipt.stored).get(timeout=1)
+
+
 # Slow
 
 
