@@ -66,7 +66,7 @@ system:
 setup: $(DEV_PACKAGES) $(DEV_LIBRARIES)  ## install what developing needs
 
 clean:  ## remove what the other targets made, your databases excepted
-	rm -rf $(VENV) node_modules build htmlcov .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) node_modules build htmlcov screenshots .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache \
 		.import_linter_cache .hypothesis .schemathesis *.egg-info
 	find app.py bench chef tests -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

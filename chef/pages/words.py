@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -12,6 +13,36 @@ from flask import Flask
 
 from chef.pages.language import gettext as _
 from chef.pages.language import language
+
+_STATUSES: dict[str, Callable[[], str]] = {
+    "queued": lambda: _("Queued"),
+    "preparing": lambda: _("Preparing"),
+    "installing": lambda: _("Installing"),
+    "building": lambda: _("Building"),
+    "completed": lambda: _("Completed"),
+    "failed": lambda: _("Failed"),
+    "cancelled": lambda: _("Cancelled"),
+    "lost": lambda: _("Reporter lost"),
+}
+_PHASES: dict[str, Callable[[], str]] = {
+    "queued": lambda: _("queued"),
+    "preparing": lambda: _("preparing"),
+    "installing": lambda: _("installing"),
+    "building": lambda: _("building"),
+    "completed": lambda: _("completed"),
+}
+
+
+def status_word(status: str) -> str:
+    """A status that is shown (`chef.pages.silence.shown_status`), for people."""
+    found = _STATUSES.get(status)
+    return found() if found else _("Waiting")
+
+
+def phase_word(phase: str) -> str:
+    """The phases that everybody knows in the page's language, others as the build calls them."""
+    found = _PHASES.get(phase)
+    return found() if found else phase
 
 
 def duration(milliseconds: int | None) -> str:
@@ -97,6 +128,8 @@ def add_filters(app: Flask) -> None:
         moment=moment,
         number=number,
         percent=percent,
+        phase_word=phase_word,
         plain_json=plain_json,
+        status_word=status_word,
         web_url=web_url,
     )
