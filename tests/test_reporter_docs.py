@@ -156,6 +156,16 @@ def test_the_readmes_line_works_as_written(served: Served, folder: Path) -> None
     assert (done.returncode, done.stdout) == (0, "make -j4\n"), done.stderr
 
 
+def first_lines() -> list[Block]:
+    return [snippet("shell", 0), snippet("shell", 2), *blocks("README.md", "shell")]
+
+
+@pytest.mark.parametrize("place", range(3), ids=["chef.py", "chef.sh", "README"])
+def test_the_first_lines_build_without_a_server(folder: Path, place: int) -> None:
+    done = run(first_lines()[place].text, folder, environment(folder, "http://127.0.0.1:9"))
+    assert (done.returncode, done.stdout) == (0, "make -j4\n"), done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash -euo pipefail", "sh -eu"])
 @pytest.mark.parametrize("fails", [False, True], ids=["builds", "fails"])
 def test_a_script_of_several_steps_works_as_written(
