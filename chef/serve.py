@@ -67,6 +67,8 @@ def main(settings: Settings) -> int:
     services.start()
     server.start()
     gevent.spawn(_give_memory_back, server)
+    # Viewers leave no cycles behind: looking for some after each few hundred objects is for nothing.
+    gc.set_threshold(20_000, 20, 50)
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
     # A block of a log makes ten thousand lines at once, none of them in a cycle.
     gc.set_threshold(50_000, 20, 50)

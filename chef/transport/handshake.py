@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,6 +22,7 @@ _MESSAGES = {
 UNKNOWN_TRANSPORT, UNKNOWN_SID, BAD_METHOD, BAD_REQUEST, FORBIDDEN, UNSUPPORTED_VERSION = _MESSAGES
 
 _MOST_PARAMETERS = 100
+_SHORT = 200
 
 MISROUTED = (
     "this process has no such session: it has ended, or another process has it. Polling over several "
@@ -56,8 +58,14 @@ class Request:
 
 def read_request(environ: dict[str, Any]) -> Request:
     """The parameters of a request. Raises Refusal, which says what is wrong with them."""
+    text = environ.get("QUERY_STRING", "")
+    read = _read_again if len(text) <= _SHORT else _read
+    return read(text, environ["REQUEST_METHOD"])
+
+
+def _read(text: str, method: str) -> Request:
     try:
-        query = parse_qs(environ.get("QUERY_STRING", ""), max_num_fields=_MOST_PARAMETERS)
+        query = parse_qs(text, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise Refusal(BAD_REQUEST, f"there are more than {_MOST_PARAMETERS} parameters") from None
     transport = _only(query, "transport", UNKNOWN_TRANSPORT)
@@ -66,7 +74,6 @@ def read_request(environ: dict[str, Any]) -> Request:
     if _only(query, "EIO", UNSUPPORTED_VERSION) != "4":
         raise Refusal(UNSUPPORTED_VERSION, "the parameter EIO must be 4: Socket.IO clients from version 3 on")
     sid = _only(query, "sid", UNKNOWN_SID)
-    method = environ["REQUEST_METHOD"]
     if sid is None and method != "GET":
         raise Refusal(BAD_METHOD, "a session begins with GET; later requests have the parameter sid")
     if method not in ("GET", "POST"):
@@ -75,6 +82,10 @@ def read_request(environ: dict[str, Any]) -> Request:
         # Any page could read it with a script tag, whatever origins are allowed.
         raise Refusal(BAD_REQUEST, "JSONP is not served")
     return Request(method, transport, sid)
+
+
+# Nearly all viewers begin with the same words, which are looked at twice: before the upgrade and after it.
+_read_again = lru_cache(maxsize=64)(_read)
 
 
 def _only(query: dict[str, list[str]], name: str, code: int) -> str | None:
