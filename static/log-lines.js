@@ -112,11 +112,14 @@ export class LogLines {
       this.#reading.delete(index);
       this.#take(first, answer);
       this.#changed.failed(false);
-      this.#readNext();
+      // A server that does not have yet what it told is not asked again and again.
+      if (this.#hasHole(first)) this.#readLater();
+      else this.#readNext();
     } catch {
       if (generation !== this.#generation) return;
       this.#reading.delete(index);
-      this.#tryAgain();
+      this.#changed.failed(true);
+      this.#readLater();
     } finally {
       if (this.#reading.size === 0) this.#newer.clear();
     }
@@ -133,8 +136,13 @@ export class LogLines {
     this.#changed.changed(numbers, removed ?? null);
   }
 
-  #tryAgain() {
-    this.#changed.failed(true);
+  #hasHole(first) {
+    const last = Math.min(first + BLOCK - 1, this.#total);
+    for (let number = first; number <= last; number++) if (this.get(number) === undefined) return true;
+    return false;
+  }
+
+  #readLater() {
     this.#retry ??= setTimeout(() => {
       this.#retry = null;
       this.#readNext();

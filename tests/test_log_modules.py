@@ -146,6 +146,18 @@ def test_lines_are_read_in_blocks_where_one_looks_and_live_ones_are_newer() -> N
     assert (read, live, removed, unknown) == ("line 450", "newer", None, True)
 
 
+def test_lines_that_the_server_does_not_have_are_not_asked_for_again_and_again() -> None:
+    script = f"""{LINES}
+    const answer = async () => {{
+      lines.total = 100_050;
+      lines.want([100_040]);
+      for (let turn = 0; turn < 20; turn++) {{ waiting.splice(0).forEach((then) => then()); await wait(); }}
+      setTimeout(() => process.exit(), 50);
+      return reads.length;
+    }};"""
+    assert run(script) == 1
+
+
 def test_lines_are_forgotten_where_nobody_looks_any_more() -> None:
     script = f"""{LINES}
     const answer = () => {{
