@@ -247,12 +247,15 @@ def _attach_any(
     return lines, StreamState(offset, newest, tail, pending, tally)
 
 
-_REPLACES, _RAW = itemgetter(2), itemgetter(3, 0, 1)
+_REPLACES = itemgetter(2)
 
 
-def raw_bytes(lines: Iterable[Line]) -> int:
+def raw_bytes(lines: Sequence[Line]) -> int:
     """How many bytes of output some lines stand for."""
-    return len(b"".join(chain.from_iterable(map(_RAW, lines))))
+    if not lines:
+        return 0
+    texts, ends, _, pre = zip(*lines, strict=True)
+    return len(b"".join(texts)) + len(b"".join(ends)) + len(b"".join(pre))
 
 
 def replacing(lines: Iterable[Line]) -> int:

@@ -6,7 +6,7 @@ the new job and the entry to store, or raise a ChefError and leave everything as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec.structs import replace
@@ -158,16 +158,17 @@ def apply_log(
         level = item.level
     if not lines:
         return job, [], after
-    size = raw_bytes(lines)
-    if size <= max_entry_bytes and not replacing(lines):
-        entries = _plain_entries(job, lines, at, item.stream, level)
+    parts = [lines[start : start + MAX_ENTRY_LINES] for start in range(0, len(lines), MAX_ENTRY_LINES)]
+    sizes = [raw_bytes(part) for part in parts]
+    if max(sizes) <= max_entry_bytes and not replacing(lines):
+        entries = _plain_entries(job, parts, at, item.stream, level)
     else:
         entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
     job = replace(
         _touch(job, at),
         seq=entries[-1].seq,
         lines=job.lines + len(lines) - replacing(lines),
-        log_bytes=job.log_bytes + size,
+        log_bytes=job.log_bytes + sum(sizes),
     )
     if job.started_at is None:
         job = replace(job, started_at=at)
@@ -235,19 +236,17 @@ def _log_entries(
     return entries
 
 
-def _plain_entries(job: Job, lines: list[Line], at: int, stream: str, level: str | None) -> list[LogEntry]:
-    """The same for lines of which none replaces another and which are no more than one entry's bytes."""
-    return [
-        LogEntry(
-            job.seq + 1 + start,
-            job.lines + 1 + start,
-            at,
-            stream,
-            level,
-            tuple(lines[start : start + MAX_ENTRY_LINES]),
-        )
-        for start in range(0, len(lines), MAX_ENTRY_LINES)
-    ]
+def _plain_entries(
+    job: Job, parts: Iterable[list[Line]], at: int, stream: str, level: str | None
+) -> list[LogEntry]:
+    """The same for parts that are no larger than an entry, of lines of which none replaces another."""
+    entries: list[LogEntry] = []
+    next_seq, next_line = job.seq + 1, job.lines + 1
+    for part in parts:
+        entries.append(LogEntry(next_seq, next_line, at, stream, level, tuple(part)))
+        next_seq += len(part)
+        next_line += len(part)
+    return entries
 
 
 def _job_finished(job: Job, index: int) -> Conflict:

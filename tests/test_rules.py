@@ -418,10 +418,11 @@ def test_entries_cover_seqs_and_numbers_without_gaps(bodies: list[tuple[str, byt
 
 def test_plain_lines_become_the_entries_that_the_whole_way_gives() -> None:
     job = msgspec.structs.replace(new_job(), seq=7, lines=4)
-    lines, _ = attach(StreamState(), Segmenter(100).feed(b"x\n\n" * 751), 5)
-    assert rules._plain_entries(job, lines, AT, "stdout", None) == rules._log_entries(
-        job, lines, 0, AT, "stdout", None, rules.MAX_ENTRY_BYTES
-    )
+    body = b"x\n\n" * 751
+    lines, _ = attach(StreamState(), Segmenter(100).feed(body), 5)
+    _, entries, _ = rules.apply_log(job, piece(body), StreamState(), AT, 0, 100)
+    assert entries == rules._log_entries(job, lines, 0, AT, "stdout", None, rules.MAX_ENTRY_BYTES)
+    assert [len(entry.lines) for entry in entries] == [500, 500, 500, 2]
 
 
 def test_entries_are_of_bounded_size() -> None:
