@@ -22,6 +22,8 @@ from chef.tracker import Tracker
 
 __all__ = ["create_app"]
 
+_EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
+
 
 def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     """An application over the store that the settings name, which it brings to the newest schema.
@@ -64,7 +66,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
         app.register_blueprint(blueprint)
     pages.install(app)
     _allow_origins(app, settings)
-    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals)  # type: ignore[method-assign]
+    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
     return app
 
 
@@ -80,7 +82,15 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
         origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
         send_wildcard=origins == "*",
         allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-        expose_headers=["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"],
+        expose_headers=_EXPOSED_HEADERS,
         supports_credentials=False,
         max_age=600,
     )
+
+
+def _headers_for_all(settings: Settings) -> dict[str, str]:
+    """The CORS headers that do not depend on who asks; the short way sends them by itself."""
+    if settings.websocket_cors_origin != "*":
+        return {}
+    exposed = ", ".join(sorted(_EXPOSED_HEADERS))
+    return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}

@@ -220,9 +220,9 @@ class Room(ABC):
     def line_up(self, cursor: Cursor, form: Form) -> Lane | None:
         """The lane that a cursor at the head stands in from now on, if that is where the lane is."""
         lane = self._lanes.get(id(form))
-        if lane is None:
+        if lane is None or not lane.cursors:
+            # Never an empty one again: it may still be handing out what it had when the last one left.
             lane = self._lanes[id(form)] = Lane(self, form)
-        if not lane.cursors:
             lane.position = cursor.position
         elif lane.position != cursor.position or lane.loading:
             return None
@@ -420,6 +420,8 @@ class Hub:
                 self.load_heads()
             except StoreUnavailable:
                 log.warning("the store does not answer: viewers wait")
+            except Exception:  # Without the poll what a doorbell lost would never be found.
+                log.exception("the heads of logs could not be read")
 
     def load_heads(self) -> None:
         """Read how far each followed log is in the store, and wake who is behind."""
@@ -494,7 +496,9 @@ class Lane:
     def serve(self) -> Iterator[int]:
         """Hand out what the ring has. Yields as `Room.serve` does."""
         room = self._room
-        while self.cursors and self.position < room.head and not self.loading:
+        # What comes meanwhile is served in the next round: others have waited for their turn in this one.
+        until = room.head
+        while self.cursors and self.position < until and not self.loading:
             page = room.after(self.position)
             if page is None:
                 self.loading = True

@@ -67,10 +67,11 @@ def _shown(answer: TestResponse) -> tuple[int, Any, dict[str, str]]:
     return answer.status_code, json.loads(answer.data), dict(answer.headers)
 
 
+@pytest.mark.parametrize("origins", [None, "*", ("https://app.example",)], ids=["own", "all", "some"])
 @pytest.mark.parametrize("name", BODIES)
-def test_both_ways_answer_the_same(make: Callable[..., Flask], name: str) -> None:
+def test_both_ways_answer_the_same(make: Callable[..., Flask], name: str, origins: Any) -> None:
     body, content_type = BODIES[name]
-    short, whole = make(), make()
+    short, whole = (make(websocket_cors_origin=origins) for _ in range(2))
     _refuse_flask(short)
     answers = [
         short.test_client().post("/api/updates", data=body, content_type=content_type),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -867,3 +868,98 @@ def test_what_another_process_writes_is_read_once_for_all_viewers(
         until(lambda: all(viewer.seqs == [2] for viewer in viewers))
         assert reads == [1]
         hub.close()
+
+
+# Lanes: viewers at a room's end are served together
+
+
+def unpublished(hub: Hub, store: Store, write: Callable[[], object]) -> list[Stored]:
+    """What is stored meanwhile, for the test to publish."""
+    held: list[Stored] = []
+    store.on_commit(held.extend)
+    write()
+    store.on_commit(hub.publish)
+    return held
+
+
+def big(store: Store, count: int) -> None:
+    """Entries of which a chunk holds one."""
+    for _ in range(count):
+        store.append(batch(log("x" * 40_000)))
+
+
+def test_who_is_first_at_the_end_again_is_not_given_what_the_others_are_still_handed(
+    hub: Hub, store: Store
+) -> None:
+    form = PlainForm()
+    viewers = [Viewer(form).follow(hub) for _ in range(64)]
+    settle()
+    for viewer in viewers:
+        viewer.limit = 1  # Each is full with the first chunk, so all stand apart.
+    first = viewers[0].cursor
+    assert first is not None
+    assert first.lane is not None
+
+    def drain() -> None:
+        while first.lane is not None:
+            gevent.sleep(0)
+        viewers[0].unblock()
+
+    draining = gevent.spawn(drain)
+    hub.publish(unpublished(hub, store, lambda: big(store, 8)))
+    draining.join()
+    until(lambda: has(viewers[0], 1, 8))
+    settle()
+    assert has(viewers[0], 1, 8)
+
+
+def test_who_joins_while_a_lane_that_all_have_left_is_read_from_the_store_gets_only_what_is_new(
+    hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = PlainForm()
+    first = Viewer(form).follow(hub)
+    settle()
+    read = store.entries
+    reads: list[int] = []
+
+    def slow(job_id: str, after: int) -> list[Entry]:
+        reads.append(after)
+        gevent.sleep(0.05)
+        return read(job_id, after)
+
+    monkeypatch.setattr(store, "entries", slow)
+    hub.publish(unpublished(hub, store, lambda: big(store, 30)))
+    until(lambda: reads)
+    with hub.room(JOB):
+        first.leave()
+        second = Viewer(form).follow(hub, after=30)
+    gevent.sleep(0.2)
+    big(store, 1)
+    until(lambda: second.seqs)
+    settle()
+    assert second.seqs == [31]
+
+
+def test_viewers_of_another_form_have_their_turn_however_fast_news_comes(hub: Hub, store: Store) -> None:
+    """Each round over a crowd takes longer than the next entry takes to come."""
+
+    class Slow(Viewer):
+        def send(self, frames: Sequence[Any]) -> None:
+            super().send(frames)
+            busy = time.perf_counter() + 0.0002
+            while time.perf_counter() < busy:
+                pass
+
+    crowd_form = PlainForm()
+    crowd = [Slow(crowd_form).follow(hub) for _ in range(200)]
+    other = Viewer(PlainForm(batch=True)).follow(hub)
+    settle()
+    held = unpublished(hub, store, lambda: store.append(batch(*(update() for _ in range(100)))))
+    had = []
+    for item in held:
+        hub.publish([item])
+        gevent.sleep(0.002)
+        had.append(len(other.seqs))
+    assert had[-1] > 1
+    until(lambda: has(other, 1, 100))
+    until(lambda: all(has(one, 1, 100) for one in crowd))

@@ -7,7 +7,7 @@ directly; a request that is not plain in every respect goes to Flask, which answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from chef.api.bodies import JSON, NDJSON, read_bytes
@@ -32,17 +32,21 @@ _NOT_PLAIN = ("HTTP_ORIGIN", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING")
 _HEADERS = [
     ("Content-Type", "application/json"),
     ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
 ]
 
 
 class Edge:
     """A WSGI application in front of `application`."""
 
-    def __init__(self, application: Application, chef: Services, problems: Problems) -> None:
+    def __init__(
+        self, application: Application, chef: Services, problems: Problems, headers: Mapping[str, str]
+    ) -> None:
+        """`headers` are added to each answer."""
         self._application = application
         self._chef = chef
         self._problems = problems
+        self._headers = {"X-Content-Type-Options": "nosniff", **headers}
+        self._all_headers = [*_HEADERS, *self._headers.items()]
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a plain `POST /api/updates`; hand on everything else."""
@@ -55,9 +59,9 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - as Flask does it: an answer and a line in the log
             refusal = self._problems.failed(error, f"POST {PATH}")
         else:
-            start_response("200 OK", [*_HEADERS, ("Content-Length", str(len(answer)))])
+            start_response("200 OK", [*self._all_headers, ("Content-Length", str(len(answer)))])
             return [answer]
-        refusal.headers["X-Content-Type-Options"] = "nosniff"
+        refusal.headers.update(self._headers)
         return refusal(environ, start_response)
 
     def _take(self, environ: Environ) -> bytes:

@@ -69,10 +69,10 @@ def _read(stream: Any, length: int | None, blocks: Queue[bytes | _End]) -> None:
             end = "end"
     except TimeoutError:
         end = "slow"
-    except (OSError, ValueError):
-        pass  # The body breaks off, or its chunks are no chunks.
-    finally:
-        blocks.put(end)
+    except Exception:  # noqa: BLE001 - the body breaks off, or its chunks are no chunks
+        end = "broken"
+    # Not in a `finally`: who was killed must not wait for room in a queue that nobody reads any more.
+    blocks.put(end)
 
 
 def _gathered(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> Iterator[bytes]:

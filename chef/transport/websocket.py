@@ -232,7 +232,8 @@ class WebSocket:
         self.send(close_frame(code, reason))
         if self._reader is None:
             return  # It broke.
-        self._closing, self._send = True, _take_nothing
+        # Nothing more is put behind what waits, so it holds up nobody who still has to hear of the end.
+        self._closing, self._send, self.full = True, _take_nothing, False
         self.resume()
         if self._backlog is None:
             self._say_goodbye()
