@@ -103,6 +103,91 @@ def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: Mac
     assert list(machine.folder.glob("tmp.*")) == []
 
 
+VARIABLES = [
+    "url",
+    "job",
+    "project",
+    "phase",
+    "status",
+    "VERSION",
+    "title",
+    "branch",
+    "commit",
+    "author",
+    "address",
+    "folder",
+    "api",
+    "step",
+    "linger",
+    "quiet",
+    "leg",
+    "lines",
+    "place",
+    "sent",
+    "have",
+    "base",
+    "pause",
+    "stream",
+    "begun",
+    "sender",
+    "out",
+    "err",
+    "tries",
+    "one",
+    "value",
+    "until",
+    "missing",
+    "claims",
+    "more",
+    "complaint",
+    "taken",
+    "ask_path",
+    "command_name",
+    "found_job",
+    "found_project",
+]
+
+
+@pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
+def test_a_command_gets_its_variables_as_they_are(machine: Machine, reported: bool) -> None:
+    machine.environment |= {name: f"mine-{name}" for name in VARIABLES}
+    if not reported:
+        del machine.environment["CHEF_URL"]
+    given = dict(machine.environment)
+    status, out, _ = machine.run("run", "--project", "web", "-q", "--", "env")
+    found = dict(line.split("=", 1) for line in out.splitlines())
+    assert (status, {name: found[name] for name in VARIABLES}) == (
+        0,
+        {name: given[name] for name in VARIABLES},
+    )
+    assert not [name for name in found if name.startswith("chef_")]
+
+
+@pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
+@pytest.mark.parametrize("name", ["report", "send", "mask", "end", "exit", "test"])
+def test_a_command_may_have_the_name_of_a_function_or_a_builtin(
+    machine: Machine, name: str, reported: bool
+) -> None:
+    tool = machine.folder / "tools" / name
+    tool.parent.mkdir()
+    tool.write_text('#!/bin/sh\necho "the tool $1"\nexit 5\n')
+    tool.chmod(0o755)
+    machine.environment["PATH"] = f"{tool.parent}:{machine.environment['PATH']}"
+    if not reported:
+        del machine.environment["CHEF_URL"]
+    assert machine.run("run", "-q", "--", name, "x")[:2] == (5, "the tool x\n")
+
+
+@pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
+def test_a_command_that_cannot_run_has_the_status_of_a_shell(machine: Machine, reported: bool) -> None:
+    (machine.folder / "plain").write_text("no program")
+    if not reported:
+        del machine.environment["CHEF_URL"]
+    for command, expected in [("no-such-command", 127), ("./plain", 126)]:
+        status, _, err = machine.run("run", "-q", "--step", "--", command)
+        assert (status, Path(command).name in err) == (expected, True)
+
+
 def test_steps_of_a_script(served: Served, machine: Machine, job: str) -> None:
     commands = [
         ("phase", "installing", "npm ci"),

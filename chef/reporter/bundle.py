@@ -53,7 +53,7 @@ def python_script(version: str) -> Script:
 def shell_script(version: str) -> Script:
     """The reporter for machines without Python, for sh and curl."""
     return _script(
-        (HERE / "chef.sh").read_text("utf-8").replace("VERSION=0", "VERSION=" + version, 1), version
+        (HERE / "chef.sh").read_text("utf-8").replace("chef_version=0", "chef_version=" + version, 1), version
     )
 
 
