@@ -372,6 +372,25 @@ def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) 
             waited_for -= message == ANSWER
 
 
+def test_a_viewer_that_is_behind_and_closes_is_gone_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path, {}) as served:
+        body = ("x" * 200 + "\n") * 4000
+        for _ in range(8):
+            served.post("/api/jobs/big/logs?projectId=p", data=body).raise_for_status()
+        with client(served) as one:
+            one.send(text('420["subscribe:job",{"jobId":"big","after":0}]'))
+            time.sleep(0.5)  # It does not read: much more waits than its connection holds.
+            assert connected(served) == 1
+            one.send(client_frame(CLOSE, struct.pack(">H", 1000)))
+            eventually(lambda: connected(served) == 0, 5)
+
+
+def connected(served: Served) -> int:
+    """How many viewers the server counts."""
+    count: int = served.get("/health").json()["websocket"]["connected_clients"]
+    return count
+
+
 def memory(served: Served) -> int:
     """Resident bytes of the server."""
     statm = Path(f"/proc/{served.process.pid}/statm").read_text()

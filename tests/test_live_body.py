@@ -1,0 +1,56 @@
+"""A log body as it comes: who stops reading it is not held up by who sends it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gevent
+import pytest
+
+from chef.api.live_body import BLOCK_BYTES, read_live
+from chef.errors import BadRequest
+
+
+class Endless:
+    """A sender that is faster than whoever reads it."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.abandoned = False
+        self._fault = fault
+        self._blocks = 0
+
+    def read_some(self, most: int) -> bytes:
+        gevent.sleep(0)
+        self._blocks += 1
+        if self._fault is not None and self._blocks > 3:
+            raise self._fault
+        return b"x" * most
+
+    read = read_some
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+
+def _request(stream: Endless) -> Any:
+    environ = {"wsgi.input": stream, "wsgi.input_terminated": True}
+    return SimpleNamespace(environ=environ, content_length=None)
+
+
+def test_a_body_that_is_refused_in_the_middle_is_let_go_of_at_once() -> None:
+    stream = Endless()
+    blocks = read_live(_request(stream), lambda: False)
+    assert len(next(blocks)) >= BLOCK_BYTES
+    gevent.sleep(0.05)  # By now as much waits as may.
+    with gevent.Timeout(2):
+        blocks.close()  # type: ignore[attr-defined]
+    assert stream.abandoned
+
+
+@pytest.mark.parametrize("fault", [OSError("reset"), ValueError("no chunk"), RuntimeError("odd")])
+def test_a_body_that_breaks_off_is_told_after_what_had_arrived(fault: Exception) -> None:
+    got: list[bytes] = []
+    with gevent.Timeout(5), pytest.raises(BadRequest):
+        got.extend(read_live(_request(Endless(fault)), lambda: False))
+    assert len(b"".join(got)) == 3 * BLOCK_BYTES
