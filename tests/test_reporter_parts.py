@@ -125,6 +125,23 @@ def test_holding_back_cuts_no_secret_in_two() -> None:
     assert Masker({"A_KEY": "xyzabc", "B_KEY": "abcdef"}).held(b"xyzabcd") == 7
 
 
+def test_holding_back_looks_at_few_places_and_finds_the_same() -> None:
+    chance = random.Random(5)
+    for _ in range(300):
+        values = ["".join(chance.choices("abc", k=chance.randint(6, 12))) for _ in range(3)]
+        masker = Masker({f"KEY{n}": value for n, value in enumerate(values)})
+        part = "".join([*chance.choices("abc", k=9), chance.choice(values)[: chance.randint(0, 12)]]).encode()
+        quick = masker.held(part)
+        masker._heads = {part[place : place + 4] for place in range(len(part))}  # every place is looked at
+        assert masker.held(part) == quick
+
+
+def test_secrets_that_overlap_leave_nothing_of_each_other() -> None:
+    masker = Masker({"A_TOKEN": "AAAABBBBCCCC", "B_TOKEN": "CCCCDDDDEEEE", "C_TOKEN": "xyxyxy"})
+    assert masker.mask(b"1 AAAABBBBCCCCDDDDEEEE 2 xyxyxyxy 3") == b"1 *** 2 *** 3"
+    assert masker.count == 2
+
+
 # --- markers -------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ DEFAULT_NAMES = "*TOKEN*|*SECRET*|*PASSWORD*|*KEY*"
 # From here on base64 is wrapped by the usual tools, and a piece of this length says what it is of.
 _WRAPPED_FROM = 60
 _PIECE = 16
+_HEAD = 4
 _BASE64_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)[ \t]*([A-Za-z0-9+/_-]{16,}={0,2})[ \t]*(?=[\r\n]|\Z)")
 
 
@@ -43,7 +44,7 @@ def secret_names(given: str | None) -> _Names:
 
 
 class Masker:
-    """Replaces secrets. `count` is how many were, so far."""
+    """Replaces secrets. `count` is how many were, so far; those that overlap are one."""
 
     def __init__(self, environ: Mapping[str, str], names: str | None = None) -> None:
         self.count = 0
@@ -51,6 +52,7 @@ class Masker:
         self._encoded: dict[bytes, None] = {}
         self._wrapped: list[bytes] = []
         self._sorted: list[bytes] = []
+        self._heads: set[bytes] = set()
         self.longest = 0
         wanted = secret_names(names)
         for name, value in environ.items():
@@ -65,10 +67,13 @@ class Masker:
 
     def mask(self, lines: bytes) -> bytes:
         """Whole lines without secrets."""
-        for secret in self._sorted:
-            if secret in lines:
-                self.count += lines.count(secret)
-                lines = lines.replace(secret, MASK)
+        parts, done = [], 0
+        for begin, end in self._ranges(lines):
+            parts += [lines[done:begin], MASK]
+            done = end
+            self.count += 1
+        if parts:
+            lines = b"".join([*parts, lines[done:]])
         if self._wrapped:
             lines = _BASE64_LINE.sub(self._mask_wrapped, lines)
         return lines
@@ -81,10 +86,29 @@ class Masker:
         """How many bytes at the end of an unfinished line may be the beginning of a secret."""
         first = max(0, len(part) - self.longest + 1)
         for place in range(first, len(part)):
+            head = part[place : place + _HEAD]
+            if len(head) == _HEAD and head not in self._heads:
+                continue
             rest = part[place:]
             if any(secret.startswith(rest) and secret != rest for secret in self._sorted):
                 return len(part) - self._before_any_at(part, place)
         return 0
+
+    def _ranges(self, lines: bytes) -> list[tuple[int, int]]:
+        """Where secrets are; those that overlap are one range, so that none leaves a rest of another."""
+        found: list[tuple[int, int]] = []
+        for secret in self._sorted:
+            at = lines.find(secret)
+            while at >= 0:
+                found.append((at, at + len(secret)))
+                at = lines.find(secret, at + 1)
+        merged: list[tuple[int, int]] = []
+        for begin, end in sorted(found):
+            if merged and begin < merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((begin, end))
+        return merged
 
     def _before_any_at(self, part: bytes, place: int) -> int:
         """A place that is not within a secret: this one, or where the secret around it begins."""
@@ -120,9 +144,10 @@ class Masker:
                     self._wrapped.append(part)
 
     def _sort(self) -> None:
-        """The longest first, so that one that is a part of another does not leave the rest of it."""
+        """The longest first, and what they begin with: most places in a text begin none of them."""
         found = [*self._plain, *self._encoded]
         self._sorted = sorted(set(found), key=len, reverse=True)
+        self._heads = {secret[:_HEAD] for secret in self._sorted}
         self.longest = max(map(len, found), default=0)
 
     def _mask_wrapped(self, found: re.Match[bytes]) -> bytes:
