@@ -17,8 +17,9 @@ from chef.model import ID
 from chef.reporter import environment, spool
 from chef.reporter.environment import UsageError, find_target, make_id
 from chef.reporter.lines import LONG_LINE, LineGate, Tally
-from chef.reporter.markers import Markers, Said, phase_named
+from chef.reporter.markers import Markers, Said, masked_phase, phase_named
 from chef.reporter.masking import Masker
+from chef.reporter.running import command_text
 from chef.reporter.spool import Spool
 
 SECRET = "s3cr3t-Value/42"
@@ -225,6 +226,39 @@ def test_a_mask_that_the_output_asks_for_is_added() -> None:
     values: list[str] = []
     Markers(values.append).find(b"::add-mask::hidden%25value\n::stop-commands::x\n::add-mask::not\n")
     assert values == ["hidden%value"]
+
+
+@pytest.mark.parametrize("token", ["é x", "-a_b", "_x", "a:b", "group"])
+def test_any_word_stops_commands_until_it_stands_alone(token: str) -> None:
+    markers = Markers(lambda _value: None)
+    stopped = f"::stop-commands::{token}\n1%\n::{token}::more\n::{token} a=b::\n2%\n::{token}::\n3%\n"
+    assert markers.find(stopped.encode()) == [Said(progress=3)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("--- Deploy s3cr3t-Value/42", Said(phase="deploy", message="Deploy ***")),
+        ("section_start:1:on-word-in-name\r\x1b[0KTitle", Said(phase="on", message="Title")),
+        ("section_end:1:on-word-in-name", Said(ends="on")),
+        ("::group::" + "x" * 195 + "s3cr3t-Value/42", Said(message="x" * 195 + "***")),
+        ("##[group]s3cr3t-Value/42", Said(message="***")),
+        ("##teamcity[blockOpened name='s3cr3t-Value/42']", Said(message="***")),
+        ("[ 5%] s3cr3t-Value/42", Said(progress=5, message="***")),
+    ],
+)
+def test_markers_say_no_secret(line: str, expected: Said) -> None:
+    masker = Masker({"A_KEY": SECRET, "B_KEY": "word-in-name"})
+    assert Markers(masker.add, masker.text).find(line.encode()) == [expected]
+
+
+def test_a_phase_that_is_named_by_a_secret_is_still_a_phase() -> None:
+    mask = Masker({"A_KEY": "to-ken"}).text
+    assert [masked_phase(mask, one) for one in ("to-ken", "on-to-ken", "completed")] == [
+        "building",
+        "on",
+        "completed",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -603,8 +637,20 @@ def test_wrong_settings_are_told_without_what_is_secret(setting: dict[str, str],
 def test_what_cannot_be_sent_as_json_is_replaced() -> None:
     target = find_target({**SYSTEMS["gitlab"][0], "CI_COMMIT_TITLE": "bad \udcff" + "x" * 2000})
     assert target.meta["title"].startswith("bad ?xxx")
-    assert len(target.meta["title"]) == 1000
+    assert len(target.short_meta(str)["title"]) == 1000
     assert environment.check_token(" token\n") == "token"
+
+
+def test_no_part_of_a_secret_is_left_where_meta_and_commands_are_cut() -> None:
+    masker = Masker({"A_KEY": SECRET, "B_KEY": "it's-secret"})
+    for filling in range(985, 1002):
+        title = "x" * filling + SECRET
+        meta = find_target({**SYSTEMS["gitlab"][0], "CI_COMMIT_TITLE": title}).short_meta(masker.text)
+        assert "s3" not in meta["title"]
+    for filling in range(480, 502):
+        assert "s3" not in command_text(["x" * filling + SECRET], masker.text)
+    words = ["sh", "--token=" + SECRET, "it's-secret", "a b", "bad \udcff", "*"]
+    assert command_text(words, masker.text) == "sh --token=*** *** 'a b' 'bad ?' '*'"
 
 
 def test_checksums_are_those_of_zlib() -> None:

@@ -20,6 +20,7 @@ from chef.reporter.environment import (
     find_target,
     new_job_id,
 )
+from chef.reporter.markers import masked_phase
 from chef.reporter.masking import Masker
 from chef.reporter.memory import Memory
 from chef.reporter.report import Report
@@ -327,7 +328,7 @@ def _run_within(arguments: Any) -> int:
 def _start(arguments: Any) -> int:
     """Print the job's id, for `export CHEF_JOB=$(chef start)`."""
     target = _target(arguments)
-    meta: dict[str, Any] = dict(target.meta)
+    meta: dict[str, Any] = target.short_meta(Masker(os.environ, _mask(arguments)).text)
     if arguments.title:
         meta["title"] = arguments.title
     print(target.job, flush=True)  # noqa: T201
@@ -519,6 +520,8 @@ def _deliver(arguments: Any, target: Target, updates: list[dict[str, Any]], ling
     sender = Sender(target, arguments.version_text)
     for update in updates:
         fields = _masked(masker, update)
+        if isinstance(update.get("phase"), str):
+            fields["phase"] = masked_phase(masker.text, update["phase"])
         sender.update(fields.pop("type"), **fields)
     sender.start()
     return _delivered(arguments, sender, sender.finish(linger))

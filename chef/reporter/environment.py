@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import time
-from typing import Any, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple
 
 MAX_ID = 128
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9._~:@+-]+")
@@ -40,6 +40,10 @@ class Target(NamedTuple):
     is_new: bool
     is_guess: bool = False
 
+    def short_meta(self, mask: Callable[[str], str]) -> dict[str, str]:
+        """`meta` without secrets, and only then cut: of a secret that was cut the rest would be left."""
+        return {key: _shortened(mask(text)) for key, text in self.meta.items()}
+
     @property
     def page(self) -> str:
         """The address of the job's page."""
@@ -64,7 +68,7 @@ def find_target(
         token=check_token(token or environ.get("CHEF_TOKEN")),
         job=check_id(named_job, "the job's id") or detected or new_job_id(),
         project=check_id(named_project, "the project's id") or detected_project or _folder(),
-        meta={key: _shortened(text) for key, text in found.meta.items() if text} if found else {},
+        meta={key: _sendable(text) for key, text in found.meta.items() if text} if found else {},
         is_new=not named_job and not detected,
         is_guess=not named_project,
     )
@@ -133,10 +137,13 @@ def _folder() -> str:
         return "build"
 
 
-def _shortened(text: str) -> str:
+def _sendable(text: str) -> str:
     # What was not UTF-8 in the environment cannot be sent as JSON.
-    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
-    return clean if len(clean) <= _MAX_META_TEXT else clean[: _MAX_META_TEXT - 1] + "…"
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _MAX_META_TEXT else text[: _MAX_META_TEXT - 1] + "…"
 
 
 def _without_password(url: str) -> str:

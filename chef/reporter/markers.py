@@ -27,14 +27,16 @@ _SIGNS = (b"::", b"##", b"section_", b"--- ", b"+++ ", b"~~~ ", b"%")
 # a pattern that begins with few characters is searched for quickly.)
 _BEGINS = re.compile(
     rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
-    rb"((?:::[A-Za-z0-9]|\#\#(?:vso|teamcity)?\[|section_(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
+    rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|section_(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
     rb"|\[[ ]*\d{1,3}%\]|\d{1,3}(?:\.\d{1,6})?[ ]?%)[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
 )
 _ENDS = re.compile(rb"(\[ *\d{1,3}%\])(?:\x1b\[[0-9;]*m)*[ \t]*(?=[\r\n]|\Z)")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x1f\x7f]")
 
 _COMMAND = re.compile(r"::([A-Za-z0-9_-]+)(?: [^:]*)?::(.*)")
-_SECTION = re.compile(r"section_(start|end):\d+:([\w.-]+)(?:\[[^\]]*\])?(?:\r(?:\x1b\[0?K)?(.*))?", re.DOTALL)
+_SECTION = re.compile(
+    r"section_(start|end):\d+:([\w.*-]+)(?:\[[^\]]*\])?(?:\r(?:\x1b\[0?K)?(.*))?", re.DOTALL
+)
 _HEADER = re.compile(r"(---|\+\+\+|~~~) (.*)")
 # The same signs as a diff has them, and as Go's tests print them.
 _NO_HEADER = re.compile(
@@ -65,8 +67,9 @@ class Said(NamedTuple):
 class Markers:
     """Finds markers in whole lines. One for all streams of a build: a stop holds for all of them."""
 
-    def __init__(self, add_mask: Callable[[str], None]) -> None:
+    def __init__(self, add_mask: Callable[[str], None], mask: Callable[[str], str] = str) -> None:
         self._add_mask = add_mask
+        self._mask = mask
         self._stopped_by: str | None = None
 
     def find(self, lines: bytes) -> list[Said]:
@@ -81,38 +84,35 @@ class Markers:
         return [one for one in said if one is not None]
 
     def _read(self, line: str) -> Said | None:
-        command = _COMMAND.match(line)
-        if command and self._stops_or_goes_on(command.group(1), command.group(2).strip()):
-            return None
         if self._stopped_by is not None:
+            if line.strip() == "::%s::" % self._stopped_by:
+                self._stopped_by = None
             return None
+        command = _COMMAND.match(line)
+        if command and self._obeys(command.group(1), command.group(2)):
+            return None
+        # Before a title is cut, or made a name: what is left of a secret then is no longer found.
+        line = self._mask(line)
+        command = _COMMAND.match(line)
         if command:
-            return self._command(command.group(1), command.group(2))
+            return _group(command.group(1), command.group(2))
         for read in (_section, _header, _percent, _azure, _teamcity):
             said = read(line)
             if said is not None:
                 return said
         return None
 
-    def _stops_or_goes_on(self, name: str, value: str) -> bool:
-        if self._stopped_by is not None:
-            if name == self._stopped_by:
-                self._stopped_by = None
-                return True
-            return False
-        # A word that is a command itself would be ended by that command.
-        if name.lower() == "stop-commands" and value and value.lower() not in ("pause-logging", "true"):
-            self._stopped_by = value
-            return True
-        return False
-
-    def _command(self, name: str, value: str) -> Said | None:
-        if name == "group":
-            title = clean(value)
-            return Said(message=title) if title else None
+    def _obeys(self, name: str, value: str) -> bool:
+        """Whether it was a command that says something to us, and nothing of the build."""
         if name == "add-mask":
             self._add_mask(_unescaped(value).strip())
-        return None
+            return True
+        token = value.strip()
+        # A word that is a command itself would be ended by that command.
+        if name.lower() == "stop-commands" and token and token.lower() not in ("pause-logging", "true"):
+            self._stopped_by = token
+            return True
+        return False
 
 
 def clean(text: str) -> str:
@@ -127,8 +127,19 @@ def phase_named(text: str) -> str | None:
     return words if words and words not in _NOT_A_PHASE else None
 
 
+def masked_phase(mask: Callable[[str], str], phase: str) -> str:
+    """A phase's name without secrets, and still a name."""
+    masked = mask(phase)
+    return phase if masked == phase else phase_named(masked) or "building"
+
+
 def _unescaped(value: str) -> str:
     return value.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
+
+
+def _group(name: str, value: str) -> Said | None:
+    title = clean(value) if name == "group" else ""
+    return Said(message=title) if title else None
 
 
 def _section(line: str) -> Said | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chef.reporter.lines import LineGate, Tally
-from chef.reporter.markers import Markers, Said
+from chef.reporter.markers import Markers, Said, masked_phase
 from chef.reporter.masking import Masker
 from chef.reporter.sender import Sender
 
@@ -22,9 +22,8 @@ class Report:
         self.masker = masker
         self.totals = {name: tally.copy() for name, tally in prior.items()}
         self._sender = sender
-        self._markers = Markers(masker.add) if markers else None
-        self._own_phase = phase
-        self._phase = phase
+        self._markers = Markers(masker.add, masker.text) if markers else None
+        self._own_phase = self._phase = masked_phase(masker.text, phase)
         self._gates: dict[str, LineGate] = {}
         self._prior = {name: tally.bytes for name, tally in prior.items()}
         self._own: dict[str, Tally] = {}

@@ -7,7 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from chef.reporter.command import Command, Ended
 from chef.reporter.environment import Target
@@ -105,8 +105,8 @@ class Run:
         masker = Masker(os.environ, self._options.mask)
         prior = self._memory.tallies()
         self._report = Report(self._sender, masker, self._options.phase, self._options.markers, prior)
-        command = " ".join(map(shlex.quote, self._options.arguments))
-        meta: dict[str, Any] = {**self._target.meta, "command": _short_command(command)}
+        command = command_text(self._options.arguments, masker.text)
+        meta: dict[str, Any] = {**self._target.short_meta(masker.text), "command": command}
         if self._options.title:
             meta["title"] = self._options.title
         self._report.begin(meta)
@@ -250,6 +250,14 @@ def _outcome(name: str, ended: Ended) -> str:
         return "%s was ended by signal %d" % (name, ended.signal)
 
 
-def _short_command(text: str) -> str:
-    text = text.encode("utf-8", "replace").decode()
+def command_text(words: list[str], mask: Callable[[str], str]) -> str:
+    """A command as it is typed, without secrets: quoted or cut first, what is left of one is not found."""
+    text = mask(" ".join(_quoted(word, mask(word)) for word in words))
     return text if len(text) <= _MAX_COMMAND else text[: _MAX_COMMAND - 1] + "…"
+
+
+def _quoted(word: str, masked: str) -> str:
+    """A word for a shell; the asterisks that are there for a secret are no reason for quotes."""
+    if masked != word and shlex.quote(masked.replace("***", "x")) == masked.replace("***", "x"):
+        return masked
+    return shlex.quote(masked)
