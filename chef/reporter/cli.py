@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from chef.reporter.command import end_like, write_all
+from chef.reporter.command import cannot_start, end_like, write_all
 from chef.reporter.environment import (
     Target,
     UsageError,
@@ -33,6 +33,8 @@ VERSION = "0"
 LINGER_S = 10.0
 # One of several steps of a script must not wait long for a server that is away.
 STEP_S = 5.0
+# The command itself waits for this one.
+WITHIN_S = 1.0
 _PHASE = re.compile(r"[a-z0-9_-]{1,32}")
 
 _ABOUT = """\
@@ -77,6 +79,10 @@ def main(argv: Sequence[str] | None = None, prog: str = "chef", version: str = V
         # Whoever read our output has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
+    except Exception as error:
+        if parsed.command in ("run", "tail"):
+            raise
+        return _wrong(parsed, _fault_text(error))
 
 
 def make_parser(prog: str, version: str) -> Arguments:
@@ -318,11 +324,19 @@ def _run_within(arguments: Any) -> int:
     """`chef run` inside of a `chef run`: the outer one reports the output, this one is a phase of it."""
     if arguments.phase:
         arguments.strict = False
-        _send_updates(arguments, [{"type": "progress", "phase": arguments.phase}], STEP_S)
+        try:
+            _send_updates(arguments, [{"type": "progress", "phase": arguments.phase}], WITHIN_S)
+        except Exception as error:
+            _complain(str(error) if isinstance(error, UsageError) else _fault_text(error), 0)
+    # Python ignores these, and what is ignored stays so in the command.
+    for name in ("SIGPIPE", "SIGXFSZ"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
         os.execvp(arguments.command_line[0], arguments.command_line)  # noqa: S606
     except OSError as error:
-        return _complain("%s: %s" % (arguments.command_line[0], error.strerror), 127)
+        ended = cannot_start(arguments.command_line[0], error)
+        return _complain(str(ended.failure), ended.status)
 
 
 def _start(arguments: Any) -> int:
@@ -522,7 +536,7 @@ def _deliver(arguments: Any, target: Target, updates: list[dict[str, Any]], ling
         fields = _masked(masker, update)
         if isinstance(update.get("phase"), str):
             fields["phase"] = masked_phase(masker.text, update["phase"])
-        sender.update(fields.pop("type"), **fields)
+        sender.send(fields)
     sender.start()
     return _delivered(arguments, sender, sender.finish(linger))
 
@@ -552,6 +566,10 @@ def _delivered(arguments: Any, sender: Sender, arrived: bool) -> int:
 def _wrong(arguments: Any, text: str) -> int:
     """Say what went wrong; a build goes on unless it was asked to be strict."""
     return _complain(text, 1 if arguments.strict else 0)
+
+
+def _fault_text(error: Exception) -> str:
+    return "a fault of the reporter: %s: %s" % (type(error).__name__, error)
 
 
 def _complain(text: str, status: int) -> int:

@@ -84,7 +84,7 @@ class Command:
             self._process = self._spawn(self._arguments, outputs)
         except OSError as error:
             self._close_sources()
-            return _cannot_start(self._arguments[0], error)
+            return cannot_start(self._arguments[0], error)
         finally:
             for fd in set(outputs):
                 os.close(fd)
@@ -404,7 +404,7 @@ def end_like(ended: Ended) -> int:
     return ended.status
 
 
-def _cannot_start(name: str, error: OSError) -> Ended:
+def cannot_start(name: str, error: OSError) -> Ended:
     """What a shell says and how it ends where a command cannot be run."""
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         return Ended(127, failure="%s: command not found" % name)

@@ -24,8 +24,12 @@ class Memory:
     """A small file for one job of one server, which only this user can read."""
 
     def __init__(self, url: str, job: str) -> None:
+        self._folder = self._path = ""
         user = os.getuid() if hasattr(os, "getuid") else 0
-        self._folder = os.path.join(tempfile.gettempdir(), "chef-%d" % user)
+        try:
+            self._folder = os.path.join(tempfile.gettempdir(), "chef-%d" % user)
+        except OSError:
+            return  # No folder can be written to: no file has an empty name, so nothing is remembered.
         name = hashlib.sha256(("%s %s" % (url, job)).encode()).hexdigest()[:32]
         self._path = os.path.join(self._folder, name + ".json")
 

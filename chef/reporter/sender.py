@@ -126,10 +126,14 @@ class Sender:
     def start(self) -> None:
         self._thread.start()
 
-    def update(self, kind: str, *, passing: bool = False, **fields: Any) -> None:
+    def update(self, kind: str, /, *, passing: bool = False, **fields: Any) -> None:
         """Send an update after all output that was put before it."""
+        self.send({"type": kind, **fields}, passing)
+
+    def send(self, fields: dict[str, Any], passing: bool = False) -> None:
+        """The same of fields that may have any name."""
         with self.spool.changed:
-            update = Update(self.spool.seal(), {"type": kind, **fields}, passing)
+            update = Update(self.spool.seal(), fields, passing)
             last = self._updates[-1] if self._updates else None
             if last and passing and last.passing and not last.was_sent and self._same_phase(last, update):
                 update.fields = {**last.fields, **update.fields}
