@@ -216,6 +216,57 @@ def test_ends_by_hand(served: Served, machine: Machine, job: str, command: str, 
     assert (stored(served, job)["status"], stored(served, job)["message"]) == (status, "said")
 
 
+def test_nothing_is_sent_with_a_secret_in_it(served: Served, machine: Machine, job: str) -> None:
+    secret = "s3cr3t-value"
+    ci = {"GITLAB_CI": "true", "CI_JOB_ID": "1", "CI_JOB_URL": f"https://ci.example.com/?key={secret}"}
+    ci |= {
+        "CI_COMMIT_SHA": secret,
+        "CI_COMMIT_REF_NAME": f"fix/{secret}",
+        "CI_COMMIT_AUTHOR": f"Ann {secret}",
+    }
+    machine.environment |= ci | {"DEPLOY_TOKEN": secret, "CI_COMMIT_TITLE": f"Use {secret} & more"}
+    run = machine.run("run", "-q", "--step", "--phase", f"with-{secret}", "--", "true")
+    assert run == (0, "", "")
+    found = stored(served, job)
+    assert [span["phase"] for span in found["phases"]] == ["with----"]
+    assert found["meta"] == {
+        "author": "Ann ***",
+        "branch": "fix/***",
+        "commit": "***",
+        "title": "Use *** & more",
+        "url": "https://ci.example.com/?key=***",
+    }
+    assert machine.run("phase", f"then-{secret}") == (0, "", "")
+    assert [span["phase"] for span in stored(served, job)["phases"]] == ["with----", "then----"]
+    assert machine.run("exit", "3", f"no {secret}") == (0, "", "")
+    assert secret not in served.get(f"/api/jobs/{job}").text
+
+
+def test_standard_input_is_in_the_log_while_it_comes(served: Served, machine: Machine, job: str) -> None:
+    with machine.start("log", "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.write("one\ntwo")
+        process.stdin.flush()
+        eventually(lambda: lines(served, job) == [("stdout", "one")])
+        out, err = process.communicate(" and more\nno end", timeout=60)
+    assert (process.returncode, out, err) == (0, "", "")
+    assert [line for _, line in lines(served, job)] == ["one", "two and more", "no end"]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+def test_a_server_that_hangs_does_not_hang_who_writes_to_the_log(tmp_path: Path, shell: list[str]) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        machine = Machine(tmp_path, shell, CHEF_URL=url, CHEF_JOB="x")
+        status, out, err = machine.run("log", "-", given="a line that is long\n" * 500_000)
+    assert (status, out) == (0, "")
+    assert err.startswith("chef: did not arrive: curl: (28)")
+    assert err.count("\n") == 1
+    assert list(tmp_path.glob("tmp.*")) == []
+
+
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 @pytest.mark.parametrize("answers", [False, True], ids=["no server", "a server that hangs"])
 def test_without_a_server_the_command_ends_as_it_would(

@@ -129,10 +129,18 @@ find_target() {
   chef_api=$chef_url/api/jobs/$chef_job
 }
 
+# The seconds until chef_until, and a few in any case.
+left() {
+  chef_left=$((chef_until - $(date +%s)))
+  [ "$chef_left" -ge 2 ] || chef_left=2
+  echo "$chef_left"
+}
+
 # ask PATH [curl's options]: one request, in not much time. Its output is curl's complaint.
 ask() {
   chef_ask_path=$1; shift
-  curl -sS -f -o /dev/null --connect-timeout 3 --max-time 5 -A "chef.sh/$chef_version" -K "$chef_folder/curl" "$@" "$chef_api/$chef_ask_path" 2>&1
+  curl -sS -f -o /dev/null --connect-timeout 3 --max-time 5 -A "chef.sh/$chef_version" -K "$chef_folder/curl" "$@" \
+    ${chef_until:+--max-time "$(left)"} "$chef_api/$chef_ask_path" 2>&1
 }
 
 # report PATH [curl's options]: the same, and one line where it did not arrive. Never fails.
@@ -174,6 +182,9 @@ mask() {
 # The same of a text.
 masked() { printf '%s\n' "$1" | mask; }
 
+# The same of a phase's name, in the characters that it may have.
+masked_phase() { masked "$1" | sed 's/[*][*][*]/---/g'; }
+
 size_of() { wc -c < "$1" | tr -d ' '; }
 
 # gather STREAM: move the whole lines that have come since the last time to what is to be sent.
@@ -188,7 +199,7 @@ gather() {
 
 # place_of STREAM: how far the server is in it; fails where it does not say.
 place_of() {
-  chef_place=$(curl -sS -f -I --connect-timeout 3 --max-time 5 -K "$chef_folder/curl" "$chef_api/logs?stream=$1" 2>/dev/null |
+  chef_place=$(curl -sS -f -I --connect-timeout 3 --max-time 5 -K "$chef_folder/curl" ${chef_until:+--max-time "$(left)"} "$chef_api/logs?stream=$1" 2>/dev/null |
     tr -d '\r' | sed -n 's/^[Uu]pload-[Oo]ffset: *//p')
   [ -n "$chef_place" ] && echo "$chef_place"
 }
@@ -245,7 +256,9 @@ run() {
   done
   [ -n "$chef_quiet" ] || say "$chef_url/jobs/$chef_job"
   chef_begun=$(begin_fields) || :
-  (eval "ask progress $chef_begun" > "$chef_folder/complaint" 2>&1; exec > "$chef_folder/noise" 2>&1; send_on_and_on) \
+  # Busy until the beginning is told: a short command's end does not overtake it.
+  : > "$chef_folder/busy"
+  (eval "ask progress $chef_begun" > "$chef_folder/complaint" 2>&1; rm -f "$chef_folder/busy"; exec > "$chef_folder/noise" 2>&1; send_on_and_on) \
     < /dev/null > /dev/null 2>&1 &
   chef_sender=$!
   tee "$chef_folder/stdout.raw" < "$chef_folder/stdout" & chef_out=$!
@@ -267,18 +280,18 @@ run() {
 
 # shellcheck disable=SC2016 # it is evaluated where it is used
 begin_fields() {
-  printf '%s' '-d projectId="$chef_project" -d phase="$chef_phase"'
+  printf '%s' '-d projectId="$chef_project" --data-urlencode phase="$(masked_phase "$chef_phase")"'
   for chef_one in branch commit author title; do
     eval "chef_value=\$chef_$chef_one"
-    [ -z "$chef_value" ] || printf ' --data-urlencode meta.%s="$chef_%s"' "$chef_one" "$chef_one"
+    [ -z "$chef_value" ] || printf ' --data-urlencode meta.%s="$(masked "$chef_%s")"' "$chef_one" "$chef_one"
   done
-  [ -z "$chef_address" ] || printf '%s' ' --data-urlencode meta.url="$chef_address"'
+  [ -z "$chef_address" ] || printf '%s' ' --data-urlencode meta.url="$(masked "$chef_address")"'
 }
 
 # The rest of the output and the end, within the time that there is.
 finish() {
   chef_until=$(($(date +%s) + chef_linger))
-  while [ -e "$chef_folder/busy" ] && is_running "$chef_sender"; do short_pause; done
+  while [ -e "$chef_folder/busy" ] && is_running "$chef_sender" && [ "$(date +%s)" -lt "$chef_until" ]; do short_pause; done
   kill "$chef_sender" 2>/dev/null
   for chef_stream in stdout stderr; do
     gather "$chef_stream"
@@ -306,10 +319,40 @@ end() {
     -d "{\"projectId\":\"$chef_project\",\"code\":$chef_status${chef_claims:+,\"integrity\":{$chef_claims\}}}"
 }
 
+# --- log - ----------------------------------------------------------------------------------
+
+# In the background: adds to the log what has come, until all of it is there or a part did not arrive.
+# Each part is a file, so that whoever writes slowly is no stalled upload and a stalled upload ends.
+add_on_and_on() {
+  chef_last=''
+  while [ -z "$chef_last" ] && is_running "$$"; do
+    [ ! -e "$chef_folder/stop" ] || chef_last=1
+    gather stdout
+    # The last line may have no end.
+    [ -z "$chef_last" ] || tail -c "+$(($(cat "$chef_folder/stdout.taken") + 1))" "$chef_folder/stdout.raw" | mask >> "$chef_folder/stdout.masked"
+    if [ -s "$chef_folder/stdout.masked" ]; then
+      ask "logs?projectId=$chef_project" --max-time 60 --speed-limit 1 --speed-time 10 \
+        -H 'Content-Type: text/plain' -T "$chef_folder/stdout.masked" > "$chef_folder/complaint" || return 1
+      : > "$chef_folder/stdout.masked"
+    fi
+    [ -n "$chef_last" ] || [ -e "$chef_folder/stop" ] || short_pause
+  done
+}
+
+# Standard input to the log, while it comes. Who writes it never waits for the server.
+log_input() {
+  : > "$chef_folder/stdout.raw"; : > "$chef_folder/stdout.masked"; echo 0 > "$chef_folder/stdout.taken"
+  add_on_and_on < /dev/null > /dev/null 2>&1 &
+  chef_sender=$!
+  cat > "$chef_folder/stdout.raw"
+  : > "$chef_folder/stop"
+  wait "$chef_sender" || say "did not arrive: $(cat "$chef_folder/complaint")"
+}
+
 # --- the command line -----------------------------------------------------------------------
 
 # shellcheck disable=SC2034
-chef_url='' chef_job='' chef_project='' chef_phase=building chef_step='' chef_linger=10 chef_quiet='' chef_status=0
+chef_url='' chef_job='' chef_project='' chef_phase=building chef_step='' chef_linger=10 chef_quiet='' chef_status=0 chef_until=''
 chef_command_name=${1-}
 [ $# -eq 0 ] || shift
 case $chef_command_name in
@@ -353,13 +396,10 @@ if ! find_target "$chef_command_name"; then
 fi
 case $chef_command_name in
   run) run "$@"; exit $? ;;
-  phase) report progress -d projectId="$chef_project" --data-urlencode phase="$1" ${2+--data-urlencode message="$(masked "$2")"} ;;
-  progress) report progress -d projectId="$chef_project" --data-urlencode progress="${1%\%}" ${2+--data-urlencode message="$(masked "$2")"} ;;
+  phase) report progress -d projectId="$chef_project" --data-urlencode phase="$(masked_phase "$1")" ${2+--data-urlencode message="$(masked "$2")"} ;;
+  progress) report progress -d projectId="$chef_project" --data-urlencode progress="$(masked "${1%\%}")" ${2+--data-urlencode message="$(masked "$2")"} ;;
   log)
-    if [ "$*" = - ]; then mask | ask "logs?projectId=$chef_project" --max-time 3600 -H 'Content-Type: text/plain' -T - > "$chef_folder/complaint" || {
-      cat > /dev/null
-      say "did not arrive: $(cat "$chef_folder/complaint")"
-    }
+    if [ "$*" = - ]; then log_input
     else printf '%s\n' "$*" | mask > "$chef_folder/line"; report "logs?projectId=$chef_project" -H 'Content-Type: text/plain' -T "$chef_folder/line"
     fi ;;
   artifact)
@@ -368,6 +408,6 @@ case $chef_command_name in
       --data-urlencode artifacts="[{\"name\":\"$(quoted "$1")\",\"url\":\"$(quoted "$2")\"}]" ;;
   done) report completed -d projectId="$chef_project" ${1+--data-urlencode message="$(masked "$1")"} ;;
   fail) report error -d projectId="$chef_project" --data-urlencode message="$(masked "${1:-failed}")" ;;
-  exit) report exit -d projectId="$chef_project" --data-urlencode code="$1" ${2+--data-urlencode message="$(masked "$2")"} ;;
+  exit) report exit -d projectId="$chef_project" --data-urlencode code="$(masked "$1")" ${2+--data-urlencode message="$(masked "$2")"} ;;
 esac
 exit 0
