@@ -58,11 +58,6 @@ class Line(NamedTuple):
     replaces: bool
     pre: bytes
 
-    @property
-    def raw_bytes(self) -> int:
-        """How many bytes of output it stands for."""
-        return len(self.pre) + len(self.text) + len(self.end)
-
 
 # Makes a tuple of its fields without the class's own `__new__`, which is written in Python: most of what
 # comes is plain lines, many thousands a second.
