@@ -22,7 +22,7 @@ import websocket
 
 from chef.transport.limits import Places
 from tests.tools.protocol import PATH, Poller, Raw, raw
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, measured, serving
 from tests.tools.watching import eventually, watch
 
 pytestmark = pytest.mark.real
@@ -41,7 +41,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server whose heartbeat does not come into the way."""
-    with serving(tmp_path_factory.mktemp("calm"), {}) as one:
+    with serving(tmp_path_factory.mktemp("calm"), measured()) as one:
         yield one
 
 

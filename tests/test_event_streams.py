@@ -20,7 +20,7 @@ from chef.api import streams
 from chef.auth import issue_token
 from chef.clock import now_ms
 from chef.config import Settings
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, measured, serving
 from tests.tools.wire import check_event
 
 SSE, NDJSON, JSON = "text/event-stream", "application/x-ndjson", "application/json"
@@ -29,7 +29,7 @@ _numbers = count(1)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("streams"), {}) as served:
+    with serving(tmp_path_factory.mktemp("streams"), measured()) as served:
         yield served
         assert "Traceback" not in served.output.read_text()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.serving import ROOT, Served, serving
+from tests.tools.serving import ROOT, Served, measured, serving
 
 UPDATE = b'{"type":"log","jobId":"j","projectId":"p","message":"x"}'
 POST = b"POST /api/updates HTTP/1.1\r\nHost: x\r\n"
@@ -21,7 +21,7 @@ POST = b"POST /api/updates HTTP/1.1\r\nHost: x\r\n"
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("wire"), {}) as served:
+    with serving(tmp_path_factory.mktemp("wire"), measured()) as served:
         yield served
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.tools.protocol import Poller, Raw, raw
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, measured, serving
 from tests.tools.watching import eventually
 
 pytestmark = pytest.mark.real
@@ -21,7 +21,7 @@ CONNECT_TIMEOUT_S = 1
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     settings = {"CHEF_CONNECT_TIMEOUT": str(CONNECT_TIMEOUT_S), "CHEF_MAX_SUBSCRIPTIONS": "5"}
-    with serving(tmp_path_factory.mktemp("socketio"), settings) as one:
+    with serving(tmp_path_factory.mktemp("socketio"), settings | measured()) as one:
         yield one
 
 

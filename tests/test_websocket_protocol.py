@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from chef.transport import frames
 from chef.transport.frames import BrokenRule, Parser
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, measured, serving
 from tests.tools.watching import eventually
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -132,7 +132,7 @@ ANSWER = '437[{"ok":false,"error":{"code":"unknown_event","message":"unknown eve
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served"), {"CHEF_PING_INTERVAL": "27"}) as one:
+    with serving(tmp_path_factory.mktemp("served"), {"CHEF_PING_INTERVAL": "27"} | measured()) as one:
         yield one
 
 
