@@ -380,7 +380,7 @@ def test_a_ring_is_bounded_by_bytes_and_the_store_has_the_rest(
     hub: Hub, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariant 6."""
-    monkeypatch.setattr(chef.hub, "RING_BYTES", 5000)
+    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 5000)
     slow, live = Viewer().follow(hub), Viewer().follow(hub)
     slow.block()
     for _ in range(60):
@@ -414,7 +414,7 @@ def test_a_slow_viewer_gets_everything_once_as_it_drains(hub: Hub, write: Callab
 def test_more_at_once_than_a_ring_holds_is_read_once_for_all(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "RING_BYTES", 2000)
+    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 2000)
     form = PlainForm()
     viewers = [Viewer(form).follow(hub) for _ in range(100)]
     slow = viewers[50]
@@ -442,7 +442,7 @@ def test_a_viewer_that_takes_nothing_more_is_sent_a_bounded_amount(
     hub: Hub, store: Store, form: PlainForm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariant 6: also out of the store, and where the log is stored in a hundredth of its bytes."""
-    monkeypatch.setattr(chef.hub, "RING_BYTES", 64 * 1024)
+    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 64 * 1024)
     viewers = [Viewer(form) for _ in range(2)]
     for viewer in viewers:
         viewer.limit = 128 * 1024
@@ -465,7 +465,7 @@ def test_a_viewer_that_takes_nothing_more_is_sent_a_bounded_amount(
 def test_fifty_viewers_that_join_at_random_moments_are_complete(
     hub: Hub, store: Store, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "RING_BYTES", 20_000)
+    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 20_000)
     chance = random.Random(seed)
     viewers: list[tuple[int, Viewer]] = []
 
@@ -561,7 +561,7 @@ def test_viewers_catch_up_when_the_store_is_back(
     has_ring: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chef.hub, "_RETRY_S", 0.02)
+    monkeypatch.setattr(chef.hub.cursors, "RETRY_S", 0.02)
     viewer = Viewer().follow(hub)
     if has_ring:
         write()
@@ -832,7 +832,7 @@ class Walk:
 def test_any_order_of_events_gives_each_viewer_a_gapless_sequence(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "RING_BYTES", 3000)
+    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 3000)
     monkeypatch.setattr(chef.store, "PAGE_BYTES", 2000)
     jobs = iter(range(10**6))
 
