@@ -10,6 +10,7 @@ import gevent
 import pytest
 from flask import Flask, current_app, request
 from flask_socketio import SocketIOTestClient, emit, join_room, leave_room, rooms
+from werkzeug.test import EnvironBuilder
 
 from chef.transport.socketio import Extension
 
@@ -163,6 +164,80 @@ def test_a_handler_that_fails_does_not_acknowledge_and_leaves_no_trace_of_a_conn
     extension.on("connect")(fail)
     with pytest.raises(RuntimeError):
         extension.test_client(app)
+    assert extension.server.manager.rooms == {}
+
+
+@pytest.fixture
+def packets(extension: Extension, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is sent to anybody, as text."""
+    sent: list[str] = []
+    monkeypatch.setattr(extension.server.eio, "send", lambda eio_sid, data: sent.append(data))
+    monkeypatch.setattr(extension.server.eio, "send_packet", lambda eio_sid, pkt: sent.append(pkt.data))
+    return sent
+
+
+def connect(app: Flask, extension: Extension, namespace: str = "/") -> None:
+    """A client's CONNECT, after the opening of its session."""
+    environ = EnvironBuilder("/ws/").get_environ() | {"flask.app": app}
+    if "one" not in extension.server.environ:
+        extension.server._handle_eio_connect("one", environ)
+    extension.server._handle_eio_message("one", f"0{namespace},")
+
+
+@pytest.mark.parametrize("namespace", ["/", "/custom"])
+def test_what_a_handler_of_connect_emits_comes_after_connect(
+    app: Flask, extension: Extension, packets: list[str], namespace: str
+) -> None:
+    def greet(auth: Any) -> None:
+        words = ["hello"]
+        emit("auth", words)
+        words.append("is not what was emitted")
+        emit("question", b"how?", callback=lambda *args: None)
+        join_room("kitchen")
+        extension.emit("soup", "hot", to="kitchen", namespace=namespace)
+        emit("others", "alone", broadcast=True, include_self=False)
+
+    extension.on("connect", namespace=namespace)(greet)
+    connect(app, extension, namespace)
+    prefix = "" if namespace == "/" else "/custom,"
+    assert packets[0].startswith(f'0{prefix}{{"sid":')
+    assert packets[1:] == [
+        f'2{prefix}["auth",["hello"]]',
+        f'51-{prefix}1["question",{{"_placeholder":true,"num":0}}]',
+        b"how?",
+        f'2{prefix}["soup","hot"]',
+    ]
+    extension.emit("later", namespace=namespace)
+    assert packets[-1] == f'2{prefix}["later"]'
+
+
+def test_who_is_refused_gets_nothing_of_what_was_emitted_to_it(
+    app: Flask, extension: Extension, packets: list[str]
+) -> None:
+    def refuse(auth: Any) -> bool:
+        emit("auth", "a secret")
+        extension.emit("all", "here")
+        return False
+
+    extension.on("connect")(lambda auth: None)
+    extension.on("connect", namespace="/custom")(refuse)
+    connect(app, extension)
+    connect(app, extension, "/custom")
+    assert packets[1:] == ['2["all","here"]', '4/custom,{"message":"Connection rejected by server"}']
+    assert extension.server.manager._held == {}
+
+
+def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(
+    app: Flask, extension: Extension, packets: list[str]
+) -> None:
+    def leave(auth: Any) -> None:
+        emit("auth", "nobody")
+        extension.server._handle_eio_disconnect("one", "transport close")
+
+    extension.on("connect")(leave)
+    connect(app, extension)
+    assert not any("nobody" in packet for packet in packets)
+    assert extension.server.manager._held == {}
     assert extension.server.manager.rooms == {}
 
 
