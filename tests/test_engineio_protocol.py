@@ -7,6 +7,7 @@ import gzip
 import http.client
 import json
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -83,6 +84,9 @@ def log_line(served: Served, job_id: str, message: str) -> None:
 
 # Handshake
 
+# Where Linux's `struct tcp_info` counts the segments with data that have come.
+_DATA_SEGMENTS_IN = 152
+
 OPENING = {"sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"}
 
 
@@ -108,6 +112,27 @@ def test_a_session_on_a_websocket_is_opened(served: Served) -> None:
     assert set(opening) == OPENING
     assert opening["upgrades"] == []
     assert (opening["pingInterval"], opening["pingTimeout"]) == (1000, 2000)
+
+
+def test_open_comes_apart_from_the_answer_to_the_upgrade(served: Served) -> None:
+    """Clients in Node that wait for "open" before they listen for messages miss what is read with the 101.
+
+    The protocol's own suite has such a test.
+    """
+    address = ("127.0.0.1", served.port)
+    with socket.create_connection(address) as connection, closing(Raw(served)) as one:
+        connection.sendall(
+            f"GET {PATH}?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        size = len(one.text())
+        received = b""
+        while len(received.partition(b"\r\n\r\n")[2]) < size:
+            received += connection.recv(4096)
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+        (segments,) = struct.unpack_from("I", info, _DATA_SEGMENTS_IN)
+        assert segments == 2
 
 
 REFUSED = {

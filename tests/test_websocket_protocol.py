@@ -281,6 +281,35 @@ def test_a_ping_is_answered_with_what_it_carries(served: Served, payload: bytes)
 
 
 @real
+def test_every_ping_is_answered_also_before_a_close(served: Served) -> None:
+    """5.5.2 allows to leave one out only after a close has come, 5.5.3 only while no pong is sent yet."""
+    payloads = [b"ping %d" % number for number in range(10)]
+    pings = b"".join(client_frame(PING, payload) for payload in payloads)
+    for last, code in ((client_frame(CLOSE), None), (client_frame(TEXT, b"2", is_masked=False), 1002)):
+        with client(served) as one:
+            one.send(pings + last + pings)
+            assert [one.frame() for _ in payloads] == [(PONG, payload) for payload in payloads]
+            assert one.closed_with() == code
+
+
+@real
+def test_what_came_before_a_close_is_answered_before_it(served: Served) -> None:
+    with client(served) as one:
+        one.send(text('427["no:such"]') * 20 + client_frame(CLOSE, struct.pack(">H", 3000)))
+        assert [one.message() for _ in range(20)] == [ANSWER] * 20
+        assert one.closed_with() == 3000
+
+
+@real
+def test_who_connects_and_closes_at_once_is_let_in_and_gone(served: Served) -> None:
+    with client(served, connected=False) as one:
+        one.send(text("40") + client_frame(CLOSE))
+        eventually(lambda: served.get("/health").json()["websocket"]["connected_clients"] == 0, 5)
+        assert one.message().startswith("40{")
+        assert one.closed_with() is None
+
+
+@real
 def test_control_frames_may_come_between_the_pieces_of_a_message(served: Served) -> None:
     with client(served) as one:
         first, second, third = b'427["no', b":such", b'"]'

@@ -306,10 +306,10 @@ class _Probe:
     def lost(self, broken: BrokenRule | None) -> None:
         """The connection is over before it was of use."""
         self._limit.kill(block=False)
+        self._websocket.close()
         self._session.probe = None
         self._session.upgrading = False
 
     def close(self) -> None:
         """Go on polling."""
-        self._websocket.close()
         self.lost(None)

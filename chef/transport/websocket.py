@@ -60,7 +60,7 @@ class Owner(Protocol):
         ...
 
     def lost(self, broken: BrokenRule | None) -> None:
-        """The connection is over; `broken` is the rule that the peer broke, if that is why."""
+        """The connection is over, and is to be closed; `broken` is the rule that the peer broke, if one."""
         ...
 
 
@@ -71,6 +71,7 @@ class WebSocket:
     """
 
     __slots__ = (
+        "_answer",
         "_backlog",
         "_closing",
         "_owner",
@@ -92,7 +93,9 @@ class WebSocket:
         self._socket = detached
         self._send: Callable[[bytes], int] = detached.send
         self._owner: Owner | None = owner
-        self._parser = Parser(max_bytes)
+        self._parser: Parser | None = Parser(max_bytes)
+        # What the peer has closed with, which is said back to it.
+        self._answer: int | None = NORMAL
         self._backlog: list[Any] | None = None
         self._closing = False
         self._release = release
@@ -109,8 +112,8 @@ class WebSocket:
     def begin(self, early: bytes) -> None:
         """Read from now on; `early` is what came together with the request for the upgrade."""
         self._reader.start(self._read)
-        if early:
-            self._receive(early)
+        if early and self._parser is not None:
+            self._receive(self._parser, early)
 
     def belongs_to(self, owner: Owner) -> None:
         """Have another owner from now on."""
@@ -194,38 +197,52 @@ class WebSocket:
             data = b""
         if not data:
             self._break()
-        elif not self._closing:
-            self._receive(data)
+        elif not self._closing and self._parser is not None:
+            self._receive(self._parser, data)
 
-    def _receive(self, data: bytes) -> None:
-        ping: bytes | None = None
+    def _receive(self, parser: Parser, data: bytes) -> None:
+        pongs: list[bytes] = []
         try:
-            for opcode, payload in self._parser.feed(data):
-                if opcode < CLOSE:
-                    if self._owner is not None:
-                        self._owner.take(payload)
-                elif opcode == PING:
-                    ping = payload
-                elif opcode == CLOSE:
-                    self._end(close_code(payload))
-                if self._closing:
-                    return
+            self._take(parser, data, pongs)
         except BrokenRule as broken:
+            self._pong(pongs)
             self._end(broken.code, broken)
         except Exception:  # a fault of ours must not keep a connection that nobody serves
             log.exception("a message could not be taken")
             self._break()
-        # Of several pings the newest is answered (5.5.3), and none to who takes no answers.
-        if ping is not None and not self.full:
-            self.send(frame(PONG, ping))
+        else:
+            self._pong(pongs)
+            if self._parser is None:
+                self._leave()
+
+    def _take(self, parser: Parser, data: bytes, pongs: list[bytes]) -> None:
+        for opcode, payload in parser.feed(data):
+            if opcode < CLOSE:
+                if self._owner is not None:
+                    self._owner.take(payload)
+            elif opcode == PING:
+                pongs.append(frame(PONG, payload))
+            elif opcode == CLOSE:
+                self._answer, self._parser = close_code(payload), None
+                return
+            if self._closing:
+                return
+
+    def _pong(self, pongs: list[bytes]) -> None:
+        """Answer pings, unless the peer takes no answers."""
+        if pongs and not self.full:
+            self.send(b"".join(pongs))
 
     # Closing
 
-    def close(self, code: int | None = NORMAL, reason: str = "") -> None:
+    def close(self) -> None:
         """Say so to the peer after what waits, and give it a moment; then the descriptor is freed.
 
         The owner hears no more of it.
         """
+        self._close(self._answer)
+
+    def _close(self, code: int | None, reason: str = "") -> None:
         self._owner = None
         if self._closing:
             return
@@ -240,9 +257,16 @@ class WebSocket:
         self._timer = _loop().timer(LINGER_S)
         self._timer.start(self.abort)
 
+    def _leave(self) -> None:
+        """The peer has closed. Its owner handles what it sent before that, and then it is answered."""
+        if self._owner is None or self.full:
+            self._end(self._answer)
+        else:
+            self._owner.lost(None)
+
     def _end(self, code: int | None, broken: BrokenRule | None = None) -> None:
         owner = self._owner
-        self.close(code, broken.reason if broken else "")
+        self._close(code, broken.reason if broken else "")
         if owner is not None:
             owner.lost(broken)
 
