@@ -72,7 +72,7 @@ def main(settings: Settings) -> int:
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
     # A block of a log makes ten thousand lines at once, none of them in a cycle.
     gc.set_threshold(50_000, 20, 50)
-    log.info("listening on http://%s:%d", _shown_host(settings.host), server.server_port)
+    log.info("listening on http://%s:%d", shown_host(settings.host), server.server_port)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, stop.set)
@@ -92,8 +92,11 @@ def _log_fault(
     log.error("a fault of the server in a %s", type(context).__name__, exc_info=fault)
 
 
-def _shown_host(host: str) -> str:
-    return "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - only compared
+def shown_host(host: str) -> str:
+    """The host as it stands in an address that can be opened on this machine."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def _may_upgrade(extension: Any) -> MayUpgrade:

@@ -16,6 +16,7 @@ from chef.auth import Credentials, Gate
 from chef.clock import now_ms
 from chef.config import NAMES, Settings
 from chef.errors import StoreUnavailable
+from chef.serve import shown_host
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a secret of at least 32 bytes, honestly"
@@ -211,3 +212,16 @@ def test_serve_with_a_bad_setting_ends_with_one_line_and_status_2() -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == "CHEF_PING_INTERVAL='28' must be a whole number from 1 to 27 (seconds)\n"
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("0.0.0.0", "localhost"),  # noqa: S104 - only compared
+        ("::", "localhost"),
+        ("::1", "[::1]"),
+        ("127.0.0.1", "127.0.0.1"),
+    ],
+)
+def test_the_address_that_a_start_tells_can_be_opened_as_it_stands(host: str, shown: str) -> None:
+    assert shown_host(host) == shown

@@ -367,6 +367,20 @@ def test_a_last_event_id_that_is_none_is_refused(app: Flask) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.real
+def test_each_line_of_a_stream_of_json_lines_is_an_event(server: Served, job_id: str) -> None:
+    path, headers = f"/api/jobs/{job_id}/events", {"Accept": NDJSON}
+    with requests.get(server.url + path, headers=headers, stream=True, timeout=10) as answer:
+        # The head is here though there is no event yet.
+        assert answer.headers["Content-Type"].startswith(NDJSON)
+        server.update(*build(job_id))
+        lines = answer.content.decode().split("\n")
+    assert lines.pop() == ""
+    assert [json.loads(line)["event"] for line in lines] == [*WHOLE, "end"]
+    some = server.get(f"{path}?follow=0&after=4", headers=headers).content
+    assert [json.loads(line)["event"] for line in some.splitlines()] == [*WHOLE[-2:], "end"]
+
+
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_a_quiet_stream_says_now_and_then_that_it_is_alive(
     app: Flask, monkeypatch: pytest.MonkeyPatch, accept: str

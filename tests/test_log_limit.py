@@ -67,6 +67,16 @@ def test_a_log_within_its_limit_is_kept_whole(store: Store) -> None:
     assert texts(store.lines("job", 1, 999)) == [(n, line(n)) for n in range(1, LIMIT // 20 + 1)]
 
 
+@pytest.mark.parametrize("limit", [1, 50, 500])
+def test_a_limit_of_a_few_lines_is_kept_as_well(any_database_url: str, limit: int) -> None:
+    with open_store(any_database_url, max_log_bytes=limit) as store:
+        write_lines(store, 1, 100)
+        assert job_of(store).log_bytes <= max(limit, 20)
+        *_, newest = texts(store.lines("job", 1, 100))
+        assert newest == (100, line(100))
+        assert job_of(store).lines == 100
+
+
 @pytest.mark.parametrize("at_once", [pytest.param(1, marks=pytest.mark.slow), 10, 1000])
 def test_beyond_the_limit_head_and_newest_tail_are_kept_around_a_marker(store: Store, at_once: int) -> None:
     write_lines(store, 1, 1000, at_once)

@@ -28,10 +28,15 @@ _ENDINGS = ("job:completed", "job:error")
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """How events are written. `heartbeat` is what keeps the connection open and means nothing."""
+    """How events are written. `heartbeat` is what keeps the connection open and means nothing.
+
+    `opening` goes before the first event: what a browser's EventSource takes as alive. Who reads JSON line
+    by line is sent nothing but that as long as there is something to say.
+    """
 
     event: Callable[[str, str | None, str], bytes]
     heartbeat: bytes
+    opening: bytes
 
 
 def _sse(name: str, place: str | None, data: str) -> bytes:
@@ -44,7 +49,10 @@ def _ndjson(name: str, _place: str | None, data: str) -> bytes:
     return f'{{"event":"{name}","data":{data}}}\n'.encode()
 
 
-_FORMATS = {_SSE: _Format(_sse, b": still here\n\n"), _NDJSON: _Format(_ndjson, b"\n")}
+_FORMATS = {
+    _SSE: _Format(_sse, b": still here\n\n", b": still here\n\n"),
+    _NDJSON: _Format(_ndjson, b"\n", b""),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +210,7 @@ class _Stream:
         self._clock = services().clock
         # Known where our own server serves (chef.transport.http).
         self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
+        self._send_head: Callable[[], None] = request.environ.get("chef.send_head", lambda: None)
         self._form = form
         self._follow = follow
         self._ended = ended
@@ -210,8 +219,11 @@ class _Stream:
         self._end_told = False
 
     def __iter__(self) -> Iterator[bytes]:
-        # The head goes out at once, with something a browser's EventSource takes as alive.
-        yield self._form.heartbeat
+        # The head goes out at once, whether or not there is an event.
+        if self._form.opening:
+            yield self._form.opening
+        else:
+            self._send_head()
         while True:
             while self._position.position < self._position.room.head:
                 events = self._position.load()
