@@ -217,7 +217,7 @@ def test_serve_with_a_bad_setting_ends_with_one_line_and_status_2() -> None:
 @pytest.mark.parametrize(
     ("host", "shown"),
     [
-        ("0.0.0.0", "localhost"),  # noqa: S104 - only compared
+        ("0.0.0.0", "localhost"),
         ("::", "localhost"),
         ("::1", "[::1]"),
         ("127.0.0.1", "127.0.0.1"),
