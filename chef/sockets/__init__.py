@@ -188,17 +188,27 @@ class Viewers:
             return _refusal(error, kind, arguments)
 
     def unsubscribe(self, kind: Kind, sid: str, *arguments: Any) -> Answer:
-        """`unsubscribe:job` and `unsubscribe:project`; one that was not subscribed to is no error."""
+        """`unsubscribe:job` and `unsubscribe:project`; one that was not subscribed to is no error.
+
+        `unsubscribe:project` may say no project: that is all of them.
+        """
+        viewer = self._viewers[sid]
         try:
+            if kind == "project" and not arguments:
+                self._leave(viewer, [key for key in viewer.subscriptions if key[0] == kind])
+                return Answer({"ok": True})
             wanted = parse_request(kind, arguments)
-            viewer = self._viewers[sid]
-            subscription = viewer.subscriptions.pop(wanted.key, None)
-            if subscription is not None:
-                subscription.finish()
-                self._save(viewer)
+            self._leave(viewer, [wanted.key])
         except ChefError as error:
             return _refusal(error, kind, arguments)
         return Answer({"ok": True, f"{kind}Id": wanted.id})
+
+    def _leave(self, viewer: Viewer, keys: Sequence[Key]) -> None:
+        left = [one for key in keys if (one := viewer.subscriptions.pop(key, None)) is not None]
+        for subscription in left:
+            subscription.finish()
+        if left:
+            self._save(viewer)
 
     def unknown(self, event: object, _sid: str, *_arguments: Any) -> Answer:
         """Any other event: an answer for who asked for one."""
