@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Sequence
-from functools import partial
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, partial
 from itertools import chain, repeat
 from operator import itemgetter
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self, TypeVar, overload
 
 import msgspec
 
@@ -31,8 +32,10 @@ _MAX_PENDING = 4096
 
 # Of a segment that is not cut: all bytes that it stands for.
 _BYTES = itemgetter(0, 1)
-_TEXT, _SEGMENT_END, _SIZE, _CRC = (itemgetter(place) for place in range(4))
+_SIZE, _CRC = itemgetter(2), itemgetter(3)
+_REPLACES = itemgetter(2)
 
+T = TypeVar("T", bound=tuple[object, ...])
 Tail = Literal["closed", "cr", "open"]
 
 
@@ -59,10 +62,83 @@ class Line(NamedTuple):
     pre: bytes
 
 
-# Makes a tuple of its fields without the class's own `__new__`, which is written in Python: most of what
-# comes is plain lines, many thousands a second.
-_segment_of = partial(tuple.__new__, Segment)
+# Makes a tuple of its fields without the class's own `__new__`, which is written in Python.
 line_of = partial(tuple.__new__, Line)
+
+
+class _Plain(Sequence[T]):
+    r"""Plain lines as the one text that they are: whole, each ended by `\n`, none in another's place.
+
+    Most of what comes is such, many thousands a second, and on its way into the store nobody looks at a
+    single line. Who does gets what these stand for.
+    """
+
+    __slots__ = ("_count", "data")
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self._count = data.count(b"\n")
+
+    @property
+    def texts(self) -> bytes:
+        """The texts of all, joined by newlines."""
+        return self.data[:-1]
+
+    @abstractmethod
+    def _all(self) -> Iterator[T]:
+        """What this stands for, one by one."""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[T]:
+        return self._all()
+
+    def __reversed__(self) -> Iterator[T]:
+        return reversed(tuple(self._all()))
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Sequence[T]:
+        return tuple(self._all())[place]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, _Plain):
+            return type(self) is type(other) and self.data == other.data
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+class PlainSegments(_Plain[Segment]):
+    """Plain lines as segments; at least one."""
+
+    __slots__ = ()
+
+    def _all(self) -> Iterator[Segment]:
+        for text in self.texts.split(b"\n"):
+            yield Segment(text, b"\n", len(text) + 1)
+
+
+class PlainLines(_Plain[Line]):
+    """Plain lines to store; at least one."""
+
+    __slots__ = ()
+
+    def _all(self) -> Iterator[Line]:
+        return map(line_of, zip(self.texts.split(b"\n"), repeat(b"\n"), repeat(False), repeat(b"")))
+
+    def parts(self, most: int) -> list[Self]:
+        """The same in parts of at most so many lines."""
+        return list(map(type(self), _lines_up_to(most).findall(self.data)))
+
+
+@cache
+def _lines_up_to(most: int) -> re.Pattern[bytes]:
+    return re.compile(rb"(?:[^\n]*\n){1,%d}" % most)
 
 
 class Tally(NamedTuple):
@@ -77,6 +153,9 @@ class Tally(NamedTuple):
 
     def plus(self, segments: Sequence[Segment]) -> Tally:
         """The tally when these were added."""
+        if isinstance(segments, PlainSegments):
+            lines = self.lines - self.unfinished + len(segments)
+            return Tally(lines, zlib.crc32(segments.data, self.crc), False)
         if set(map(_CRC, segments)) == {None}:
             return self._plus_whole(segments)
         cuts = [index for index, segment in enumerate(segments) if segment.crc is not None]
@@ -87,9 +166,6 @@ class Tally(NamedTuple):
         return tally._plus_whole(segments[start:])
 
     def _plus_whole(self, segments: Sequence[Segment]) -> Tally:
-        if set(map(_SEGMENT_END, segments)) == {b"\n"}:
-            data = b"\n".join(map(_TEXT, segments)) + b"\n"
-            return Tally(self.lines - self.unfinished + len(segments), zlib.crc32(data, self.crc), False)
         data = b"".join(chain.from_iterable(map(_BYTES, segments)))
         if not data:
             return self
@@ -134,22 +210,21 @@ class Segmenter:
         """Bytes of an unfinished line that were fed and are in no segment yet."""
         return self._size
 
-    def feed(self, data: bytes) -> list[Segment]:
+    def feed(self, data: bytes) -> Sequence[Segment]:
         """Take the next bytes; return the segments that they end."""
-        begin = data.find(b"\n") + 1 if self._size else 0
-        if b"\r" in data or (self._size and not begin):
-            return self._feed_any(data)
-        ended = self._feed_any(data[:begin])
-        return ended + self._feed_lines(data[begin:])
+        # Of a line that is held whole, and so not too long yet, the rest makes a plain line.
+        if b"\r" not in data and self._size == len(self._kept):
+            end = data.rfind(b"\n") + 1
+            whole = bytes(self._kept) + data[:end]
+            if end and not self._is_any_cut(whole):
+                self._kept.clear()
+                self._size = 0
+                self._hold(data[end:])
+                return PlainSegments(whole)
+        return self._feed_any(data)
 
-    def _feed_lines(self, data: bytes) -> list[Segment]:
-        r"""The same for text without `\r` that begins a line: most of what comes, so it has to be quick."""
-        *texts, rest = data.split(b"\n")
-        sizes = [len(text) + 1 for text in texts]
-        if sizes and max(sizes) > self._limit:
-            return self._feed_any(data)
-        self._hold(rest)
-        return list(map(_segment_of, zip(texts, repeat(b"\n"), sizes, repeat(None))))
+    def _is_any_cut(self, lines: bytes) -> bool:
+        return len(lines) > self._limit and max(map(len, lines.split(b"\n"))) > self._limit
 
     def _feed_any(self, data: bytes) -> list[Segment]:
         segments = []
@@ -198,7 +273,7 @@ def _at_character_border(text: bytes, limit: int) -> bytes:
     return text[:cut]
 
 
-def segment_text(message: str, max_line_bytes: int) -> list[Segment]:
+def segment_text(message: str, max_line_bytes: int) -> Sequence[Segment]:
     """Segments of a `log` update's message: a whole text, so its last line is ended where it is not."""
     # Carriage returns alone end nothing, but an update that was taken has a line.
     if not message.endswith(("\n", "\r")) or not message.strip("\r"):
@@ -206,23 +281,24 @@ def segment_text(message: str, max_line_bytes: int) -> list[Segment]:
     return Segmenter(max_line_bytes).feed(message.encode())
 
 
-def attach(state: StreamState, segments: Iterable[Segment], next_line: int) -> tuple[list[Line], StreamState]:
+def attach(
+    state: StreamState, segments: Sequence[Segment], next_line: int
+) -> tuple[Sequence[Line], StreamState]:
     """Join segments to a stream. Returns the lines to store and the stream's new state.
 
     `next_line` is the number that the job's next new line gets; a line with `replaces` takes the
     number of the stream's newest line instead. Lines are numbered over all streams of a job.
     """
-    segments = list(segments)
     tally = None if state.tally is None else state.tally.plus(segments)
-    if state.tail == "closed" and not state.pending and set(map(_SEGMENT_END, segments)) == {b"\n"}:
-        lines = list(map(line_of, zip(map(_TEXT, segments), repeat(b"\n"), repeat(False), repeat(b""))))
-        offset = state.offset + sum(map(_SIZE, segments))
+    if state.tail == "closed" and not state.pending and isinstance(segments, PlainSegments):
+        lines = PlainLines(segments.data)
+        offset = state.offset + len(segments.data)
         return lines, StreamState(offset, next_line + len(lines) - 1, "closed", b"", tally)
     return _attach_any(state, segments, next_line, tally)
 
 
 def _attach_any(
-    state: StreamState, segments: list[Segment], next_line: int, tally: Tally | None
+    state: StreamState, segments: Iterable[Segment], next_line: int, tally: Tally | None
 ) -> tuple[list[Line], StreamState]:
     lines: list[Line] = []
     offset, newest, tail, pending = state.offset, state.line, state.tail, state.pending
@@ -242,11 +318,10 @@ def _attach_any(
     return lines, StreamState(offset, newest, tail, pending, tally)
 
 
-_REPLACES = itemgetter(2)
-
-
 def raw_bytes(lines: Sequence[Line]) -> int:
     """How many bytes of output some lines stand for."""
+    if isinstance(lines, PlainLines):
+        return len(lines.data)
     if not lines:
         return 0
     texts, ends, _, pre = zip(*lines, strict=True)
@@ -255,7 +330,14 @@ def raw_bytes(lines: Sequence[Line]) -> int:
 
 def replacing(lines: Iterable[Line]) -> int:
     """How many of some lines take the place of the one before."""
-    return sum(map(_REPLACES, lines))
+    return 0 if isinstance(lines, PlainLines) else sum(map(_REPLACES, lines))
+
+
+def in_parts(lines: Sequence[Line], most: int) -> Sequence[Sequence[Line]]:
+    """Some lines in parts of at most so many."""
+    if isinstance(lines, PlainLines):
+        return lines.parts(most)
+    return [tuple(lines[start : start + most]) for start in range(0, len(lines), most)]
 
 
 def _belongs_to_the_line_before(tail: Tail, end: bytes) -> bool:
@@ -271,6 +353,8 @@ def _tail_after_bare_end(tail: Tail, end: bytes) -> Tail:
 
 def body_bytes(segments: Iterable[Segment]) -> int:
     """How many bytes of a body some segments took."""
+    if isinstance(segments, PlainSegments):
+        return len(segments.data)
     return sum(map(_SIZE, segments))
 
 
@@ -278,13 +362,17 @@ class WithinCutLine(ValueError):
     """What is stored already ends within a line of which not all bytes were kept."""
 
 
-def skip(segments: list[Segment], count: int) -> list[Segment]:
+def skip(segments: Sequence[Segment], count: int) -> Sequence[Segment]:
     """Drop the first `count` bytes (the stream has them already), splitting a segment if need be.
 
     Raises WithinCutLine where that segment's rest is not at hand.
     """
+    if count <= 0:
+        return segments
+    if isinstance(segments, PlainSegments):
+        return PlainSegments(segments.data[count:]) if count < len(segments.data) else []
     for index, (text, end, size, crc) in enumerate(segments):
-        if count <= 0:
+        if not count:
             return segments[index:]
         if count < size:
             if crc is not None:

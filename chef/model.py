@@ -6,6 +6,7 @@ Times are integers, milliseconds since 1970 UTC, from the server's clock.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Literal
 
@@ -90,7 +91,7 @@ class LogPiece(Value, frozen=True):
     """
 
     job_id: str
-    segments: tuple[Segment, ...]
+    segments: Sequence[Segment]
     project_id: str | None = None
     stream: str = "stdout"
     offset: int | None = None
@@ -244,7 +245,7 @@ class LogEntry(Value, frozen=True):
     at: int
     stream: str
     level: str | None
-    lines: tuple[Line, ...]
+    lines: Sequence[Line]
 
     @property
     def seq(self) -> int:
@@ -270,7 +271,8 @@ class LogEntry(Value, frozen=True):
 
     @property
     def last_line(self) -> int:
-        return self.first_line + len(self.lines) - 1 - replacing(self.lines[1:])
+        replaced = replacing(self.lines[1:]) if replacing(self.lines) else 0
+        return self.first_line + len(self.lines) - 1 - replaced
 
 
 Entry = StateEntry | LogEntry

@@ -6,7 +6,7 @@ the new job and the entry to store, or raise a ChefError and leave everything as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from chef.lines import (
     StreamState,
     WithinCutLine,
     attach,
+    in_parts,
     raw_bytes,
     replacing,
     segment_text,
@@ -158,7 +159,7 @@ def apply_log(
         level = item.level
     if not lines:
         return job, [], after
-    parts = [lines[start : start + MAX_ENTRY_LINES] for start in range(0, len(lines), MAX_ENTRY_LINES)]
+    parts = in_parts(lines, MAX_ENTRY_LINES)
     sizes = [raw_bytes(part) for part in parts]
     if max(sizes) <= max_entry_bytes and not replacing(lines):
         entries = _plain_entries(job, parts, at, item.stream, level)
@@ -182,17 +183,16 @@ def _touch(job: Job, at: int) -> Job:
     return replace(job, updated_at=max(at, job.updated_at))
 
 
-def _from_offset(piece: LogPiece, stream: StreamState) -> list[Segment]:
-    segments = list(piece.segments)
+def _from_offset(piece: LogPiece, stream: StreamState) -> Sequence[Segment]:
     if piece.offset is None:
-        return segments
+        return piece.segments
     if piece.offset > stream.offset:
         raise OffsetPastEnd(
             f"offset {piece.offset} is past the end of stream {piece.stream!r}, go on from {stream.offset}",
             extra={"offset": stream.offset},
         )
     try:
-        return skip(segments, stream.offset - piece.offset)
+        return skip(piece.segments, stream.offset - piece.offset)
     except WithinCutLine:
         raise OffsetPastEnd(
             f"another upload of stream {piece.stream!r} overtook this one within a line beyond the limit,"
@@ -203,7 +203,7 @@ def _from_offset(piece: LogPiece, stream: StreamState) -> list[Segment]:
 
 
 def _log_entries(
-    job: Job, lines: list[Line], newest: int, at: int, stream: str, level: str | None, max_bytes: int
+    job: Job, lines: Iterable[Line], newest: int, at: int, stream: str, level: str | None, max_bytes: int
 ) -> list[LogEntry]:
     """Lines into entries of bounded size; `newest` is the number of the stream's newest line before.
 
@@ -237,13 +237,13 @@ def _log_entries(
 
 
 def _plain_entries(
-    job: Job, parts: Iterable[list[Line]], at: int, stream: str, level: str | None
+    job: Job, parts: Iterable[Sequence[Line]], at: int, stream: str, level: str | None
 ) -> list[LogEntry]:
     """The same for parts that are no larger than an entry, of lines of which none replaces another."""
     entries: list[LogEntry] = []
     next_seq, next_line = job.seq + 1, job.lines + 1
     for part in parts:
-        entries.append(LogEntry(next_seq, next_line, at, stream, level, tuple(part)))
+        entries.append(LogEntry(next_seq, next_line, at, stream, level, part))
         next_seq += len(part)
         next_line += len(part)
     return entries

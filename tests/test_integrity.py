@@ -101,7 +101,7 @@ def pieces_of(body: bytes, size: int, offset: int) -> Iterator[LogPiece]:
     segmenter = Segmenter(6)
     arriving = [segmenter.feed(body[start : start + size]) for start in range(0, len(body), size)]
     for segments in (*arriving, segmenter.finish()):
-        yield LogPiece("job", tuple(segments), offset=offset)
+        yield LogPiece("job", segments, offset=offset)
         offset += sum(segment.size for segment in segments)
 
 

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.lines import Line, Segment, Segmenter, StreamState, _attach_any, attach, segment_text, skip
+from chef.lines import (
+    Line,
+    PlainLines,
+    PlainSegments,
+    Segment,
+    Segmenter,
+    StreamState,
+    _attach_any,
+    attach,
+    body_bytes,
+    in_parts,
+    raw_bytes,
+    replacing,
+    segment_text,
+    skip,
+)
 
 NO_LIMIT = 10**6
 
@@ -39,7 +55,7 @@ def shown(*bodies: bytes) -> list[bytes]:
     return lines
 
 
-def raw(lines: list[Line], state: StreamState) -> bytes:
+def raw(lines: Iterable[Line], state: StreamState) -> bytes:
     return b"".join(line.pre + line.text + line.end for line in lines) + state.pending
 
 
@@ -227,7 +243,7 @@ def test_a_body_sent_again_from_an_earlier_offset_stores_nothing_twice(
     start = max(0, stored - back)
     lines, state = after_bodies(body[:stored])
     more, state = attach(state, skip(segments_of(body[start:]), stored - start), 100)
-    assert raw(lines + more, state) == body
+    assert raw([*lines, *more], state) == body
 
 
 plain_bodies = st.lists(st.sampled_from([b"\n", b"a", b"bcd", b"\xff", b"\n\n"]), max_size=12).map(b"".join)
@@ -243,7 +259,33 @@ def test_the_quick_way_for_plain_lines_gives_what_the_whole_way_gives(
         segments = quick.feed(part)
         assert segments == whole._feed_any(part)
         assert all(type(segment) is Segment for segment in segments)
+        assert body_bytes(segments) == sum(segment.size for segment in segments)
         assert attach(state, segments, 2) == _attach_any(
             state, segments, 2, state.tally and state.tally.plus(segments)
         )
     assert quick.finish() == whole.finish()
+
+
+def test_plain_lines_stay_one_text_also_where_a_piece_begins_within_a_line() -> None:
+    segmenter = Segmenter(10)
+    assert segmenter.feed(b"be") == []
+    segments = segmenter.feed(b"gun\ntwo\nthr")
+    lines, _ = attach(StreamState(), segments, 1)
+    assert isinstance(segments, PlainSegments)
+    assert isinstance(lines, PlainLines)
+    assert (segments.data, lines.data) == (b"begun\ntwo\n", b"begun\ntwo\n")
+    assert segmenter.finish() == [Segment(b"thr", b"", 3)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([b"", b"a", b"bcd", b"\xff"]), min_size=1, max_size=12), st.integers(1, 5))
+def test_plain_lines_are_the_lines_that_they_stand_for(texts: list[bytes], most: int) -> None:
+    plain = PlainLines(b"".join(text + b"\n" for text in texts))
+    lines = tuple(Line(text, b"\n", False, b"") for text in texts)
+    assert plain == lines
+    assert (len(plain), hash(plain)) == (len(lines), hash(lines))
+    assert list(reversed(plain)) == list(reversed(lines))
+    assert (plain[-1], plain[1:]) == (lines[-1], lines[1:])
+    assert (raw_bytes(plain), replacing(plain)) == (raw_bytes(lines), replacing(lines))
+    assert list(in_parts(plain, most)) == in_parts(lines, most)
+    assert plain != PlainLines(plain.data + b"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -143,9 +144,9 @@ class _LogBody:
         known, self._position = offset - self._position, offset
         return known
 
-    def _store(self, segments: list[Segment]) -> int:
+    def _store(self, segments: Sequence[Segment]) -> int:
         """Store a piece of the body; returns the stream's offset after it."""
-        piece = LogPiece(self._job_id, tuple(segments), self._project_id, self._stream, self._position)
+        piece = LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
         receipt = services().tracker.record([piece], self._writer.projects)
         self._lines += receipt.lines
         if self._position is not None:

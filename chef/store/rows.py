@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chef.ledger import Project
-from chef.lines import StreamState, Tally, line_of
+from chef.lines import PlainLines, StreamState, Tally, line_of
 from chef.model import (
     Artifact,
     Claim,
@@ -29,6 +29,7 @@ from chef.text import clean_text, without_escapes
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 _END_CODES = {end: code for code, end in enumerate(_ENDS)}
+_PLAIN_END = bytes([_END_CODES[b"\n"]])
 _PLAIN, _DEFLATED, _LOG, _LOG_DEFLATED = b"j", b"J", b"l", b"L"
 # Below this deflate costs more than it saves.
 _DEFLATE_FROM = 256
@@ -321,6 +322,10 @@ def _log_of(data: bytes) -> _LogData:
 
 
 def _log_data(entry: LogEntry) -> _LogData:
+    if isinstance(entry.lines, PlainLines):
+        count = len(entry.lines)
+        names, parts = [(entry.stream, entry.level)], [_Part(count, 0, 0, 0)]
+        return _LogData(entry.at, entry.first_line, names, parts, entry.lines.texts, _PLAIN_END * count)
     texts, ends, replaces, pre = zip(*entry.lines, strict=True)
     return _LogData(
         entry.at,

@@ -32,7 +32,8 @@ def log(message: str, **fields: Any) -> Update:
 def piece(data: bytes, job_id: str = "job", **fields: Any) -> LogPiece:
     """A whole log body."""
     segmenter = Segmenter(65536)
-    segments = (*segmenter.feed(data), *segmenter.finish())
+    segments, rest = segmenter.feed(data), segmenter.finish()
+    segments = [*segments, *rest] if rest else segments
     return LogPiece(job_id, segments, **({"project_id": "web"} | fields))
 
 
