@@ -77,7 +77,8 @@ def parse_sse(text: str) -> list[Parsed]:
 
 
 def parse_ndjson(text: str) -> list[Parsed]:
-    events = [json.loads(line) for line in text.splitlines() if line]
+    # What stands before the first event or in between is blank, and each line is one event.
+    events = [json.loads(line) for line in text.splitlines() if not line.isspace()]
     assert all(set(event) == {"event", "data"} for event in events)
     return [(event["event"], None, event["data"]) for event in events]
 
@@ -391,13 +392,27 @@ def test_a_quiet_stream_says_now_and_then_that_it_is_alive(
     parts = iter(answer.response)
     beats = [next(parts) for _ in range(3)]
     assert all(beat for beat in beats)
-    # To a reader they are nothing: a comment, an empty line.
+    # To a reader they are nothing: a comment, a blank before the next line.
     assert PARSERS[accept](b"".join(bytes(beat) for beat in beats).decode()) == []  # type: ignore[arg-type]
     gevent.spawn(post, app, *build("job"))
     rest = b"".join(bytes(part) for part in parts)  # type: ignore[arg-type]
     assert names(PARSERS[accept](rest.decode())) == [*WHOLE, "end"]
     answer.close()
     assert app.extensions["chef"].hub.rooms == 0
+
+
+def test_each_line_of_an_ndjson_stream_is_an_event(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 0.02)
+    early = app.test_client().get("/api/jobs/job/events", headers={"Accept": NDJSON})
+    parts = iter(early.response)
+    beats = [next(parts) for _ in range(3)]
+    post(app, *build("job"))
+    text = b"".join(bytes(part) for part in (*beats, *parts)).decode()  # type: ignore[arg-type]
+    for whole in (
+        text,
+        app.test_client().get("/api/jobs/job/events?follow=0", headers={"Accept": NDJSON}).text,
+    ):
+        assert [json.loads(line)["event"] for line in whole.splitlines()] == [*WHOLE, "end"]
 
 
 def test_a_head_request_leaves_nothing_open(app: Flask) -> None:

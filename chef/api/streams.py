@@ -49,9 +49,10 @@ def _ndjson(name: str, _place: str | None, data: str) -> bytes:
     return f'{{"event":"{name}","data":{data}}}\n'.encode()
 
 
+# A blank before an event's JSON belongs to it, while an empty line would be one that is no event.
 _FORMATS = {
     _SSE: _Format(_sse, b": still here\n\n", b": still here\n\n"),
-    _NDJSON: _Format(_ndjson, b"\n", b""),
+    _NDJSON: _Format(_ndjson, b" ", b""),
 }
 
 
