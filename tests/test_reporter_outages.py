@@ -89,7 +89,9 @@ def test_what_a_server_may_answer(tmp_path: Path, behaviour: Behaviour, reason: 
     assert (done.status, done.out) == (4, OUTPUT)
     assert done.seconds < 8
     (complaint,) = done.complaints
-    assert "did not arrive" in complaint or "reporting stopped" in complaint
+    assert complaint.startswith(
+        f"chef: did not arrive: {len(OUTPUT)} bytes of output, the end of the job, 1 update ("
+    )
     assert reason in complaint
 
 
@@ -114,13 +116,38 @@ def test_a_body_that_came_too_slowly_is_sent_again(tmp_path: Path) -> None:
         ("409 Conflict", "project_mismatch"),
     ],
 )
-def test_a_refusal_of_chefs_own_is_final(tmp_path: Path, status: str, code: str) -> None:
+def test_a_refusal_of_chefs_own_is_not_waited_for_at_the_end(tmp_path: Path, status: str, code: str) -> None:
     with pretending(lambda _request, connection: reply_problem(connection, status, code)) as server:
         done = build(tmp_path, server.url)
         assert len(server.requests) <= 3
     assert (done.status, done.out) == (4, OUTPUT)
     assert done.seconds < 5
-    assert done.complaints == [f"chef: reporting stopped ({status[:3]} it is {code})"]
+    (complaint,) = done.complaints
+    assert complaint.startswith(f"chef: did not arrive: {len(OUTPUT)} bytes of output, the end of the job, ")
+    assert complaint.endswith(f" ({status[:3]} it is {code})")
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "413 Too Large"])
+@pytest.mark.parametrize("is_chefs_own", [True, False])
+def test_a_refusal_that_is_mended_while_the_command_runs_costs_nothing(
+    tmp_path: Path, status: str, is_chefs_own: bool
+) -> None:
+    store = Store()
+    with pretending(store.take) as server:
+
+        def refuse(_request: Request, connection: socket.socket) -> None:
+            if len(server.requests) == 2:
+                server.behaviour = store.take
+            if is_chefs_own and not status.startswith("413"):
+                reply_problem(connection, status, "refused")
+            else:
+                reply(connection, status, b"<html>")
+
+        server.behaviour = refuse
+        done = build(tmp_path, server.url, command=("sh", "-c", "echo early; sleep 3; echo late; exit 4"))
+    assert (done.status, done.complaints) == (4, [])
+    assert store.streams["stdout"] == b"early\nlate\n"
+    assert [update["type"] for update in store.updates] == ["progress", "error"]
 
 
 @pytest.mark.parametrize(

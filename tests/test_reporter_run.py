@@ -85,6 +85,28 @@ def test_a_command_that_ends_well_completes_its_job(served: Served, machine: Mac
     assert [span["phase"] for span in found["phases"]] == ["installing", "completed"]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_command_that_says_nothing_has_said_all_of_it(
+    served: Served, machine: Machine, job: str, known: bool
+) -> None:
+    if not known:
+        del machine.environment["CHEF_JOB"]
+    done = machine.run("run", "--", "sh", "-c", "exit 4")
+    assert (done.status, done.complaints) == (4, [])
+    found = stored(served, done.err.split()[-1].rpartition("/")[2])
+    assert found["integrity"] == {"complete": True, "lines": 0}
+    if known:
+        assert found["jobId"] == job
+
+
+def test_nothing_is_claimed_of_a_stream_that_only_others_wrote_to(
+    served: Served, machine: Machine, job: str
+) -> None:
+    served.post(f"/api/jobs/{job}/logs?projectId=web", data=b"by hand\n")
+    assert machine.run("run", "--", "true").complaints == []
+    assert "integrity" not in stored(served, job)
+
+
 def test_without_a_url_the_command_runs_and_one_line_says_that_nothing_is_reported(tmp_path: Path) -> None:
     done = Machine(tmp_path).run("run", "--", "sh", "-c", "echo out; exit 7")
     assert (done.status, done.out, done.err) == (

@@ -103,6 +103,20 @@ def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: Mac
     assert list(machine.folder.glob("tmp.*")) == []
 
 
+def test_streams_that_go_to_one_place_keep_their_order(served: Served, machine: Machine, job: str) -> None:
+    command = "for n in 1 2 3 4 5; do echo out $n; echo err $n >&2; done"
+    with machine.start("run", "-q", "--", "sh", "-c", command, stderr=subprocess.STDOUT) as process:
+        out, _ = process.communicate(timeout=60)
+    expected = [f"{name} {number}" for number in range(1, 6) for name in ("out", "err")]
+    assert out.splitlines() == expected
+    assert [line for _, line in lines(served, job)] == expected
+
+
+def test_a_command_that_says_nothing_has_said_all_of_it(served: Served, machine: Machine, job: str) -> None:
+    assert machine.run("run", "-q", "--", "sh", "-c", "exit 4") == (4, "", "")
+    assert stored(served, job)["integrity"] == {"complete": True, "lines": 0}
+
+
 VARIABLES = [
     "url",
     "job",

@@ -163,7 +163,9 @@ def test_updates_are_sent_as_they_are(
         (["progress", "101"], "progress must be 0 to 100 (it is '101')"),
         (["progress", ""], "progress must be 0 to 100 (it is '')"),
         (["send", "progress"], "'progress' is no FIELD=VALUE"),
-        (["send", "{"], "Expecting property name"),
+        (["send", "{"], "each line must be JSON (it is '{')"),
+        (["send", "progress=half"], "progress must be a number from 0 to 100 (it is 'half')"),
+        (["send", "artifacts=none"], "artifacts must be JSON (it is 'none')"),
         (["send", "progress=150"], "422 progress must be between 0 and 100"),
     ],
 )
@@ -173,6 +175,12 @@ def test_a_wrong_value_is_told_and_fails_no_build(machine: Machine, command: lis
     (complaint,) = done.complaints
     assert reason in complaint
     assert machine.run(command[0], "--strict", *command[1:]).status == 1
+
+
+def test_what_the_server_does_not_know_of_an_update_is_told(machine: Machine) -> None:
+    done = machine.run("send", "progress=5", "progres=20")
+    assert done.status == 0
+    assert done.complaints == ["chef: unknown field 'progres', did you mean 'progress'?"]
 
 
 @pytest.mark.parametrize(
@@ -274,11 +282,30 @@ def test_markers_in_the_output_become_phases_and_progress(served: Served, machin
     assert [span["phase"] for span in stored(served, f"{job}-plain")["phases"]] == ["building", "completed"]
 
 
+def test_markers_that_come_at_once_are_all_seen_and_of_very_many_the_newest(
+    served: Served, machine: Machine, job: str
+) -> None:
+    script = (
+        "echo ::group::Install; echo 45%; echo '##vso[task.setprogress value=60;]Tests';"
+        "echo \"##teamcity[progressMessage 'Nearly there']\"; sleep 0.6; seq -f %.0f%% 1 80; sleep 0.6"
+    )
+    machine.run("run", "--", "sh", "-c", script)
+    events = served.get(f"/api/jobs/{job}/events", headers={"Accept": "application/json"}).json()["events"]
+    states = [one["data"] for one in events if one["event"] == "job:progress"]
+    shown = [(one["progress"], one["message"]) for one in states]
+    assert shown[1:5] == [(50, "Install"), (45, "Install"), (60, "Tests"), (60, "Nearly there")]
+    of_many = [progress for progress, _ in shown[5:-1]]
+    assert of_many == sorted(of_many)
+    assert of_many[-1] == 80
+    assert 10 <= len(of_many) <= 40
+
+
 def test_a_job_that_has_ended_is_not_written_to_again(served: Served, machine: Machine, job: str) -> None:
     machine.run("run", "--", "echo", "first")
     again = machine.run("run", "--", "sh", "-c", "echo second; exit 4")
     assert (again.status, again.out) == (4, b"second\n")
-    assert again.complaints == [f"chef: reporting stopped (409 job '{job}' has ended (completed))"]
+    missing = "7 bytes of output, the end of the job, 1 update"
+    assert again.complaints == [f"chef: did not arrive: {missing} (409 job '{job}' has ended (completed))"]
     assert [line for _, line, _ in lines(served, job)] == ["first"]
 
 

@@ -254,6 +254,10 @@ run() {
     : > "$chef_folder/$chef_stream.raw"; : > "$chef_folder/$chef_stream.masked"; : > "$chef_folder/$chef_stream.base"
     echo 0 > "$chef_folder/$chef_stream.taken"; echo 0 > "$chef_folder/$chef_stream.sent"
   done
+  # Two names of one place: one pipe for both keeps their order.
+  chef_together=''
+  # shellcheck disable=SC3013 # a shell without it takes them for two places
+  if { [ /dev/fd/1 -ef /dev/fd/3 ] 2>/dev/null; } 3>&2; then chef_together=1; fi
   [ -n "$chef_quiet" ] || say "$chef_url/jobs/$chef_job"
   chef_begun=$(begin_fields) || :
   # Busy until the beginning is told: a short command's end does not overtake it.
@@ -262,11 +266,14 @@ run() {
     < /dev/null > /dev/null 2>&1 &
   chef_sender=$!
   tee "$chef_folder/stdout.raw" < "$chef_folder/stdout" & chef_out=$!
-  tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2 & chef_err=$!
+  chef_err=$chef_out
+  [ -n "$chef_together" ] || { tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2 & chef_err=$!; }
   # The shell stays to report how it ended.
   trap : INT TERM HUP QUIT
   # By exec: a function or a builtin of the shell may have its name.
-  (exec "$@") > "$chef_folder/stdout" 2> "$chef_folder/stderr"
+  if [ -n "$chef_together" ]; then (exec "$@") > "$chef_folder/stdout" 2>&1
+  else (exec "$@") > "$chef_folder/stdout" 2> "$chef_folder/stderr"
+  fi
   chef_status=$?
   # What the command left behind may hold the pipes: it is not waited for long.
   chef_tries=0
@@ -313,6 +320,9 @@ finish() {
 
 end() {
   [ -z "$chef_step" ] || return 0
+  # Of a command that has said nothing that can be compared as well.
+  [ -s "$chef_folder/stdout.base" ] || [ -s "$chef_folder/stderr.base" ] || [ -s "$chef_folder/complaint" ] ||
+    place_of stdout > "$chef_folder/stdout.base" || :
   chef_claims=$(claim stdout) chef_more=$(claim stderr)
   chef_claims=$chef_claims${chef_claims:+${chef_more:+,}}$chef_more
   ask exit -H 'Content-Type: application/json' \

@@ -465,10 +465,18 @@ def _updates_of(words: list[str]) -> list[dict[str, Any]]:
         if name.startswith("meta."):
             update.setdefault("meta", {})[name[5:]] = value
         elif name in ("progress", "meta", "artifacts"):
-            update[name] = json.loads(value)
+            update[name] = _json_value(name, value)
         else:
             update[name] = _code(value) if name == "code" else value
     return [update]
+
+
+def _json_value(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        what = "a number from 0 to 100" if name == "progress" else "JSON"
+        raise ValueError("%s must be %s (it is %r)" % (name, what, text[:200])) from None
 
 
 def _documents(text: str) -> list[dict[str, Any]]:
@@ -476,7 +484,7 @@ def _documents(text: str) -> list[dict[str, Any]]:
     try:
         found = json.loads(text)
     except ValueError:
-        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        found = [_json_value("each line", line) for line in text.splitlines() if line.strip()]
     updates = found if isinstance(found, list) else [found]
     if not all(isinstance(one, dict) for one in updates):
         raise ValueError("updates are JSON objects")
@@ -560,6 +568,9 @@ def _masked(masker: Masker, value: Any) -> Any:
 
 def _delivered(arguments: Any, sender: Sender, arrived: bool) -> int:
     missing = missing_text(sender, arrived)
+    # What the other commands make of their arguments is not what a user has written.
+    for warning in sender.warnings if arguments.command == "send" else ():
+        say(warning)
     return _wrong(arguments, missing) if missing else 0
 
 

@@ -56,10 +56,14 @@ class Answer:
         detail = self.data.get("detail")
         words = http.client.responses.get(self.status, "")
         if self.is_ours and isinstance(detail, str):
-            # Which update of its request it was says nothing to people.
-            words = re.sub(r"^update \d+: ", "", detail)
+            words = without_index(detail)
         text = "%d %s" % (self.status, words)
         return " ".join(text.split())[:300]
+
+
+def without_index(text: str) -> str:
+    """Which update of its request it was says nothing to people."""
+    return re.sub(r"^update \d+: ", "", " ".join(text.split()))[:300]
 
 
 class Client:

@@ -61,6 +61,11 @@ class Report:
         for stream, gate in self._gates.items():
             self._pass_on(stream, gate.take(), True)
 
+    def nothing_came(self, stream: str) -> None:
+        """The command has written nothing at all, which can be compared as well."""
+        self._own[stream] = self.totals[stream] = Tally()
+        self._sender.look_at(stream)
+
     def end(self, code: int, message: str, meta: dict[str, Any]) -> None:
         """The build has ended; the exit status decides how."""
         fields: dict[str, Any] = {"meta": self._clean(meta), "integrity": self.claims}

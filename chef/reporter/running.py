@@ -186,6 +186,8 @@ class Run:
             self._sender.stays_away()
             return
         self._memory.forget()
+        if not report.totals:
+            report.nothing_came(self._named("stdout"))
         report.end(
             ended.status, _outcome(self._options.arguments[0], ended), {**meta, "exitCode": ended.status}
         )
@@ -221,7 +223,7 @@ class Run:
 def missing_text(sender: Sender, arrived: bool) -> str | None:
     """One line on what did not arrive, or None."""
     parts = []
-    waiting = sender.lost + sender.spool.waiting
+    waiting = sender.lost + sender.spool.waiting + sender.spool.discarded
     if waiting:
         parts.append("%d bytes of output" % waiting)
     if sender.end_waits:
@@ -230,7 +232,7 @@ def missing_text(sender: Sender, arrived: bool) -> str | None:
     if updates:
         parts.append("%d update%s" % (updates, "" if updates == 1 else "s"))
     why = " (%s)" % sender.problem if sender.problem else ""
-    if sender.given_up:
+    if not parts and sender.given_up:
         return "reporting stopped%s" % why
     if not parts and arrived:
         return None

@@ -10,7 +10,7 @@ import urllib.parse
 from collections import deque
 from typing import Any, Iterator
 
-from chef.reporter.client import Answer, Client, Unreachable
+from chef.reporter.client import Answer, Client, Unreachable, without_index
 from chef.reporter.environment import Target
 from chef.reporter.lines import border
 from chef.reporter.spool import BLOCK_BYTES, Spool
@@ -35,17 +35,20 @@ _FAR_BYTES = 8 * BLOCK_BYTES
 # An unfinished line is waited for within its request; a silent one is ended.
 _SILENT_LINE_S = 50.0
 _MANY_UPDATES = 500
+# Of more passing updates than this that come at once the newest is enough.
+_PASSING_AT_ONCE = 10
 # Before time runs out what is left of it is for the end, even if output still waits.
 _HURRY_S = 2.0
 # A refusal that is not Chef's own may be a proxy's in between, for a while.
 _REFUSALS = 4
+_MAX_WARNINGS = 5
 
 
 class Update:
     """An update on its way. `number` is its place in the order of the output.
 
-    Of several that are `passing` and wait one after the other, what is newest is enough. A field may
-    be a function, which is asked when the update is sent for the first time.
+    Those that are `passing` and wait one after the other are sent together, and of many the newest is
+    enough. A field may be a function, which is asked when the update is sent for the first time.
     """
 
     __slots__ = ("fields", "number", "passing")
@@ -99,11 +102,14 @@ class Sender:
         self.given_up = False
         self.lost = 0
         self.refused = 0
+        self.warnings: list[str] = []
         self._target = target
         self._client = Client(target.url or "", target.token, version)
         self._updates: deque[Update] = deque()
         self._ids = "%s-" % os.urandom(6).hex()
         self._count = 0
+        # The place in the order up to which is being sent.
+        self._round = 0
         self._streams: dict[str, Stream] = {}
         self._accepted = 0
         self._names_project = True
@@ -134,10 +140,12 @@ class Sender:
         """The same of fields that may have any name."""
         with self.spool.changed:
             update = Update(self.spool.seal(), fields, passing)
-            last = self._updates[-1] if self._updates else None
-            if last and passing and last.passing and not last.was_sent and self._same_phase(last, update):
-                update.fields = {**last.fields, **update.fields}
-                self._updates.pop()
+            with_it = self._passing_before(update) if passing else []
+            for one in with_it:
+                # Output between them would be a request each time.
+                one.number = update.number
+            if len(with_it) >= _PASSING_AT_ONCE:
+                update.fields = {**self._updates.pop().fields, **update.fields}
             elif len(self._updates) >= _MANY_UPDATES:
                 self._drop_one()
             self._updates.append(update)
@@ -146,6 +154,11 @@ class Sender:
     def output(self, stream: str, data: bytes, ends_line: bool = True) -> None:
         """Send some output of a stream."""
         self.spool.put(stream, data, ends_line)
+
+    def look_at(self, stream: str) -> None:
+        """Find out, before the end is sent, where a stream is that we have written nothing to."""
+        with self.spool.changed:
+            self._streams.setdefault(stream, Stream())
 
     def stays_away(self) -> None:
         """Nobody will beat for a while, such as between two steps, without being lost."""
@@ -187,6 +200,16 @@ class Sender:
             return self._streams[stream].base
         return 0 if self._target.is_new else None
 
+    def _passing_before(self, update: Update) -> list[Update]:
+        """Those that wait just before it and may be sent with it; whose turn has come is not held up."""
+        found = []
+        for one in reversed(self._updates):
+            is_due = one.number < self._round or one.was_sent
+            if is_due or not one.passing or not self._same_phase(one, update):
+                break
+            found.append(one)
+        return found
+
     @staticmethod
     def _same_phase(one: Update, other: Update) -> bool:
         return one.fields.get("phase") == other.fields.get("phase") or "phase" not in other.fields
@@ -216,7 +239,7 @@ class Sender:
     def _work(self) -> None:
         """Send all that is there now. What comes meanwhile is gathered for the next time."""
         self._last_sent = time.monotonic()
-        last = self.spool.seal()
+        last = self._round = self.spool.seal()
         try:
             self._send_something()
             while not (self.is_done or self.given_up or self._is_over()) and self._next_number() < last:
@@ -265,6 +288,8 @@ class Sender:
 
     def _send_something(self) -> None:
         block = self.spool.first()
+        if block is None and self.end_waits:
+            self._look_at_streams()
         updates = self._due_updates(block.number if block else None)
         if updates:
             self._send_updates(updates)
@@ -302,6 +327,7 @@ class Sender:
         if self._is_taken(answer, "accepted"):
             self._accepted += len(updates)
             self._remove(updates)
+            self._keep_warnings(answer)
         elif answer.status in (400, 409, 413, 415, 422):
             if len(updates) > 1:
                 for update in updates:
@@ -311,9 +337,16 @@ class Sender:
         else:
             self._not_taken(answer)
 
+    def _keep_warnings(self, answer: Answer) -> None:
+        """What the server did not understand of what it has taken."""
+        found = answer.data.get("warnings")
+        for text in found if isinstance(found, list) else []:
+            if isinstance(text, str) and len(self.warnings) < _MAX_WARNINGS:
+                self.warnings.append(without_index(text))
+
     def _refuse(self, update: Update, answer: Answer) -> None:
         """One update that is not taken: the rest may be."""
-        if not answer.is_ours and answer.status != 413:
+        if not answer.is_ours and (answer.status != 413 or self._refusals < _REFUSALS):
             self._not_taken(answer)
             return
         if self._guessed_wrong(answer):
@@ -408,13 +441,16 @@ class Sender:
             stream.shift = stream.base = 0
             stream.is_sure = True
             return
-        path = "%s?stream=%s" % (self._job_path("logs"), urllib.parse.quote(name, safe=""))
-        answer = self._client.request("HEAD", path, None, self._timeout())
-        offset = (answer.headers.get("Upload-Offset") or "").strip()
-        if answer.status != 200 or not offset.isdigit():
+        answer = self._ask_for_place(name)
+        offset = _offset(answer)
+        if offset is None:
             self._not_taken(answer)
             return
-        self._go_on_from(name, stream, int(offset))
+        self._go_on_from(name, stream, offset)
+
+    def _ask_for_place(self, name: str) -> Answer:
+        path = "%s?stream=%s" % (self._job_path("logs"), urllib.parse.quote(name, safe=""))
+        return self._client.request("HEAD", path, None, self._timeout())
 
     def _go_on_from(self, name: str, stream: Stream, offset: int) -> None:
         place = stream.sent if stream.shift is None else offset - stream.shift
@@ -427,6 +463,14 @@ class Sender:
         stream.shift = offset - stream.sent
         stream.base = offset if stream.base is None else stream.base
         stream.is_sure = True
+
+    def _look_at_streams(self) -> None:
+        """Where streams are that were only to be looked at; where that is not told, nothing is claimed."""
+        for name, stream in list(self._streams.items()):
+            if stream.base is None:
+                stream.base = 0 if self._target.is_new else _offset(self._ask_for_place(name))
+                if stream.base is None:
+                    del self._streams[name]
 
     def _skip_what_is_gone(self, name: str, stream: Stream) -> None:
         """Output that was dropped for want of room: say so in its place, and go on behind it."""
@@ -489,7 +533,7 @@ class Sender:
         return taken
 
     def _not_taken(self, answer: Answer) -> None:
-        """A refusal: try again later, or never where that will not help."""
+        """A refusal: try again later. Who has to be waited for by then does not try it often."""
         reason = answer.reason()
         if answer.status == 200:
             raise Unreachable("the answer is not one of Chef's: is CHEF_URL right?")
@@ -497,7 +541,7 @@ class Sender:
             self._retry_after = answer.retry_after
             raise Unreachable(reason)
         self._refusals += 1
-        if answer.is_ours or self._refusals >= _REFUSALS:
+        if self._closing_since is not None and (answer.is_ours or self._refusals >= _REFUSALS):
             self._give_up(reason)
             return
         raise Unreachable(reason)
@@ -532,3 +576,9 @@ class Sender:
             self.given_up = True
             self.spool.close()
             self.spool.changed.notify_all()
+
+
+def _offset(answer: Answer) -> int | None:
+    """The place in a stream that the server names, if it does."""
+    text = (answer.headers.get("Upload-Offset") or "").strip()
+    return int(text) if answer.status == 200 and text.isdigit() else None

@@ -67,6 +67,8 @@ class Spool:
     def __init__(self, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
         self.changed = threading.Condition(threading.RLock())
         self.waiting = 0
+        # What was not kept, or given back, because the spool was closed.
+        self.discarded = 0
         self._memory_limit = memory_bytes
         self._disk_limit = disk_bytes
         self._blocks: dict[str, deque[Block]] = {}
@@ -157,6 +159,7 @@ class Spool:
         """Give back all room, and keep nothing from now on."""
         with self.changed:
             self._closed = True
+            self.discarded += self.waiting
             for blocks in self._blocks.values():
                 while blocks:
                     self._forget(blocks.popleft())
@@ -164,7 +167,9 @@ class Spool:
                 self._segments.pop().file.close()
 
     def _put(self, stream: str, part: bytes, ends_line: bool) -> None:
-        if not self._closed:
+        if self._closed:
+            self.discarded += len(part)
+        else:
             block = self._open_block(stream, len(part), ends_line) or self._new_block(stream, ends_line)
             assert block.data is not None
             block.data += part
