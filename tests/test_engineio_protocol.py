@@ -95,6 +95,7 @@ def test_a_session_that_polls_is_opened(served: Served) -> None:
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/plain; charset=UTF-8"
     assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Length"] == str(len(answer.content))
     assert answer.text.startswith("0")
     opening = json.loads(answer.text[1:])
     assert set(opening) == OPENING
@@ -103,6 +104,20 @@ def test_a_session_that_polls_is_opened(served: Served) -> None:
     assert opening["maxPayload"] == MAX_BYTES
     assert isinstance(opening["sid"], str)
     assert len(opening["sid"]) >= 20
+
+
+def test_the_slash_behind_the_path_may_be_missing(served: Served) -> None:
+    """The JavaScript client leaves it out with `addTrailingSlash: false`."""
+    url = f"{served.url}{PATH.rstrip('/')}?EIO=4&transport=polling"
+    opening = json.loads(requests.get(url, timeout=10).text[1:])
+    url += f"&sid={opening['sid']}"
+    assert requests.post(url, data="40", timeout=10).text == "ok"
+    assert requests.get(url, timeout=10).text.startswith("40{")
+    address = f"ws://127.0.0.1:{served.port}{PATH.rstrip('/')}?EIO=4&transport=websocket"
+    with closing(websocket.create_connection(address, timeout=10)) as connection:
+        assert str(connection.recv()).startswith("0{")
+        connection.send("40")
+        assert str(connection.recv()).startswith("40{")
 
 
 def test_a_session_on_a_websocket_is_opened(served: Served) -> None:

@@ -304,7 +304,8 @@ def test_a_websockets_handshake_is_checked(server: Served, lines: bytes, status:
     if status == 101:
         assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in answer
     if status == 426:
-        assert b"Sec-WebSocket-Version: 13\r\n" in answer
+        for line in (b"Sec-WebSocket-Version: 13\r\n", b"Upgrade: websocket\r\n", b"Connection: Upgrade\r\n"):
+            assert line in answer
     assert "Traceback" not in server.output.read_text()
 
 

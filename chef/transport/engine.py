@@ -82,7 +82,13 @@ class EngineServer(engineio.Server):
             answer = _Answer(refusal.body(), "application/json", status=refusal.status)
         if not isinstance(answer, _Answer):
             return answer
-        headers = [("Content-Type", answer.content_type), *_HEADERS, *answer.headers]
+        size = str(len(answer.body))
+        headers = [
+            ("Content-Type", answer.content_type),
+            ("Content-Length", size),
+            *_HEADERS,
+            *answer.headers,
+        ]
         start_response(answer.status, headers + self._cors_headers(environ))
         return [answer.body]
 

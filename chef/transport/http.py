@@ -61,6 +61,8 @@ _TITLES = {
     503: ("Service Unavailable", "too_many_connections"),
     505: ("HTTP Version Not Supported", "http_version_not_supported"),
 }
+# What a 426 must say (RFC 9110, 15.5.22, and RFC 6455, 4.4).
+_OUR_WEBSOCKET = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 _BODILESS = (204, 304)
 # A connection that waits for its next request remembers the head of the last one, if it is not longer.
 _MOST_KEPT_HEAD_BYTES = 2048
@@ -360,7 +362,7 @@ class Handler(WebSocketHandler):
         """Let gevent-websocket's handler upgrade, after what it would answer with a fault of its own."""
         environ = self.environ
         if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
-            self._refuse_within(426, "a WebSocket must be of version 13", "Sec-WebSocket-Version: 13")
+            self._refuse_within(426, "a WebSocket must be of version 13", *_OUR_WEBSOCKET)
         elif not _is_key(environ.get("HTTP_SEC_WEBSOCKET_KEY", "")):
             self._refuse_within(400, "Sec-WebSocket-Key must be 16 bytes in base64")
         else:

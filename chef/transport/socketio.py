@@ -379,6 +379,15 @@ def _arguments(returned: Any) -> list[Any]:
     return list(returned) if isinstance(returned, tuple) else [returned]
 
 
+class _Middleware(flask_socketio._SocketIOMiddleware):
+    """Flask-SocketIO's, which also serves clients that put no slash behind the path."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] == PATH:
+            environ = environ | {"PATH_INFO": f"{PATH}/"}
+        return super().__call__(environ, start_response)
+
+
 class Extension(flask_socketio.SocketIO):
     """Flask-SocketIO on the server class above, which it lets nobody choose."""
 
@@ -391,5 +400,5 @@ class Extension(flask_socketio.SocketIO):
         self.async_mode = self.server.async_mode
         for message, handler, namespace in self.handlers:
             self.server.on(message, handler, namespace=namespace)
-        self.sockio_mw = flask_socketio._SocketIOMiddleware(self.server, app, socketio_path=PATH.strip("/"))
+        self.sockio_mw = _Middleware(self.server, app, socketio_path=PATH.strip("/"))
         app.wsgi_app = self.sockio_mw  # type: ignore[method-assign]
