@@ -168,7 +168,7 @@ def test_100_continue_is_sent_when_somebody_wants_the_body() -> None:
         reading = gevent.spawn(body.read)
         assert theirs.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         theirs.sendall(b"hello")
-        assert reading.get(timeout=2) == b"hello"
+        assert reading.get(timeout=20) == b"hello"
 
 
 def test_a_body_that_nobody_wanted_is_not_waited_for(arrive: Arrive) -> None:
@@ -264,4 +264,4 @@ def test_a_peer_that_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -
         while got < 1_000_000:
             gevent.sleep(0.05)
             got += len(theirs.recv(100_000))
-        sending.get(timeout=2)
+        sending.get(timeout=20)

@@ -453,7 +453,7 @@ def test_a_poller_that_does_not_answer_a_ping_ends(served: Served) -> None:
     begin = time.monotonic()
     assert poller.poll().text == "2"
     assert poller.poll().text == "1"
-    assert time.monotonic() - begin < PING_INTERVAL_S + PING_TIMEOUT_S + 1
+    assert time.monotonic() - begin < PING_INTERVAL_S + PING_TIMEOUT_S + 10
     assert poller.is_gone()
 
 
@@ -477,7 +477,7 @@ def test_a_websocket_is_pinged_and_closed_if_it_does_not_answer(served: Served) 
         assert connection.recv() == "2"
         begin = time.monotonic()
         assert one.is_closed()
-        assert time.monotonic() - begin < PING_TIMEOUT_S + 1
+        assert time.monotonic() - begin < PING_TIMEOUT_S + 10
 
 
 # Closing

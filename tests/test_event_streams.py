@@ -330,7 +330,7 @@ def test_many_streams_of_one_job_get_the_same(server: Served, job_id: str) -> No
         server.update(*[log(job_id, f"{part} {number}") for number in range(20)])
     server.update(completed(job_id))
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(texts) == 20
     assert len(set(texts)) == 1
     assert len(parse_ndjson(texts[0])) == 400 + 3

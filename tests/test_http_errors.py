@@ -642,7 +642,7 @@ def test_a_connection_goes_on_after_every_kind_of_refusal(server: Served) -> Non
 def test_asking_for_the_head_of_a_stream_does_not_wait_for_its_end(server: Served) -> None:
     server.update({"type": "progress", "jobId": "j", "projectId": "p"})
     for path in ("/api/jobs/j/events", "/api/projects/p/events"):
-        answer = server.session.head(server.url + path, headers={"Accept": "text/event-stream"}, timeout=5)
+        answer = server.session.head(server.url + path, headers={"Accept": "text/event-stream"}, timeout=30)
         assert (answer.status_code, answer.content) == (200, b"")
 
 
@@ -680,7 +680,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, WSGIServer]]
 def test_trap_1_head_and_body_of_an_answer_are_one_packet(listener: tuple[str, WSGIServer]) -> None:
     kind, server = listener
     request = _request("POST", "/", {"Content-Length": 2}, b"{}")
-    with closing(gevent.socket.create_connection(("127.0.0.1", server.server_port), timeout=5)) as connection:
+    with closing(gevent.socket.create_connection(("127.0.0.1", server.server_port), timeout=9)) as connection:
         packets = []
         for _ in range(5):
             before, answer = _segments(connection), b""
@@ -709,7 +709,7 @@ def test_traps_1_and_4_every_connection_sends_without_delay_and_finds_out_who_is
 
     server = Server(("127.0.0.1", 0), probe, lambda environ: False)
     server.start()
-    with closing(gevent.socket.create_connection(("127.0.0.1", server.server_port), timeout=5)) as connection:
+    with closing(gevent.socket.create_connection(("127.0.0.1", server.server_port), timeout=9)) as connection:
         connection.sendall(_request("GET", "/", {}))
         assert b"hello" in connection.recv(65536)
     server.stop(timeout=1)
@@ -742,7 +742,7 @@ def test_what_clients_do_wrong_is_no_traceback_and_keeps_the_logs_format(
         b"GET /api/jobs/j/events HTTP/1.1\r\nHost: x\r\n\r\n",
     ):
         for _ in range(5):
-            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as one:
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as one:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_at_close)
                 with suppress(ConnectionError):
                     one.sendall(request)

@@ -354,11 +354,11 @@ def test_who_writes_is_held_up_while_its_viewers_are_served_and_nobody_else(
         room.join(CountingMember(room, 0))
         next(turns)
         waiting = gevent.spawn(hub.pace, receipts["job"].stored)
-        gevent.spawn(hub.pace, receipts["other"].stored).get(timeout=1)
+        gevent.spawn(hub.pace, receipts["other"].stored).get(timeout=5)
         gevent.sleep(0.01)
         assert not waiting.ready()
         list(turns)
-        waiting.get(timeout=1)
+        waiting.get(timeout=5)
 
 
 def test_a_writer_is_held_up_for_a_moment_at_most(
@@ -370,7 +370,7 @@ def test_a_writer_is_held_up_for_a_moment_at_most(
         turns = room.serve()
         room.join(CountingMember(room, 0))
         next(turns)
-        gevent.spawn(hub.pace, receipt.stored).get(timeout=1)
+        gevent.spawn(hub.pace, receipt.stored).get(timeout=10)
 
 
 # Slow
@@ -728,7 +728,7 @@ def test_a_reader_reads_at_its_own_pace(hub: Hub, write: Callable[..., None]) ->
     assert not reader.wait(0.01)
     waiting = gevent.spawn(reader.wait, 5)
     write(2)
-    assert waiting.get(timeout=5)
+    assert waiting.get(timeout=30)
     assert read_all(reader) == [4, 5]
 
 
@@ -739,7 +739,7 @@ def test_a_hub_that_closes_wakes_who_waits(hub: Hub) -> None:
     waiting = gevent.spawn(reader.wait, 60)
     gevent.sleep(0)
     hub.close()
-    waiting.join(timeout=5)
+    waiting.join(timeout=30)
     assert waiting.ready()
     assert hub.closed
 

@@ -418,7 +418,7 @@ def test_broken_repeated_and_parallel_uploads_add_up_to_what_was_sent(server: Se
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert [(status, answer["offset"]) for status, answer in answers] == [(200, len(body))] * 2
     server.update({"type": "log", "jobId": "j", "message": "beside"})
     server.update({"type": "completed", "jobId": "j", "integrity": {"stdout": claimed(body)}})

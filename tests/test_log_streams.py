@@ -147,7 +147,7 @@ def test_two_uploads_of_one_stream_at_once_store_each_byte_once(server: Served) 
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert [(status, answer["offset"]) for status, answer in answers] == [(200, len(text))] * 2
     assert server.get("/api/jobs/both/logs?raw=1").content == text
 
@@ -222,7 +222,7 @@ def test_a_refused_body_is_not_read_to_its_end(server: Served) -> None:
 
 
 def test_who_expects_a_continue_and_is_refused_is_not_waited_for(server: Served) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
         head = "POST /api/updates HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
         connection.sendall((head + "Content-Length: 10\r\nExpect: 100-continue\r\n\r\n").encode())
         answer = b""

@@ -321,7 +321,7 @@ def test_many_pages_at_once_show_the_same(server: Served, page: Page) -> None:
         target=lambda: [server.update(log(f"line {number}")) for number in range(1, 201)], daemon=True
     )
     writer.start()
-    writer.join(30)
+    writer.join(120)
     for tab in tabs:
         expect(line(tab, 200)).to_have_text("line 200")
         assert shown_lines(tab) == [[number, f"line {number}"] for number in range(1, 201)]

@@ -68,7 +68,7 @@ class Raw:
 
     def __init__(self, server: Served, **auth: Any) -> None:
         url = server.url.replace("http", "ws") + "/ws/?EIO=4&transport=websocket"
-        self._socket = websocket.create_connection(url, timeout=5)
+        self._socket = websocket.create_connection(url, timeout=30)
         assert str(self._socket.recv()).startswith("0")
         self._socket.send("40" + json.dumps({"recovery": True} | auth))
         self.pid = json.loads(self._socket.recv()[2:])["pid"]

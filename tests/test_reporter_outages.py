@@ -121,7 +121,7 @@ def test_a_refusal_of_chefs_own_is_not_waited_for_at_the_end(tmp_path: Path, sta
         done = build(tmp_path, server.url)
         assert len(server.requests) <= 3
     assert (done.status, done.out) == (4, OUTPUT)
-    assert done.seconds < 5
+    assert done.seconds < 9
     (complaint,) = done.complaints
     assert complaint.startswith(f"chef: did not arrive: {len(OUTPUT)} bytes of output, the end of the job, ")
     assert complaint.endswith(f" ({status[:3]} it is {code})")
@@ -406,7 +406,7 @@ def test_a_build_is_as_fast_without_a_server(tmp_path: Path) -> None:
     with pretending(silent) as server:
         done = build(tmp_path, server.url, "--linger", "0", command=("sh", "-c", "sleep 1; exit 4"))
     assert done.status == 4
-    assert done.seconds < 4
+    assert done.seconds < 9
 
 
 def test_tokens_and_secrets_never_leave_the_machine(tmp_path: Path) -> None:

@@ -191,7 +191,7 @@ def test_a_child_that_holds_the_pipe_is_not_waited_for(served: Served, machine: 
     done = machine.run("run", "--", "sh", "-c", "sleep 30 & echo $!; exit 5")
     os.kill(int(done.out), signal.SIGKILL)
     assert done.status == 5
-    assert done.seconds < 10
+    assert done.seconds < 25
     assert stored(served, job)["lines"] == 1
 
 

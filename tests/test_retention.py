@@ -214,7 +214,7 @@ def test_who_waits_for_a_removal_is_told_that_the_store_closes(database_url: str
         removal = gevent.spawn(store.remove_finished, AT + 1)
         gevent.sleep(0.01)
     with pytest.raises(StoreUnavailable):
-        removal.get(timeout=5)
+        removal.get(timeout=30)
     with pytest.raises(StoreUnavailable):
         store.remove_finished(AT + 1)
 
@@ -380,7 +380,7 @@ def test_a_server_removes_what_is_too_old_when_it_starts(
     server = start_server(DATABASE_URL=url, CHEF_RETENTION_DAYS="1")
     found: list[Any] = []
     for _ in range(100):
-        found = requests.get(f"{server.url}/api/jobs", timeout=5).json()["jobs"]
+        found = requests.get(f"{server.url}/api/jobs", timeout=30).json()["jobs"]
         if len(found) == 1:
             break
         time.sleep(0.05)

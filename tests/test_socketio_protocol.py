@@ -15,7 +15,7 @@ from tests.tools.watching import eventually
 
 pytestmark = pytest.mark.real
 
-CONNECT_TIMEOUT_S = 1
+CONNECT_TIMEOUT_S = 3
 
 
 @pytest.fixture(scope="module")

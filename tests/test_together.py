@@ -34,8 +34,8 @@ def test_who_comes_while_a_read_runs_shares_the_next() -> None:
     gevent.sleep(0)
     assert read.begun == 1
     read.go.set()
-    assert first.get(timeout=5) == ("job", 1)
-    assert {one.get(timeout=5) for one in later} == {("job", 2)}
+    assert first.get(timeout=30) == ("job", 1)
+    assert {one.get(timeout=30) for one in later} == {("job", 2)}
 
 
 def test_other_keys_do_not_wait() -> None:
@@ -45,7 +45,7 @@ def test_other_keys_do_not_wait() -> None:
     gevent.sleep(0)
     assert read.begun == 2
     read.go.set()
-    assert [one.get(timeout=5)[0] for one in greenlets] == ["a", "b"]
+    assert [one.get(timeout=30)[0] for one in greenlets] == ["a", "b"]
 
 
 def test_all_who_share_a_read_get_its_error_and_the_next_reads_again() -> None:
@@ -69,7 +69,7 @@ def test_one_that_is_killed_leaves_nobody_waiting() -> None:
     gevent.sleep(0)
     leader.kill()
     running.kill()
-    other.join(timeout=5)
+    other.join(timeout=30)
     assert other.ready()
     read.go.set()
     with gevent.Timeout(5):

@@ -37,7 +37,7 @@ Received = tuple[str, Any]
 """An event's name and its one argument."""
 
 _PACKAGES = {"js4": "socket.io-client", "js3": "socket.io-client-3"}
-_PATIENCE_S = 15
+_PATIENCE_S = 60
 
 
 class Watcher(ABC):
@@ -230,7 +230,7 @@ def watch(
         viewer.close()
 
 
-def run_in_node(script: str, timeout: float = 30) -> list[Any]:
+def run_in_node(script: str, timeout: float = 90) -> list[Any]:
     """Run JavaScript where this project's packages are found; returns the JSON lines that it wrote."""
     done = subprocess.run(
         [node(), "-e", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=timeout
