@@ -186,7 +186,7 @@ def test_rows_that_are_large_already_are_left_alone(store: Store, monkeypatch: p
 def test_what_a_crash_left_is_put_together_after_the_next_start(any_database_url: str) -> None:
     with open_store(any_database_url) as store:
         store._upkeep._swept = True
-        store._upkeep.note = lambda stored: None  # type: ignore[method-assign]
+        store._upkeep.note = lambda stored: False  # type: ignore[method-assign]
         for n in range(20):
             store.append(batch(log(f"line {n}")))
         assert len(log_rows(store)) == 20

@@ -252,7 +252,7 @@ def test_a_stream_that_began_before_checksums_were_kept_is_counted_only(
     store: Store, any_database_url: str
 ) -> None:
     store.append(batch(piece(b"one\n"), piece(b"x", stream="other")))
-    with store._connections.writing() as connection:
+    with store._upkeep_connections.writing() as connection:
         connection.execute(text("UPDATE streams SET crc = NULL, lines = NULL WHERE stream = 'stdout'"))
     store.append(batch(piece(b"two\n", offset=4)))
     found = ended(store, stdout=b"one\nTWO\n", other=b"x")

@@ -11,7 +11,7 @@ from typing import Any
 
 import gevent
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, text
 
 import chef.store
 from chef.errors import ChefError, Conflict, StoreUnavailable
@@ -20,8 +20,8 @@ from chef.lines import StreamState
 from chef.model import Entry, LogEntry, LogPiece, Update
 from chef.payloads import line_text
 from chef.recovery import Kept
-from chef.store import NumberedLine, Store, engine, writing
-from chef.store.prepared import Prepared
+from chef.store import PAGE_BYTES, NumberedLine, Store, engine, known, reading, writing
+from chef.store.prepared import Prepared, _expanded, commit
 from tests.tools.making import batch, log, open_store, piece, update
 from tests.tools.postgres import Postgres
 
@@ -243,27 +243,105 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
         assert project_seqs(store) == [1, 2]
 
 
+# What the writer knows of its last commits
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by one with each query of a commit."""
+    counted: list[None] = []
+    rows = Prepared.rows
+
+    def count(self: Prepared, connection: Connection, ids: Sequence[Any]) -> Sequence[Any]:
+        counted.append(None)
+        return rows(self, connection, ids)
+
+    monkeypatch.setattr(Prepared, "rows", count)
+    return counted
+
+
+def test_what_a_commit_wrote_the_next_one_need_not_read(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(database_url) as store:
+        store.append(batch(update(meta={"n": 1}), log("one")))
+        reads = count_reads(monkeypatch)
+        for n in range(5):
+            store.append(batch(update(progress=n), log("more")))
+        assert reads == []
+        assert_no_holes(store)
+        assert store.append(batch(update())).stored[0].job == store.job("job")
+
+
+def test_what_others_wrote_meanwhile_is_not_overlooked(two_stores: tuple[Store, Store]) -> None:
+    """Another process, and this one's own upkeep."""
+    one, other = two_stores
+    for n in range(4):
+        one.append(batch(update(meta={f"one {n}": n}), log("one")))
+        other.append(batch(update(meta={f"other {n}": n}), log("other")))
+        one.save_heartbeat("job", 1000 + n, 30)
+    job = one.append(batch(log("last"))).stored[0].job
+    assert (job.seq, job.lines, job.heartbeat_at, len(job.meta)) == (17, 9, 1003, 8)
+    assert project_seqs(one) == list(range(1, 9))
+    assert_no_holes(one)
+
+
+def test_nothing_is_known_of_a_commit_that_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.append(batch(update(message="one")))
+    failures = iter([OSError("disk")])
+
+    def fail_once(connection: Connection) -> None:
+        if connection.engine is store._connections.engine:
+            for failure in failures:
+                raise failure
+        commit(connection)
+
+    monkeypatch.setattr(engine, "commit", fail_once)
+    with pytest.raises(OSError, match="disk"):
+        store.append(batch(update(message="lost")))
+    assert store.append(batch(update(message="two"))).seqs == {"job": 2}
+    assert_no_holes(store)
+
+
+def test_what_is_known_is_bounded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_MOST_ROWS", 3)
+    with open_store(database_url) as store:
+        for turn in range(2):
+            for n in range(9):
+                name = f"job{n}"
+                assert store.append(
+                    batch(update(job_id=name, project_id=name), log("x", job_id=name, project_id=None))
+                ).seqs == {name: 2 * turn + 2}
+        large = {f"{n}": "x" * 1000 for n in range(8)}
+        for n in range(3):
+            assert store.append(batch(update(job_id="large", meta=large))).seqs == {"large": n + 1}
+
+
 # The group commit
 
 
-def count_commits(store: Store) -> list[None]:
-    """Grows by one with each commit."""
-    commits: list[None] = []
-    event.listen(store._connections.engine, "commit", lambda connection: commits.append(None))
-    return commits
+@pytest.fixture
+def commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows by one with each commit that is synced."""
+    counted: list[None] = []
+
+    def count(connection: Connection) -> None:
+        commit(connection)
+        if connection.engine is store._connections.engine:
+            counted.append(None)
+
+    monkeypatch.setattr(engine, "commit", count)
+    return counted
 
 
-def test_all_that_wait_share_one_commit(store: Store) -> None:
-    commits = count_commits(store)
+def test_all_that_wait_share_one_commit(store: Store, commits: list[None]) -> None:
     receipts = at_once(*(appending(store, update(job_id=f"job{n}")) for n in range(40)))
     assert all(isinstance(receipt, Receipt) for receipt in receipts)
     assert len(commits) == 1
 
 
 def test_what_comes_during_a_commit_shares_the_next_one(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, commits: list[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commits = count_commits(store)
     write = store._write
     late: list[gevent.Greenlet[..., Receipt]] = []
     seen: list[int] = []
@@ -282,9 +360,10 @@ def test_what_comes_during_a_commit_shares_the_next_one(
     assert first.get().seqs == {"job": 1}
 
 
-def test_viewers_that_want_to_come_back_are_kept_in_the_commit_of_what_waits(store: Store) -> None:
+def test_viewers_that_want_to_come_back_are_kept_in_the_commit_of_what_waits(
+    store: Store, commits: list[None]
+) -> None:
     kept = [Kept(0, "job", "job", False, 0)]
-    commits = count_commits(store)
     saves = [lambda n=n: store.save_session(f"pid-{n}", kept, 1000) for n in range(20)]
     at_once(appending(store, log("one")), *saves, lambda: store.end_session("pid-0", 2000))
     assert len(commits) == 1
@@ -294,8 +373,7 @@ def test_viewers_that_want_to_come_back_are_kept_in_the_commit_of_what_waits(sto
     assert store.session("pid-1", 10_000_000) == kept
 
 
-def test_a_refused_batch_leaves_those_that_share_its_commit(store: Store) -> None:
-    commits = count_commits(store)
+def test_a_refused_batch_leaves_those_that_share_its_commit(store: Store, commits: list[None]) -> None:
     one, refused, two = at_once(
         appending(store, log("one")),
         appending(store, log("lost"), update(project_id="other")),
@@ -334,7 +412,8 @@ def test_it_is_committed_then_published_then_answered(store: Store, any_database
 
         def publish(stored: Sequence[Stored]) -> None:
             steps.append([one.entry for one in stored])
-            steps.append(other.entries("job", 0))
+            with other._connections.reading() as connection:  # It must not wait, as `entries` does.
+                steps.append(reading.entries_after(connection, "job", 0, PAGE_BYTES))
 
         store.on_commit(publish)
         receipt = store.append(batch(update(), log("a\nb")))
@@ -656,9 +735,7 @@ def test_what_several_updates_need_is_found_by_key_however_long_the_history(
     with open_store(database_url) as store, store._connections.reading() as connection:
         ids = [(1, "a"), (1, "b"), (2, "a")]
         found = query["sqlite"]._text(connection.dialect, (), ids)
-        plan = connection.connection.cursor().execute(
-            f"EXPLAIN QUERY PLAN {found.sql}", found.arguments({"ids": ids})
-        )
+        plan = connection.connection.cursor().execute(f"EXPLAIN QUERY PLAN {found.sql}", _expanded(ids))
         steps = [step[3] for step in plan.fetchall()]
     assert any("USING PRIMARY KEY (job_pk=? AND" in step for step in steps), steps
     assert not any(step in ("SCAN sent", "SCAN streams") for step in steps)

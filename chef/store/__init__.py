@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import gevent
-from gevent.event import AsyncResult, Event
+from gevent import get_hub
+from gevent.event import Event
+from gevent.hub import Waiter
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -36,6 +37,7 @@ from chef.store.removing import Removed
 from chef.store.sessions import end_session, find_session, forget_sessions, save_session
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
+from chef.store.worker import Worker
 from chef.store.writing import Overtaken, write
 
 __all__ = ["ListedJob", "ListedProject", "NumberedLine", "Outline", "Place", "Removed", "Store", "migrate"]
@@ -84,12 +86,15 @@ class Store:
         self._upkeep_connections = Connections(make_engine(settings.sqlalchemy_url, durable=False))
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._on_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
-        self._waiting: list[tuple[Batch | Aside, AsyncResult[Outcome | None]]] = []
+        # What waits for the next commit, what is being committed, and who waits for each.
+        self._waiting: list[tuple[Batch | Aside, Any]] = []
+        self._committing: list[tuple[Batch | Aside, Any]] = []
+        self._idle = Event()
+        self._keeper: gevent.Greenlet[..., None] | None = None
         self._wake = Event()
-        self._writer: gevent.Greenlet[..., None] | None = None
         self._forget_at = 0
         self._closing = False
-        self._write_pool = ThreadPool(1)
+        self._worker = Worker()
         self._read_pool = ThreadPool(_READERS)
 
     def on_commit(self, publish: Callable[[Sequence[Stored]], None]) -> None:
@@ -107,11 +112,12 @@ class Store:
         """Have something written in the next commit; returns when it is on disk."""
         if self._closing:
             raise StoreUnavailable("the server is stopping, nothing was kept")
-        self._start_writer()
-        result: AsyncResult[Outcome | None] = AsyncResult()
-        self._waiting.append((work, result))
-        self._wake.set()
-        outcome = result.get()
+        waiter: Any = Waiter()
+        if not self._waiting and not self._committing:
+            # Not before all that came together waits.
+            get_hub().loop.run_callback(self._begin_commit)
+        self._waiting.append((work, waiter))
+        outcome: Outcome | None = waiter.get()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -128,35 +134,46 @@ class Store:
         if self._closing:
             raise StoreUnavailable("the server is stopping")
         done = self._upkeep.remove(before)
-        self._start_writer()
+        self._keep_up()
         self._wake.set()
         outcome = done.get()
         if isinstance(outcome, Exception):
             raise outcome
         return cast("int", outcome)
 
-    def _start_writer(self) -> None:
-        if self._writer is None:
-            self._writer = gevent.spawn(self._write_for_ever)
+    def _begin_commit(self) -> None:
+        self._committing, self._waiting = self._waiting, []
+        works = [work for work, _ in self._committing]
+        self._worker.begin(lambda: self._write(works), self._end_commit)
+        self._keep_up()
 
-    def _write_for_ever(self) -> None:
-        while self._waiting or not self._closing:
-            self._wake.wait(self._upkeep.pause())
-            self._wake.clear()
-            waiting, self._waiting = self._waiting, []
-            if waiting:
-                self._commit(waiting)
-            if not self._closing:
-                self._upkeep.step(commits_wait=bool(self._waiting))
-        self._upkeep.close()
-
-    def _commit(self, waiting: Sequence[tuple[Batch | Aside, AsyncResult[Outcome | None]]]) -> None:
-        outcomes = self._write_pool.apply(self._write, ([work for work, _ in waiting],))
+    def _end_commit(self, outcomes: Sequence[Outcome | None] | None, error: Exception | None) -> None:
+        """On the event loop: publish what is on disk, then let those go on who waited for it."""
+        committed, self._committing = self._committing, []
+        if self._waiting:
+            self._begin_commit()
+        if outcomes is None:
+            outcomes = [error] * len(committed)
         stored = [item for outcome in outcomes if isinstance(outcome, Receipt) for item in outcome.stored]
         self._publish(stored)
-        for (_, result), outcome in zip(waiting, outcomes, strict=True):
-            result.set(outcome)
-        self._upkeep.note(stored)
+        if self._upkeep.note(stored):
+            self._wake.set()
+        for (_, waiter), outcome in zip(committed, outcomes, strict=True):
+            waiter.switch(outcome)
+        if self._closing and not self._committing:
+            self._idle.set()
+
+    def _keep_up(self) -> None:
+        if self._keeper is None:
+            self._keeper = gevent.spawn(self._keep_up_for_ever)
+
+    def _keep_up_for_ever(self) -> None:
+        while not self._closing:
+            self._wake.wait(self._upkeep.pause(commits_wait=bool(self._committing)))
+            self._wake.clear()
+            if not self._closing:
+                self._upkeep.step(commits_wait=bool(self._committing))
+        self._upkeep.close()
 
     def _publish(self, stored: Sequence[Stored]) -> None:
         try:
@@ -218,8 +235,11 @@ class Store:
         """Store what waits, refuse what comes later, close the connections."""
         self._closing = True
         self._wake.set()
-        if self._writer is not None:
-            self._writer.join()
+        if self._keeper is not None:
+            self._keeper.join()
+        if self._waiting or self._committing:
+            self._idle.wait()
+        self._worker.stop()
         self._connections.close()
         self._upkeep_connections.close()
 
@@ -320,34 +340,28 @@ class Store:
 
     def _run_upkeep(self, query: Callable[[Connection], T]) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
-        return _in_thread(self._write_pool, self._upkeep_connections.writing, query)
+
+        def run() -> T:
+            with self._upkeep_connections.writing() as connection:
+                return query(connection)
+
+        return self._worker.run(run)
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""
-        return _in_thread(
-            self._read_pool,
-            self._connections.reading,
-            lambda connection: query(connection, *args, **kwargs),
-        )
 
+        def run() -> tuple[T | None, Exception | None]:
+            # Returned, since gevent prints what is raised in its threads.
+            try:
+                with self._connections.reading() as connection:
+                    return query(connection, *args, **kwargs), None
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                return None, error
 
-def _in_thread(
-    pool: ThreadPool,
-    transaction: Callable[[], AbstractContextManager[Connection]],
-    query: Callable[[Connection], T],
-) -> T:
-    def run() -> tuple[T | None, Exception | None]:
-        # Returned, since gevent prints what is raised in its threads.
-        try:
-            with transaction() as connection:
-                return query(connection), None
-        except Exception as error:  # noqa: BLE001 - raised where it was asked for
-            return None, error
-
-    result, error = pool.apply(run)
-    if error is not None:
-        raise error
-    return cast("T", result)
+        result, error = self._read_pool.apply(run)
+        if error is not None:
+            raise error
+        return cast("T", result)
 
 
 def _steps(gap: Gap | None, first: int, last: int) -> Iterator[tuple[int, int]]:

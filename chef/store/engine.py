@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreUnavailable
-from chef.store.prepared import run_text
+from chef.store.prepared import commit, run_text
 
 # How long a statement waits for a lock that another process holds before it is refused (503).
 LOCK_TIMEOUT_MS = 5000
@@ -28,7 +28,9 @@ def make_engine(url: str, *, durable: bool = True) -> Engine:
     belong to greenlets, while ours is used from native threads.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url, poolclass=NullPool, connect_args={"check_same_thread": False})
+        # By name, as psycopg has them: so a row's values are handed to either driver as they are.
+        arguments = {"check_same_thread": False}
+        engine = create_engine(url, poolclass=NullPool, paramstyle="named", connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite if durable else _prepare_quick_sqlite)
         return engine
     options = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c synchronous_commit={'on' if durable else 'off'}"
@@ -59,39 +61,38 @@ def _prepare_quick_sqlite(connection: Any, record: Any) -> None:
 
 
 class Connections:
-    """Open connections that nobody uses at the moment; a broken one is not kept."""
+    """Open connections that nobody uses at the moment; a broken one is not kept.
+
+    Those that write are apart from those that read: one writer has the same one for all it does.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
-        self._idle: deque[Connection] = deque()
+        self._readers: deque[Connection] = deque()
+        self._writers: deque[Connection] = deque()
+        sqlite = engine.dialect.name == "sqlite"
+        self._begin_reading = "BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+        self._begin_writing = "BEGIN IMMEDIATE" if sqlite else None
         self._closed = False
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection in a read-only view of one moment."""
-        sqlite = self.engine.dialect.name == "sqlite"
-        with self._transaction(
-            "BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-        ) as connection:
-            yield connection
+        return self._transaction(self._readers, self._begin_reading)
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self) -> AbstractContextManager[Connection]:
         """A connection in a transaction that is committed at the end, or rolled back on an error."""
-        sqlite = self.engine.dialect.name == "sqlite"
-        with self._transaction("BEGIN IMMEDIATE" if sqlite else None) as connection:
-            yield connection
+        return self._transaction(self._writers, self._begin_writing)
 
     @contextmanager
-    def _transaction(self, begin: str | None) -> Iterator[Connection]:
+    def _transaction(self, idle: deque[Connection], begin: str | None) -> Iterator[Connection]:
         connection = None
         try:
-            connection = self._take_idle() or self.engine.connect()
-            with connection.begin():
-                if begin:
-                    run_text(connection, begin)
-                yield connection
+            connection = _take(idle) or self.engine.connect()
+            if begin:
+                run_text(connection, begin)
+            yield connection
+            commit(connection)
         except BaseException as error:
             if connection is not None:
                 _discard(connection)
@@ -103,7 +104,7 @@ class Connections:
         if self._closed:
             connection.close()
         else:
-            self._idle.append(connection)
+            idle.append(connection)
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
@@ -111,15 +112,17 @@ class Connections:
         self._close_idle()
         self.engine.dispose()
 
-    def _take_idle(self) -> Connection | None:
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
     def _close_idle(self) -> None:
-        while (connection := self._take_idle()) is not None:
-            _discard(connection)
+        for idle in (self._readers, self._writers):
+            while (connection := _take(idle)) is not None:
+                _discard(connection)
+
+
+def _take(idle: deque[Connection]) -> Connection | None:
+    try:
+        return idle.pop()
+    except IndexError:
+        return None
 
 
 def _discard(connection: Connection) -> None:

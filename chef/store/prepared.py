@@ -9,7 +9,7 @@ processors there: integers, texts, floats and bytes are what both drivers take a
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -20,8 +20,37 @@ Values = Mapping[str, Any]
 
 def run_text(connection: Connection, text: str) -> None:
     """Execute a text without parameters."""
-    with _driver_errors(connection, text):
-        connection.connection.cursor().execute(text)
+    _execute(connection, text, {})
+
+
+def scalar_of_text(connection: Connection, text: str) -> Any:
+    """The one value that a text without parameters asks for."""
+    return _execute(connection, text, {}).fetchone()[0]
+
+
+def commit(connection: Connection) -> None:
+    """End a transaction that was begun without Core, whether or not Core was used within it."""
+    if connection.in_transaction():
+        connection.commit()
+        return
+    try:
+        _driver(connection).commit()
+    except Exception as error:
+        raise _as_core_has_it(error, connection, "COMMIT") from error
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection: of both drivers it executes statements by itself."""
+    return connection.connection.dbapi_connection
+
+
+def _as_core_has_it(error: Exception, connection: Connection, sql: str) -> Exception:
+    """The driver's errors as SQLAlchemy's, which is what the rest of the store knows."""
+    dialect = connection.dialect
+    base = dialect.loaded_dbapi.Error
+    if not isinstance(error, base):
+        return error
+    return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect)
 
 
 class Prepared:
@@ -35,28 +64,24 @@ class Prepared:
     def rows(self, connection: Connection, ids: Sequence[Any]) -> Sequence[Any]:
         """The rows that a query finds for its `ids`, as named tuples."""
         text = self._text(connection.dialect, (), ids)
-        found: Sequence[Any] = self._execute(connection, text, {"ids": ids}).fetchall()
+        found: Sequence[Any] = _execute(connection, text.sql, _expanded(ids)).fetchall()
         return [text.row(*row) for row in found] if text.row else found
 
     def key(self, connection: Connection, values: Values) -> int:
         """Insert a row and return the key that the database gave it."""
         text = self._text(connection.dialect, tuple(values))
-        return int(self._execute(connection, text, values).fetchone()[0])
+        return int(_execute(connection, text.sql, values).fetchone()[0])
 
     def run(self, connection: Connection, many: Sequence[Values]) -> None:
         """Insert or update a row for each of `many`, which all name the same columns."""
         text = self._text(connection.dialect, tuple(many[0]))
         if len(many) == 1:
-            self._execute(connection, text, many[0])  # psycopg would begin a pipeline for it.
+            _execute(connection, text.sql, many[0])  # psycopg would begin a pipeline for it.
             return
-        with _driver_errors(connection, text.sql):
-            connection.connection.cursor().executemany(text.sql, [text.arguments(one) for one in many])
-
-    def _execute(self, connection: Connection, text: _Text, values: Values) -> Any:
-        cursor = connection.connection.cursor()
-        with _driver_errors(connection, text.sql):
-            cursor.execute(text.sql, text.arguments(values))
-        return cursor
+        try:
+            _driver(connection).cursor().executemany(text.sql, many)
+        except Exception as error:
+            raise _as_core_has_it(error, connection, text.sql) from error
 
     def _text(self, dialect: Dialect, columns: tuple[str, ...], ids: Sequence[Any] = ()) -> _Text:
         key = (dialect.name, columns, len(ids))
@@ -67,7 +92,7 @@ class Prepared:
 
 
 class _Text:
-    """A statement as one driver takes it: its SQL, and how its arguments are given."""
+    """A statement as one driver takes it, and what its rows are called."""
 
     def __init__(
         self, statement: Any, dialect: Dialect, columns: tuple[str, ...], ids: Sequence[Any]
@@ -78,46 +103,24 @@ class _Text:
         if ids:
             statement = statement.params(ids=ids)
             options["compile_kwargs"] = {"render_postcompile": True}
-        compiled = statement.compile(**options)
-        self.sql = str(compiled)
-        self._positions: Sequence[str] | None = compiled.positiontup
+        self.sql = str(statement.compile(**options))
         names = [column.name for column in getattr(statement, "selected_columns", ())]
         self.row: Any = namedtuple("Row", names) if names else None
 
-    def arguments(self, values: Values) -> Any:
-        """The values as the driver takes them: in order, or by name."""
-        if "ids" in values:
-            values = dict(_expanded(values["ids"]))
-        if self._positions is None:
-            return values
-        return [values[name] for name in self._positions]
+
+def _execute(connection: Connection, sql: str, values: Values) -> Any:
+    try:
+        return _driver(connection).execute(sql, values)
+    except Exception as error:
+        raise _as_core_has_it(error, connection, sql) from error
 
 
-def _expanded(ids: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+def _expanded(ids: Sequence[Any]) -> dict[str, Any]:
     """The names that SQLAlchemy gives to the single values of an expanding parameter."""
+    values: dict[str, Any] = {}
     for number, value in enumerate(ids, 1):
         if isinstance(value, tuple):
-            yield from ((f"ids_{number}_{part}", one) for part, one in enumerate(value, 1))
+            values.update({f"ids_{number}_{part}": one for part, one in enumerate(value, 1)})
         else:
-            yield f"ids_{number}", value
-
-
-class _driver_errors:  # noqa: N801 - used as a function; a generator would cost as much as a statement
-    """The driver's errors as SQLAlchemy's, which is what the rest of the store knows."""
-
-    __slots__ = ("_connection", "_sql")
-
-    def __init__(self, connection: Connection, sql: str) -> None:
-        self._connection = connection
-        self._sql = sql
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        dialect = self._connection.dialect
-        base = dialect.loaded_dbapi.Error
-        if isinstance(error, base):
-            raise DBAPIError.instance(
-                self._sql, None, error, base, hide_parameters=True, dialect=dialect
-            ) from error
+            values[f"ids_{number}"] = value
+    return values

@@ -63,9 +63,13 @@ class Upkeep:
         self._not_before = 0.0
         self.on_removal: Callable[[Removed], None] = lambda removed: None
 
-    def note(self, stored: Iterable[Stored]) -> None:
-        """New entries are on disk: remember whose log now has small rows."""
+    def note(self, stored: Iterable[Stored]) -> bool:
+        """New entries are on disk: remember whose log now has small rows.
+
+        Returns whether a step may be due sooner than `pause` said before.
+        """
         now = self._clock()
+        had_work, full_before = bool(self._changed), len(self._full)
         for item in stored:
             if isinstance(item.entry, LogEntry) and self._is_small(item.entry):
                 name = item.job.job_id
@@ -74,6 +78,7 @@ class Upkeep:
                 rows = self._rows[name] = self._rows.get(name, 0) + 1
                 if rows >= PACK_ROWS:
                     self._full[name] = None
+        return bool(self._changed) and (not had_work or len(self._full) > full_before)
 
     def _is_small(self, entry: LogEntry) -> bool:
         return len(entry.lines) * 2 <= MAX_ENTRY_LINES and entry.raw_bytes * 2 <= self._max_row_bytes
@@ -84,22 +89,21 @@ class Upkeep:
         self._removals.append(removal)
         return removal.done
 
-    def pause(self) -> float | None:
-        """Seconds until a step is due; `None` while there is nothing to do."""
+    def pause(self, *, commits_wait: bool = False) -> float | None:
+        """Seconds until a step is due, later while commits wait; `None` while there is nothing to do."""
         now = self._clock()
-        wait = max(0.0, self._not_before - now)
+        wait = max(0.0, self._not_before + (_APART_S if commits_wait else 0.0) - now)
         if self._full or self._removals or not self._swept:
             return wait
         if not self._changed:
             return None
         return max(wait, next(iter(self._changed.values())) + QUIET_S - now)
 
-    def step(self, commits_wait: bool) -> None:
+    def step(self, *, commits_wait: bool) -> None:
         """Take the next step if one is due; while commits wait only now and then."""
-        now = self._clock()
-        if self.pause() != 0 or (commits_wait and now < self._not_before + _APART_S):
+        if self.pause(commits_wait=commits_wait) != 0:
             return
-        self._not_before = now
+        self._not_before = self._clock()
         try:
             self._take_step()
         except Exception as error:  # noqa: BLE001 - commits must go on, whatever this is

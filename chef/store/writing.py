@@ -14,8 +14,9 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, sele
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chef.ledger import Batch, Ledger, Project, Receipt, Sent
-from chef.model import Job, LogPiece, Update
+from chef.model import LogPiece, Update
 from chef.store import rows
+from chef.store.known import known_rows
 from chef.store.prepared import Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
@@ -38,6 +39,7 @@ def write(
     outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
     transaction.save()
     transaction.trim(max_log_bytes)
+    transaction.remember(max_log_bytes)
     return outcomes
 
 
@@ -116,7 +118,9 @@ class _Transaction:
         self._connection = connection
         self._job_pks: dict[str, int] = {}
         self._project_pks: dict[str, int] = {}
+        self._detail_bytes: dict[str, int] = {}
         self._sqlite = connection.dialect.name == "sqlite"
+        self._known = known_rows(connection)
 
     def load(self, batches: Sequence[Batch]) -> None:
         items = [item for batch in batches for item in batch.items]
@@ -124,7 +128,7 @@ class _Transaction:
         given = {item.update.project_id for item in items if item.update.project_id is not None}
         locked = None if self._sqlite else self._lock_projects(job_ids, given)
         self._load_jobs(job_ids)
-        self._load_projects(given - self._project_pks.keys())
+        self._load_projects(given)
         if locked is not None and not locked.issuperset(self._project_pks.values()):
             raise Overtaken
         self._load_streams({key for item in items for key in self._streams_of(item.update)})
@@ -140,15 +144,26 @@ class _Transaction:
         return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
-        for part in _in_slices(job_ids):
+        for job_id in job_ids & self._known.jobs.keys():
+            self._job_pks[job_id], job = self._known.jobs[job_id]
+            self.ledger.known.jobs[job_id] = job
+            self._take_known_project(job.project_id)
+        for part in _in_slices(job_ids - self._job_pks.keys()):
             for row in _JOBS.rows(self._connection, part):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
                 self.ledger.known.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
                 self._project_pks[row.project_id] = row.project_pk
 
+    def _take_known_project(self, project_id: str) -> None:
+        pk, project = self._known.projects[project_id]
+        self._project_pks[project_id] = pk
+        self.ledger.known.projects[project_id] = project
+
     def _load_projects(self, project_ids: set[str]) -> None:
-        for part in _in_slices(project_ids):
+        for project_id in project_ids & self._known.projects.keys():
+            self._take_known_project(project_id)
+        for part in _in_slices(project_ids - self._project_pks.keys()):
             for row in _PROJECTS.rows(self._connection, part):
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
@@ -164,9 +179,14 @@ class _Transaction:
             yield from ((job_id, name) for name in update.integrity or ())
 
     def _load_streams(self, keys: set[tuple[str, str]]) -> None:
+        if not keys:
+            return
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
-        known = [(self._job_pks[job_id], name) for job_id, name in keys if job_id in self._job_pks]
-        for part in _in_slices(known):
+        for key in keys & self._known.streams.keys():
+            self.ledger.known.streams[key] = self._known.streams[key]
+        left = keys - self._known.streams.keys()
+        stored = [(self._job_pks[job_id], name) for job_id, name in left if job_id in self._job_pks]
+        for part in _in_slices(stored):
             for row in _STREAMS[self._connection.dialect.name].rows(self._connection, part):
                 self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
@@ -174,8 +194,8 @@ class _Transaction:
         if not keys:
             return
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
-        known = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
-        for part in _in_slices(known):
+        stored = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
+        for part in _in_slices(stored):
             for row in _SENT[self._connection.dialect.name].rows(self._connection, part):
                 self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
@@ -191,6 +211,21 @@ class _Transaction:
         """Cut back the logs that are now beyond their limit."""
         for job_id, job in self.ledger.changed.jobs.items():
             trim_log(self._connection, self._job_pks[job_id], job, max_log_bytes)
+
+    def remember(self, max_log_bytes: int) -> None:
+        """Keep what was written for the next transaction of this connection."""
+        changed, known = self.ledger.changed, self._known
+        for project_id, project in changed.projects.items():
+            known.projects[project_id] = self._project_pks[project_id], project
+        for job_id, job in changed.jobs.items():
+            if job.log_bytes > max_log_bytes:
+                known.jobs.pop(job_id, None)  # It was trimmed, and is not what the ledger has.
+            else:
+                known.keep_job(self._job_pks[job_id], job, self._detail_bytes[job_id])
+        for (job_id, name), stream in changed.streams.items():
+            if job_id in self._job_pks:
+                known.keep_stream(job_id, name, stream)
+        known.shrink()
 
     def _save_projects(self) -> None:
         changed = self.ledger.changed.projects
@@ -215,8 +250,10 @@ class _Transaction:
         newest: dict[int, int] = {}
         moved, unmoved = [], []
         for job_id, job in self.ledger.changed.jobs.items():
+            values = rows.job_values(job)
+            self._detail_bytes[job_id] = len(values["details"])
             if job_id in self._job_pks:
-                values = rows.job_values(job) | {"row_pk": self._job_pks[job_id]}
+                values["row_pk"] = self._job_pks[job_id]
                 known = self.ledger.known.jobs[job_id]
                 if (job.status, job.finished_at) == (known.status, known.finished_at):
                     del values["status"], values["finished_at"]
@@ -225,17 +262,14 @@ class _Transaction:
                     moved.append(values)
             else:
                 project_pk = self._project_pks[job.project_id]
-                newest[project_pk] = self._job_pks[job_id] = self._insert_job(job, project_pk)
+                values |= {"job_id": job_id, "project_pk": project_pk}
+                newest[project_pk] = self._job_pks[job_id] = _INSERT_JOB.key(self._connection, values)
         # Naming an indexed column writes its indexes anew, also with the value that it has.
         for updates in (moved, unmoved):
             if updates:
                 _UPDATE_JOB.run(self._connection, updates)
         for project_pk, job_pk in newest.items():
             _NEWEST_JOB.run(self._connection, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
-
-    def _insert_job(self, job: Job, project_pk: int) -> int:
-        values = rows.job_values(job) | {"job_id": job.job_id, "project_pk": project_pk}
-        return _INSERT_JOB.key(self._connection, values)
 
     def _save_entries(self) -> None:
         if self.ledger.stored:

@@ -1,0 +1,62 @@
+"""What the writer's connection wrote last, so that the next commit need not read it again. SQLite only.
+
+SQLite tells whether anybody else has written since (`PRAGMA data_version`), this process's upkeep
+included; then all is forgotten. What is known lives and ends with its connection, which no failed
+transaction survives (`Connections`). On PostgreSQL nothing is known: nobody tells.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from chef.ledger import Project
+from chef.lines import StreamState
+from chef.model import Job
+from chef.store.prepared import scalar_of_text
+
+_KEY = "chef.known"
+# Rows of each kind, and bytes of what one holds: some megabytes in all.
+_MOST_ROWS = 1000
+_MOST_BYTES = 4096
+
+
+class Known:
+    """Jobs, projects and streams by their names, with the keys of their rows."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self.jobs: dict[str, tuple[int, Job]] = {}
+        self.projects: dict[str, tuple[int, Project]] = {}
+        self.streams: dict[tuple[str, str], StreamState] = {}
+
+    def keep_job(self, pk: int, job: Job, size: int) -> None:
+        """Remember a job as it was written; `size` is that of its column of details."""
+        if size <= _MOST_BYTES:
+            self.jobs[job.job_id] = pk, job
+        else:
+            self.jobs.pop(job.job_id, None)
+
+    def keep_stream(self, job_id: str, name: str, stream: StreamState) -> None:
+        """Remember a stream of a job as it was written."""
+        if len(stream.pending) <= _MOST_BYTES:
+            self.streams[job_id, name] = stream
+        else:
+            self.streams.pop((job_id, name), None)
+
+    def shrink(self) -> None:
+        """Begin anew where there is too much. A job is never known without its project."""
+        if max(len(self.jobs), len(self.projects), len(self.streams)) > _MOST_ROWS:
+            self.jobs.clear()
+            self.projects.clear()
+            self.streams.clear()
+
+
+def known_rows(connection: Connection) -> Known:
+    """What is known in a transaction that has just begun to write."""
+    if connection.dialect.name != "sqlite":
+        return Known(0)
+    version = scalar_of_text(connection, "PRAGMA data_version")
+    known: Known | None = connection.info.get(_KEY)
+    if known is None or known.version != version:
+        known = connection.info[_KEY] = Known(version)
+    return known

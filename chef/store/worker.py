@@ -1,0 +1,88 @@
+"""The writer's native thread: what it is given is done in order, and comes back in order.
+
+gevent's pools make a watcher, two queues' locks and a result object for each call, which took longer
+than the transaction that was called. Here two queues and one watcher serve all of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import gevent
+from gevent import get_hub
+from gevent.hub import Waiter
+from gevent.monkey import get_original
+from gevent.threadpool import ThreadPool
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Done = Callable[[Any, Exception | None], object]
+
+# The one that blocks its thread; what gevent puts in its place lets other greenlets run.
+_SimpleQueue = get_original("queue", "SimpleQueue")
+
+
+class Worker:
+    """One native thread, begun with its first work. Only the event loop's thread may call it."""
+
+    def __init__(self) -> None:
+        self._work: Any = _SimpleQueue()
+        self._results: deque[tuple[Done, Any, Exception | None]] = deque()
+        self._signal: Any = None
+        self._thread: Any = None
+
+    def begin(self, work: Callable[[], Any], done: Done) -> None:
+        """Have something done in the thread.
+
+        `done` gets what it returned or raised, on the event loop and in the order of the calls; it must
+        not wait.
+        """
+        if self._thread is None:
+            self._signal = get_hub().loop.async_()
+            self._signal.start(self._deliver)
+            self._thread = ThreadPool(1).spawn(self._serve)
+        self._work.put((work, done))
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Have something done in the thread and wait for it; other greenlets go on meanwhile."""
+        waiter: Any = Waiter()
+        self.begin(work, lambda *outcome: waiter.switch(outcome))
+        result, error = waiter.get()
+        if error is not None:
+            raise error
+        found: T = result
+        return found
+
+    def _serve(self) -> None:
+        while (task := self._work.get()) is not None:
+            work, done = task
+            try:
+                self._results.append((done, work(), None))
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                self._results.append((done, None, error))
+            del task, work, done  # Not until something else comes.
+            self._signal.send()
+
+    def _deliver(self) -> None:
+        while self._results:
+            done, result, error = self._results.popleft()
+            try:
+                done(result, error)
+            except Exception:
+                log.exception("what the store did could not be handed on")
+
+    def stop(self) -> None:
+        """Do what was given, then end the thread."""
+        if self._thread is None:
+            return
+        thread, self._thread = self._thread, None
+        self._work.put(None)
+        thread.get()
+        while self._results:
+            gevent.sleep(0)
+        self._signal.stop()
+        self._signal.close()
