@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 
 _CHANNEL = "chef:doorbell"
 _COUNTS = "chef:viewers:"
+_VIEWERS = "viewers"
+# So soon the others learn that viewers came or went, and so often all is counted anew.
+_LOOK_S = 0.2
 _COUNT_EVERY_S = 5
 _COUNT_LIVES_S = 16
 _RETRY_S = 1.0
@@ -55,7 +58,8 @@ class Doorbell:
         self._wake = Wakeup()
         self._tasks: list[gevent.Greenlet[..., None]] = []
         self._quiet = False
-        self._others = 0
+        self._told = -1
+        self._others: dict[str, int] = {}
 
     def start(self) -> None:
         """Begin to ring and to listen; needs the event loop."""
@@ -67,6 +71,7 @@ class Doorbell:
         gevent.killall(self._tasks)
         try:
             self._redis.delete(_COUNTS + self._id)
+            self._publish([[_VIEWERS, self._id, 0]])
             self._redis.close()
         except redis.RedisError:
             pass  # The count runs out by itself.
@@ -74,7 +79,7 @@ class Doorbell:
     @property
     def viewers(self) -> int:
         """How many viewers all processes have, as far as they have said lately."""
-        return self._count() + self._others
+        return self._count() + sum(self._others.values())
 
     def ring(self, stored: Sequence[Stored]) -> None:
         """Tell the other processes of new entries. Never waits."""
@@ -93,7 +98,10 @@ class Doorbell:
             waiting, self._waiting = self._waiting, {}
             news = [[kind, name, head] for (kind, name), head in waiting.items()]
             if news:
-                self._try(partial(self._redis.publish, _CHANNEL, dumps([self._id, news])))
+                self._try(partial(self._publish, news))
+
+    def _publish(self, news: list[list[Any]]) -> None:
+        self._redis.publish(_CHANNEL, dumps([self._id, news]))
 
     def _listen_for_ever(self) -> None:
         while True:
@@ -113,20 +121,33 @@ class Doorbell:
         sender, news = loads(data)
         if sender == self._id:
             return
-        for kind, name, head in news:
-            self._hub.raise_head((kind, name), head)
+        for kind, name, number in news:
+            if kind == _VIEWERS:
+                self._others[name] = number
+            else:
+                self._hub.raise_head((kind, name), number)
 
     def _count_for_ever(self) -> None:
         while True:
             self._try(self._exchange_counts)
-            gevent.sleep(_COUNT_EVERY_S)
+            for _ in range(int(_COUNT_EVERY_S / _LOOK_S)):
+                gevent.sleep(_LOOK_S)
+                if self._count() != self._told:
+                    self._try(self._tell_count)
+
+    def _tell_count(self) -> None:
+        self._told = count = self._count()
+        self._redis.set(_COUNTS + self._id, count, ex=_COUNT_LIVES_S)
+        self._publish([[_VIEWERS, self._id, count]])
 
     def _exchange_counts(self) -> None:
-        own = _COUNTS + self._id
-        self._redis.set(own, self._count(), ex=_COUNT_LIVES_S)
-        names: list[Any] = [name for name in self._redis.scan_iter(_COUNTS + "*") if name.decode() != own]
-        counts: Any = self._redis.mget(names) if names else []
-        self._others = sum(int(count or 0) for count in counts)
+        """Count anew: of a process that died nobody tells."""
+        self._tell_count()
+        names = [name.decode() for name in self._redis.scan_iter(_COUNTS + "*")]
+        others = [name for name in names if name != _COUNTS + self._id]
+        counts: Any = self._redis.mget(others) if others else []
+        pairs = zip(others, counts, strict=True)
+        self._others = {name.removeprefix(_COUNTS): int(count or 0) for name, count in pairs}
 
     def _try(self, action: Callable[[], object]) -> bool:
         """Do something with Redis; one log line when it goes away and one when it is back."""
