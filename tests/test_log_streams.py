@@ -202,6 +202,17 @@ def test_a_server_that_stops_says_where_a_running_upload_can_go_on(server: Serve
     assert (status, answer["code"]) == (503, "store_unavailable")
 
 
+def test_a_misspelt_parameter_of_a_log_is_told_and_refuses_nothing(server: Served) -> None:
+    path = "/api/jobs/misspelt/logs?projectId=p&strem=stderr&ofset=0"
+    answer = server.post(path, data=b"one\n")
+    assert answer.status_code == 200
+    assert answer.json()["warnings"] == [
+        "update 0: unknown field 'strem', did you mean 'stream'?",
+        "update 0: unknown field 'ofset', did you mean 'offset'?",
+    ]
+    assert "warnings" not in server.post("/api/jobs/misspelt/logs?stream=stderr&offset=0", data=b"x\n").json()
+
+
 def test_a_job_that_ends_during_an_upload_takes_the_rest_of_it(server: Served) -> None:
     upload = Upload(server, "/api/jobs/end/logs?projectId=p")
     upload.send(b"before\n")

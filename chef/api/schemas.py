@@ -234,7 +234,16 @@ def _received() -> dict[str, Schema]:
             },
             optional=("warnings",),
         ),
-        "LogAccepted": _object({"offset": _COUNT, "lines": _COUNT, "seq": _COUNT, "viewers": _COUNT}),
+        "LogAccepted": _object(
+            {
+                "offset": _COUNT,
+                "lines": _COUNT,
+                "seq": _COUNT,
+                "viewers": _COUNT,
+                "warnings": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            },
+            optional=("warnings",),
+        ),
         "Problem": _problem({}),
         "OffsetProblem": _problem({"offset": _COUNT | {"description": "the place to go on from"}}),
         **_jobs(),

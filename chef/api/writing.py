@@ -13,6 +13,7 @@ from chef.api.live_body import read_live
 from chef.auth import Principal
 from chef.credentials import http_credentials
 from chef.errors import FieldError, Invalid
+from chef.fields import Findings
 from chef.lines import Segment, Segmenter
 from chef.model import LogPiece, UpdateType
 from chef.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
@@ -159,7 +160,8 @@ class _LogBody:
         stream = store.stream(self._job_id, self._stream)
         seq = job.seq if job else 0
         body = {"offset": stream.offset, "lines": self._lines, "seq": seq, "viewers": _viewers(self._job_id)}
-        return answer(body)
+        warnings = _unknown_in_query(("projectId", "stream", "offset"))
+        return answer(body | ({"warnings": warnings} if warnings else {}))
 
 
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["HEAD"])
@@ -174,6 +176,15 @@ def head_logs(job_id: str) -> Response:
     response = answer({})
     response.headers["Upload-Offset"] = str(offset)
     return response
+
+
+def _unknown_in_query(known: tuple[str, ...]) -> tuple[str, ...]:
+    """Warnings about parameters that mean nothing: a misspelt `offset` would store a body twice."""
+    findings = Findings()
+    for name in request.args:
+        if name not in known:
+            findings.unknown("", name, known)
+    return findings.warnings()
 
 
 def _id_in_query(name: str) -> str | None:
