@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,13 @@ from chef.config import Settings
 from tests.tools.browser import Complaints, running_browser, watched_context
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, serve
+
+
+def pytest_configure() -> None:
+    """What tests start gets the signals that a terminal's programs get, also under `nohup` and behind `&`."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
