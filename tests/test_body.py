@@ -20,6 +20,11 @@ NEXT = b"GET / HTTP/1.1\r\n"
 Arrive = Callable[..., Connection]
 
 
+def connection_on(ours: Any) -> Connection:
+    """A connection on the socket below one of gevent's."""
+    return Connection(ours._sock, "192.0.2.1")
+
+
 @pytest.fixture
 def arrive() -> Iterator[Arrive]:
     """A connection on which these bytes have come, each part in a piece of its own, and then the end."""
@@ -37,7 +42,7 @@ def arrive() -> Iterator[Arrive]:
                 theirs.shutdown(1)
 
         gevent.spawn(send)
-        return Connection(ours, "192.0.2.1")
+        return connection_on(ours)
 
     yield make
     for one in opened:
@@ -84,7 +89,7 @@ def test_however_a_body_is_cut_and_read_its_bytes_are_the_same(chunks: list[byte
         with closing(ours), closing(theirs):
             for at in range(0, len(wire), size):
                 theirs.sendall(wire[at : at + size])
-            connection = Connection(ours, "")
+            connection = connection_on(ours)
             theirs.sendall(NEXT)
             by_size = body_of(connection, length)
             parts = []
@@ -101,7 +106,7 @@ def test_what_is_no_chunk_is_an_error_and_never_waits(wire: bytes) -> None:
     with closing(ours), closing(theirs):
         theirs.sendall(wire)
         theirs.shutdown(1)
-        body = body_of(Connection(ours, ""), None)
+        body = body_of(connection_on(ours), None)
         try:
             body.read()
         except OSError:
@@ -164,7 +169,7 @@ def test_a_body_that_breaks_off_is_an_error(arrive: Arrive) -> None:
 def test_100_continue_is_sent_when_somebody_wants_the_body() -> None:
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
-        body = body_of(Connection(ours, ""), 5, expects=True)
+        body = body_of(connection_on(ours), 5, expects=True)
         reading = gevent.spawn(body.read)
         assert theirs.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         theirs.sendall(b"hello")
@@ -215,7 +220,7 @@ def test_a_body_that_trickles_ends(arrive: Arrive) -> None:
     """A byte brings back 2 ms, and takes 20 here."""
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
-        connection = Connection(ours, "")
+        connection = connection_on(ours)
         connection.set_patience(0.2)
         gevent.spawn(_end_when_due, connection)
 
@@ -247,7 +252,7 @@ def test_a_peer_that_takes_nothing_ends_what_is_sent_to_it(monkeypatch: pytest.M
     monkeypatch.setattr("chef.transport.connection.SEND_PATIENCE_S", 0.2)
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
-        connection = Connection(ours, "")
+        connection = connection_on(ours)
         gevent.spawn(_end_when_due, connection)
         with gevent.Timeout(5), pytest.raises(PeerGone):
             connection.send(b"x" * 10_000_000)
@@ -257,7 +262,7 @@ def test_a_peer_that_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("chef.transport.connection.SEND_PATIENCE_S", 0.2)
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
-        connection = Connection(ours, "")
+        connection = connection_on(ours)
         gevent.spawn(_end_when_due, connection)
         sending = gevent.spawn(connection.send, b"x" * 1_000_000)
         got = 0

@@ -8,7 +8,9 @@ from __future__ import annotations
 import _socket
 import inspect
 import re
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import engineio
@@ -40,6 +42,7 @@ from chef.transport.socketio import Extension, SocketServer
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
 PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
 CONNECTION = "chef/transport/connection.py"
+WORKERS = "chef/transport/workers.py"
 HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
@@ -132,6 +135,7 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (gevent.pywsgi.WSGIServer, "do_read", [], HTTP),
     (gevent.pywsgi.WSGIServer, "do_handle", ["args"], HTTP),
     (gevent.hub.Hub, "wait", ["watcher"], CONNECTION),
+    (gevent.hub.Hub, "handle_error", ["context", "type", "value", "tb"], WORKERS),
     (gevent.hub.Hub, "print_exception", ["context", "t", "v", "tb"], SERVE),
 ]
 
@@ -293,15 +297,15 @@ def test_the_connection_below_a_websocket_is_found_and_can_be_taken_out() -> Non
     """Rows 3, 4 and 22 of the stack's traps: neither library's WebSocket carries anything."""
     assert "handler" in geventwebsocket.websocket.WebSocket.__slots__, f"see {SESSION}"
     assert "closed" in geventwebsocket.websocket.WebSocket.__slots__, f"see {HTTP}"
-    with gevent.socket.socket() as one:
-        assert isinstance(getattr(one, "_sock", None), _socket.socket), (
-            f"gevent's sockets have changed: see {HTTP}"
-        )
-        assert hasattr(one, "_read_event"), f"see {CONNECTION}"
-        assert hasattr(one, "_write_event"), f"see {CONNECTION}"
-        descriptor = one.fileno()
-        assert one.detach() == descriptor
-        _socket.socket(fileno=descriptor).close()
+    listener: Any = gevent.socket.socket()
+    with closing(listener):
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()):
+            descriptor, _ = listener._accept()
+        accepted = _socket.socket(listener.family, listener.type, listener.proto, descriptor)
+        with closing(accepted):
+            assert accepted.fileno() == descriptor, f"see {HTTP}"
     loop = gevent.get_hub().loop
     for watcher in (loop.io(0, 1), loop.io(0, 2), loop.timer(1)):
         assert all(hasattr(watcher, name) for name in ("start", "stop", "close", "active")), (

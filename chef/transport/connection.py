@@ -26,6 +26,7 @@ SEND_PATIENCE_S = 60
 # What a peer must send or take on average once its patience is gone.
 _LEAST_BYTES_PER_SECOND = 500
 _READ_BYTES = 64 * 1024
+_READABLE, _WRITABLE = 1, 2
 _END = b"\r\n\r\n"
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _MOST_EMPTY_LINES = 8
@@ -44,7 +45,9 @@ class TooSlow(TimeoutError):
 
 
 class Connection:
-    """A peer's socket (gevent's) and what was received from it and not read yet.
+    """A peer's socket, which does not block, and what was received from it and not read yet.
+
+    It is a bare one: gevent's would make both watchers at once, and a WebSocket needs the socket alone.
 
     Patience is a time that runs while the peer is waited for and comes back with every 500 bytes: who
     is quicker on average never notices it.
@@ -55,9 +58,11 @@ class Connection:
         "_buffer",
         "_most_patience",
         "_patience",
-        "_raw",
+        "_reader",
         "_send_patience",
         "_sending",
+        "_socket",
+        "_writer",
         "address",
         "admitted",
         "due",
@@ -65,14 +70,15 @@ class Connection:
         "is_proxys",
         "known_by",
         "peer",
-        "sock",
         "waits_for",
     )
 
-    def __init__(self, sock: Any, peer: str) -> None:
-        self.sock = sock
+    def __init__(self, sock: _socket.socket, peer: str) -> None:
+        self._socket = sock
         self.peer = peer
-        self._raw = sock._sock
+        # Watchers, made when first waited for.
+        self._reader: Any = None
+        self._writer: Any = None
         self._buffer = b""
         self._at = 0
         self._patience: float | None = None
@@ -89,10 +95,25 @@ class Connection:
         self.is_proxys = False
         self.known_by: str | None = None
 
-    def _wait(self, event: Any, due: float, waits_for: str) -> None:
+    @property
+    def socket(self) -> _socket.socket:
+        """The socket, for gevent-websocket, which looks at it and never uses it."""
+        return self._socket
+
+    def _wait_to_read(self, due: float, waits_for: str) -> None:
+        if self._reader is None:
+            self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
+        self._wait(self._reader, due, waits_for)
+
+    def _wait_to_write(self, due: float) -> None:
+        if self._writer is None:
+            self._writer = get_hub().loop.io(self._socket.fileno(), _WRITABLE)
+        self._wait(self._writer, due, "send")
+
+    def _wait(self, watcher: Any, due: float, waits_for: str) -> None:
         self.due, self.waits_for = due, waits_for
         try:
-            get_hub().wait(event)
+            get_hub().wait(watcher)
         finally:
             self.due = inf
 
@@ -102,10 +123,10 @@ class Connection:
         self.expired = True
         with suppress(OSError):
             if self._sending:
-                self._raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _THROW_AWAY)
-                self._raw.shutdown(socket.SHUT_RDWR)
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _THROW_AWAY)
+                self._socket.shutdown(socket.SHUT_RDWR)
             else:
-                self._raw.shutdown(socket.SHUT_RD)
+                self._socket.shutdown(socket.SHUT_RD)
 
     @property
     def has_unread(self) -> bool:
@@ -118,7 +139,7 @@ class Connection:
         if self.has_unread:
             return False
         try:
-            self._raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:
@@ -129,7 +150,7 @@ class Connection:
     def is_gone(self) -> bool:
         """Whether the peer has closed its side, as far as can be seen without waiting."""
         try:
-            return not self._raw.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            return not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         except OSError:
@@ -143,9 +164,10 @@ class Connection:
         Raises `Refused` for what is no head, and OSError where the connection breaks.
         """
         if self._at == len(self._buffer):
-            data = None
+            # Who has just connected has mostly sent its request by now; between two there is a pause.
+            data = self._receive_now() if self._reader is None else None
             while data is None:
-                self._wait(self.sock._read_event, begins_by, waits_for)
+                self._wait_to_read(begins_by, waits_for)
                 data = self._receive_now()
             if not data:
                 return None
@@ -175,7 +197,7 @@ class Connection:
                 return bytes(block[:end])
             _check_beginning(block, checked)
             checked = len(block)
-            self._wait(self.sock._read_event, due, "header")
+            self._wait_to_read(due, "header")
             more = self._receive_now()
             if self.expired:
                 raise Refused(408, "the head of the request did not come in time (CHEF_HEADER_TIMEOUT)")
@@ -232,9 +254,7 @@ class Connection:
         data = self._receive_now()
         while data is None:
             began = monotonic()
-            self._wait(
-                self.sock._read_event, began + (inf if self._patience is None else self._patience), "body"
-            )
+            self._wait_to_read(began + (inf if self._patience is None else self._patience), "body")
             if self.expired:
                 raise TooSlow("the body did not come in time (CHEF_BODY_TIMEOUT)")
             if self._patience is not None:
@@ -246,7 +266,7 @@ class Connection:
 
     def _receive_now(self) -> bytes | None:
         try:
-            data: bytes = self._raw.recv(_READ_BYTES)
+            data: bytes = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
             return None
         return data
@@ -264,7 +284,7 @@ class Connection:
         try:
             while rest:
                 began = monotonic()
-                self._wait(self.sock._write_event, began + self._send_patience, "send")
+                self._wait_to_write(began + self._send_patience)
                 sent = self._send_now(rest)
                 patience = self._send_patience - (monotonic() - began) + sent / _LEAST_BYTES_PER_SECOND
                 self._send_patience = min(SEND_PATIENCE_S, patience)
@@ -274,7 +294,7 @@ class Connection:
 
     def _send_now(self, data: bytes | bytearray | memoryview) -> int:
         try:
-            sent: int = self._raw.send(data)
+            sent: int = self._socket.send(data)
         except BlockingIOError:
             return 0
         except OSError as error:
@@ -285,10 +305,19 @@ class Connection:
 
     def detach(self) -> _socket.socket:
         """The socket itself, which is somebody else's from now on."""
-        sock, self.sock, self._raw = self.sock, None, None
-        detached = _socket.socket(sock.family, sock.type, sock.proto, sock.detach())
-        detached.setblocking(False)
-        return detached
+        self._let_go()
+        return self._socket
+
+    def close(self) -> None:
+        """Free the descriptor."""
+        self._let_go()
+        self._socket.close()
+
+    def _let_go(self) -> None:
+        for watcher in (self._reader, self._writer):
+            if watcher is not None:
+                watcher.close()
+        self._reader = self._writer = None
 
     def linger(self) -> None:
         """Say that nothing more comes, and take for a moment what the peer still sends.
@@ -297,11 +326,11 @@ class Connection:
         """
         due, left = monotonic() + _LINGER_S, _LINGER_BYTES
         with suppress(OSError):
-            self._raw.shutdown(socket.SHUT_WR)
+            self._socket.shutdown(socket.SHUT_WR)
             while left > 0 and not self.expired and monotonic() < due:
                 data = self._receive_now()
                 if data is None:
-                    self._wait(self.sock._read_event, due, "linger")
+                    self._wait_to_read(due, "linger")
                 elif not data:
                     return
                 else:

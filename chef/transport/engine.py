@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import logging
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import engineio
 from engineio import packet
 
+from chef.strict import dumps
 from chef.transport.enginepackets import Packets, encode_body
 from chef.transport.handshake import (
     BAD_REQUEST,
@@ -29,6 +32,7 @@ from chef.transport.limits import Deadlines, Places
 from chef.transport.pinger import Pinger
 from chef.transport.polling import Polling
 from chef.transport.session import EngineSocket
+from chef.transport.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +45,7 @@ _OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"
 _LEAVING_S = 10
 # Longer answers to polls are compressed for who takes that, at the level that costs least.
 _COMPRESSED_BYTES, _LEVEL = 1024, 1
+_ID_BYTES, _IDS_AT_ONCE = 15, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class EngineServer(engineio.Server):
         self.upgrade_timeout = upgrade_timeout
         self.places = Places(MOST_POLLING, 0) if places is None else places
         self.polling = Polling(self, self.end)
+        self.workers = Workers()
         self.count: Callable[[str], None] = lambda reason: None
         # Sessions that the server has closed, until their clients have been told by their next poll.
         self._leaving: dict[str, EngineSocket] = {}
@@ -160,9 +166,11 @@ class EngineServer(engineio.Server):
         if transport == POLLING:
             environ = self._take_place(session.sid, environ)
         self.sockets[session.sid] = session
+        opening = packet.Packet(packet.OPEN, self._opening(session.sid, transport))
         if transport == WEBSOCKET:
-            session.open_websocket(environ)
-        session.send(packet.Packet(packet.OPEN, self._opening(session.sid, transport)))
+            session.open_websocket(environ, opening)
+        else:
+            session.send(opening)
         kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
         self._trigger_event("connect", session.sid, kept)
         session.schedule_ping()
@@ -184,15 +192,16 @@ class EngineServer(engineio.Server):
         self.places.take(sid, address)
         return environ | {"chef.authenticated": partial(self.places.free, sid)}
 
-    def _opening(self, sid: str, transport: str) -> dict[str, Any]:
+    def _opening(self, sid: str, transport: str) -> str:
         """What OPEN tells a client. Source: engine.io-protocol v4, "Handshake"."""
-        return {
+        opening = {
             "sid": sid,
             "upgrades": self._upgrades(sid, transport),
             "pingTimeout": self.ping_timeout * 1000,
             "pingInterval": self.ping_interval * 1000,
             "maxPayload": self.max_http_buffer_size,
         }
+        return dumps(opening).decode()
 
     def disconnect(self, sid: str | None = None) -> None:
         """Close a connection, or all, without waiting until the peer has taken what it was sent.
@@ -208,6 +217,10 @@ class EngineServer(engineio.Server):
                 if not found.upgraded:
                     self._leaving[one] = found
                     self._forgotten.begin(one)
+
+    def generate_id(self) -> str:
+        """A session's id, which nobody can guess."""
+        return next(_IDS)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> None:
         """None: a session makes the queue of its packets when it needs one."""
@@ -237,6 +250,17 @@ class EngineServer(engineio.Server):
         elif "HTTP_ORIGIN" in environ:
             headers.append(("Vary", "Origin"))
         return headers
+
+
+def _make_ids() -> Iterator[str]:
+    """Ids of 120 random bits. Asked for one by one, these would cost a system call for each."""
+    while True:
+        block = secrets.token_bytes(_ID_BYTES * _IDS_AT_ONCE)
+        for at in range(0, len(block), _ID_BYTES):
+            yield base64.urlsafe_b64encode(block[at : at + _ID_BYTES]).decode()
+
+
+_IDS = _make_ids()
 
 
 def _takes_gzip(environ: dict[str, Any]) -> bool:

@@ -19,18 +19,18 @@ from contextlib import suppress
 from email.utils import formatdate
 from functools import partial
 from time import monotonic, time
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import gevent
 from gevent.pywsgi import WSGIServer
-from gevent.socket import socket as GeventSocket  # noqa: N812 - a class
 from geventwebsocket.handler import WebSocketHandler
 
 from chef.transport.body import Body, BrokenBody
 from chef.transport.connection import Connection, PeerGone, TooSlow
 from chef.transport.connections import IDLE, Connections, Limits
 from chef.transport.heads import Head, Refused, parse
+from chef.transport.workers import Workers
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,7 @@ _TITLES = {
 # What a 426 must say (RFC 9110, 15.5.22, and RFC 6455, 4.4).
 _OUR_WEBSOCKET = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 _BODILESS = (204, 304)
+_SWITCHING = 101
 # A connection that waits for its next request remembers the head of the last one, if it is not longer.
 _MOST_KEPT_HEAD_BYTES = 2048
 _NO_HEAD = parse(b"GET / HTTP/1.0")
@@ -93,6 +94,20 @@ _TOO_MANY = refusal(
 )
 
 
+class Detached(NamedTuple):
+    """A connection that was upgraded, for who takes it over.
+
+    `answer` says so to the client, and must be sent before anything else; `early` is what has come
+    already. `release` must be called when the socket is closed: until then the connection counts (in
+    all, and for its address), and a server that stops waits for it.
+    """
+
+    socket: _socket.socket
+    answer: bytes
+    early: bytes
+    release: Callable[[], None]
+
+
 class Handler(WebSocketHandler):
     """One connection and its requests, one after the other."""
 
@@ -102,7 +117,7 @@ class Handler(WebSocketHandler):
 
     def __init__(self, connection: Connection, address: Any, server: Server) -> None:
         self.connection = connection
-        self.socket = connection.sock
+        self.socket = connection.socket
         self.rfile = connection
         self.client_address = address
         self.server = server
@@ -203,18 +218,16 @@ class Handler(WebSocketHandler):
         """Whether the client has closed its connection, as far as can be seen without waiting."""
         return self.connection.is_gone
 
-    def detach(self) -> tuple[_socket.socket, bytes, Callable[[], None]]:
-        """The upgraded connection, non-blocking and without gevent's watchers, and what came on it already.
+    def detach(self) -> Detached:
+        """The upgraded connection. Nothing here reads, times or closes it any more.
 
-        Nothing here reads, times or closes it any more. What stands last in the answer must be called
-        when the socket is closed: until then the connection counts (in all, and for its address), and a
-        server that stops waits for it. TLS ends in front of us: below is nothing but a TCP connection.
+        TLS ends in front of us: below is nothing but a TCP connection.
         """
-        self.detached = True
+        self.detached = self.headers_sent = True
         self._block, self._template = b"", {}
         early = self.connection.take_unread()
         release = self.server.connections.detach(self.connection)
-        return self.connection.detach(), early, release
+        return Detached(self.connection.detach(), self._answers_head(), early, release)
 
     # Answering
 
@@ -257,6 +270,8 @@ class Handler(WebSocketHandler):
             for data in result:
                 if data:
                     self.write(data)
+            if self.detached:
+                return
             if not self.headers_sent:
                 self.write(b"")
             self._end()
@@ -293,6 +308,8 @@ class Handler(WebSocketHandler):
             return
         if self.status is None:
             raise AssertionError("the application did not call start_response")
+        if self.code == _SWITCHING:
+            return  # Who takes the connection over sends it, with the first that it has to say.
         self.headers_sent = True
         head = self._answers_head()
         self._sent = len(part)
@@ -310,7 +327,7 @@ class Handler(WebSocketHandler):
         if self._fields:
             lines.append(self._fields)
         self._chunks = False
-        if self.code == 101:
+        if self.code == _SWITCHING:
             self.close_connection = True
             return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         if "date" not in given:
@@ -377,7 +394,7 @@ class Handler(WebSocketHandler):
         # Else its `__del__` would write a close frame into what is no longer its connection.
         del upgraded.closed
         try:
-            list(self.application(self.environ, lambda *_: self.write))
+            self._run(self.application)
         finally:
             # Each has the others: taken apart, they are gone now and not at some collection.
             self.websocket = self.environ["wsgi.websocket"] = None
@@ -426,6 +443,7 @@ class Server(WSGIServer):
         self.limits = limits or Limits()
         self.connections = Connections(self.limits, refused, is_known, _FULL, _TOO_MANY)
         self.busy: set[Handler] = set()
+        self._workers = Workers()
         self.closing = False
         self.environ["wsgi.input_terminated"] = True
         self._date = (0, "")
@@ -471,7 +489,8 @@ class Server(WSGIServer):
         if accepted is None:
             return None
         descriptor, address = accepted
-        sock = GeventSocket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
+        sock = _socket.socket(self.socket.family, self.socket.type, self.socket.proto, descriptor)
+        sock.setblocking(False)
         return sock, address
 
     def _accept_again(self) -> None:
@@ -479,8 +498,8 @@ class Server(WSGIServer):
             self.start_accepting()
 
     def do_handle(self, *args: Any) -> None:
-        """Serve a connection in a greenlet of its own, which also closes it."""
-        gevent.spawn(self.handle, *args)
+        """Serve a connection in a greenlet, which also closes it."""
+        self._workers.run(self.handle, *args)
 
     def handle(self, sock: Any, address: Any) -> None:
         """Serve one connection to its end, or until it is given away."""
@@ -490,7 +509,7 @@ class Server(WSGIServer):
             handler.handle()
         finally:
             if not handler.detached:
-                sock.close()
+                connection.close()
                 self.connections.close(connection)
 
     def date(self) -> str:

@@ -39,7 +39,7 @@ class EngineSocket(engineio.socket.Socket):
     """A session of one client; `EngineServer` makes it and keeps it in `sockets` by its `sid`.
 
     On a WebSocket it has neither a queue nor a greenlet: what is sent goes to the connection, and what
-    comes is handled by a greenlet that lives as long as something waits, so in order. A session that
+    comes is handled by a worker, one at a time while something waits, so in order. A session that
     polls has a queue, counted.
     """
 
@@ -139,21 +139,25 @@ class EngineSocket(engineio.socket.Socket):
 
     # WebSocket
 
-    def open_websocket(self, environ: dict[str, Any]) -> None:
-        """Be carried by the connection of a request that was upgraded."""
+    def open_websocket(self, environ: dict[str, Any], opening: packet.Packet) -> None:
+        """Be carried by the connection of a request that was upgraded; `opening` is its first packet."""
         self.connected = self.upgraded = True
-        self.websocket, early = self._detach(environ, self)
+        self.websocket, answer, early = self._detach(environ, self)
+        self.websocket.send(answer + frame(TEXT, opening.encode().encode()))
         self.websocket.begin(early)
 
     def begin_upgrade(self, environ: dict[str, Any]) -> None:
         """Move from polling to a WebSocket, once the client has tried it; a second one is closed."""
         if self.upgraded or self.upgrading or self.closed:
-            self._detach(environ, None)[0].close()
+            websocket, answer, _ = self._detach(environ, None)
+            websocket.send(answer)
+            websocket.close()
             return
         self.upgrading = True  # Polls are not left waiting from here on.
-        websocket, early = self._detach(environ, None)
+        websocket, answer, early = self._detach(environ, None)
         self.probe = _Probe(self, websocket)
         websocket.belongs_to(self.probe)
+        websocket.send(answer)
         websocket.begin(early)
 
     def end_poll(self) -> None:
@@ -161,9 +165,10 @@ class EngineSocket(engineio.socket.Socket):
         if self.server.polling.is_polled(self.sid):
             self.queue.put(packet.Packet(packet.NOOP))
 
-    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
-        detached, early, release = environ["wsgi.websocket"].handler.detach()
-        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), early
+    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes, bytes]:
+        """The WebSocket, with the answer that must be sent on it first, and what has come on it."""
+        detached, answer, early, release = environ["wsgi.websocket"].handler.detach()
+        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), answer, early
 
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""
@@ -206,7 +211,7 @@ class EngineSocket(engineio.socket.Socket):
     def _work_soon(self) -> None:
         if self._inbox and not self._works:
             self._works = True
-            gevent.spawn(self._work)
+            self.server.workers.run(self._work)
 
     def _work(self) -> None:
         """Handle what waits, in order; answers that the client does not take hold it up."""
