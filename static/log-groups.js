@@ -37,11 +37,11 @@ export class LogGroups {
     return [...this.#groups.values()];
   }
 
-  /** Take the lines that came with the page, then ask the server about those that did not. */
+  /** Take the lines that came with the page, then ask the server about those that did not, and what lines replaced. */
   begin(lines) {
     this.#take(lines);
     this.#settle();
-    if (lines.length < this.#view.total) this.read();
+    this.read();
   }
 
   /** The log is another one. */

@@ -10,7 +10,7 @@ import { RowMap } from "chef/row-map.js";
 import { RowWindow } from "chef/row-window.js";
 import { texts } from "chef/texts.js";
 
-const HASH = /^#L(\d{1,15})(?:-L?(\d{1,15}))?$/;
+const HASH = /^#L([1-9]\d{0,14})(?:-L?([1-9]\d{0,14}))?$/;
 // Where in the view a line stands that one goes to.
 const SHARE = 0.35;
 const SLOW_MS = 400;

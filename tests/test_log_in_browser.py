@@ -349,6 +349,16 @@ def test_a_link_leads_to_its_lines(server: Served, page: Page) -> None:
     expect(page.locator(".line.marked")).to_have_count(3)
 
 
+def test_a_link_to_a_line_that_cannot_be_marks_none(server: Served, page: Page) -> None:
+    fill(server, 50)
+    for place in ("#L0", "#L0-L5", "#L", "#log"):
+        page.goto(f"{server.url}/jobs/j{place}")
+        chip(page, "Live")
+        expect(line(page, 50)).to_be_in_viewport()
+        expect(page.locator("#log-marked")).to_be_hidden()
+        page.goto("about:blank")
+
+
 def test_a_link_into_a_long_log_leads_there(server: Served, page: Page) -> None:
     fill(server, 30_000, step=30_000)
     page.goto(f"{server.url}/jobs/j#L17000-L17002")
@@ -459,6 +469,23 @@ def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page
     expect(line(page, 3)).to_be_in_viewport()
 
 
+def test_a_section_whose_mark_was_replaced_by_its_title_is_folded_after_a_reload(
+    server: Served, page: Page
+) -> None:
+    server.update(progress(phase="building"))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    # As GitLab's runner has it: a title takes the place of its mark.
+    body = "section_start:1:a[collapsed=true]\r\x1b[0KTitle\nwithin\nsection_end:2:a\r\x1b[0K\nafter\n"
+    server.post("/api/jobs/j/logs", data=body)
+    for _ in range(2):
+        expect(page.locator("#L1 .fold")).to_have_attribute("aria-expanded", "false")
+        expect(line(page, 1)).to_have_text("Title")
+        expect(line(page, 2)).to_have_count(0)
+        expect(line(page, 4)).to_have_text("after")
+        page.reload()
+
+
 def test_groups_and_errors_of_lines_that_were_never_loaded(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     section = "\x1b[0Ksection_start:1:{0}\r\x1b[0KSection {0}\n{1}\n\x1b[0Ksection_end:2:{0}\r\x1b[0K\n"
@@ -470,6 +497,9 @@ def test_groups_and_errors_of_lines_that_were_never_loaded(server: Served, page:
     expect(page.locator("#error-count")).to_have_text("1 error")
     page.keyboard.press("e")
     expect(page.get_by_text("TypeError: x is not a function")).to_be_in_viewport()
+    # Which of the lines in view it is shows without reading them.
+    expect(page.locator(".line.current")).to_have_text("TypeError: x is not a function")
+    expect(page.locator(".line.current")).to_have_css("outline-style", "solid")
     page.keyboard.press("g")
     expect(page.locator("#L1 .fold")).to_have_attribute("aria-expanded", "false")
     expect(line(page, 1)).to_have_text("Section one")

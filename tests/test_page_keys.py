@@ -77,6 +77,16 @@ def test_a_row_that_moves_up_keeps_the_focus(server: Served, page: Page) -> None
     expect(link).to_be_focused()
 
 
+def test_who_is_in_the_log_sees_it_on_all_sides(server: Served, page: Page) -> None:
+    server.update(progress(), {"type": "log", "jobId": "j", "message": "one\ntwo"})
+    open_page(server, page, "/jobs/j")
+    page.locator("#raw-link").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("#log")).to_be_focused()
+    # Rows would cover a ring within.
+    expect(page.locator(".log-panel")).to_have_css("outline-style", "solid")
+
+
 def test_the_first_stop_leads_past_the_bar_at_the_top(server: Served, page: Page) -> None:
     server.update(progress())
     open_page(server, page, "/jobs/j")
