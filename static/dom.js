@@ -56,10 +56,14 @@ export function setIcon(root, status) {
   if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
 }
 
+// Which moment an element has in local time: what the server made tells it in UTC.
+const shownWhen = new WeakMap();
+
 /** Show a moment as its age; the exact local time is the tooltip. */
 export function setWhen(element, at) {
   if (!at) return;
-  if (element.dateTime !== at) {
+  if (shownWhen.get(element) !== at) {
+    shownWhen.set(element, at);
     element.dateTime = at;
     element.title = localTime(at);
   }

@@ -311,6 +311,15 @@ def test_a_phone_needs_no_sideways_scrolling(
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
+def test_a_title_without_end_leaves_room_for_the_log(server: Served, browser: Browser) -> None:
+    server.update(progress(phase="building", meta={"title": "T" * 400}), log("a line"))
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j")
+        expect(page.locator("h1")).to_have_text("T" * 400)
+        expect(line(page, 1)).to_be_in_viewport()
+
+
 def test_many_pages_at_once_show_the_same(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     tabs = [page, *(page.context.new_page() for _ in range(3))]

@@ -15,6 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
+from chef.clock import now_ms
 from chef.errors import Unauthorized
 from chef.pages.language import catalogue_file, gettext, ngettext
 from chef.pages.refusals import in_words
@@ -220,6 +221,20 @@ def test_numbers_times_and_plurals_are_french(app: Flask) -> None:
             "1 ligne a été envoyée et est arrivée",
             "2 lignes ont été envoyées et sont arrivées",
         ]
+
+
+@pytest.mark.parametrize(("language", "said"), [("fr", "il y a 4 min"), ("en", "4 min ago")])
+def test_how_old_things_are_is_told_without_javascript(
+    make_app: Callable[..., Flask], language: str, said: str
+) -> None:
+    at = now_ms()
+    app = make_app(clock=lambda: at)
+    client = app.test_client()
+    client.post("/api/jobs/j/progress", data={"projectId": "web"})
+    at += 245_000
+    for path in ("/", "/projects/web"):
+        text = client.get(path, headers={"Accept-Language": language}).text
+        assert re.findall(r'<time [^>]*title="[^"]+ UTC">([^<]*)<', text)[0] == said
 
 
 def test_times_are_english_by_default(app: Flask) -> None:

@@ -13,6 +13,7 @@ from flask import Flask
 
 from chef.pages.language import gettext as _
 from chef.pages.language import language
+from chef.services import services
 
 _STATUSES: dict[str, Callable[[], str]] = {
     "queued": lambda: _("Queued"),
@@ -70,6 +71,12 @@ def age(milliseconds: int) -> str:
     return f"{seconds} {_('s')}"
 
 
+def ago(rfc3339: str) -> str:
+    """How long ago a moment was as the page is made: `just now`, `4 min ago`."""
+    past = services().clock() - round(datetime.fromisoformat(rfc3339).timestamp() * 1000)
+    return _("just now") if past < 5000 else _("%(age)s ago", age=age(past))
+
+
 def percent(progress: float) -> str:
     """`72%`; rounded down, so that 100% is said when all is done and not before."""
     return format_percent(int(progress) / 100, locale=language())
@@ -81,7 +88,7 @@ def number(value: int) -> str:
 
 
 def moment(rfc3339: str) -> str:
-    """A moment in UTC, for who has no JavaScript to see local time."""
+    """A moment in UTC; with JavaScript it is told in local time."""
     said = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
     return f"{said} UTC"
 
@@ -123,6 +130,7 @@ def add_filters(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(
         age=age,
+        ago=ago,
         duration=duration,
         file_size=size,
         moment=moment,
