@@ -21,6 +21,7 @@ from chef.auth import issue_token
 from chef.clock import now_ms
 from chef.config import Settings
 from tests.tools.serving import Served, measured, serving
+from tests.tools.watching import eventually
 from tests.tools.wire import check_event
 
 SSE, NDJSON, JSON = "text/event-stream", "application/x-ndjson", "application/json"
@@ -202,7 +203,7 @@ def test_a_project_stream_that_breaks_within_an_ending_goes_on_with_its_second_e
 @pytest.mark.real
 def test_a_stream_is_live_from_before_the_job_exists_to_its_end(server: Served, job_id: str) -> None:
     url = f"{server.url}/api/jobs/{job_id}/events"
-    with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=10) as stream:
+    with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=30) as stream:
         lines = (line for line in stream.iter_lines(chunk_size=1) if line)
         # Each is received before the next is sent: nothing is held back.
         for part in range(5):
@@ -281,7 +282,7 @@ def test_a_project_tells_progress_and_endings_live_and_from_a_position(
     server: Served, job_id: str, project: str
 ) -> None:
     path = f"/api/projects/{project}/events"
-    with requests.get(server.url + path, headers={"Accept": NDJSON}, stream=True, timeout=10) as stream:
+    with requests.get(server.url + path, headers={"Accept": NDJSON}, stream=True, timeout=30) as stream:
         lines = (json.loads(line) for line in stream.iter_lines(chunk_size=1) if line)
         server.update(*build(job_id))
         server.update({"jobId": f"{job_id}-2", "projectId": project, "type": "error", "message": "no"})
@@ -302,17 +303,12 @@ def test_a_project_tells_progress_and_endings_live_and_from_a_position(
 @pytest.mark.real
 def test_a_stream_whose_client_went_away_is_forgotten(server: Served, job_id: str) -> None:
     url = f"{server.url}/api/jobs/{job_id}/events"
-    with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=10) as stream:
+    with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=30) as stream:
         content = stream.iter_content(1)  # Kept: urllib3 closes the connection with it.
         next(content)
         assert server.update(progress(job_id))["jobs"][job_id]["viewers"] == 1
     # It is noticed within a second, or when something is written.
-    for _ in range(100):
-        if server.update(log(job_id, "still there?"))["jobs"][job_id]["viewers"] == 0:
-            break
-        gevent.sleep(0.02)
-    else:
-        raise AssertionError("the stream is still counted")
+    eventually(lambda: server.update(log(job_id, "still there?"))["jobs"][job_id]["viewers"] == 0)
 
 
 @pytest.mark.real
@@ -321,7 +317,7 @@ def test_many_streams_of_one_job_get_the_same(server: Served, job_id: str) -> No
 
     def follow() -> None:
         url = f"{server.url}/api/jobs/{job_id}/events?after=0"
-        texts.append(requests.get(url, headers={"Accept": NDJSON}, timeout=20).text.strip())
+        texts.append(requests.get(url, headers={"Accept": NDJSON}, timeout=60).text.strip())
 
     threads = [threading.Thread(target=follow) for _ in range(20)]
     for thread in threads:
@@ -371,7 +367,7 @@ def test_a_last_event_id_that_is_none_is_refused(app: Flask) -> None:
 @pytest.mark.real
 def test_each_line_of_a_stream_of_json_lines_is_an_event(server: Served, job_id: str) -> None:
     path, headers = f"/api/jobs/{job_id}/events", {"Accept": NDJSON}
-    with requests.get(server.url + path, headers=headers, stream=True, timeout=10) as answer:
+    with requests.get(server.url + path, headers=headers, stream=True, timeout=30) as answer:
         # The head is here though there is no event yet.
         assert answer.headers["Content-Type"].startswith(NDJSON)
         server.update(*build(job_id))
@@ -425,11 +421,11 @@ def test_a_head_request_leaves_nothing_open(app: Flask) -> None:
 def test_a_stream_ends_with_the_token_that_opened_it(make_app: Callable[..., Flask]) -> None:
     settings = Settings(jwt_secret="s" * 32)
     app = make_app(jwt_secret="s" * 32)
-    token = issue_token(settings, ["read"], [], 2, now_ms())
+    token = issue_token(settings, ["read"], [], 4, now_ms())
     with app.test_client() as client:
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/x-ndjson"}
         started = time.monotonic()
         with client.get("/api/jobs/none-yet/events", headers=headers) as response:
             assert response.status_code == 200
             assert response.get_data().strip() == b""
-    assert 0.5 < time.monotonic() - started < 10
+    assert 1 < time.monotonic() - started < 30

@@ -23,6 +23,9 @@ from tests.tools.watching import eventually
 pytestmark = pytest.mark.real
 
 Start = Callable[..., Served]
+# What a machine that has much else to do may need for what takes a moment.
+_PATIENCE_S = 30
+_ESTABLISHED, _CLOSE_WAIT = "01", "08"
 GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 STREAM = b"GET /api/jobs/j/events HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: %b\r\n%b\r\n"
 LOG = b"POST /api/jobs/j/logs?projectId=p HTTP/1.1\r\nHost: x\r\n"
@@ -30,7 +33,7 @@ UPDATE = b'{"type":"log","jobId":"j","projectId":"p","message":"x"}'
 
 
 def _connect(server: Served) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=_PATIENCE_S)
 
 
 @contextmanager
@@ -87,16 +90,24 @@ def _refused(server: Served, reason: str) -> float:
 
 
 def _leave(server: Served) -> None:
-    """Close our own connection, and let the server see it."""
+    """Close our own connection, the only one, and wait until the server has seen it."""
     server.session.close()
     gc.collect()  # An answer that is not collected yet would keep it open.
-    time.sleep(0.3)
+    eventually(lambda: _held(server) == 0)
+
+
+def _held(server: Served) -> int:
+    """The connections that the server has, or that wait for it to take or to close them."""
+    with open("/proc/net/tcp") as table:
+        lines = [line.split() for line in table][1:]
+    states = [line[3] for line in lines if int(line[1].partition(":")[2], 16) == server.port]
+    return sum(state in (_ESTABLISHED, _CLOSE_WAIT) for state in states)
 
 
 def _come(server: Served, auth: str = "", **headers: str) -> Any:
     """A viewer of Socket.IO."""
     url = f"ws://127.0.0.1:{server.port}/ws/?EIO=4&transport=websocket"
-    viewer: Any = websocket.create_connection(url, timeout=5, header=headers)
+    viewer: Any = websocket.create_connection(url, timeout=_PATIENCE_S, header=headers)
     assert viewer.recv().startswith("0{")
     viewer.send(f"40{auth}")
     assert viewer.recv().startswith("40")
@@ -107,19 +118,20 @@ def _come(server: Served, auth: str = "", **headers: str) -> Any:
 
 
 def test_400_slow_heads_end_in_time_and_nobody_else_notices(start_server: Start) -> None:
-    server = start_server(CHEF_HEADER_TIMEOUT="4")
+    server = start_server(CHEF_HEADER_TIMEOUT="6")
     server.get("/health")
     before = _sockets(server)
     with _connections(server, 400, b"GET /health HTTP/1.1\r\nHost: x\r\nX-A: b") as slow:
         began = time.monotonic()
-        eventually(lambda: _sockets(server) >= before + 400, timeout=3)
+        eventually(lambda: _sockets(server) >= before + 400)
         while time.monotonic() - began < 1.5:
             for one in slow[:20]:
-                one.sendall(b"\r\nX-A: b")  # A byte now and then changes nothing.
+                with suppress(OSError):
+                    one.sendall(b"\r\nX-A: b")  # A byte now and then changes nothing.
             assert server.get("/health").status_code == 200
             time.sleep(0.1)
         answers = [_answer(one) for one in slow]
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < _PATIENCE_S
     assert {_status(answer) for answer in answers} == {408}
     assert _code(answers[0]) == "request_timeout"
     assert _refused(server, "header_timeout") == 400
@@ -143,7 +155,7 @@ def test_400_slow_bodies_end_in_time(start_server: Start) -> None:
         slow = [stack.enter_context(_connections(server, 400 // len(bodies), body)) for body in bodies]
         began = time.monotonic()
         answers = [[_answer(one) for one in some] for some in slow]
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < _PATIENCE_S
     # What can be answered without the body is; the rest is told that it was too slow.
     assert [{_status(one) for one in some} for some in answers] == [{408}, {415}, {408}, {400}, {200}, {408}]
     assert _code(answers[0][0]) == _code(answers[5][0]) == "request_timeout"
@@ -153,7 +165,7 @@ def test_400_slow_bodies_end_in_time(start_server: Start) -> None:
 
 
 def test_a_body_that_trickles_ends_and_one_that_is_only_slow_does_not(start_server: Start) -> None:
-    server = start_server(CHEF_BODY_TIMEOUT="1")
+    server = start_server(CHEF_BODY_TIMEOUT="3")
     head = b"POST /api/updates HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
     with closing(_connect(server)) as trickling, closing(_connect(server)) as slow:
         trickling.sendall(head % 5000)
@@ -169,7 +181,7 @@ def test_a_body_that_trickles_ends_and_one_that_is_only_slow_does_not(start_serv
 
 
 def test_a_live_log_may_be_quiet_for_as_long_as_its_build_is(start_server: Start) -> None:
-    server = start_server(CHEF_BODY_TIMEOUT="1", CHEF_HEADER_TIMEOUT="1", CHEF_KEEPALIVE_TIMEOUT="1")
+    server = start_server(CHEF_BODY_TIMEOUT="1", CHEF_HEADER_TIMEOUT="2", CHEF_KEEPALIVE_TIMEOUT="1")
     with closing(_connect(server)) as connection:
         connection.sendall(LOG + b"Transfer-Encoding: chunked\r\n\r\n4\r\none\n")
         time.sleep(4)
@@ -185,23 +197,23 @@ def test_who_may_not_write_is_not_waited_for(start_server: Start) -> None:
         connection.sendall(LOG + b"Transfer-Encoding: chunked\r\n\r\n4\r\none\n")
         began = time.monotonic()
         assert _status(_answer(connection)) == 401
-        assert time.monotonic() - began < 9
+        assert time.monotonic() - began < _PATIENCE_S / 2
 
 
 def test_a_connection_that_waits_for_its_next_request_ends_without_a_word(start_server: Start) -> None:
-    server = start_server(CHEF_KEEPALIVE_TIMEOUT="1", CHEF_HEADER_TIMEOUT="2")
+    server = start_server(CHEF_KEEPALIVE_TIMEOUT="1", CHEF_HEADER_TIMEOUT="8")
     with closing(_connect(server)) as used, closing(_connect(server)) as fresh:
         used.sendall(GET)
         assert _status(used.recv(65536)) == 200
         began = time.monotonic()
         assert _answer(used) == b""
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 6
         assert _answer(fresh) == b""
     assert _refused(server, "header_timeout") == 0
 
 
 def test_an_event_stream_and_a_slow_answer_outlive_the_limits_of_requests(start_server: Start) -> None:
-    server = start_server(CHEF_BODY_TIMEOUT="1", CHEF_HEADER_TIMEOUT="1", CHEF_KEEPALIVE_TIMEOUT="1")
+    server = start_server(CHEF_BODY_TIMEOUT="1", CHEF_HEADER_TIMEOUT="2", CHEF_KEEPALIVE_TIMEOUT="1")
     with closing(_connect(server)) as stream:
         stream.sendall(STREAM % (b"192.0.2.1", b""))
         time.sleep(3)
@@ -312,8 +324,13 @@ def test_viewers_count_until_they_leave_and_not_once_they_have_shown_a_token(sta
     with pytest.raises(websocket.WebSocketBadStatusException, match="429"):
         come()
     viewers.pop().close()
-    time.sleep(0.5)
-    viewers.append(come())
+
+    def there_is_room() -> bool:
+        with suppress(websocket.WebSocketBadStatusException):
+            viewers.append(come())
+        return len(viewers) == 3
+
+    eventually(there_is_room)
     for viewer in known + viewers:
         viewer.close()
 
@@ -343,7 +360,7 @@ def test_sigterm_ends_in_order_whatever_is_open(start_server: Start) -> None:
         time.sleep(0.5)
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 15
     assert "Traceback" not in server.output.read_text()
 
 
@@ -353,7 +370,7 @@ def test_sigterm_is_quick_where_nothing_is_in_flight(start_server: Start) -> Non
         assert {_status(one.recv(65536)) for one in idle} == {200}
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 7  # What is in flight would be given 8.
         assert {_answer(one) for one in idle} == {b""}
 
 
@@ -392,14 +409,13 @@ def test_what_was_answered_around_the_end_is_stored_and_nothing_is_reset_in_the_
     posters = [threading.Thread(target=post, args=(number,)) for number in range(4)]
     for one in posters:
         one.start()
-    time.sleep(1)
+    eventually(lambda: len(stored) > 50)
     port, folder = server.port, server.output.parent
     assert server.stop() == 0
     for one in posters:
-        one.join(10)
+        one.join(_PATIENCE_S)
     # A connection that the kernel had made and the server had not seen is all that may be lost.
     assert len(broken) <= 4
-    assert len(stored) > 20
     again = start_server(DATABASE_URL=f"sqlite:///{folder / 'chef.db'}", PORT=str(port))
     for number in range(4):
         lines = again.get(f"/api/jobs/end-{number}/logs?limit=1").json()["total"]
@@ -410,6 +426,7 @@ def test_an_answer_that_nobody_takes_costs_little_memory(start_server: Start) ->
     server = start_server()
     log = b"x" * 99 + b"\n"
     with closing(_connect(server)) as upload:
+        upload.settimeout(4 * _PATIENCE_S)
         upload.sendall(LOG + b"Content-Length: 20000000\r\n\r\n" + log * 200_000)
         assert _status(upload.recv(65536)) == 200
     before = _memory(server)

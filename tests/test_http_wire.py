@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from tests.tools.serving import ROOT, Served, measured, serving
 
 UPDATE = b'{"type":"log","jobId":"j","projectId":"p","message":"x"}'
 POST = b"POST /api/updates HTTP/1.1\r\nHost: x\r\n"
+_PATIENCE_S, _MOMENT_S = 30, 0.25
 
 
 @pytest.fixture(scope="module")
@@ -25,18 +26,29 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
+def _connect(server: Served) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.port), timeout=_PATIENCE_S)
+
+
 def _send(server: Served, request: bytes) -> bytes:
-    """All that comes back for these bytes, until the server closes or says nothing for half a second."""
+    """All that comes back for these bytes, until the server closes or has nothing more to say."""
     answer = b""
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+    with closing(_connect(server)) as connection, suppress(ConnectionResetError):
         connection.sendall(request)
-        try:
-            while data := connection.recv(65536):
-                answer += data
-                connection.settimeout(0.5)
-        except (TimeoutError, ConnectionResetError):
-            pass
+        while data := connection.recv(65536) if not answer else _more(server, connection):
+            answer += data
     return answer
+
+
+def _more(server: Served, connection: socket.socket) -> bytes:
+    """What comes within a moment in which the server has had the time to answer somebody else."""
+    connection.settimeout(_MOMENT_S)
+    with suppress(TimeoutError):
+        return connection.recv(65536)
+    server.get("/health")
+    with suppress(TimeoutError):
+        return connection.recv(65536)
+    return b""
 
 
 def _statuses(answer: bytes) -> list[int]:
@@ -201,7 +213,7 @@ def test_requests_that_come_together_are_answered_in_their_order(server: Served)
 def test_a_request_may_come_byte_by_byte(server: Served) -> None:
     update = UPDATE.replace(b'"j"', b'"bytes"')
     request = POST + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(update), update)
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+    with closing(_connect(server)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in b"\r\n" + request:
             connection.sendall(bytes([byte]))
@@ -241,7 +253,7 @@ def test_who_says_close_is_told_close(server: Served) -> None:
 
 def test_a_client_that_waits_for_100_continue_gets_it_only_where_its_body_is_wanted(server: Served) -> None:
     waits = b"Expect: 100-Continue\r\nContent-Length: %d\r\n\r\n"
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+    with closing(_connect(server)) as connection:
         connection.sendall(POST + waits % len(UPDATE))
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(UPDATE)
@@ -269,7 +281,7 @@ NAMELESS = b"--b\r\nContent-Disposition: form-data; x\r\n\r\n50\r\n--b--\r\n"
     ],
 )
 def test_what_breaks_off_or_is_no_text_is_no_fault_of_the_server(server: Served, request_: bytes) -> None:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=5)) as connection:
+    with closing(_connect(server)) as connection:
         connection.sendall(request_)
         connection.shutdown(socket.SHUT_WR)
         answer = connection.recv(65536)
@@ -321,7 +333,7 @@ def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
             env=environment,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
     assert run.returncode == 1

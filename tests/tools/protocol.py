@@ -14,7 +14,7 @@ import websocket
 from tests.tools.serving import Served
 
 PATH = "/ws/"
-PATIENCE_S = 10
+PATIENCE_S = 30
 
 
 class Raw:
