@@ -197,8 +197,8 @@ class EngineServer(engineio.Server):
         opening = {
             "sid": sid,
             "upgrades": self._upgrades(sid, transport),
-            "pingTimeout": self.ping_timeout * 1000,
-            "pingInterval": self.ping_interval * 1000,
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "pingInterval": round(self.ping_interval * 1000),
             "maxPayload": self.max_http_buffer_size,
         }
         return dumps(opening).decode()
