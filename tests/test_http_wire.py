@@ -353,3 +353,15 @@ def test_the_log_says_why_the_store_fails_and_not_once_a_request(tmp_path: Path)
         assert len(lines) == 1
         assert "no such table" in lines[0]
         assert "not for the log" not in lines[0]
+
+
+def test_a_store_that_fails_is_told_by_what_was_asked_of_it(tmp_path: Path) -> None:
+    with serving(tmp_path, {}) as server, closing(sqlite3.connect(tmp_path / "chef.db")) as other:
+        other.execute("ALTER TABLE jobs RENAME TO gone")
+        update = {"type": "progress", "jobId": "j", "projectId": "p"}
+        assert "nothing was kept" in server.post("/api/updates", json=update).json()["detail"]
+        upload = server.post("/api/jobs/j/logs?projectId=p", data=b"a line\n").json()
+        assert "go on from the offset that HEAD tells" in upload["detail"]
+        assert server.get("/api/jobs/j").json()["detail"] == "the store cannot be read now"
+        line = next(one for one in server.output.read_text().splitlines() if "the store fails" in one)
+        assert "no such table" in line

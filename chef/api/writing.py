@@ -12,7 +12,7 @@ from chef.api.bodies import check_log_body, read_body, read_fields, update_body_
 from chef.api.live_body import read_live
 from chef.auth import Principal
 from chef.credentials import http_credentials
-from chef.errors import FieldError, Invalid
+from chef.errors import FieldError, Invalid, StoreUnavailable
 from chef.fields import Findings
 from chef.lines import Segment, Segmenter
 from chef.model import LogPiece, UpdateType
@@ -148,7 +148,12 @@ class _LogBody:
     def _store(self, segments: Sequence[Segment]) -> int:
         """Store a piece of the body; returns the stream's offset after it."""
         piece = LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
-        receipt = services().tracker.record([piece], self._writer.projects)
+        try:
+            receipt = services().tracker.record([piece], self._writer.projects)
+        except StoreUnavailable as error:
+            # What came before is kept, and the cause is for the server's log.
+            detail = "the store cannot be written now: go on from the offset that HEAD tells"
+            raise StoreUnavailable(detail) from error.__cause__
         self._lines += receipt.lines
         if self._position is not None:
             self._position += piece.size

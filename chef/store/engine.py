@@ -99,12 +99,15 @@ class Connections:
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
                 # The others were opened to the same server; a restart broke them all.
                 self._close_idle()
-                raise StoreUnavailable from error
+                raise self._unavailable(idle) from error
             raise
         if self._closed:
             connection.close()
         else:
             idle.append(connection)
+
+    def _unavailable(self, idle: deque[Connection]) -> StoreUnavailable:
+        return StoreUnavailable("the store cannot be read now") if idle is self._readers else StoreUnavailable()
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
