@@ -154,8 +154,9 @@ def apply_log(
         # Only a log body's first newline can belong to the body before it.
         before = replace(stream, tail="closed") if stream.tail == "open" else stream
         lines, after = attach(before, segment_text(item.message or "", max_line_bytes), job.lines + 1)
-        # A message is no part of the bytes that log bodies count.
-        after = replace(after, offset=stream.offset, tally=stream.tally)
+        # A message is no part of the bytes that log bodies count, nor does it end their line.
+        tail = stream.tail if stream.tail == "open" and after.tail == "closed" else after.tail
+        after = replace(after, offset=stream.offset, tally=stream.tally, tail=tail)
         level = item.level
     if not lines:
         return job, [], after

@@ -487,6 +487,20 @@ def test_a_log_update_that_begins_with_a_newline_begins_with_an_empty_line() -> 
     assert streams["stdout"].offset == 4
 
 
+def test_a_log_update_between_two_bodies_leaves_the_newline_to_the_line_of_the_first() -> None:
+    _, entries, streams = logged(piece(b"open"), log("between"), piece(b"\nnext\n"), piece(b"\n"))
+    assert [line.text for entry in entries for line in entry.lines] == [b"open", b"between", b"next", b""]
+    assert streams["stdout"].offset == 11
+    _, entries, _ = logged(piece(b"open"), log("between"), log("\nmore"), piece(b"next"))
+    assert [line.text for entry in entries for line in entry.lines] == [
+        b"open",
+        b"between",
+        b"",
+        b"more",
+        b"next",
+    ]
+
+
 def test_a_phase_that_is_come_back_to_keeps_what_was_reached_in_it() -> None:
     job = progressed({"phase": "building", "progress": 70}, {"phase": "lint"}, {"phase": "building"})
     assert (job.phase, job.progress) == ("building", 70)

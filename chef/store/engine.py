@@ -107,7 +107,9 @@ class Connections:
             idle.append(connection)
 
     def _unavailable(self, idle: deque[Connection]) -> StoreUnavailable:
-        return StoreUnavailable("the store cannot be read now") if idle is self._readers else StoreUnavailable()
+        if idle is self._readers:
+            return StoreUnavailable("the store cannot be read now")
+        return StoreUnavailable()
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
