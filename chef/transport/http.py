@@ -64,7 +64,6 @@ _TITLES = {
 # What a 426 must say (RFC 9110, 15.5.22, and RFC 6455, 4.4).
 _OUR_WEBSOCKET = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 _BODILESS = (204, 304)
-_SWITCHING = 101
 # A connection that waits for its next request remembers the head of the last one, if it is not longer.
 _MOST_KEPT_HEAD_BYTES = 2048
 _NO_HEAD = parse(b"GET / HTTP/1.0")
@@ -95,15 +94,13 @@ _TOO_MANY = refusal(
 
 
 class Detached(NamedTuple):
-    """A connection that was upgraded, for who takes it over.
+    """A connection that was upgraded, for who takes it over, with what has come on it already.
 
-    `answer` says so to the client, and must be sent before anything else; `early` is what has come
-    already. `release` must be called when the socket is closed: until then the connection counts (in
-    all, and for its address), and a server that stops waits for it.
+    `release` must be called when the socket is closed: until then the connection counts (in all, and
+    for its address), and a server that stops waits for it.
     """
 
     socket: _socket.socket
-    answer: bytes
     early: bytes
     release: Callable[[], None]
 
@@ -223,11 +220,11 @@ class Handler(WebSocketHandler):
 
         TLS ends in front of us: below is nothing but a TCP connection.
         """
-        self.detached = self.headers_sent = True
+        self.detached = True
         self._block, self._template = b"", {}
         early = self.connection.take_unread()
         release = self.server.connections.detach(self.connection)
-        return Detached(self.connection.detach(), self._answers_head(), early, release)
+        return Detached(self.connection.detach(), early, release)
 
     # Answering
 
@@ -270,8 +267,6 @@ class Handler(WebSocketHandler):
             for data in result:
                 if data:
                     self.write(data)
-            if self.detached:
-                return
             if not self.headers_sent:
                 self.write(b"")
             self._end()
@@ -308,8 +303,6 @@ class Handler(WebSocketHandler):
             return
         if self.status is None:
             raise AssertionError("the application did not call start_response")
-        if self.code == _SWITCHING:
-            return  # Who takes the connection over sends it, with the first that it has to say.
         self.headers_sent = True
         head = self._answers_head()
         self._sent = len(part)
@@ -327,7 +320,7 @@ class Handler(WebSocketHandler):
         if self._fields:
             lines.append(self._fields)
         self._chunks = False
-        if self.code == _SWITCHING:
+        if self.code == 101:
             self.close_connection = True
             return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         if "date" not in given:
@@ -394,7 +387,7 @@ class Handler(WebSocketHandler):
         # Else its `__del__` would write a close frame into what is no longer its connection.
         del upgraded.closed
         try:
-            self._run(self.application)
+            list(self.application(self.environ, lambda *_: self.write))
         finally:
             # Each has the others: taken apart, they are gone now and not at some collection.
             self.websocket = self.environ["wsgi.websocket"] = None

@@ -139,25 +139,21 @@ class EngineSocket(engineio.socket.Socket):
 
     # WebSocket
 
-    def open_websocket(self, environ: dict[str, Any], opening: packet.Packet) -> None:
-        """Be carried by the connection of a request that was upgraded; `opening` is its first packet."""
+    def open_websocket(self, environ: dict[str, Any]) -> None:
+        """Be carried by the connection of a request that was upgraded."""
         self.connected = self.upgraded = True
-        self.websocket, answer, early = self._detach(environ, self)
-        self.websocket.send(answer + frame(TEXT, opening.encode().encode()))
+        self.websocket, early = self._detach(environ, self)
         self.websocket.begin(early)
 
     def begin_upgrade(self, environ: dict[str, Any]) -> None:
         """Move from polling to a WebSocket, once the client has tried it; a second one is closed."""
         if self.upgraded or self.upgrading or self.closed:
-            websocket, answer, _ = self._detach(environ, None)
-            websocket.send(answer)
-            websocket.close()
+            self._detach(environ, None)[0].close()
             return
         self.upgrading = True  # Polls are not left waiting from here on.
-        websocket, answer, early = self._detach(environ, None)
+        websocket, early = self._detach(environ, None)
         self.probe = _Probe(self, websocket)
         websocket.belongs_to(self.probe)
-        websocket.send(answer)
         websocket.begin(early)
 
     def end_poll(self) -> None:
@@ -165,10 +161,9 @@ class EngineSocket(engineio.socket.Socket):
         if self.server.polling.is_polled(self.sid):
             self.queue.put(packet.Packet(packet.NOOP))
 
-    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes, bytes]:
-        """The WebSocket, with the answer that must be sent on it first, and what has come on it."""
-        detached, answer, early, release = environ["wsgi.websocket"].handler.detach()
-        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), answer, early
+    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
+        detached, early, release = environ["wsgi.websocket"].handler.detach()
+        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), early
 
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""
