@@ -224,7 +224,13 @@ class Segmenter:
         return self._feed_any(data)
 
     def _is_any_cut(self, lines: bytes) -> bool:
-        return len(lines) > self._limit and max(map(len, lines.split(b"\n"))) > self._limit
+        """Whether one of these whole lines is longer than the limit."""
+        begin = 0
+        while len(lines) - begin > self._limit:
+            begin = lines.rfind(b"\n", begin, begin + self._limit + 1) + 1
+            if not begin:
+                return True
+        return False
 
     def _feed_any(self, data: bytes) -> list[Segment]:
         segments = []

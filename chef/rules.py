@@ -145,8 +145,7 @@ def apply_log(
     max_entry_bytes: int = MAX_ENTRY_BYTES,
 ) -> tuple[Job, list[LogEntry], StreamState]:
     """Apply a log update or a piece of a log body to a job and the stream it goes to."""
-    if job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
-        raise _job_finished(job, index)
+    _check_takes_logs(job, at, index)
     if isinstance(item, LogPiece):
         lines, after = attach(stream, _from_offset(item, stream), job.lines + 1)
         level = None
@@ -177,6 +176,17 @@ def apply_log(
     if job.state_seq == 0:
         job = replace(job, state_seq=job.seq, state_at=at)
     return _enter_phase(job, job.phase, at), entries, after
+
+
+def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> None:
+    """Refuse what `apply_log` would refuse of a log body, whatever is in it."""
+    _check_takes_logs(job, at, 0)
+    _from_offset(piece, stream)
+
+
+def _check_takes_logs(job: Job, at: int, index: int) -> None:
+    if job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
+        raise _job_finished(job, index)
 
 
 def _touch(job: Job, at: int) -> Job:

@@ -61,6 +61,20 @@ class Tracker:
         self._pace(receipt.stored)
         return receipt
 
+    def log_offset(self, piece: LogPiece, allowed: frozenset[str] | None = None) -> int:
+        """How far the stream is that a log body is about to go to.
+
+        `piece` is its empty beginning; raises what `record` would raise of it at this moment.
+        """
+        job, stream = self._store.job_and_stream(piece.job_id, piece.stream)
+        at = self._clock()
+        if job is None:
+            job = rules.start(piece, at, 0, allowed)
+        else:
+            rules.check_same_project(job, piece, 0, allowed)
+        rules.check_log_body(job, piece, stream, at)
+        return stream.offset
+
     def heartbeat(self, heartbeat: Heartbeat, allowed: frozenset[str] | None = None) -> int:
         """Note that a build's reporter is there; returns the job's seq, which it leaves as it is.
 

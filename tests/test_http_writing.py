@@ -14,6 +14,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from chef.ledger import Batch, Receipt
+
+MakeApp = Callable[..., Flask]
+
 MINUTE_MS = 60_000
 STARTED_AT = 1_772_443_800_000
 
@@ -465,6 +469,34 @@ def test_a_log_body_is_text_whatever_curl_calls_it(
     assert answer.status_code == 200
     assert _body(answer) == {"offset": len(body), "lines": 4, "seq": 4, "viewers": 0}
     assert _lines(client) == ["eins", "zwei & drei=fünf", "", "{}"]
+
+
+@pytest.mark.parametrize("body", [b"one\ntwo\n", b"\r50%\rdone\r", b""])
+def test_a_short_log_body_is_one_commit(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    _send(client, _progress())
+    batches: list[Batch] = []
+    store = app.extensions["chef"].store
+    append: Callable[[Batch], Receipt] = store.append
+
+    def count(batch: Batch) -> Receipt:
+        batches.append(batch)
+        return append(batch)
+
+    monkeypatch.setattr(store, "append", count)
+    answer = client.put("/api/jobs/j/logs?offset=0", data=body)
+    assert (answer.status_code, _body(answer)["offset"]) == (200, len(body))
+    assert len(batches) == 1
+
+
+def test_what_a_long_line_has_in_the_store_already_does_not_count_in_its_length(make_app: MakeApp) -> None:
+    """It was cut there; the rest of it is another line, however the body comes that has it all."""
+    client = make_app(max_log_line_bytes=10).test_client()
+    client.put("/api/jobs/j/logs?projectId=p&offset=0", data=b"x" * 8)
+    again = client.put("/api/jobs/j/logs?offset=0", data=b"x" * 16 + b"\n")
+    assert _body(again) == {"offset": 17, "lines": 1, "seq": 2, "viewers": 0}
+    assert _lines(client) == ["x" * 8, "x" * 8]
 
 
 def test_bytes_that_are_not_utf8_become_replacement_characters(client: FlaskClient) -> None:

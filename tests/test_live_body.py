@@ -40,7 +40,7 @@ def _request(stream: Endless) -> Any:
 
 def test_a_body_that_is_refused_in_the_middle_is_let_go_of_at_once() -> None:
     stream = Endless()
-    blocks = read_live(_request(stream), lambda: False)
+    blocks = read_live(_request(stream), lambda: False, lambda: False)
     assert len(next(blocks)) >= BLOCK_BYTES
     gevent.sleep(0.05)  # By now as much waits as may.
     with gevent.Timeout(2):
@@ -48,9 +48,21 @@ def test_a_body_that_is_refused_in_the_middle_is_let_go_of_at_once() -> None:
     assert stream.abandoned
 
 
+@pytest.mark.parametrize(("watched", "least", "most"), [(False, 4, 6), (True, 1, 2)])
+def test_what_came_during_a_commit_is_one_block_unless_somebody_watches(
+    watched: bool, least: int, most: int
+) -> None:
+    blocks = read_live(_request(Endless()), lambda: False, lambda: watched)
+    next(blocks)
+    for _ in range(3):
+        gevent.sleep(0.05)  # As long as a commit may take: by now as much waits as may.
+        assert least * BLOCK_BYTES <= len(next(blocks)) <= most * BLOCK_BYTES
+    blocks.close()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("fault", [OSError("reset"), ValueError("no chunk"), RuntimeError("odd")])
 def test_a_body_that_breaks_off_is_told_after_what_had_arrived(fault: Exception) -> None:
     got: list[bytes] = []
     with gevent.Timeout(5), pytest.raises(BadRequest):
-        got.extend(read_live(_request(Endless(fault)), lambda: False))
+        got.extend(read_live(_request(Endless(fault)), lambda: False, lambda: False))
     assert len(b"".join(got)) == 3 * BLOCK_BYTES

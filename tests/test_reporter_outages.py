@@ -485,6 +485,22 @@ def test_no_request_has_more_than_64_kb_unless_answers_take_long(tmp_path: Path)
     assert near.streams == far.streams
 
 
+def test_where_much_waits_for_a_busy_server_few_requests_carry_it(tmp_path: Path) -> None:
+    store = Store()
+
+    def busy(request: Request, connection: socket.socket) -> None:
+        time.sleep(0.02)
+        store.take(request, connection)
+
+    with pretending(busy) as server:
+        done = build(tmp_path, server.url, command=("seq", "1000000"))
+        sizes = [len(request.body) for request in server.requests if "/logs" in request.path]
+    assert done.complaints == []
+    assert bytes(store.streams["stdout"]) == done.out
+    assert max(sizes) <= 8 * 65_536
+    assert len(sizes) < len(done.out) / 65_536 * 2 / 3
+
+
 def test_a_pause_that_is_asked_for_is_kept_and_one_that_is_too_long_is_not_waited_for(tmp_path: Path) -> None:
     store, times = Store(), list[float]()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import gevent
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from chef.errors import ChefError, Conflict, Forbidden, StoreUnavailable
 from chef.hub import Hub, Reader
 from chef.metrics import Metrics
+from chef.rules import LOGS_AFTER_END_MS
 from chef.store import Store
 from chef.tracker import Tracker
 from tests.tools.making import AT, log, open_store, piece, update
@@ -110,6 +112,29 @@ def test_only_allowed_projects_are_written(parts: Parts) -> None:
     with pytest.raises(Forbidden):
         parts.tracker.record([update()], frozenset({"docs"}))
     assert parts.tracker.record([update()], frozenset({"web"})).accepted == 1
+
+
+def test_a_log_body_is_refused_before_it_comes_as_it_would_be_after(parts: Parts) -> None:
+    def refused(allowed: frozenset[str] | None = None, **fields: Any) -> ChefError:
+        with pytest.raises(ChefError) as before:
+            parts.tracker.log_offset(piece(b"", **fields), allowed)
+        with pytest.raises(ChefError) as after:
+            parts.tracker.record([piece(b"late\n", **fields)], allowed)
+        assert (before.value.code, before.value.extra) == (after.value.code, after.value.extra)
+        return before.value
+
+    assert refused(project_id=None).code == "invalid"
+    assert refused(offset=1).extra == {"offset": 0}
+    assert parts.store.job("job") is None
+    parts.tracker.record([piece(b"one\n"), piece(b"more\n", stream="other")])
+    assert parts.tracker.log_offset(piece(b"", offset=2)) == 4
+    assert refused(offset=5).extra == {"offset": 4}
+    assert refused(project_id="docs").code == "project_mismatch"
+    assert refused(allowed=frozenset({"docs"})).code == "forbidden"
+    parts.tracker.record([update("completed")])
+    assert parts.tracker.log_offset(piece(b"")) == 4
+    parts.at += LOGS_AFTER_END_MS + 1
+    assert refused().code == "job_finished"
 
 
 def test_what_is_recorded_is_counted(parts: Parts) -> None:

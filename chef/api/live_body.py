@@ -13,7 +13,8 @@ from chef.errors import BadRequest, RequestTimeout, StoreUnavailable
 
 # Lines wait this long for others to share a commit with (contract: 200 ms from newline to viewer).
 GATHER_S = 0.04
-# What one commit takes at most, and how much may wait for it unread.
+# With so much a commit waits for no more. It takes what is there by then, and no more than this and what
+# may wait unread.
 BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
@@ -21,9 +22,12 @@ _WAITING_BLOCKS = 4
 _End = Literal["end", "broken", "slow"]
 
 
-def read_live(request: Request, is_closing: Callable[[], bool]) -> Iterator[bytes]:
-    """The body in blocks, each at most `GATHER_S` after its first byte.
+def read_live(
+    request: Request, is_closing: Callable[[], bool], is_watched: Callable[[], bool]
+) -> Iterator[bytes]:
+    """The body in blocks, each at most `GATHER_S` after its first byte: of what comes faster, larger ones.
 
+    While it `is_watched` blocks stay small, so that its viewers are served from memory and the others soon.
     Raises BadRequest where the body breaks off, RequestTimeout where it stands still, and
     StoreUnavailable, with the rest unread, once `is_closing` says so; all after what had arrived was given.
     """
@@ -33,7 +37,7 @@ def read_live(request: Request, is_closing: Callable[[], bool]) -> Iterator[byte
         may_be_quiet()  # A build prints nothing for as long as it likes.
     reader = gevent.spawn(_read, stream, _length(request), blocks)
     try:
-        yield from _gathered(blocks, is_closing)
+        yield from _gathered(blocks, is_closing, is_watched)
     finally:
         if not reader.ready():
             reader.kill()
@@ -75,7 +79,9 @@ def _read(stream: Any, length: int | None, blocks: Queue[bytes | _End]) -> None:
     blocks.put(end)
 
 
-def _gathered(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> Iterator[bytes]:
+def _gathered(
+    blocks: Queue[bytes | _End], is_closing: Callable[[], bool], is_watched: Callable[[], bool]
+) -> Iterator[bytes]:
     end: _End | None = None
     while end is None:
         first = _next(blocks, is_closing)
@@ -84,7 +90,7 @@ def _gathered(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> It
             item: bytes | _End = first
             while not isinstance(item, str):
                 gathered += item
-                if len(gathered) >= BLOCK_BYTES:
+                if len(gathered) >= BLOCK_BYTES and (blocks.empty() or is_watched()):
                     break
                 item = blocks.get()
             else:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 
 from chef.api.answers import answer, check_id, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
-from chef.api.live_body import read_live
+from chef.api.live_body import BLOCK_BYTES, read_live
 from chef.auth import Principal
 from chef.credentials import http_credentials
 from chef.errors import FieldError, Invalid, StoreUnavailable
@@ -118,6 +118,8 @@ class _LogBody:
         self._stream = _id_in_query("stream") or "stdout"
         self._position = _offset_in_query()
         self._lines = 0
+        self._seq = 0
+        self._offset: int | None = None
 
     def take(self) -> Response:
         """Store the body line by line while it comes.
@@ -126,15 +128,18 @@ class _LogBody:
         `offset`, from which the sender goes on.
         """
         check_log_body(request)
+        max_line_bytes = services().settings.max_log_line_bytes
         # Nothing of the body is needed to refuse a job that has ended, or an offset past the end.
-        known = self._skip_to(self._store([]))
-        segmenter = Segmenter(services().settings.max_log_line_bytes)
-        for block in read_live(request, lambda: services().hub.closed):
+        known = 0 if _is_short(max_line_bytes) else self._skip_to(self._stored_offset())
+        segmenter = Segmenter(max_line_bytes)
+        hub = services().hub
+        for block in read_live(request, lambda: hub.closed, lambda: hub.viewers(("job", self._job_id)) > 0):
             # What is stored already must not count in how long a line is.
             new, known = block[known:], max(0, known - len(block))
             if segments := segmenter.feed(new):
                 self._store(segments)
-        if segments := segmenter.finish():
+        segments = segmenter.finish()
+        if segments or self._offset is None:
             self._store(segments)
         return self._answer()
 
@@ -145,9 +150,15 @@ class _LogBody:
         known, self._position = offset - self._position, offset
         return known
 
-    def _store(self, segments: Sequence[Segment]) -> int:
-        """Store a piece of the body; returns the stream's offset after it."""
-        piece = LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
+    def _stored_offset(self) -> int:
+        return services().tracker.log_offset(self._piece(()), self._writer.projects)
+
+    def _piece(self, segments: Sequence[Segment]) -> LogPiece:
+        return LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
+
+    def _store(self, segments: Sequence[Segment]) -> None:
+        """Store a piece of the body."""
+        piece = self._piece(segments)
         try:
             receipt = services().tracker.record([piece], self._writer.projects)
         except StoreUnavailable as error:
@@ -157,16 +168,25 @@ class _LogBody:
         self._lines += receipt.lines
         if self._position is not None:
             self._position += piece.size
-        return receipt.streams[self._job_id, self._stream].offset
+        self._seq = receipt.seqs.get(self._job_id, 0)
+        self._offset = receipt.streams[self._job_id, self._stream].offset
 
     def _answer(self) -> Response:
-        store = services().store
-        job = store.job(self._job_id)
-        stream = store.stream(self._job_id, self._stream)
-        seq = job.seq if job else 0
-        body = {"offset": stream.offset, "lines": self._lines, "seq": seq, "viewers": _viewers(self._job_id)}
+        viewers = _viewers(self._job_id)
+        body = {"offset": self._offset, "lines": self._lines, "seq": self._seq, "viewers": viewers}
         warnings = _unknown_in_query(("projectId", "stream", "offset"))
         return answer(body | ({"warnings": warnings} if warnings else {}))
+
+
+def _is_short(max_line_bytes: int) -> bool:
+    """Whether a log body is refused as well once it is there, which saves looking first.
+
+    No line of it can be too long, also where the stream has a part of it already.
+    """
+    length = request.content_length
+    if length is None or "Expect" in request.headers:
+        return False
+    return length <= min(BLOCK_BYTES, max_line_bytes)
 
 
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["HEAD"])

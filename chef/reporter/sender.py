@@ -29,8 +29,11 @@ _LONGEST_ASKED_S = 60.0
 _BATCH_UPDATES = 100
 # With no more waiting than this, output of several streams is sent in the very order in which it came.
 _ORDERED_BLOCKS = 32
-# Where an answer takes so long, more is sent at once: else a distant server could not keep up.
+# Where an answer takes so long, more is sent at once: else a distant server could not keep up. With much
+# waiting that is so for one that is near, and busy, too.
 _FAR_S = 0.15
+_BUSY_S = 0.008
+_MUCH_BYTES = 32 * BLOCK_BYTES
 _FAR_BYTES = 8 * BLOCK_BYTES
 # An unfinished line is waited for within its request; a silent one is ended.
 _SILENT_LINE_S = 50.0
@@ -400,7 +403,8 @@ class Sender:
         except Unreachable:
             stream.is_sure = False
             raise
-        self._is_far = time.monotonic() - began > _FAR_S
+        far = _BUSY_S if self.spool.waiting >= _MUCH_BYTES else _FAR_S
+        self._is_far = time.monotonic() - began > far
         self._output_answered(name, stream, sum(sizes), answer)
 
     def _long_line(self, name: str, start: int, begin: bytes, sizes: list[int]) -> Iterator[bytes]:

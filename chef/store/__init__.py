@@ -298,6 +298,15 @@ class Store:
         """How far a log stream of a job is; a stream that nothing came in is at 0."""
         return self._read(reading.find_stream, job_id, stream) or StreamState()
 
+    def job_and_stream(self, job_id: str, stream: str) -> tuple[Job | None, StreamState]:
+        """A job and one of its log streams, as they stand at one moment."""
+        return self._read(
+            lambda connection: (
+                reading.find_job(connection, job_id),
+                reading.find_stream(connection, job_id, stream) or StreamState(),
+            )
+        )
+
     def job_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
         """The newest seq of each of the jobs that exist."""
         return self._read(reading.seqs_of_jobs, job_ids)
