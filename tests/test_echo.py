@@ -96,6 +96,17 @@ def test_a_binary_message_comes_back_on_a_websocket(engine: Served, message: byt
         assert one.receive() == message
 
 
+def test_bytes_may_be_text_in_base64_on_a_websocket(engine: Served) -> None:
+    """The JavaScript client's `forceBase64`."""
+    with closing(opened(engine)) as one:
+        one.send("bAQIDBA==")
+        assert one.receive() == b"\x01\x02\x03\x04"
+        one.send("bAQI=")
+        assert one.receive() == b"\x01\x02"
+        one.send("b!")
+        assert one.is_closed()
+
+
 def test_what_waits_for_a_poll_moves_to_the_websocket_in_its_order(engine: Served) -> None:
     poller = Poller(engine)
     with closing(Raw(engine, f"EIO=4&transport=websocket&sid={poller.sid}")) as one:

@@ -321,6 +321,31 @@ def test_a_websockets_handshake_is_checked(server: Served, lines: bytes, status:
     assert "Traceback" not in server.output.read_text()
 
 
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        (b"Sec-WebSocket-Protocol: chat\r\n", b"chat"),
+        (b"Sec-WebSocket-Protocol: a.b , chat\r\nSec-WebSocket-Protocol: more\r\n", b"a.b"),
+        (b"Sec-WebSocket-Protocol: \r\n", None),
+        (b"Sec-WebSocket-Protocol: no token, chat\r\n", None),
+        (b"", None),
+    ],
+)
+def test_the_first_subprotocol_that_is_asked_for_is_taken(
+    server: Served, asked: bytes, taken: bytes | None
+) -> None:
+    """A browser ends the connection otherwise."""
+    answer = _send(
+        server,
+        b"GET /ws/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+        b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + asked + b"\r\n",
+    )
+    assert _statuses(answer) == [101]
+    given = [line for line in answer.split(b"\r\n") if line.lower().startswith(b"sec-websocket-protocol")]
+    assert given == ([b"Sec-WebSocket-Protocol: " + taken] if taken else [])
+
+
 @pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "Address already in use"), ("host.invalid", "")])
 def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
     tmp_path: Path, host: str, reason: str

@@ -23,10 +23,13 @@ _FROM_CLIENTS = {str(kind): kind for kind in (packet.CLOSE, packet.PONG, packet.
 def decode_message(message: str | bytes) -> Received:
     """The packet that a WebSocket message is. Raises BadPacket.
 
-    The library would parse a message that looks like JSON, which is for the layer above to do.
+    The library would parse a message that looks like JSON, which is for the layer above to do. Clients
+    with `forceBase64` write bytes as text here, too.
     """
     if isinstance(message, bytes):
         return packet.MESSAGE, message
+    if message.startswith("b"):
+        return packet.MESSAGE, _from_base64(message)
     kind = _FROM_CLIENTS.get(message[:1])
     if kind is None:
         raise BadPacket("a packet of no type that a client sends here")
@@ -41,7 +44,7 @@ def decode_body(body: bytes) -> list[Received]:
         raise BadPacket("a body that is not UTF-8") from None
     if len(texts) > _MOST_PACKETS:
         raise BadPacket(f"a body of more than {_MOST_PACKETS} packets")
-    return [decode_message(_from_base64(text) if text.startswith("b") else text) for text in texts]
+    return [decode_message(text) for text in texts]
 
 
 def _from_base64(text: str) -> bytes:

@@ -16,7 +16,7 @@ MOST_FIELDS = 100
 
 # Everything but control characters. Horizontal tabs may stand in values, and CRLF between lines.
 _SOUND = bytes(code for code in range(256) if code >= 0x20 and code != 0x7F) + b"\t\r\n"
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}")
 _VERSION = re.compile(r"HTTP/([0-9])\.([0-9])")
 _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
@@ -136,7 +136,7 @@ def _key(name: str, colon: str) -> str:
     """The name in a WSGI environ; empty for a name that must not get into one."""
     if name[:1] in (" ", "\t"):
         raise Refused(400, "a header field must not go on in a second line")
-    if not colon or not _TOKEN.fullmatch(name):
+    if not colon or not TOKEN.fullmatch(name):
         raise Refused(400, "a header line must be: Name: value, with no blank before the colon")
     key = "" if "_" in name else name.upper().replace("-", "_")
     if key and key not in ("CONTENT_LENGTH", "CONTENT_TYPE"):

@@ -29,7 +29,7 @@ from geventwebsocket.handler import WebSocketHandler
 from chef.transport.body import Body, BrokenBody
 from chef.transport.connection import Connection, PeerGone, TooSlow
 from chef.transport.connections import IDLE, Connections, Limits
-from chef.transport.heads import Head, Refused, parse
+from chef.transport.heads import TOKEN, Head, Refused, parse
 from chef.transport.workers import Workers
 
 log = logging.getLogger(__name__)
@@ -322,6 +322,7 @@ class Handler(WebSocketHandler):
         self._chunks = False
         if self.code == 101:
             self.close_connection = True
+            lines += _subprotocol(self.environ)
             return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         if "date" not in given:
             lines.append(self.server.date())
@@ -395,6 +396,15 @@ class Handler(WebSocketHandler):
 
     def log_request(self) -> None:
         """No access log: a build posts many times a second."""
+
+
+def _subprotocol(environ: dict[str, Any]) -> list[str]:
+    """The first subprotocol that a client names, if it names some, as the reference implementation answers.
+
+    It means nothing here, but browsers end a connection where none of them is taken.
+    """
+    first = environ.get("HTTP_SEC_WEBSOCKET_PROTOCOL", "").partition(",")[0].strip()
+    return [f"Sec-WebSocket-Protocol: {first}"] if TOKEN.fullmatch(first) else []
 
 
 def _is_key(text: str) -> bool:
