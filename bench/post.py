@@ -1,4 +1,9 @@
-"""What a POST costs: one progress update, on disk when it is answered, against a Flask hello world."""
+"""What a POST costs: one progress update, on disk when it is answered, against a Flask hello world.
+
+Two of them: behind pywsgi's own handler, as Flask's users have it, and behind Chef's, which is twice as
+fast. The bounds are those of the first plan, whose prototype took 2.1 times what the stock one did at one
+poster; the second one is the harder measure.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +15,17 @@ from pathlib import Path
 
 from bench.driver import POSTER, Result, measure, progress
 from bench.report import Table, alternate, figures, judge, median, number
-from bench.servers import CHEF, HELLO, STOCK, serve
+from bench.servers import CHEF, HELLO, STOCK, STOCK_HELLO, serve
 
 _POSTERS = (1, 8, 64)
+# POSTs a second at which both have to wait.
+_PACE = 500
 
 
 def run(*, quick: bool) -> list[Table]:
     rounds, seconds = (3, 1.0) if quick else (5, 2.0)
     results: dict[tuple[str, int], list[Result]] = defaultdict(list)
+    paced: dict[str, list[Result]] = defaultdict(list)
 
     def once(name: str) -> None:
         with serve(name) as server:
@@ -29,9 +37,12 @@ def run(*, quick: bool) -> list[Table]:
                     raise RuntimeError(f"{name}: {result.figures}")
                 results[name, posters].append(result)
 
-    alternate([CHEF, HELLO, STOCK], rounds, once)
+            if name != STOCK:
+                paced[name].append(measure(server, body, posters=1, seconds=seconds, rate=_PACE))
+
+    alternate([CHEF, HELLO, STOCK_HELLO, STOCK], rounds, once)
     sync = _sync_times(200)
-    return [_table(results), _judged(results, sync)]
+    return [_table(results), _judged(results, paced, sync)]
 
 
 def _table(results: dict[tuple[str, int], list[Result]]) -> Table:
@@ -40,7 +51,8 @@ def _table(results: dict[tuple[str, int], list[Result]]) -> Table:
     )
     table.text = (
         "Keep-alive POSTs of one progress update, flat out. Chef commits with fsync before it answers; "
-        "stock Flask-SocketIO and the hello world keep nothing."
+        "the others keep nothing. Who waits for a disk begins again with cold caches after each wait, and so "
+        "does a hello world at the pace at which it has to wait."
     )
     for (name, posters), runs in results.items():
         columns = [
@@ -53,26 +65,30 @@ def _table(results: dict[tuple[str, int], list[Result]]) -> Table:
     return table
 
 
-def _judged(results: dict[tuple[str, int], list[Result]], sync: list[float]) -> Table:
+def _judged(
+    results: dict[tuple[str, int], list[Result]], paced: dict[str, list[Result]], sync: list[float]
+) -> Table:
     table = figures()
     table.text = (
         f"This disk writes and syncs 4 KiB in {number(median(sync))} ms (p50), {number(sync[-3])} ms (p99)."
     )
-    for posters, bound in ((64, 1.3), (1, 2.2)):
-        pairs = zip(results[HELLO, posters], results[CHEF, posters], strict=True)
-        ratio = median([hello.posts_per_cpu / chef.posts_per_cpu for hello, chef in pairs])
-        judge(
-            table,
-            f"CPU per stored update against the hello world, {posters} posters",
-            ratio,
-            f"< {bound}",
-            " x",
-        )
+    for hello in (HELLO, STOCK_HELLO):
+        for posters, bound in ((64, 1.3), (1, 2.2)):
+            ratio = _ratio(results[hello, posters], results[CHEF, posters])
+            who = "1 poster" if posters == 1 else f"{posters} posters"
+            judge(table, f"CPU per stored update against {hello}, {who}", ratio, f"< {bound}", " x")
+        ratio = _ratio(paced[hello], paced[CHEF])
+        table.rows.append([f"the same, 1 poster, {_PACE} POSTs a second", number(ratio, " x"), "", ""])
     one = median([run["post_p50"] for run in results[CHEF, 1]])
     judge(table, "p50 of one poster with fsync", one, "< 1", " ms")
     stall = median([run["post_p50"] for run in results[STOCK, 1]])
     judge(table, "stock stalls (Nagle's algorithm, p50); Chef must not", stall - one, ">= 20", " ms")
     return table
+
+
+def _ratio(hello: list[Result], chef: list[Result]) -> float:
+    """How much more CPU time an update of Chef's takes, in rounds of both."""
+    return median([one.posts_per_cpu / other.posts_per_cpu for one, other in zip(hello, chef, strict=True)])
 
 
 def _sync_times(count: int) -> list[float]:

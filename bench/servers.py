@@ -23,10 +23,15 @@ _START_S = 30
 
 CHEF = "Chef"
 HELLO = "Flask hello world, Chef's handler"
+STOCK_HELLO = "Flask hello world, stock pywsgi + TCP_NODELAY"
 STOCK = "stock Flask-SocketIO"
 STOCK_NODELAY = "stock Flask-SocketIO + TCP_NODELAY"
 NODE = "Node socket.io + bufferutil"
 FLOOR = "C epoll loop, one send per message"
+
+
+# What is set for a peer besides.
+_SWITCHES = {STOCK_NODELAY: {"NODELAY": "1"}, STOCK_HELLO: {"STOCK": "1"}}
 
 
 @dataclass
@@ -106,7 +111,8 @@ def _command(name: str, folder: Path) -> Sequence[str | Path]:
         return [compile_c(PEERS / "floor.c", folder)]
     if name == NODE:
         return ["node", PEERS / "node_socketio.js"]
-    programs = {CHEF: ROOT / "app.py", HELLO: PEERS / "hello.py"}
+    hello = PEERS / "hello.py"
+    programs = {CHEF: ROOT / "app.py", HELLO: hello, STOCK_HELLO: hello}
     return [sys.executable, programs.get(name, PEERS / "stock.py")]
 
 
@@ -127,7 +133,7 @@ def start(name: str, folder: Path, port: int, **settings: str) -> Server:
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     # The peers in Python import from the checkout, Node's from its node_modules.
     own = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
-    own |= {"PYTHONPATH": str(ROOT)} | ({"NODELAY": "1"} if name == STOCK_NODELAY else {})
+    own |= {"PYTHONPATH": str(ROOT)} | _SWITCHES.get(name, {})
     with (folder / "output").open("ab") as output:
         process = subprocess.Popen(
             _command(name, folder), cwd=folder, env=kept | own | settings, stdout=output, stderr=output

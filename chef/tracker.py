@@ -55,9 +55,13 @@ class Tracker:
         """
         items = tuple(_item(update) for update in updates)
         receipt = self._store.append(Batch(items, self._clock(), allowed))
-        self._accepted.inc(receipt.accepted)
-        self._duplicates.inc(receipt.duplicates)
-        self._lines.inc(receipt.lines)
+        for counter, count in (
+            (self._accepted, receipt.accepted),
+            (self._duplicates, receipt.duplicates),
+            (self._lines, receipt.lines),
+        ):
+            if count:
+                counter.inc(count)
         self._pace(receipt.stored)
         return receipt
 

@@ -12,6 +12,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from chef.errors import StoreUnavailable
+from tests.tools.serving import Served
 
 MOMENT = 1_772_443_800_000
 GOOD = {"type": "progress", "jobId": "j", "projectId": "p", "phase": "building"}
@@ -137,3 +138,25 @@ def test_what_is_not_plain_goes_to_flask(
     given = {"Content-Type": JSON} | headers
     answer = app.test_client().open("/api/updates", method=method, data=_text(GOOD), headers=given)
     assert answer.status_code == status
+
+
+def test_each_head_on_a_connection_counts_by_itself(start_server: Callable[..., Served]) -> None:
+    """What a head says is looked for once while it comes again, and no longer."""
+    server = start_server(CHEF_API_TOKEN="secret, other")
+    body = _text(GOOD)
+
+    def post(**changes: str) -> int:
+        fields = {"Authorization": "Bearer secret", "Content-Type": JSON}
+        fields |= {name.replace("_", "-"): value for name, value in changes.items()}
+        return server.post("/api/updates", data=body, headers=fields).status_code
+
+    again = [post() for _ in range(3)]
+    others = [
+        post(Authorization="Bearer wrong!"),
+        post(Authorization="Bearer other"),
+        post(Content_Type="text/plain"),
+        post(Content_Encoding="gzip"),
+        post(Authorization="", Content_Type=JSON),
+    ]
+    assert (again, others) == ([200] * 3, [401, 200, 415, 415, 401])
+    assert [post(), post(Authorization="Bearer wrong"), post()] == [200, 401, 200]

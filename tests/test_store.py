@@ -21,7 +21,7 @@ from chef.model import Entry, LogEntry, LogPiece, Update
 from chef.payloads import line_text
 from chef.recovery import Kept
 from chef.store import PAGE_BYTES, NumberedLine, Store, engine, known, reading, writing
-from chef.store.prepared import Prepared, _expanded, commit
+from chef.store.prepared import Driver, Prepared, _expanded
 from tests.tools.making import batch, log, open_store, piece, update
 from tests.tools.postgres import Postgres
 
@@ -251,9 +251,9 @@ def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     counted: list[None] = []
     rows = Prepared.rows
 
-    def count(self: Prepared, connection: Connection, ids: Sequence[Any]) -> Sequence[Any]:
+    def count(self: Prepared, driver: Driver, ids: Sequence[Any]) -> Sequence[Any]:
         counted.append(None)
-        return rows(self, connection, ids)
+        return rows(self, driver, ids)
 
     monkeypatch.setattr(Prepared, "rows", count)
     return counted
@@ -288,6 +288,7 @@ def test_what_others_wrote_meanwhile_is_not_overlooked(two_stores: tuple[Store, 
 def test_nothing_is_known_of_a_commit_that_failed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.append(batch(update(message="one")))
     failures = iter([OSError("disk")])
+    commit = engine.commit
 
     def fail_once(connection: Connection) -> None:
         if connection.engine is store._connections.engine:
@@ -323,6 +324,7 @@ def test_what_is_known_is_bounded(database_url: str, monkeypatch: pytest.MonkeyP
 def commits(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Grows by one with each commit that is synced."""
     counted: list[None] = []
+    commit = engine.commit
 
     def count(connection: Connection) -> None:
         commit(connection)

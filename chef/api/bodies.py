@@ -60,6 +60,11 @@ def read_bytes(environ: dict[str, Any], length: int | None, limit: int) -> bytes
     """The same of a WSGI request. `length` is its Content-Length, `None` where it has none."""
     if length is not None and length > limit:
         raise _too_large(limit)
+    if length is not None and 0 < length <= _BLOCK:
+        body = _block(environ["wsgi.input"], length)
+        if len(body) == length:
+            return body
+        raise _cut_off()
     body = b"".join(_blocks(environ, length, limit))
     if len(body) > limit:
         raise _too_large(limit)
@@ -76,13 +81,7 @@ def _blocks(environ: dict[str, Any], length: int | None, limit: int) -> Iterator
         return
     size = 0
     while length is None or size < length:
-        want = _BLOCK if length is None else min(_BLOCK, length - size)
-        try:
-            block = stream.read(want)
-        except TimeoutError as error:
-            raise RequestTimeout(str(error)) from error
-        except (OSError, ValueError) as error:
-            raise _cut_off() from error
+        block = _block(stream, _BLOCK if length is None else min(_BLOCK, length - size))
         if not block:
             if length is not None:
                 raise _cut_off()
@@ -91,6 +90,16 @@ def _blocks(environ: dict[str, Any], length: int | None, limit: int) -> Iterator
         yield block
         if size > limit:
             return
+
+
+def _block(stream: Any, size: int) -> bytes:
+    try:
+        block: bytes = stream.read(size)
+    except TimeoutError as error:
+        raise RequestTimeout(str(error)) from error
+    except (OSError, ValueError) as error:
+        raise _cut_off() from error
+    return block
 
 
 def _cut_off() -> BadRequest:

@@ -8,11 +8,13 @@ directly; a request that is not plain in every respect goes to Flask, which answ
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from chef.api.bodies import JSON, NDJSON, read_bytes
 from chef.api.problems import Problems
 from chef.api.writing import record_parsed
+from chef.auth import Credentials
 from chef.credentials import http_credentials
 from chef.errors import ChefError
 from chef.parse import ContentType, parse_updates
@@ -50,10 +52,10 @@ class Edge:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a plain `POST /api/updates`; hand on everything else."""
-        if environ["PATH_INFO"] != PATH or not _is_plain(environ):
+        if environ["PATH_INFO"] != PATH or (plain := _plain(environ)) is None:
             return self._application(environ, start_response)
         try:
-            answer = self._take(environ)
+            answer = self._take(environ, plain)
         except ChefError as error:
             refusal = self._problems.refused(error, f"POST {PATH}")
         except Exception as error:  # noqa: BLE001 - as Flask does it: an answer and a line in the log
@@ -64,20 +66,41 @@ class Edge:
         refusal.headers.update(self._headers)
         return refusal(environ, start_response)
 
-    def _take(self, environ: Environ) -> bytes:
+    def _take(self, environ: Environ, plain: _Plain) -> bytes:
         chef = self._chef
-        writer = chef.gate.writer(http_credentials(environ))
-        body = read_bytes(environ, int(environ["CONTENT_LENGTH"]), chef.settings.max_body_bytes)
-        parsed = parse_updates(body, _KINDS[environ.get("CONTENT_TYPE", "")])
-        return dumps(record_parsed(chef, parsed, writer)) + b"\n"
+        writer = chef.gate.writer(plain.credentials)
+        body = read_bytes(environ, plain.length, chef.settings.max_body_bytes)
+        return dumps(record_parsed(chef, parse_updates(body, plain.kind), writer)) + b"\n"
 
 
-def _is_plain(environ: Environ) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """What the head of a plain request says."""
+
+    credentials: Credentials
+    length: int
+    kind: ContentType
+
+
+def _plain(environ: Environ) -> _Plain | None:
+    """What a request's head says if it is plain; looked for once in a head that comes again."""
+    notes = environ.get("chef.head")
+    if notes is None:
+        return _found(environ)
+    if "edge" not in notes:
+        notes["edge"] = _found(environ)
+    plain: _Plain | None = notes["edge"]
+    return plain
+
+
+def _found(environ: Environ) -> _Plain | None:
+    kind = _KINDS.get(environ.get("CONTENT_TYPE", ""))
     length = environ.get("CONTENT_LENGTH", "")
-    return (
-        environ["REQUEST_METHOD"] == "POST"
-        and environ.get("CONTENT_TYPE", "") in _KINDS
-        and length.isascii()
-        and length.isdigit()
-        and not any(name in environ for name in _NOT_PLAIN)
-    )
+    if (
+        environ["REQUEST_METHOD"] != "POST"
+        or kind is None
+        or not (length.isascii() and length.isdigit())
+        or any(name in environ for name in _NOT_PLAIN)
+    ):
+        return None
+    return _Plain(http_credentials(environ), int(length), kind)

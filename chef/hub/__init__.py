@@ -143,6 +143,8 @@ class Hub:
 
         Whoever writes in a tight loop would else be ahead of its own viewers for ever. Others do not wait.
         """
+        if not self._rooms:
+            return
         keys: set[Key] = {("job", item.job.job_id) for item in stored}
         keys |= {("project", item.job.project_id) for item in stored}
         rooms = [room for key in keys if (room := self._rooms.get(key)) is not None]

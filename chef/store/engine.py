@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreUnavailable
-from chef.store.prepared import commit, run_text
+from chef.store.prepared import Driver
 
 # How long a statement waits for a lock that another process holds before it is refused (503).
 LOCK_TIMEOUT_MS = 5000
@@ -90,7 +90,7 @@ class Connections:
         try:
             connection = _take(idle) or self.engine.connect()
             if begin:
-                run_text(connection, begin)
+                Driver(connection).execute(begin)
             yield connection
             commit(connection)
         except BaseException as error:
@@ -128,6 +128,14 @@ def _take(idle: deque[Connection]) -> Connection | None:
         return idle.pop()
     except IndexError:
         return None
+
+
+def commit(connection: Connection) -> None:
+    """End a transaction that was begun without Core, whether or not Core was used within it."""
+    if connection.in_transaction():
+        connection.commit()
+    else:
+        Driver(connection).commit()
 
 
 def _discard(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from chef.ledger import Project
 from chef.lines import StreamState
 from chef.model import Job
-from chef.store.prepared import scalar_of_text
+from chef.store.prepared import Driver
 
 _KEY = "chef.known"
 # Rows of each kind, and bytes of what one holds: some megabytes in all.
@@ -51,11 +51,11 @@ class Known:
             self.streams.clear()
 
 
-def known_rows(connection: Connection) -> Known:
+def known_rows(connection: Connection, driver: Driver) -> Known:
     """What is known in a transaction that has just begun to write."""
-    if connection.dialect.name != "sqlite":
+    if driver.dialect.name != "sqlite":
         return Known(0)
-    version = scalar_of_text(connection, "PRAGMA data_version")
+    version = driver.execute("PRAGMA data_version").fetchone()[0]
     known: Known | None = connection.info.get(_KEY)
     if known is None or known.version != version:
         known = connection.info[_KEY] = Known(version)

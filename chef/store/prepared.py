@@ -18,39 +18,42 @@ from sqlalchemy.exc import DBAPIError
 Values = Mapping[str, Any]
 
 
-def run_text(connection: Connection, text: str) -> None:
-    """Execute a text without parameters."""
-    _execute(connection, text, {})
+class Driver:
+    """A connection's driver without Core. Both drivers' connections execute statements by themselves."""
 
+    __slots__ = ("_raw", "dialect")
 
-def scalar_of_text(connection: Connection, text: str) -> Any:
-    """The one value that a text without parameters asks for."""
-    return _execute(connection, text, {}).fetchone()[0]
+    def __init__(self, connection: Connection) -> None:
+        self.dialect = connection.dialect
+        self._raw: Any = connection.connection.dbapi_connection
 
+    def execute(self, sql: str, values: Values | None = None) -> Any:
+        """Execute a statement; returns the driver's cursor."""
+        try:
+            return self._raw.execute(sql, values) if values else self._raw.execute(sql)
+        except Exception as error:
+            raise self._as_core_has_it(error, sql) from error
 
-def commit(connection: Connection) -> None:
-    """End a transaction that was begun without Core, whether or not Core was used within it."""
-    if connection.in_transaction():
-        connection.commit()
-        return
-    try:
-        _driver(connection).commit()
-    except Exception as error:
-        raise _as_core_has_it(error, connection, "COMMIT") from error
+    def execute_many(self, sql: str, many: Sequence[Values]) -> None:
+        """Execute a statement for each of some values."""
+        try:
+            self._raw.cursor().executemany(sql, many)
+        except Exception as error:
+            raise self._as_core_has_it(error, sql) from error
 
+    def commit(self) -> None:
+        """Commit what was begun, here or by Core."""
+        try:
+            self._raw.commit()
+        except Exception as error:
+            raise self._as_core_has_it(error, "COMMIT") from error
 
-def _driver(connection: Connection) -> Any:
-    """The driver's own connection: of both drivers it executes statements by itself."""
-    return connection.connection.dbapi_connection
-
-
-def _as_core_has_it(error: Exception, connection: Connection, sql: str) -> Exception:
-    """The driver's errors as SQLAlchemy's, which is what the rest of the store knows."""
-    dialect = connection.dialect
-    base = dialect.loaded_dbapi.Error
-    if not isinstance(error, base):
-        return error
-    return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=dialect)
+    def _as_core_has_it(self, error: Exception, sql: str) -> Exception:
+        """The driver's errors as SQLAlchemy's, which is what the rest of the store knows."""
+        base = self.dialect.loaded_dbapi.Error
+        if not isinstance(error, base):
+            return error
+        return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=self.dialect)
 
 
 class Prepared:
@@ -61,27 +64,24 @@ class Prepared:
         # By the dialect's name, the columns that are given, and how many ids: a handful each.
         self._texts: dict[tuple[object, ...], _Text] = {}
 
-    def rows(self, connection: Connection, ids: Sequence[Any]) -> Sequence[Any]:
+    def rows(self, driver: Driver, ids: Sequence[Any]) -> Sequence[Any]:
         """The rows that a query finds for its `ids`, as named tuples."""
-        text = self._text(connection.dialect, (), ids)
-        found: Sequence[Any] = _execute(connection, text.sql, _expanded(ids)).fetchall()
+        text = self._text(driver.dialect, (), ids)
+        found: Sequence[Any] = driver.execute(text.sql, _expanded(ids)).fetchall()
         return [text.row(*row) for row in found] if text.row else found
 
-    def key(self, connection: Connection, values: Values) -> int:
+    def key(self, driver: Driver, values: Values) -> int:
         """Insert a row and return the key that the database gave it."""
-        text = self._text(connection.dialect, tuple(values))
-        return int(_execute(connection, text.sql, values).fetchone()[0])
+        text = self._text(driver.dialect, tuple(values))
+        return int(driver.execute(text.sql, values).fetchone()[0])
 
-    def run(self, connection: Connection, many: Sequence[Values]) -> None:
+    def run(self, driver: Driver, many: Sequence[Values]) -> None:
         """Insert or update a row for each of `many`, which all name the same columns."""
-        text = self._text(connection.dialect, tuple(many[0]))
+        text = self._text(driver.dialect, tuple(many[0]))
         if len(many) == 1:
-            _execute(connection, text.sql, many[0])  # psycopg would begin a pipeline for it.
-            return
-        try:
-            _driver(connection).cursor().executemany(text.sql, many)
-        except Exception as error:
-            raise _as_core_has_it(error, connection, text.sql) from error
+            driver.execute(text.sql, many[0])  # psycopg would begin a pipeline for it.
+        else:
+            driver.execute_many(text.sql, many)
 
     def _text(self, dialect: Dialect, columns: tuple[str, ...], ids: Sequence[Any] = ()) -> _Text:
         key = (dialect.name, columns, len(ids))
@@ -106,13 +106,6 @@ class _Text:
         self.sql = str(statement.compile(**options))
         names = [column.name for column in getattr(statement, "selected_columns", ())]
         self.row: Any = namedtuple("Row", names) if names else None
-
-
-def _execute(connection: Connection, sql: str, values: Values) -> Any:
-    try:
-        return _driver(connection).execute(sql, values)
-    except Exception as error:
-        raise _as_core_has_it(error, connection, sql) from error
 
 
 def _expanded(ids: Sequence[Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from chef.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.model import LogPiece, Update
 from chef.store import rows
 from chef.store.known import known_rows
-from chef.store.prepared import Prepared
+from chef.store.prepared import Driver, Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
 
@@ -119,14 +119,15 @@ class _Transaction:
         self._job_pks: dict[str, int] = {}
         self._project_pks: dict[str, int] = {}
         self._detail_bytes: dict[str, int] = {}
-        self._sqlite = connection.dialect.name == "sqlite"
-        self._known = known_rows(connection)
+        self._driver = Driver(connection)
+        self._dialect = connection.dialect.name
+        self._known = known_rows(connection, self._driver)
 
     def load(self, batches: Sequence[Batch]) -> None:
         items = [item for batch in batches for item in batch.items]
         job_ids = {item.update.job_id for item in items}
         given = {item.update.project_id for item in items if item.update.project_id is not None}
-        locked = None if self._sqlite else self._lock_projects(job_ids, given)
+        locked = None if self._dialect == "sqlite" else self._lock_projects(job_ids, given)
         self._load_jobs(job_ids)
         self._load_projects(given)
         if locked is not None and not locked.issuperset(self._project_pks.values()):
@@ -138,9 +139,9 @@ class _Transaction:
         """PostgreSQL: lock all projects that exist, in one order for every process; returns their keys."""
         locked: set[int] = set()
         for part in _in_slices(job_ids):
-            given = given | {row.project_id for row in _PROJECTS_OF_JOBS.rows(self._connection, part)}
+            given = given | {row.project_id for row in _PROJECTS_OF_JOBS.rows(self._driver, part)}
         for part in _in_slices(given):
-            locked.update(row.pk for row in _LOCK_PROJECTS.rows(self._connection, part))
+            locked.update(row.pk for row in _LOCK_PROJECTS.rows(self._driver, part))
         return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
@@ -149,7 +150,7 @@ class _Transaction:
             self.ledger.known.jobs[job_id] = job
             self._take_known_project(job.project_id)
         for part in _in_slices(job_ids - self._job_pks.keys()):
-            for row in _JOBS.rows(self._connection, part):
+            for row in _JOBS.rows(self._driver, part):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
                 self.ledger.known.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
@@ -164,7 +165,7 @@ class _Transaction:
         for project_id in project_ids & self._known.projects.keys():
             self._take_known_project(project_id)
         for part in _in_slices(project_ids - self._project_pks.keys()):
-            for row in _PROJECTS.rows(self._connection, part):
+            for row in _PROJECTS.rows(self._driver, part):
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
@@ -187,7 +188,7 @@ class _Transaction:
         left = keys - self._known.streams.keys()
         stored = [(self._job_pks[job_id], name) for job_id, name in left if job_id in self._job_pks]
         for part in _in_slices(stored):
-            for row in _STREAMS[self._connection.dialect.name].rows(self._connection, part):
+            for row in _STREAMS[self._dialect].rows(self._driver, part):
                 self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
@@ -196,7 +197,7 @@ class _Transaction:
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
         stored = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
         for part in _in_slices(stored):
-            for row in _SENT[self._connection.dialect.name].rows(self._connection, part):
+            for row in _SENT[self._dialect].rows(self._driver, part):
                 self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
     def save(self) -> None:
@@ -235,7 +236,7 @@ class _Transaction:
                 self._project_pks[project_id] = self._insert_project(project)
         if changed:
             _UPDATE_PROJECT.run(
-                self._connection,
+                self._driver,
                 [
                     rows.project_values(row) | {"row_pk": self._project_pks[name]}
                     for name, row in changed.items()
@@ -244,7 +245,7 @@ class _Transaction:
 
     def _insert_project(self, project: Project) -> int:
         values = rows.project_values(project) | {"project_id": project.project_id}
-        return _INSERT_PROJECT.key(self._connection, values)
+        return _INSERT_PROJECT.key(self._driver, values)
 
     def _save_jobs(self) -> None:
         newest: dict[int, int] = {}
@@ -263,18 +264,18 @@ class _Transaction:
             else:
                 project_pk = self._project_pks[job.project_id]
                 values |= {"job_id": job_id, "project_pk": project_pk}
-                newest[project_pk] = self._job_pks[job_id] = _INSERT_JOB.key(self._connection, values)
+                newest[project_pk] = self._job_pks[job_id] = _INSERT_JOB.key(self._driver, values)
         # Naming an indexed column writes its indexes anew, also with the value that it has.
         for updates in (moved, unmoved):
             if updates:
-                _UPDATE_JOB.run(self._connection, updates)
+                _UPDATE_JOB.run(self._driver, updates)
         for project_pk, job_pk in newest.items():
-            _NEWEST_JOB.run(self._connection, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
+            _NEWEST_JOB.run(self._driver, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
 
     def _save_entries(self) -> None:
         if self.ledger.stored:
             _INSERT_ENTRIES.run(
-                self._connection,
+                self._driver,
                 [
                     rows.entry_values(stored.entry, self._project_pks[stored.job.project_id])
                     | {"job_pk": self._job_pks[stored.job.job_id]}
@@ -290,7 +291,7 @@ class _Transaction:
             if job_id in self._job_pks
         ]
         if values:
-            _UPSERT_STREAMS[self._connection.dialect.name].run(self._connection, values)
+            _UPSERT_STREAMS[self._dialect].run(self._driver, values)
 
     def _save_sent(self) -> None:
         values = [
@@ -298,4 +299,4 @@ class _Transaction:
             for (job_id, sent_id), row in self.ledger.changed.sent.items()
         ]
         if values:
-            _INSERT_SENT.run(self._connection, values)
+            _INSERT_SENT.run(self._driver, values)

@@ -204,6 +204,8 @@ class Handler(WebSocketHandler):
         if isinstance(self.client_address, tuple):
             environ["REMOTE_PORT"] = str(self.client_address[1])
         environ["chef.peer_is_gone"] = self.peer_is_gone
+        # What the application finds out from the head alone it may keep here for the next request.
+        environ["chef.head"] = {}
         environ["chef.send_head"] = partial(self.write, b"")
         # Called by who sees a valid token that HTTP does not: it may be kept, the handler hangs on no more.
         environ["chef.authenticated"] = partial(self.server.connections.uncount, self.connection)
