@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from chef.lines import Segmenter, StreamState, attach
 from chef.model import ID
 from chef.reporter import cli, environment, spool
-from chef.reporter.environment import UsageError, find_target, make_id
+from chef.reporter.environment import Target, UsageError, find_target, make_id
 from chef.reporter.lines import LONG_LINE, LineGate, Tally
 from chef.reporter.markers import Markers, Said, masked_phase, phase_named
 from chef.reporter.masking import Masker
@@ -391,6 +391,18 @@ def put_and_check(one: Spool, puts: list[tuple[str, int, bool]], chance: random.
         assert found == data[start:]
         waiting += len(found)
     assert one.waiting == waiting <= 1_000_000
+
+
+def test_all_that_did_not_arrive_is_counted_also_where_the_spool_had_no_room_for_it() -> None:
+    target = Target("http://127.0.0.1:9", None, "job", "web", {}, is_new=True)
+    sender = Sender(target, "0", Spool(memory_bytes=64 * 1024, disk_bytes=256 * 1024))
+    for number in range(100_000):
+        sender.output(["stdout", "stderr"][number % 2], b"a line of the output\n")
+    assert sender.spool.waiting < 1_000_000
+    assert sender.missing == 2_100_000
+    sender.spool.close()
+    sender.output("stdout", b"more\n")
+    assert sender.missing == 2_100_005
 
 
 def test_a_disk_that_is_full_loses_the_oldest_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -223,9 +223,9 @@ class Run:
 def missing_text(sender: Sender, arrived: bool) -> str | None:
     """One line on what did not arrive, or None."""
     parts = []
-    waiting = sender.lost + sender.spool.waiting + sender.spool.discarded
-    if waiting:
-        parts.append("%d bytes of output" % waiting)
+    missing = sender.missing
+    if missing:
+        parts.append("%d bytes of output" % missing)
     if sender.end_waits:
         parts.append("the end of the job")
     updates = sender.refused + sender.updates_waiting - sender.end_waits

@@ -184,6 +184,13 @@ class Sender:
         return not self._updates and not self.spool.waiting
 
     @property
+    def missing(self) -> int:
+        """Bytes of output that have not arrived, whether they wait, were dropped or not even kept."""
+        ends = self.spool.ends
+        sent = sum(self._streams[name].sent for name in ends if name in self._streams)
+        return self.lost + sum(ends.values()) - sent
+
+    @property
     def updates_waiting(self) -> int:
         return len(self._updates)
 

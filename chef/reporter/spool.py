@@ -67,8 +67,6 @@ class Spool:
     def __init__(self, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES) -> None:
         self.changed = threading.Condition(threading.RLock())
         self.waiting = 0
-        # What was not kept, or given back, because the spool was closed.
-        self.discarded = 0
         self._memory_limit = memory_bytes
         self._disk_limit = disk_bytes
         self._blocks: dict[str, deque[Block]] = {}
@@ -122,6 +120,12 @@ class Spool:
         with self.changed:
             return self._ends.get(stream, 0)
 
+    @property
+    def ends(self) -> dict[str, int]:
+        """How much of each stream was put so far, whether or not it is still here."""
+        with self.changed:
+            return dict(self._ends)
+
     def start(self, stream: str) -> int:
         """The place of a stream's oldest byte that is still here, or of the next to come."""
         with self.changed:
@@ -159,7 +163,6 @@ class Spool:
         """Give back all room, and keep nothing from now on."""
         with self.changed:
             self._closed = True
-            self.discarded += self.waiting
             for blocks in self._blocks.values():
                 while blocks:
                     self._forget(blocks.popleft())
@@ -167,9 +170,7 @@ class Spool:
                 self._segments.pop().file.close()
 
     def _put(self, stream: str, part: bytes, ends_line: bool) -> None:
-        if self._closed:
-            self.discarded += len(part)
-        else:
+        if not self._closed:
             block = self._open_block(stream, len(part), ends_line) or self._new_block(stream, ends_line)
             assert block.data is not None
             block.data += part
