@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -110,6 +111,21 @@ def test_streams_that_go_to_one_place_keep_their_order(served: Served, machine: 
     expected = [f"{name} {number}" for number in range(1, 6) for name in ("out", "err")]
     assert out.splitlines() == expected
     assert [line for _, line in lines(served, job)] == expected
+
+
+def test_what_a_command_says_when_a_signal_for_all_ends_it_is_seen(
+    served: Served, machine: Machine, job: str
+) -> None:
+    command = 'trap "echo cleaned up; exit 5" TERM; echo ready; sleep 30 & wait'
+    with machine.start("run", "-q", "--", "sh", "-c", command, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        # As a CI system does that cancels a build.
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.communicate(timeout=30) == ("cleaned up\n", "")
+    assert process.returncode == 5
+    assert [line for _, line in lines(served, job)] == ["ready", "cleaned up"]
+    assert stored(served, job)["error"]["code"] == 5
 
 
 def test_a_command_that_says_nothing_has_said_all_of_it(served: Served, machine: Machine, job: str) -> None:

@@ -265,9 +265,10 @@ run() {
   (eval "ask progress $chef_begun" > "$chef_folder/complaint" 2>&1; rm -f "$chef_folder/busy"; exec > "$chef_folder/noise" 2>&1; send_on_and_on) \
     < /dev/null > /dev/null 2>&1 &
   chef_sender=$!
-  tee "$chef_folder/stdout.raw" < "$chef_folder/stdout" & chef_out=$!
+  # What a command writes when a signal for all of us ends it is its output, too.
+  (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stdout.raw" < "$chef_folder/stdout") & chef_out=$!
   chef_err=$chef_out
-  [ -n "$chef_together" ] || { tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2 & chef_err=$!; }
+  [ -n "$chef_together" ] || { (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2) & chef_err=$!; }
   # The shell stays to report how it ended.
   trap : INT TERM HUP QUIT
   # By exec: a function or a builtin of the shell may have its name.
@@ -278,7 +279,7 @@ run() {
   # What the command left behind may hold the pipes: it is not waited for long.
   chef_tries=0
   while { is_running "$chef_out" || is_running "$chef_err"; } && [ "$chef_tries" -lt 10 ]; do short_pause; chef_tries=$((chef_tries + 1)); done
-  kill "$chef_out" "$chef_err" 2>/dev/null
+  kill -PIPE "$chef_out" "$chef_err" 2>/dev/null
   trap 'kill "$chef_sender" 2>/dev/null; exit "$chef_status"' INT TERM HUP QUIT
   : > "$chef_folder/stop"
   finish
