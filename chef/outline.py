@@ -22,7 +22,7 @@ ERROR = (
     r"|\w(?:error|exception)(?=: )|\bnpm ERR!|^--- FAIL|^\s*[✗✖✘]"
 )
 MARK = (
-    r"^(?:::(?:end)?group::|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+"
+    r"^(?:::(?:end)?group::|::stop-commands::|::\S.*::\s*$|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+"
     r"|(?:---|\+\+\+|~~~) (?!(?:PASS|FAIL|SKIP|BENCH):)\S)"
 )
 
@@ -30,7 +30,9 @@ _ERROR = re.compile(ERROR, re.IGNORECASE)
 _MARK = re.compile(MARK)
 # What such lines hold, in lower case: most rows hold none of it, and to look for words is quick.
 _ERROR_WORDS = (b"err", b"fatal", b"panic", b"fail", b"exception", b"traceback", b"segmentation", b"\xe2\x9c")
-_MARK_WORDS = (b"group::", b"group]", b"section_", b"--- ", b"+++ ", b"~~~ ")
+_MARK_WORDS = (b"group::", b"group]", b"section_", b"--- ", b"+++ ", b"~~~ ", b"stop-commands::")
+# `::stop-commands::TOKEN` holds until `::TOKEN::`, whatever the token is.
+_MARK_END = b"::"
 
 
 class Notable(NamedTuple):
@@ -43,10 +45,12 @@ class Notable(NamedTuple):
 def notable_lines(texts: bytes) -> Iterator[Notable]:
     """The lines that stand out among `texts`, lines joined by newlines."""
     lower = texts.lower()
-    if not _holds_any(lower, _ERROR_WORDS + _MARK_WORDS):
+    ends_so = _MARK_END + b"\n" in lower or lower.endswith(_MARK_END)
+    if not (ends_so or _holds_any(lower, _ERROR_WORDS + _MARK_WORDS)):
         return
     for place, (line, folded) in enumerate(zip(texts.split(b"\n"), lower.split(b"\n"), strict=True)):
-        may_mark, may_fail = _holds_any(folded, _MARK_WORDS), _holds_any(folded, _ERROR_WORDS)
+        may_mark = folded.endswith(_MARK_END) or _holds_any(folded, _MARK_WORDS)
+        may_fail = _holds_any(folded, _ERROR_WORDS)
         if not (may_mark or may_fail):
             continue
         text = clean_text(line.decode("utf-8", "replace"))

@@ -6,7 +6,7 @@ import { cleanText } from "chef/escapes.js";
 export const ERROR =
   /(?<![\w./-])(?<!\b0 )(?<!\bno )(?<!\bwithout )(?:error|fatal|panic|failed|failure|exception|traceback|segmentation fault)(?![\w./-]|\(s\): 0|s?: 0\b)|\w(?:error|exception)(?=: )|\bnpm ERR!|^--- FAIL|^\s*[✗✖✘]/i;
 export const MARK =
-  /^(?:::(?:end)?group::|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+|(?:---|\+\+\+|~~~) (?!(?:PASS|FAIL|SKIP|BENCH):)\S)/;
+  /^(?:::(?:end)?group::|::stop-commands::|::\S.*::\s*$|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+|(?:---|\+\+\+|~~~) (?!(?:PASS|FAIL|SKIP|BENCH):)\S)/;
 
 const ERROR_LEVELS = new Set(["error", "fatal", "critical"]);
 // Fewer headings of Buildkite's kind may be rules that somebody drew, or a diff: those are not folded by themselves.
@@ -93,7 +93,7 @@ export function placeIn(numbers, number) {
  * its name; `isOpen`: it is meant to be seen.
  */
 export function groupsOf(marks) {
-  const steps = withoutDiffs(marks.map(([line, text]) => ({ line, ...stepOf(text) })));
+  const steps = withoutDiffs(heeded(marks).map(([line, text]) => ({ line, ...stepOf(text) })));
   const isSure = steps.filter(({ kind }) => kind === "heading").length >= SURE_HEADINGS;
   const [groups, open] = [[], []];
   const close = (group, last, isEnded, count) => Object.assign(group, { last, isEnded, count });
@@ -110,6 +110,20 @@ export function groupsOf(marks) {
   }
   open.forEach((group) => close(group, FOR_EVER, false, null));
   return groups.filter(({ first, last }) => last > first);
+}
+
+/** Without what stands between GitHub's `::stop-commands::TOKEN` and `::TOKEN::`, which is nobody's to mark. */
+function heeded(marks) {
+  let end = null;
+  return marks.filter(([, text]) => {
+    if (end !== null) {
+      if (text.trim() === end) end = null;
+      return false;
+    }
+    const token = /^::stop-commands::(.*)/.exec(text)?.[1].trim();
+    if (token) end = `::${token}::`;
+    return !text.startsWith("::") || /^::(?:end)?group::/.test(text);
+  });
 }
 
 function stepOf(text) {

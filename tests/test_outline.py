@@ -51,9 +51,13 @@ MARKS = [
     "--- :docker: Build",
     "+++ Tests",
     "~~~ Preparing",
+    "::stop-commands::0b1f",
+    "::0b1f::",
 ]
 NO_MARKS = [
     "a ::group::",
+    "std::vector::",
+    "::notice::seen",
     "---",
     "--- ",
     "----- x",
@@ -129,6 +133,26 @@ const answer = (marks) => groupsOf(marks).map(({ first, last, count, isEnded, is
         # A few rules that somebody drew are not folded by themselves; a diff is none at all.
         ([(1, "--- a"), (4, "--- b")], [[1, 3, 2, True], [4, None, None, True]]),
         ([(1, "--- a/x.c"), (2, "+++ b/x.c"), (9, "--- a/y.c"), (10, "+++ b/y.c")], []),
+        # What is not trusted marks nothing, until the word is said that ends it.
+        (
+            [
+                (1, "::group::a"),
+                (2, "::stop-commands::x y"),
+                (3, "::group::no"),
+                (4, "section_start:1:no"),
+                (5, "::X Y::"),
+                (6, "::endgroup::"),
+                (7, "::x y::"),
+                (9, "::endgroup::"),
+                (10, "::group::b"),
+                (12, "::endgroup::"),
+            ],
+            [[1, 9, 7, False], [10, 12, 1, False]],
+        ),
+        (
+            [(1, "::0b1f::"), (2, "::group::a"), (4, "::stop-commands::"), (5, "::endgroup::")],
+            [[2, 5, 2, False]],
+        ),
         # Nothing to fold.
         ([(1, "::group::a"), (2, "::group::b"), (3, "::endgroup::")], [[2, 3, 0, False]]),
     ],
