@@ -71,6 +71,15 @@ export function setWhen(element, at) {
   setText(element, past < 5000 ? texts.justNow : texts.ago(age(past)));
 }
 
+/** What is too long for its place scrolls: let the keyboard get there, where there is nothing in it that it reaches. */
+export function keepInReach(elements) {
+  for (const element of elements) {
+    const scrolls = element.scrollHeight > element.clientHeight + 1;
+    if (scrolls && !element.querySelector("a[href]")) element.tabIndex = 0;
+    else element.removeAttribute("tabindex");
+  }
+}
+
 /** Call `tick` now and every second. */
 export function everySecond(tick) {
   tick();

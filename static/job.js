@@ -3,7 +3,7 @@
 import { getJob, getJson, jobPath } from "chef/api.js";
 import { Chip } from "chef/chip.js";
 import { followJob } from "chef/connection.js";
-import { byId, everySecond, live, now, setText } from "chef/dom.js";
+import { byId, everySecond, keepInReach, live, now, setText } from "chef/dom.js";
 import { phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
@@ -23,6 +23,8 @@ const ASK_MS = 30_000;
 const SOON_MS = 2_000;
 
 const LINES_MS = 100;
+
+const SCROLLERS = [document.querySelector("h1"), byId("message-line"), byId("failure"), document.querySelector(".side")];
 
 const { jobId } = live;
 const chip = new Chip({ isOfOne: true });
@@ -161,6 +163,7 @@ everySecond(() => {
   showTab(job);
   announce();
   if (job && !hasEnded(job)) showPhases(job);
+  keepInReach(SCROLLERS);
 });
 setInterval(askWhetherAlive, ASK_MS);
 document.addEventListener("visibilitychange", askWhetherAlive);

@@ -110,6 +110,21 @@ def test_no_page_has_a_fault_in_any_state(
         assert faults_of(page) == []
 
 
+def test_what_is_too_long_for_its_place_is_scrolled_by_keyboard(
+    server: Served, browser: Browser, complaints: Complaints
+) -> None:
+    long = {"title": "T" * 2_000} | {f"key-{number}": "value" for number in range(60)}
+    server.update(progress("long", message="m " * 2_000, meta=long), progress("bad", meta=long))
+    server.update({"type": "error", "jobId": "bad", "message": "one of many\n" * 200})
+    with looking(browser, complaints, LOOKS[0]) as context:
+        check(context, server.url, ("/jobs/long", "/jobs/bad"))
+        page = context.pages[-1]
+        failure = page.locator("#failure")
+        failure.focus()
+        page.keyboard.press("PageDown")
+        page.wait_for_function("document.getElementById('failure').scrollTop > 0")
+
+
 @pytest.mark.parametrize("look", LOOKS, ids=IDS)
 def test_the_login_has_no_fault(
     start_server: Start, browser: Browser, complaints: Complaints, look: dict[str, Any]
