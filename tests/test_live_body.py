@@ -8,8 +8,9 @@ from typing import Any
 import gevent
 import pytest
 
+from chef.api import live_body
 from chef.api.live_body import BLOCK_BYTES, read_live
-from chef.errors import BadRequest
+from chef.errors import BadRequest, StoreUnavailable
 
 
 class Endless:
@@ -66,3 +67,15 @@ def test_a_body_that_breaks_off_is_told_after_what_had_arrived(fault: Exception)
     with gevent.Timeout(5), pytest.raises(BadRequest):
         got.extend(read_live(_request(Endless(fault)), lambda: False, lambda: False))
     assert len(b"".join(got)) == 3 * BLOCK_BYTES
+
+
+def test_a_server_that_stops_does_not_wait_for_a_body_that_goes_on_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_body, "LEAVE_S", 0.2)
+    stream = Endless()
+    got: list[bytes] = []
+    with gevent.Timeout(5), pytest.raises(StoreUnavailable, match="go on from the offset"):
+        got.extend(read_live(_request(stream), lambda: True, lambda: True))
+    assert got
+    assert stream.abandoned

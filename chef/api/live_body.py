@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ GATHER_S = 0.04
 BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
+# A server that stops takes what still comes for so long; who sends on is answered before it is cut off.
+LEAVE_S = 4.0
 
 _End = Literal["end", "broken", "slow"]
 
@@ -29,7 +32,8 @@ def read_live(
 
     While it `is_watched` blocks stay small, so that its viewers are served from memory and the others soon.
     Raises BadRequest where the body breaks off, RequestTimeout where it stands still, and
-    StoreUnavailable, with the rest unread, once `is_closing` says so; all after what had arrived was given.
+    StoreUnavailable, with the rest unread, where `is_closing` says so and the body is quiet or goes on for
+    `LEAVE_S`; all after what had arrived was given.
     """
     blocks: Queue[bytes | _End] = Queue(_WAITING_BLOCKS)
     stream = request.environ["wsgi.input"]
@@ -83,7 +87,12 @@ def _gathered(
     blocks: Queue[bytes | _End], is_closing: Callable[[], bool], is_watched: Callable[[], bool]
 ) -> Iterator[bytes]:
     end: _End | None = None
+    until: float | None = None
     while end is None:
+        if is_closing():
+            until = until or time.monotonic() + LEAVE_S
+            if time.monotonic() >= until:
+                raise _stopping()
         first = _next(blocks, is_closing)
         gathered = bytearray()
         with gevent.Timeout(GATHER_S, False):  # type: ignore[arg-type]
@@ -109,8 +118,10 @@ def _next(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> bytes 
             found: bytes | _End = blocks.get(timeout=0.5)
         except Empty:
             if is_closing():
-                raise StoreUnavailable(
-                    "the server is stopping: go on from the offset that HEAD tells"
-                ) from None
+                raise _stopping() from None
         else:
             return found
+
+
+def _stopping() -> StoreUnavailable:
+    return StoreUnavailable("the server is stopping: go on from the offset that HEAD tells")
