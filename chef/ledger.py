@@ -157,7 +157,11 @@ class _Attempt:
             return
         job, entries = self._apply(job, update, index)
         if found is None and not entries:
-            return  # An empty log body makes no job.
+            # What has no line makes no job, and its stream is where it was.
+            key = (update.job_id, update.stream)
+            del self.rows.streams[key]
+            self._receipt.streams[key] = self._stream(key)
+            return
         self._count(found, job)
         numbered = [self._number(job, entry) for entry in entries]
         self.rows.jobs[job.job_id] = job

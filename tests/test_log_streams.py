@@ -202,6 +202,27 @@ def test_a_server_that_stops_says_where_a_running_upload_can_go_on(server: Serve
     assert (status, answer["code"]) == (503, "store_unavailable")
 
 
+@pytest.mark.parametrize("offset", ["", "&offset=0"])
+def test_a_carriage_return_before_a_jobs_first_line_waits_for_that(server: Served, offset: str) -> None:
+    path = f"/api/jobs/waits/logs?projectId=p{offset}"
+    alone = server.post(path, data=b"\r").json()
+    # Without a line there is no job, and nothing of what the answer counts gets lost.
+    assert (alone["offset"], alone["lines"], alone["seq"]) == (0, 0, 0)
+    assert server.get("/api/jobs/waits").status_code == 404
+    upload = Upload(server, path)
+    for part in (b"\r", b"\r", b"10%\r", b"20%\n"):
+        upload.send(part)
+        time.sleep(0.1)
+    assert upload.finish() == (200, {"offset": 10, "lines": 1, "seq": 2, "viewers": 0})
+    assert messages(server, "waits") == ["20%"]
+    assert server.get("/api/jobs/waits/logs?raw=1").content == b"\r\r10%\r20%\n"
+
+
+def test_a_log_of_carriage_returns_alone_is_refused_before_it_fills_the_memory(server: Served) -> None:
+    answer = server.post("/api/jobs/bare/logs?projectId=p", data=b"\r" * 10_000)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+
+
 def test_a_misspelt_parameter_of_a_log_is_told_and_refuses_nothing(server: Served) -> None:
     path = "/api/jobs/misspelt/logs?projectId=p&strem=stderr&ofset=0"
     answer = server.post(path, data=b"one\n")

@@ -22,6 +22,7 @@ from chef.services import Services, services
 blueprint = Blueprint("writing", __name__)
 
 _MAX_OFFSET = 2**63 - 1
+_MOST_HELD = 4096
 
 
 @blueprint.post("/api/updates")
@@ -120,6 +121,7 @@ class _LogBody:
         self._lines = 0
         self._seq = 0
         self._offset: int | None = None
+        self._held: list[Segment] = []
 
     def take(self) -> Response:
         """Store the body line by line while it comes.
@@ -157,8 +159,8 @@ class _LogBody:
         return LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
 
     def _store(self, segments: Sequence[Segment]) -> None:
-        """Store a piece of the body."""
-        piece = self._piece(segments)
+        """Store a piece of the body. One without a line makes no job, so it waits for the next piece."""
+        piece = self._piece([*self._held, *segments] if self._held else segments)
         try:
             receipt = services().tracker.record([piece], self._writer.projects)
         except StoreUnavailable as error:
@@ -166,10 +168,13 @@ class _LogBody:
             detail = "the store cannot be written now: go on from the offset that HEAD tells"
             raise StoreUnavailable(detail) from error.__cause__
         self._lines += receipt.lines
-        if self._position is not None:
-            self._position += piece.size
         self._seq = receipt.seqs.get(self._job_id, 0)
         self._offset = receipt.streams[self._job_id, self._stream].offset
+        self._held = [] if self._seq else list(piece.segments)
+        if len(self._held) > _MOST_HELD:
+            raise Invalid(f"a log cannot begin with more than {_MOST_HELD} carriage returns")
+        if self._position is not None and not self._held:
+            self._position += piece.size
 
     def _answer(self) -> Response:
         viewers = _viewers(self._job_id)
