@@ -5,6 +5,9 @@ import { clone } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { needleFor, piecesOf } from "chef/log-text.js";
 
+// What only ends a group says nothing to who reads.
+const GROUP_END = /^(?:::endgroup::|##\[endgroup\])\s*$/;
+
 /** A new, empty row. */
 export function newRow() {
   return clone("line-template");
@@ -21,6 +24,7 @@ export function fillRow(row, number, line, shown) {
   link.dataset.n = number;
   link.href = `#L${number}`;
   row.classList.toggle("loading", line === undefined);
+  row.classList.toggle("group-end", Boolean(line) && GROUP_END.test(cleanText(line.message)));
   setData(row, "stream", line && line.stream !== "stdout" ? line.stream : null);
   setData(row, "level", line?.level);
   setData(at, "t", line && shown.time ? shown.time(line.at) : null);

@@ -448,6 +448,12 @@ def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page
     expect(line(page, 5)).to_be_visible()
     expect(line(page, 8)).to_be_visible()
     expect(line(page, 11)).to_be_visible()
+    # What only ends a group is there, and stands back.
+    expect(line(page, 9)).to_have_text("::endgroup::")
+    colours = [
+        page.locator(f"#L{number} .text").evaluate("one => getComputedStyle(one).color") for number in (7, 9)
+    ]
+    assert colours[0] != colours[1]
     fetch.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#L1 .fold")).to_have_attribute("aria-expanded", "true")
