@@ -10,8 +10,12 @@ export function verdictOn(job) {
   if (!found) return null;
   const words = texts.integrity;
   const place = ({ stream, bytes, from }) => ({ stream, size: fileSize(bytes), start: number(from) });
+  const placeOfGap = (gap) => {
+    const where = place(gap);
+    return gap.lines ? { ...where, size: `${texts.lines(gap.lines)}, ${where.size}` } : where;
+  };
   const faults = [
-    ...(found.missing ?? []).map((gap) => words.missing(place(gap))),
+    ...(found.missing ?? []).map((gap) => words.missing(placeOfGap(gap))),
     ...(found.surplus ?? []).map((more) => words.surplus(place(more))),
     ...(found.differs ?? []).map(({ stream }) => words.differs(stream)),
     ...(found.unchecked ?? []).map((stream) => words.unchecked(stream)),

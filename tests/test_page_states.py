@@ -140,6 +140,11 @@ def beat(server: Served, every: int) -> None:
     [
         ({"bytes": 8, "lines": 2}, "The log is complete", ["2 lines were sent and have arrived"]),
         ({"bytes": 20}, "The log is not complete", ["stdout: 12 B missing from byte 8 on"]),
+        (
+            {"bytes": 20, "lines": 3},
+            "The log is not complete",
+            ["stdout: 1 line, 12 B missing from byte 8 on"],
+        ),
     ],
 )
 def test_a_page_says_whether_all_of_the_log_arrived(

@@ -69,7 +69,7 @@ def test_what_is_missing_from_a_log_is_said() -> None:
     found = {
         "complete": False,
         "lines": None,
-        "missing": [{"stream": "stdout", "bytes": 1_234, "from": 45_000, "lines": 3}],
+        "missing": [{"stream": "stdout", "bytes": 1_234, "from": 45_000, "lines": 3_456}],
         "surplus": [{"stream": "stderr", "bytes": 7, "from": 12}],
         "differs": [{"stream": "test"}],
     }
@@ -77,7 +77,7 @@ def test_what_is_missing_from_a_log_is_said() -> None:
         False,
         "The log is not complete",
         [
-            "stdout: 1.2 kB missing from byte 45,000 on",
+            "stdout: 3,456 lines, 1.2 kB missing from byte 45,000 on",
             "stderr: 7 B more than was sent, from byte 12 on",
             "test: not the content that was sent",
         ],

@@ -49,7 +49,10 @@ def _arrived(lines: int | None) -> str:
 
 
 def _missing(gap: dict[str, Any]) -> str:
-    where = {"stream": gap["stream"], "size": size(gap["bytes"]), "start": number(gap["from"])}
+    much = size(gap["bytes"])
+    if lines := gap.get("lines"):
+        much = f"{ngettext('%(count)s line', '%(count)s lines', lines)}, {much}"
+    where = {"stream": gap["stream"], "size": much, "start": number(gap["from"])}
     return _("%(stream)s: %(size)s missing from byte %(start)s on", **where)
 
 
