@@ -303,6 +303,19 @@ def test_nothing_is_known_of_a_commit_that_failed(store: Store, monkeypatch: pyt
     assert_no_holes(store)
 
 
+def test_what_is_known_wrongly_does_no_harm(database_url: str) -> None:
+    """A row that is not there takes no update: what was known is forgotten, and the rows are read."""
+    with open_store(database_url) as store:
+        for change in ("jobs", "projects"):
+            store.append(batch(update(), log("one")))
+            (connection,) = store._connections._writers
+            rows = getattr(connection.info["chef.known"], change)
+            rows.update({name: (pk + 7, row) for name, (pk, row) in rows.items()})
+        assert store.append(batch(update())).seqs == {"job": 5}
+        assert project_seqs(store) == [1, 2, 3]
+        assert_no_holes(store)
+
+
 def test_what_is_known_is_bounded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known, "_MOST_ROWS", 3)
     with open_store(database_url) as store:

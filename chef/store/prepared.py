@@ -34,12 +34,14 @@ class Driver:
         except Exception as error:
             raise self._as_core_has_it(error, sql) from error
 
-    def execute_many(self, sql: str, many: Sequence[Values]) -> None:
-        """Execute a statement for each of some values."""
+    def execute_many(self, sql: str, many: Sequence[Values]) -> Any:
+        """Execute a statement for each of some values; returns the driver's cursor."""
+        cursor = self._raw.cursor()
         try:
-            self._raw.cursor().executemany(sql, many)
+            cursor.executemany(sql, many)
         except Exception as error:
             raise self._as_core_has_it(error, sql) from error
+        return cursor
 
     def commit(self) -> None:
         """Commit what was begun, here or by Core."""
@@ -75,13 +77,15 @@ class Prepared:
         text = self._text(driver.dialect, tuple(values))
         return int(driver.execute(text.sql, values).fetchone()[0])
 
-    def run(self, driver: Driver, many: Sequence[Values]) -> None:
-        """Insert or update a row for each of `many`, which all name the same columns."""
-        text = self._text(driver.dialect, tuple(many[0]))
-        if len(many) == 1:
-            driver.execute(text.sql, many[0])  # psycopg would begin a pipeline for it.
-        else:
-            driver.execute_many(text.sql, many)
+    def run(self, driver: Driver, many: Sequence[Values]) -> int:
+        """Insert or update a row for each of `many`, which all name the same columns.
+
+        Returns how many rows that were.
+        """
+        sql = self._text(driver.dialect, tuple(many[0])).sql
+        # For one row psycopg would begin a pipeline.
+        cursor = driver.execute(sql, many[0]) if len(many) == 1 else driver.execute_many(sql, many)
+        return int(cursor.rowcount)
 
     def _text(self, dialect: Dialect, columns: tuple[str, ...], ids: Sequence[Any] = ()) -> _Text:
         key = (dialect.name, columns, len(ids))

@@ -23,7 +23,7 @@ from chef.store.trimming import max_row_bytes, trim_log
 
 
 class Overtaken(Exception):
-    """Another process made a project or job that this transaction had just not found: begin it again."""
+    """What this transaction has found, or just not found, is otherwise by now: begin it again."""
 
 
 # SQLite takes 32,766 parameters a statement; far fewer keep the parser's cost flat.
@@ -235,13 +235,16 @@ class _Transaction:
             if project_id not in self._project_pks:
                 self._project_pks[project_id] = self._insert_project(project)
         if changed:
-            _UPDATE_PROJECT.run(
-                self._driver,
-                [
-                    rows.project_values(row) | {"row_pk": self._project_pks[name]}
-                    for name, row in changed.items()
-                ],
-            )
+            values = [
+                rows.project_values(row) | {"row_pk": self._project_pks[name]}
+                for name, row in changed.items()
+            ]
+            self._update(_UPDATE_PROJECT, values)
+
+    def _update(self, statement: Prepared, values: Sequence[dict[str, Any]]) -> None:
+        """Write to rows that are there, as far as is known: else nothing of this is kept."""
+        if statement.run(self._driver, values) != len(values):
+            raise Overtaken
 
     def _insert_project(self, project: Project) -> int:
         values = rows.project_values(project) | {"project_id": project.project_id}
@@ -268,7 +271,7 @@ class _Transaction:
         # Naming an indexed column writes its indexes anew, also with the value that it has.
         for updates in (moved, unmoved):
             if updates:
-                _UPDATE_JOB.run(self._driver, updates)
+                self._update(_UPDATE_JOB, updates)
         for project_pk, job_pk in newest.items():
             _NEWEST_JOB.run(self._driver, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
 
