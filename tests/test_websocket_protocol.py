@@ -293,9 +293,12 @@ def test_every_ping_is_answered_also_before_a_close(served: Served) -> None:
 
 
 @real
-def test_what_came_before_a_close_is_answered_before_it(served: Served) -> None:
+@pytest.mark.parametrize("sends_no_more", [False, True])
+def test_what_came_before_a_close_is_answered_before_it(served: Served, sends_no_more: bool) -> None:
     with client(served) as one:
         one.send(text('427["no:such"]') * 20 + client_frame(CLOSE, struct.pack(">H", 3000)))
+        if sends_no_more:
+            one.socket.shutdown(socket.SHUT_WR)
         assert [one.message() for _ in range(20)] == [ANSWER] * 20
         assert one.closed_with() == 3000
 

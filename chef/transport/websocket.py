@@ -195,10 +195,13 @@ class WebSocket:
             return
         except OSError:
             data = b""
-        if not data:
+        if data:
+            if self._parser is not None and not self._closing:
+                self._receive(self._parser, data)
+        elif self._parser is None and not self._closing:
+            self.pause()  # It has closed; what it sent before that is handled first (`_leave`).
+        else:
             self._break()
-        elif not self._closing and self._parser is not None:
-            self._receive(self._parser, data)
 
     def _receive(self, parser: Parser, data: bytes) -> None:
         pongs: list[bytes] = []
