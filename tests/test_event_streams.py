@@ -379,6 +379,16 @@ def test_each_line_of_a_stream_of_json_lines_is_an_event(server: Served, job_id:
 
 
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
+def test_an_event_is_one_line_for_who_takes_other_line_ends_for_one(app: Flask, accept: str) -> None:
+    message = "a\x85b\u2028c\u2029d\x0be\x0cf\x1cg é \U0001f600 \\u2028"
+    post(app, progress("job", message=message), completed("job"))
+    text = app.test_client().get("/api/jobs/job/events", headers={"Accept": accept}).text
+    # str.splitlines, and with it many a client, knows ten of them.
+    assert text.splitlines() == text.removesuffix("\n").split("\n")
+    assert PARSERS[accept](text)[0][2]["message"] == message
+
+
+@pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_a_quiet_stream_says_now_and_then_that_it_is_alive(
     app: Flask, monkeypatch: pytest.MonkeyPatch, accept: str
 ) -> None:

@@ -39,14 +39,25 @@ class _Format:
     opening: bytes
 
 
+# JSON text has no newline of its own, but strings may hold what many a reader of lines takes for one.
+_LINE_ENDS = {end: f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
+
+
+def _one_line(data: str) -> str:
+    if not data.isascii():
+        for end, escaped in _LINE_ENDS.items():
+            data = data.replace(end, escaped)
+    return data
+
+
 def _sse(name: str, place: str | None, data: str) -> bytes:
-    # JSON text has no newline, so it is one data line. Source: the HTML standard, server-sent events.
+    # One data line. Source: the HTML standard, server-sent events.
     head = f"event: {name}\n" if place is None else f"event: {name}\nid: {place}\n"
-    return f"{head}data: {data}\n\n".encode()
+    return f"{head}data: {_one_line(data)}\n\n".encode()
 
 
 def _ndjson(name: str, _place: str | None, data: str) -> bytes:
-    return f'{{"event":"{name}","data":{data}}}\n'.encode()
+    return f'{{"event":"{name}","data":{_one_line(data)}}}\n'.encode()
 
 
 # A blank before an event's JSON belongs to it, while an empty line would be one that is no event.
