@@ -230,6 +230,16 @@ def test_nothing_speaks_while_commands_are_stopped() -> None:
     assert markers.find(b"::a::\n7%\n") == [Said(progress=7)]
 
 
+def test_what_a_shell_traces_is_no_header() -> None:
+    markers = Markers(lambda _: None)
+    assert [said.phase for said in markers.find(b"+++ Tests\n")] == ["tests"]
+    assert markers.find(b"++ cd .\n+ make\n") == []
+    assert markers.find(b"+++ dirname x\n++ cd .\n+ make\n") == []
+    assert Markers(lambda _: None).find(b"+++ dirname x\n++ cd .\n") == []
+    assert markers.find(b"+++ dirname y\n") == []
+    assert [said.phase for said in markers.find(b"--- Tests\n")] == ["tests"]
+
+
 def test_a_mask_that_the_output_asks_for_is_added() -> None:
     values: list[str] = []
     Markers(values.append).find(b"::add-mask::hidden%25value\n::stop-commands::x\n::add-mask::not\n")

@@ -71,9 +71,12 @@ class Markers:
         self._add_mask = add_mask
         self._mask = mask
         self._stopped_by: str | None = None
+        self._is_traced = False
 
     def find(self, lines: bytes) -> list[Said]:
         """What these lines say, in their order."""
+        # As `set -x` writes: its third level looks like a header, and comes with the second.
+        self._is_traced = self._is_traced or b"\n++ " in lines or lines.startswith(b"++ ")
         if not any(sign in lines for sign in _SIGNS):
             return []
         text = b"\n" + lines
@@ -93,6 +96,8 @@ class Markers:
             return None
         # Before a title is cut, or made a name: what is left of a secret then is no longer found.
         line = self._mask(line)
+        if self._is_traced and line.startswith("+++ "):
+            return None
         command = _COMMAND.match(line)
         if command:
             return _group(command.group(1), command.group(2))
