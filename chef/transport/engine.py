@@ -166,9 +166,11 @@ class EngineServer(engineio.Server):
         if transport == POLLING:
             environ = self._take_place(session.sid, environ)
         self.sockets[session.sid] = session
+        opening = packet.Packet(packet.OPEN, self._opening(session.sid, transport))
         if transport == WEBSOCKET:
-            session.open_websocket(environ)
-        session.send(packet.Packet(packet.OPEN, self._opening(session.sid, transport)))
+            session.open_websocket(environ, opening)
+        else:
+            session.send(opening)
         kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
         self._trigger_event("connect", session.sid, kept)
         session.schedule_ping()

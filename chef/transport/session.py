@@ -18,6 +18,9 @@ from chef.transport.outbox import Outbox
 from chef.transport.packets import BadPacket
 from chef.transport.websocket import WebSocket
 
+# So long after the answer to its upgrade a client is sent OPEN: some listen for messages only after "open",
+# and what is read together with the answer would pass them by.
+_APART_S = 0.001
 # Messages of one client that are handled before others have their turn.
 _SLICE = 8
 # What a client has sent and nobody has looked at yet: beyond this the client is not read.
@@ -139,11 +142,18 @@ class EngineSocket(engineio.socket.Socket):
 
     # WebSocket
 
-    def open_websocket(self, environ: dict[str, Any]) -> None:
-        """Be carried by the connection of a request that was upgraded."""
+    def open_websocket(self, environ: dict[str, Any], opening: packet.Packet) -> None:
+        """Be carried by the connection of a request that was upgraded; `opening` is its first packet."""
         self.connected = self.upgraded = True
         self.websocket, early = self._detach(environ, self)
-        self.websocket.begin(early)
+        timer = gevent.get_hub().loop.timer(_APART_S)
+        timer.start(self._open, opening, early, timer)
+
+    def _open(self, opening: packet.Packet, early: bytes, timer: Any) -> None:
+        timer.close()
+        if self.websocket is not None:
+            self.send(opening)
+            self.websocket.begin(early)
 
     def begin_upgrade(self, environ: dict[str, Any]) -> None:
         """Move from polling to a WebSocket, once the client has tried it; a second one is closed."""

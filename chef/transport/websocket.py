@@ -111,6 +111,8 @@ class WebSocket:
 
     def begin(self, early: bytes) -> None:
         """Read from now on; `early` is what came together with the request for the upgrade."""
+        if self._reader is None:
+            return  # It broke over the first that was sent.
         self._reader.start(self._read)
         if early and self._parser is not None:
             self._receive(self._parser, early)
