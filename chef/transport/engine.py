@@ -75,6 +75,7 @@ class EngineServer(engineio.Server):
         self.places = Places(MOST_POLLING, 0) if places is None else places
         self.polling = Polling(self, self.end)
         self.workers = Workers()
+        self._ids = _make_ids()
         self.count: Callable[[str], None] = lambda reason: None
         # Sessions that the server has closed, until their clients have been told by their next poll.
         self._leaving: dict[str, EngineSocket] = {}
@@ -220,7 +221,7 @@ class EngineServer(engineio.Server):
 
     def generate_id(self) -> str:
         """A session's id, which nobody can guess."""
-        return next(_IDS)
+        return next(self._ids)
 
     def create_queue(self, *args: Any, **kwargs: Any) -> None:
         """None: a session makes the queue of its packets when it needs one."""
@@ -258,9 +259,6 @@ def _make_ids() -> Iterator[str]:
         block = secrets.token_bytes(_ID_BYTES * _IDS_AT_ONCE)
         for at in range(0, len(block), _ID_BYTES):
             yield base64.urlsafe_b64encode(block[at : at + _ID_BYTES]).decode()
-
-
-_IDS = _make_ids()
 
 
 def _takes_gzip(environ: dict[str, Any]) -> bool:
