@@ -8,6 +8,7 @@ import logging
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 # What is in flight gets this long to end; a platform kills after 30 s.
 _GRACE_S = 8
 _SPREAD_S = 4
-# So many connections fewer are a crowd that has gone.
+# So many connections and viewers fewer are a crowd that has gone.
 _CROWD = 20
 _TRIM_EVERY_S = 5
 
@@ -66,11 +67,9 @@ def main(settings: Settings) -> int:
         return 1
     services.start()
     server.start()
-    gevent.spawn(_give_memory_back, server)
-    # Viewers leave no cycles behind: looking for some after each few hundred objects is for nothing.
-    gc.set_threshold(20_000, 20, 50)
+    gevent.spawn(_give_memory_back, lambda: len(server.connections) + _sessions(extension))
     gc.freeze()  # What is loaded now stays: the collector need not look at it again.
-    # A block of a log makes ten thousand lines at once, none of them in a cycle.
+    # Few objects are in a cycle: looking for some after each few hundred is for nothing.
     gc.set_threshold(50_000, 20, 50)
     log.info("listening on http://%s:%d", shown_host(settings.host), server.server_port)
     stop = Event()
@@ -121,19 +120,25 @@ def _raise_descriptor_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _give_memory_back(server: Server) -> None:
+def _sessions(extension: Any) -> int:
+    """How many viewers there are, also those that poll, and so hold no connection."""
+    return 0 if extension is None else len(extension.server.eio.sockets)
+
+
+def _give_memory_back(count: Callable[[], int]) -> None:
     """After a crowd has gone, return to the system what the C library keeps of it (where it is glibc).
 
-    In a thread: this takes some milliseconds.
+    In a thread: this takes some milliseconds. The collector looks only at what is young, which the crowd is.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     most = 0
     while trim is not None:
         gevent.sleep(_TRIM_EVERY_S)
-        now = len(server.connections)
+        now = count()
         most = max(most, now)
         if most - now >= _CROWD:
             most = now
+            gc.collect(1)
             gevent.get_hub().threadpool.apply(trim, (0,))
 
 

@@ -179,13 +179,13 @@ def test_memory_is_given_back_when_a_crowd_has_gone(monkeypatch: pytest.MonkeyPa
     trims: list[int] = []
     monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(malloc_trim=trims.append))
     monkeypatch.setattr(serve, "_TRIM_EVERY_S", 0.01)
-    server: Any = SimpleNamespace(connections=range(100))
-    watching = gevent.spawn(serve._give_memory_back, server)
+    there = [100]
+    watching = gevent.spawn(serve._give_memory_back, lambda: there[-1])
     for left in (95, 100, 100):
-        server.connections = range(left)
+        there.append(left)
         gevent.sleep(0.05)
     assert trims == []
-    server.connections = range(10)
+    there.append(10)
     gevent.sleep(0.2)
     watching.kill()
     assert trims == [0]
