@@ -6,17 +6,9 @@ A body of log text ends its last line, so bodies should end where lines do: at `
 from __future__ import annotations
 
 import zlib
-from typing import NamedTuple
 
 # An unfinished line that is longer goes out in pieces.
 LONG_LINE = 64 * 1024
-
-
-class Piece(NamedTuple):
-    """Text to send. `is_whole`: it ends where a line ends; what follows one that is not belongs to it."""
-
-    text: bytes
-    is_whole: bool
 
 
 def border(data: bytes, most: int) -> int:
