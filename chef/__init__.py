@@ -8,17 +8,17 @@ from flask import Flask
 from flask_cors import CORS
 
 from chef import pages, sockets
+from chef.access.auth import Gate
 from chef.api import edge, openapi, problems, reading, reporter, server, streams, writing
-from chef.auth import Gate
-from chef.clock import Clock, now_ms
-from chef.config import Settings
-from chef.doorbell import Doorbell
-from chef.hub import Hub
+from chef.domain.clock import Clock, now_ms
+from chef.live.doorbell import Doorbell
+from chef.live.hub import Hub
+from chef.live.retention import Retention
+from chef.live.tracker import Tracker
 from chef.metrics import Metrics
-from chef.retention import Retention
 from chef.services import Services
+from chef.settings.config import Settings
 from chef.store import Store
-from chef.tracker import Tracker
 
 __all__ = ["create_app"]
 

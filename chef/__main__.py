@@ -12,11 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from chef.auth import SCOPES, TokenError, issue_token
-from chef.clock import now_ms
-from chef.config import SettingError, Settings, load_settings_or_exit
+from chef.access.auth import SCOPES, TokenError, issue_token
+from chef.domain.clock import now_ms
 from chef.errors import ChefError
 from chef.reporter.cli import COMMANDS as REPORTING
+from chef.settings.config import SettingError, Settings, load_settings_or_exit
 
 Commands = argparse._SubParsersAction  # argparse gives the result of add_subparsers no public name
 
@@ -30,7 +30,7 @@ SERVE = """\
 from gevent import monkey
 monkey.patch_all()
 import sys
-from chef.config import load_settings_or_exit
+from chef.settings.config import load_settings_or_exit
 settings = load_settings_or_exit()
 from chef.serve import main
 sys.exit(main(settings))

@@ -17,12 +17,12 @@ from gevent import monkey
 from gevent.event import Event
 
 from chef import create_app
-from chef.config import Settings
-from chef.credentials import http_credentials
+from chef.access.credentials import http_credentials
 from chef.errors import StoreUnavailable
+from chef.http.connections import Limits
+from chef.http.handler import MayUpgrade, Server
 from chef.services import Services
-from chef.transport.connections import Limits
-from chef.transport.http import MayUpgrade, Server
+from chef.settings.config import Settings
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ from typing import Protocol
 
 from flask import current_app
 
-from chef.auth import Gate
-from chef.clock import Clock
-from chef.config import Settings
-from chef.doorbell import Doorbell
-from chef.hub import Hub
+from chef.access.auth import Gate
+from chef.domain.clock import Clock
+from chef.live.doorbell import Doorbell
+from chef.live.hub import Hub
+from chef.live.retention import Retention
+from chef.live.tracker import Tracker
 from chef.metrics import Metrics
-from chef.retention import Retention
+from chef.settings.config import Settings
 from chef.store import Store
-from chef.tracker import Tracker
 
 
 class Viewers(Protocol):

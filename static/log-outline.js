@@ -1,5 +1,5 @@
 // What stands out in a log: lines that tell of errors, and groups of lines that people mark. Pure.
-// chef/outline.py finds the same in what is not loaded here: change both.
+// chef/domain/outline.py finds the same in what is not loaded here: change both.
 
 import { cleanText } from "chef/escapes.js";
 

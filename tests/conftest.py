@@ -12,8 +12,8 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from chef import create_app
-from chef.clock import Clock, now_ms
-from chef.config import Settings
+from chef.domain.clock import Clock, now_ms
+from chef.settings.config import Settings
 from tests.tools.browser import Complaints, running_browser, watched_context
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, serve

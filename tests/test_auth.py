@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.auth import Credentials, Gate, Principal, TokenError, issue_token
-from chef.config import Settings
+from chef.access.auth import Credentials, Gate, Principal, TokenError, issue_token
 from chef.errors import Forbidden, Unauthorized
+from chef.settings.config import Settings
 
 NOW = 1_800_000_000_000
 SECONDS = NOW // 1000
@@ -119,7 +119,7 @@ def test_all_api_tokens_are_compared_in_constant_time(monkeypatch: pytest.Monkey
         compared.append((a, b))
         return genuine(a, b)
 
-    monkeypatch.setattr("chef.auth.hmac.compare_digest", compare)
+    monkeypatch.setattr("chef.access.auth.hmac.compare_digest", compare)
     gate(API_ONLY).writer(bearer(API))
     assert compared == [(API.encode(), API.encode()), (API.encode(), OTHER_API.encode())]
 
@@ -433,7 +433,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(algorithm: st
 
 def test_a_huge_token_is_refused_before_it_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = token(padding="x" * 8192)
-    monkeypatch.setattr("chef.auth.jwt.decode", lambda *_a, **_k: pytest.fail("verified"))
+    monkeypatch.setattr("chef.access.auth.jwt.decode", lambda *_a, **_k: pytest.fail("verified"))
     assert "8 KiB" in refused(JWT_ONLY, bearer(huge))
     assert "8 KiB" in refused(JWT_ONLY, dataclasses.replace(REMOTE, token=huge))
     with pytest.raises(Unauthorized, match="8 KiB"):

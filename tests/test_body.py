@@ -13,8 +13,8 @@ from gevent.socket import socketpair
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.transport.body import Body, BrokenBody
-from chef.transport.connection import Connection, PeerGone, TooSlow
+from chef.http.body import Body, BrokenBody
+from chef.http.connection import Connection, PeerGone, TooSlow
 
 NEXT = b"GET / HTTP/1.1\r\n"
 Arrive = Callable[..., Connection]
@@ -249,7 +249,7 @@ def test_a_live_log_may_be_quiet_and_a_body_with_a_length_may_not(arrive: Arrive
 
 
 def test_a_peer_that_takes_nothing_ends_what_is_sent_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chef.transport.connection.SEND_PATIENCE_S", 0.2)
+    monkeypatch.setattr("chef.http.connection.SEND_PATIENCE_S", 0.2)
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
         connection = connection_on(ours)
@@ -259,7 +259,7 @@ def test_a_peer_that_takes_nothing_ends_what_is_sent_to_it(monkeypatch: pytest.M
 
 
 def test_a_peer_that_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chef.transport.connection.SEND_PATIENCE_S", 0.2)
+    monkeypatch.setattr("chef.http.connection.SEND_PATIENCE_S", 0.2)
     ours, theirs = socketpair()
     with closing(ours), closing(theirs):
         connection = connection_on(ours)

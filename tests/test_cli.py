@@ -12,11 +12,11 @@ import jwt
 import pytest
 
 from chef import __main__ as cli
-from chef.auth import Credentials, Gate
-from chef.clock import now_ms
-from chef.config import NAMES, Settings
+from chef.access.auth import Credentials, Gate
+from chef.domain.clock import now_ms
 from chef.errors import StoreUnavailable
 from chef.serve import shown_host
+from chef.settings.config import NAMES, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a secret of at least 32 bytes, honestly"

@@ -10,9 +10,9 @@ import gevent
 import pytest
 from sqlalchemy import Connection, text
 
+from chef.domain.model import Entry, LogPiece, StateEntry, Update
+from chef.domain.rules import MAX_ENTRY_LINES
 from chef.errors import StoreUnavailable
-from chef.model import Entry, LogPiece, StateEntry, Update
-from chef.rules import MAX_ENTRY_LINES
 from chef.store import Store, loglines, packing, rows, upkeep
 from chef.store.packing import jobs_to_pack, pack_step
 from tests.tools.logs import all_entries, entries_of, random_output, texts, wait_for_upkeep
@@ -129,7 +129,7 @@ def test_readers_miss_nothing_while_rows_are_put_together(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Between any two pages, and any two parts of a search, there may be a step."""
-    monkeypatch.setattr("chef.store.PAGE_BYTES", 900)
+    monkeypatch.setattr("chef.store.store.PAGE_BYTES", 900)
     monkeypatch.setattr(loglines, "_SEARCH_ROWS", 3)
     monkeypatch.setattr(packing, "_ROWS", 7)
     monkeypatch.setattr(packing, "MAX_ENTRY_LINES", 6)

@@ -12,8 +12,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from chef import config
-from chef.config import SETTINGS, SettingError, Settings, environment, load_settings_or_exit, unknown_names
+from chef.settings import config
+from chef.settings.config import (
+    SETTINGS,
+    SettingError,
+    Settings,
+    environment,
+    load_settings_or_exit,
+    unknown_names,
+)
 
 SECRET = "s" * 32
 RSA_2048 = rsa.generate_private_key(65537, 2048)
@@ -634,6 +641,8 @@ def test_a_good_start_sets_up_logging_and_warns(capsys: pytest.CaptureFixture[st
     settings = load_settings_or_exit({"CHEF_PORT": "1", "CHEF_API_TOKEN": "hunter2"}, None)
     assert settings.api_tokens == ("hunter2",)
     first, second = capsys.readouterr().err.splitlines()
-    assert first.endswith("WARNING chef.config: CHEF_PORT is not a setting of Chef, did you mean PORT?")
+    assert first.endswith(
+        "WARNING chef.settings.config: CHEF_PORT is not a setting of Chef, did you mean PORT?"
+    )
     assert second.endswith("fewer than 16 characters, which can be guessed.")
     assert "hunter2" not in first + second

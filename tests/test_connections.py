@@ -10,8 +10,8 @@ import gevent
 import pytest
 
 from chef import serve
-from chef.transport.connection import Connection
-from chef.transport.connections import Connections, Limits
+from chef.http.connection import Connection
+from chef.http.connections import Connections, Limits
 
 TOKEN = {"HTTP_AUTHORIZATION": "Bearer right"}
 

@@ -16,10 +16,10 @@ import pytest
 import requests
 from flask import Flask
 
+from chef.access.auth import issue_token
 from chef.api import streams
-from chef.auth import issue_token
-from chef.clock import now_ms
-from chef.config import Settings
+from chef.domain.clock import now_ms
+from chef.settings.config import Settings
 from tests.tools.serving import Served, measured, serving
 from tests.tools.watching import eventually
 from tests.tools.wire import check_event

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.transport.heads import MOST_FIELDS, Head, Refused, parse, parse_trailer
+from chef.http.heads import MOST_FIELDS, Head, Refused, parse, parse_trailer
 
 HOST = b"Host: chef.example"
 
@@ -244,7 +244,7 @@ def test_fields_are_counted() -> None:
 
 
 def test_many_names_do_not_fill_the_memory() -> None:
-    from chef.transport import heads
+    from chef.http import heads
 
     for number in range(3000):
         head(b"X-Made-Up-%d: a" % number)

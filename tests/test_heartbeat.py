@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from chef.clock import rfc3339
-from chef.model import Job
+from chef.domain.clock import rfc3339
+from chef.domain.model import Job
 from chef.store import Store
 from tests.test_http_writing import Hands
 from tests.tools.making import AT, batch, log, open_store, update

@@ -15,7 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from chef import config
+from chef.settings import config
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from chef.transport.http import Server
+from chef.http.handler import Server
 from tests.tools.serving import Served
 
 UPDATE = b'{"type":"progress","jobId":"j","projectId":"p"}'

@@ -12,14 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import chef.hub
+import chef.live.hub
+from chef.domain.ledger import Stored
+from chef.domain.model import Entry
 from chef.errors import StoreUnavailable
-from chef.events import Event, Form, events_of
-from chef.hub import Cursor, Hub, Key, Member, Reader, Room
-from chef.ledger import Stored
-from chef.model import Entry
+from chef.live.cursors import Cursor
+from chef.live.events import Event, Form, events_of
+from chef.live.hub import Hub
+from chef.live.members import Member, Reader
+from chef.live.rooms import Key, Room
 from chef.store import Store
-from chef.strict import loads
+from chef.wire.strict import loads
 from tests.tools.making import batch, log, open_store, update
 
 JOB: Key = ("job", "job")
@@ -346,7 +349,7 @@ def test_a_large_room_does_not_hold_up_a_small_one(hub: Hub, store: Store) -> No
 def test_who_writes_is_held_up_while_its_viewers_are_served_and_nobody_else(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "PACE_S", 10)
+    monkeypatch.setattr(chef.live.hub, "PACE_S", 10)
     receipts = {name: store.append(batch(log("first", job_id=name))) for name in ("job", "other")}
     with hub.room(JOB) as room:
         hub.pace(receipts["job"].stored)  # Nobody is served: it goes on at once.
@@ -364,7 +367,7 @@ def test_who_writes_is_held_up_while_its_viewers_are_served_and_nobody_else(
 def test_a_writer_is_held_up_for_a_moment_at_most(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "PACE_S", 0.01)
+    monkeypatch.setattr(chef.live.hub, "PACE_S", 0.01)
     receipt = store.append(batch(log("first")))
     with hub.room(JOB) as room:
         turns = room.serve()
@@ -380,7 +383,7 @@ def test_a_ring_is_bounded_by_bytes_and_the_store_has_the_rest(
     hub: Hub, write: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariant 6."""
-    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 5000)
+    monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 5000)
     slow, live = Viewer().follow(hub), Viewer().follow(hub)
     slow.block()
     for _ in range(60):
@@ -414,7 +417,7 @@ def test_a_slow_viewer_gets_everything_once_as_it_drains(hub: Hub, write: Callab
 def test_more_at_once_than_a_ring_holds_is_read_once_for_all(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 2000)
+    monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 2000)
     form = PlainForm()
     viewers = [Viewer(form).follow(hub) for _ in range(100)]
     slow = viewers[50]
@@ -442,7 +445,7 @@ def test_a_viewer_that_takes_nothing_more_is_sent_a_bounded_amount(
     hub: Hub, store: Store, form: PlainForm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invariant 6: also out of the store, and where the log is stored in a hundredth of its bytes."""
-    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 64 * 1024)
+    monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 64 * 1024)
     viewers = [Viewer(form) for _ in range(2)]
     for viewer in viewers:
         viewer.limit = 128 * 1024
@@ -465,7 +468,7 @@ def test_a_viewer_that_takes_nothing_more_is_sent_a_bounded_amount(
 def test_fifty_viewers_that_join_at_random_moments_are_complete(
     hub: Hub, store: Store, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 20_000)
+    monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 20_000)
     chance = random.Random(seed)
     viewers: list[tuple[int, Viewer]] = []
 
@@ -530,7 +533,7 @@ def test_two_processes_writing_by_turns_are_one_order(
 def test_the_safety_poll_finds_what_another_process_wrote(
     hub: Hub, elsewhere: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub, "SAFETY_POLL_S", 0.05)
+    monkeypatch.setattr(chef.live.hub, "SAFETY_POLL_S", 0.05)
     job, project = Viewer().follow(hub), Viewer().follow(hub, key=PROJECT)
     elsewhere.append(batch(update(), log("one\ntwo")))
     until(lambda: has(job, 1, 3))
@@ -540,7 +543,7 @@ def test_the_safety_poll_finds_what_another_process_wrote(
 def test_the_safety_poll_outlives_an_outage(
     hub: Hub, elsewhere: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(chef.hub, "SAFETY_POLL_S", 0.02)
+    monkeypatch.setattr(chef.live.hub, "SAFETY_POLL_S", 0.02)
     viewer = Viewer().follow(hub)
     with monkeypatch.context() as outage:
         outage.setattr(hub.store, "job_seqs", unavailable)
@@ -561,7 +564,7 @@ def test_viewers_catch_up_when_the_store_is_back(
     has_ring: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chef.hub.cursors, "RETRY_S", 0.02)
+    monkeypatch.setattr(chef.live.cursors, "RETRY_S", 0.02)
     viewer = Viewer().follow(hub)
     if has_ring:
         write()
@@ -647,7 +650,7 @@ def test_leaving_ends_a_load(
 ) -> None:
     for _ in range(5):
         write()
-    monkeypatch.setattr(chef.store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 1)
     with hub.room(JOB):
         pass  # The hub's own greenlets run from here on.
     running = loads_running(monkeypatch)
@@ -832,8 +835,8 @@ class Walk:
 def test_any_order_of_events_gives_each_viewer_a_gapless_sequence(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chef.hub.rooms, "RING_BYTES", 3000)
-    monkeypatch.setattr(chef.store, "PAGE_BYTES", 2000)
+    monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 3000)
+    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 2000)
     jobs = iter(range(10**6))
 
     @settings(deadline=None, max_examples=60)

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from chef import rules
-from chef.crc import crc32_of_both
+from chef.domain import rules
+from chef.domain.crc import crc32_of_both
+from chef.domain.integrity import verdict
+from chef.domain.lines import Segmenter, StreamState, Tally
+from chef.domain.model import LogPiece
 from chef.errors import OffsetPastEnd
-from chef.integrity import verdict
-from chef.lines import Segmenter, StreamState, Tally
-from chef.model import LogPiece
 from chef.store import Store
 from tests.test_log_streams import Upload, wait_for_lines
 from tests.tools.making import AT, batch, log, open_store, piece, update

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from chef.domain.ledger import Batch, Ledger, Project, Receipt
+from chef.domain.model import StateEntry
 from chef.errors import ChefError, Conflict, Forbidden, Invalid
-from chef.ledger import Batch, Ledger, Project, Receipt
-from chef.model import StateEntry
 from tests.tools.making import AT, batch, log, piece, update
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.lines import (
+from chef.domain.lines import (
     Line,
     PlainLines,
     PlainSegments,

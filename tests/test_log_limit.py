@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.hub import Hub
-from chef.lines import StreamState, Tally
-from chef.model import Entry, Gap, Job, LogEntry, StateEntry
-from chef.payloads import line_text
+from chef.domain.lines import StreamState, Tally
+from chef.domain.model import Entry, Gap, Job, LogEntry, StateEntry
+from chef.domain.payloads import line_text
+from chef.live.hub import Hub
 from chef.store import Store
 from chef.store.packing import pack_step
 from chef.store.trimming import max_row_bytes

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from chef import logs
+from chef.settings import logs
 
 log = logging.getLogger("chef.test")
 

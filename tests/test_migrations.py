@@ -18,10 +18,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 
-from chef.config import Settings
+from chef.domain.ledger import Stored
+from chef.domain.model import LogEntry
 from chef.errors import StoreUnavailable
-from chef.ledger import Stored
-from chef.model import LogEntry
+from chef.settings.config import Settings
 from chef.store import Store, migrate
 from chef.store.engine import make_engine
 from chef.store.tables import about, metadata
@@ -79,7 +79,7 @@ def test_several_processes_may_start_on_one_empty_database_at_once(
 ) -> None:
     """As at a deployment of several processes. Each prints the epoch that it found."""
     program = (
-        "import sys; from chef.config import Settings; from chef.store import migrate\n"
+        "import sys; from chef.settings.config import Settings; from chef.store import migrate\n"
         "print(flush=True); sys.stdin.readline(); print(migrate(Settings(database_url=sys.argv[1])))"
     )
     started = [

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chef.outline import is_error, notable_lines
+from chef.domain.outline import is_error, notable_lines
 from tests.test_log_modules import run
 
 ERRORS = [

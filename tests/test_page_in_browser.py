@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chef.auth import issue_token
-from chef.clock import now_ms
-from chef.config import Settings
+from chef.access.auth import issue_token
+from chef.domain.clock import now_ms
+from chef.settings.config import Settings
 from tests.tools.browser import Complaints, watched_context
 from tests.tools.pages import chip, line, log, progress, shown_lines, stored_lines
 from tests.tools.serving import Served

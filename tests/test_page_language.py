@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect
 
-from chef.clock import now_ms
+from chef.domain.clock import now_ms
 from chef.errors import Unauthorized
 from chef.pages.language import catalogue_file, gettext, ngettext
 from chef.pages.refusals import in_words
@@ -110,8 +110,8 @@ def test_modules_say_nothing_past_the_translation() -> None:
 
 
 def sentences_of_refusals() -> Iterator[str]:
-    """How the sentences begin with which chef.auth refuses a reader, up to where they name particulars."""
-    for node in ast.walk(ast.parse((ROOT / "chef/auth.py").read_text("utf-8"))):
+    """How the sentences begin that refuse a reader, up to where they name particulars."""
+    for node in ast.walk(ast.parse((ROOT / "chef/access/auth.py").read_text("utf-8"))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             if node.func.id not in ("Unauthorized", "Forbidden"):
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chef.clock import rfc3339
+from chef.domain.clock import rfc3339
 from chef.pages.silence import LOST_MS, QUIET_MS, Silence, shown_status, silence
 from chef.pages.verdict import Verdict, verdict
 

@@ -14,12 +14,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chef.auth import issue_token
-from chef.clock import now_ms
-from chef.config import Settings
-from chef.credentials import COOKIE
+from chef.access.auth import issue_token
+from chef.access.credentials import COOKIE
+from chef.domain.clock import now_ms
 from chef.pages.login import safe_next
 from chef.pages.words import duration, percent, size, web_url
+from chef.settings.config import Settings
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
 MakeApp = Callable[..., Flask]

@@ -1,4 +1,4 @@
-"""Bodies, by-hand fields and forms into updates: chef.parse with chef.fields."""
+"""Bodies, by-hand fields and forms into updates: chef.wire.parse with chef.wire.fields."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
+from chef.domain.model import STATUSES, Update
 from chef.errors import FieldError, Invalid, NotJson
-from chef.model import STATUSES, Update
-from chef.parse import (
+from chef.wire.parse import (
     ContentType,
     Parsed,
     coerce_form,

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from chef import payloads, rules
-from chef.clock import rfc3339
-from chef.events import Event, Published, events_of
-from chef.lines import Line, StreamState
-from chef.model import Entry, Job, LogEntry, StateEntry, Update
-from chef.payloads import job_json, line_json, line_text, log_events, logs_event, state_events
-from chef.strict import loads
+from chef.domain import payloads, rules
+from chef.domain.clock import rfc3339
+from chef.domain.lines import Line, StreamState
+from chef.domain.model import Entry, Job, LogEntry, StateEntry, Update
+from chef.domain.payloads import job_json, line_json, line_text, log_events, logs_event, state_events
+from chef.live.events import Event, Published, events_of
+from chef.wire.strict import loads
 from tests.tools.making import AT, piece, update
 
 AT_TEXT = "2023-11-14T22:13:20.000Z"

@@ -16,9 +16,9 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from chef.auth import issue_token
-from chef.clock import now_ms
-from chef.config import Settings
+from chef.access.auth import issue_token
+from chef.domain.clock import now_ms
+from chef.settings.config import Settings
 from tests.tools.browser import Complaints
 from tests.tools.serving import ROOT, Served, serving
 from tests.tools.watching import eventually, node

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import websocket
 
-from chef.config import Settings
-from chef.recovery import (
+from chef.settings.config import Settings
+from chef.store import Store
+from chef.wire.recovery import (
     UNRECOVERABLE,
     WINDOW_MS,
     Kept,
@@ -22,7 +23,6 @@ from chef.recovery import (
     make_offset,
     parse_offset,
 )
-from chef.store import Store
 from tests.tools.serving import Served
 
 Join = Callable[..., "Raw"]

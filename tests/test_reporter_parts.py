@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.lines import Segmenter, StreamState, attach
-from chef.model import ID
+from chef.domain.lines import Segmenter, StreamState, attach
+from chef.domain.model import ID
 from chef.reporter import cli, environment, spool
 from chef.reporter.environment import Target, UsageError, find_target, make_id
 from chef.reporter.lines import LONG_LINE, LineGate, Tally

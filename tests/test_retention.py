@@ -14,10 +14,12 @@ import requests
 from flask import Flask
 from sqlalchemy import Connection, func, select
 
+from chef.domain.model import Job
 from chef.errors import StoreUnavailable
-from chef.hub import Hub, Key, Reader
-from chef.model import Job
-from chef.retention import Retention
+from chef.live.hub import Hub
+from chef.live.members import Reader
+from chef.live.retention import Retention
+from chef.live.rooms import Key
 from chef.store import Removed, Store, removing, upkeep
 from chef.store.tables import entries, jobs, projects, sent, streams
 from tests.test_hub import Viewer, until

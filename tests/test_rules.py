@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef import rules
+from chef.domain import rules
+from chef.domain.lines import Segmenter, StreamState, attach
+from chef.domain.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
 from chef.errors import Conflict, Forbidden, Invalid, OffsetPastEnd
-from chef.lines import Segmenter, StreamState, attach
-from chef.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
 from tests.tools.making import AT, log, piece, update
 
 MINUTE = 60_000

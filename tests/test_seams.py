@@ -32,7 +32,7 @@ import socketio
 import socketio.packet
 from flask import Flask
 
-from chef.transport import http
+from chef.http import handler as http
 from chef.transport.engine import EngineServer
 from chef.transport.outbox import MOST_AT_ONCE, Outbox
 from chef.transport.packets import Packet
@@ -41,11 +41,11 @@ from chef.transport.socketio import Extension, SocketServer
 
 ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
 PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
-CONNECTION = "chef/transport/connection.py"
-WORKERS = "chef/transport/workers.py"
-HTTP, SESSION = "chef/transport/http.py", "chef/transport/session.py"
+CONNECTION = "chef/http/connection.py"
+WORKERS = "chef/greenlets.py"
+HTTP, SESSION = "chef/http/handler.py", "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
-SOCKETS, OUTBOX, SERVE = "chef/sockets/__init__.py", "chef/transport/outbox.py", "chef/serve.py"
+SOCKETS, OUTBOX, SERVE = "chef/sockets/handlers.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
 BaseServer: Any = gevent.baseserver.BaseServer

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chef import hub
+from chef.live import hub
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
 

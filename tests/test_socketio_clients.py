@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chef.auth import issue_token
-from chef.clock import now_ms
-from chef.config import Settings
+from chef.access.auth import issue_token
+from chef.domain.clock import now_ms
+from chef.settings.config import Settings
 from tests.tools.serving import ROOT, Served, serving
 from tests.tools.watching import KINDS, TRANSPORTS, Kind, Received, Watcher, run_in_node, watch
 from tests.tools.wire import check_acknowledgement, check_event, wire_order

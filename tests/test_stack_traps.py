@@ -234,7 +234,7 @@ def test_17_nothing_but_the_entrances_patches() -> None:
 
 @pytest.mark.real
 def test_17_serving_without_the_patch_is_refused_in_plain_words(tmp_path: Path) -> None:
-    script = "from chef.config import Settings; from chef.serve import main; main(Settings())"
+    script = "from chef.settings.config import Settings; from chef.serve import main; main(Settings())"
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
@@ -264,7 +264,7 @@ monkey.patch_all()
 import json, sys, time
 import gevent
 from sqlalchemy import text
-from chef.config import Settings
+from chef.settings.config import Settings
 from chef.store.engine import make_engine
 
 engine = make_engine(Settings(database_url=sys.argv[1]).sqlalchemy_url)

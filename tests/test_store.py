@@ -13,15 +13,17 @@ import gevent
 import pytest
 from sqlalchemy import Connection, text
 
-import chef.store
+import chef.store.loglines
+import chef.store.store
+from chef.domain.ledger import Batch, Receipt, Stored
+from chef.domain.lines import StreamState
+from chef.domain.model import Entry, LogEntry, LogPiece, Update
+from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
-from chef.ledger import Batch, Receipt, Stored
-from chef.lines import StreamState
-from chef.model import Entry, LogEntry, LogPiece, Update
-from chef.payloads import line_text
-from chef.recovery import Kept
-from chef.store import PAGE_BYTES, NumberedLine, Store, engine, known, reading, writing
+from chef.store import NumberedLine, Store, engine, known, reading, writing
 from chef.store.prepared import Driver, Prepared, _expanded
+from chef.store.store import PAGE_BYTES
+from chef.wire.recovery import Kept
 from tests.tools.making import batch, log, open_store, piece, update
 from tests.tools.postgres import Postgres
 
@@ -144,7 +146,7 @@ def test_entries_come_in_pages_from_any_place(store: Store) -> None:
 
 
 def test_a_page_is_bounded_by_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chef.store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 1)
     store.append(batch(*(update(message="x") for _ in range(3))))
     assert [len(store.entries("job", after)) for after in (0, 1, 2, 3)] == [1, 1, 1, 0]
     assert project_seqs(store) == [1, 2, 3]

@@ -1,4 +1,4 @@
-"""JSON as Chef takes and gives it: chef.strict."""
+"""JSON as Chef takes and gives it: chef.wire.strict."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef import strict
 from chef.errors import NotJson
+from chef.wire import strict
 
 REFUSED = {
     "nothing": (b"", "Expecting value at line 1, column 1"),

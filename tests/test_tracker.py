@@ -8,12 +8,13 @@ from typing import Any
 import gevent
 import pytest
 
+from chef.domain.rules import LOGS_AFTER_END_MS
 from chef.errors import ChefError, Conflict, Forbidden, StoreUnavailable
-from chef.hub import Hub, Reader
+from chef.live.hub import Hub
+from chef.live.members import Reader
+from chef.live.tracker import Tracker
 from chef.metrics import Metrics
-from chef.rules import LOGS_AFTER_END_MS
 from chef.store import Store
-from chef.tracker import Tracker
 from tests.tools.making import AT, log, open_store, piece, update
 
 

@@ -12,7 +12,7 @@ import pytest
 from gevent.event import Event
 from greenlet import getcurrent
 
-from chef.transport.workers import _MOST_IDLE, Workers
+from chef.greenlets import _MOST_IDLE, Workers
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 

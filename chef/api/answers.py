@@ -6,13 +6,13 @@ from typing import Any
 
 from flask import Response, request
 
-from chef.auth import Principal
-from chef.credentials import http_credentials
-from chef.cursors import read_cursor
+from chef.access.auth import Principal
+from chef.access.credentials import http_credentials
+from chef.domain.model import ID, ID_RULE, Job
 from chef.errors import FieldError, Forbidden, Invalid, NotFound
-from chef.model import ID, ID_RULE, Job
 from chef.services import services
-from chef.strict import dumps
+from chef.wire.paging import read_cursor
+from chef.wire.strict import dumps
 
 MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50

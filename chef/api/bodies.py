@@ -19,7 +19,7 @@ from chef.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from chef.parse import coerce_form, parse_object
+from chef.wire.parse import coerce_form, parse_object
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")

@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chef.access.auth import Credentials
+from chef.access.credentials import http_credentials
 from chef.api.bodies import JSON, NDJSON, read_bytes
 from chef.api.problems import Problems
 from chef.api.writing import record_parsed
-from chef.auth import Credentials
-from chef.credentials import http_credentials
 from chef.errors import ChefError
-from chef.parse import ContentType, parse_updates
 from chef.services import Services
-from chef.strict import dumps
+from chef.wire.parse import ContentType, parse_updates
+from chef.wire.strict import dumps
 
 PATH = "/api/updates"
 

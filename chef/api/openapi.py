@@ -9,9 +9,9 @@ from flask import Blueprint, Response
 from chef.api import examples
 from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT, answer
 from chef.api.schemas import CONTRADICTION, Schema, fields_by_type, heartbeat_fields, ref, schemas
-from chef.config import Settings
-from chef.model import STATUSES
+from chef.domain.model import STATUSES
 from chef.services import services
+from chef.settings.config import Settings
 from chef.version import VERSION
 
 blueprint = Blueprint("openapi", __name__)

@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
-from chef.strict import dumps
+from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
 

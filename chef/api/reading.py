@@ -22,15 +22,15 @@ from chef.api.answers import (
     text_in_query,
     wrong,
 )
-from chef.clock import rfc3339
-from chef.cursors import make_cursor
+from chef.domain.clock import rfc3339
+from chef.domain.ledger import Project
+from chef.domain.model import ENDED, STATUSES, Gap, Job
+from chef.domain.payloads import job_json, line_json, line_text
+from chef.domain.text import clean_text
 from chef.errors import NotFound
-from chef.ledger import Project
-from chef.model import ENDED, STATUSES, Gap, Job
-from chef.payloads import job_json, line_json, line_text
 from chef.services import services
 from chef.store import ListedProject, NumberedLine
-from chef.text import clean_text
+from chef.wire.paging import make_cursor
 
 blueprint = Blueprint("reading", __name__)
 

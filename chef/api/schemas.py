@@ -1,7 +1,7 @@
 """The shapes of the API as JSON Schema (2020-12), for the OpenAPI document. Data, no behaviour.
 
-What is sent is described as strictly as it is checked (chef.fields); what is received as it is made
-(chef.payloads), open for fields that are added later.
+What is sent is described as strictly as it is checked (chef.wire.fields); what is received as it is made
+(chef.domain.payloads), open for fields that are added later.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from chef.fields import MAX_END_MESSAGE, MAX_EVERY, MAX_PROGRESS_MESSAGE, MAX_STREAMS
-from chef.model import ID_PATTERN, PHASE_PATTERN, STATUSES
-from chef.rules import MAX_ARTIFACTS, MAX_META_BYTES
-from chef.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
+from chef.domain.model import ID_PATTERN, PHASE_PATTERN, STATUSES
+from chef.domain.rules import MAX_ARTIFACTS, MAX_META_BYTES
+from chef.wire.fields import MAX_END_MESSAGE, MAX_EVERY, MAX_PROGRESS_MESSAGE, MAX_STREAMS
+from chef.wire.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
 
 Schema = dict[str, Any]
 

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, request
 
+from chef.access.auth import Principal
 from chef.api.answers import answer, check_id, check_project, number_in_query, reader, text_in_query, wrong
-from chef.auth import Principal
+from chef.domain.payloads import state_events
 from chef.errors import Forbidden, NotAcceptable, NotFound
-from chef.events import Event
-from chef.hub import Key, Reader
-from chef.payloads import state_events
+from chef.live.events import Event
+from chef.live.members import Reader
+from chef.live.rooms import Key
 from chef.services import services
-from chef.strict import dumps, loads
+from chef.wire.strict import dumps, loads
 
 blueprint = Blueprint("streams", __name__)
 
@@ -220,7 +221,7 @@ class _Stream:
         self._position = position
         self._principal = principal
         self._clock = services().clock
-        # Known where our own server serves (chef.transport.http).
+        # Known where our own server serves (chef.http.handler).
         self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
         self._send_head: Callable[[], None] = request.environ.get("chef.send_head", lambda: None)
         self._form = form

@@ -7,17 +7,17 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from chef.access.auth import Principal
+from chef.access.credentials import http_credentials
 from chef.api.answers import answer, check_id, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
-from chef.auth import Principal
-from chef.credentials import http_credentials
+from chef.domain.lines import Segment, Segmenter
+from chef.domain.model import LogPiece, UpdateType
 from chef.errors import FieldError, Invalid, StoreUnavailable
-from chef.fields import Findings
-from chef.lines import Segment, Segmenter
-from chef.model import LogPiece, UpdateType
-from chef.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
 from chef.services import Services, services
+from chef.wire.fields import Findings
+from chef.wire.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
 
 blueprint = Blueprint("writing", __name__)
 

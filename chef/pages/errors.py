@@ -10,12 +10,12 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
-from chef.credentials import COOKIE
+from chef.access.credentials import COOKIE
 from chef.errors import ChefError, Unauthorized
+from chef.http.body import BrokenBody
+from chef.http.connection import TooSlow
 from chef.pages.language import gettext as _
 from chef.pages.refusals import in_words
-from chef.transport.body import BrokenBody
-from chef.transport.connection import TooSlow
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ import re
 from flask import Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from chef.auth import Credentials, Principal
-from chef.credentials import COOKIE
+from chef.access.auth import Credentials, Principal
+from chef.access.credentials import COOKIE
 from chef.errors import ChefError, Forbidden, Unauthorized
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _

@@ -8,12 +8,12 @@ from typing import Any
 
 from flask import Flask, Response, abort, request
 
-from chef.model import Job
+from chef.domain.model import Job
 from chef.pages.errors import make_blueprint
 from chef.pages.viewer import viewer, visible_job
 from chef.services import services
 from chef.store import Place
-from chef.strict import dumps
+from chef.wire.strict import dumps
 
 # Parts of outlines that are kept: of a long log they are asked for again by each who opens it.
 _MOST_PARTS = 128

@@ -24,5 +24,7 @@ def in_words(error: ChefError) -> str:
 
 
 def first_parts() -> tuple[str, ...]:
-    """The first parts of sentences that go on with particulars (chef.auth), named here to be translated."""
+    """The first parts of sentences that end in particulars (chef.access.auth),
+    named here to be translated.
+    """
     return (_("the token is not valid yet"), _("the token is not valid"), _("reading needs a token"))

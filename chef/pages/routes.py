@@ -7,18 +7,18 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from chef.clock import rfc3339
-from chef.cursors import read_cursor
+from chef.domain.clock import rfc3339
+from chef.domain.model import STATUSES
+from chef.domain.payloads import job_json
 from chef.errors import Forbidden, NotFound
-from chef.model import STATUSES
 from chef.pages import snapshots
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.silence import shown_status, silence
 from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
-from chef.payloads import job_json
 from chef.services import services
+from chef.wire.paging import read_cursor
 
 blueprint = make_blueprint("pages")
 

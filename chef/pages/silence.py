@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from chef.model import ENDED
+from chef.domain.model import ENDED
 
 QUIET_MS = 4 * 60_000
 LOST_MS = 45 * 60_000

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from chef.auth import Principal
-from chef.cursors import make_cursor
-from chef.model import ENDED, STATUSES, Job
+from chef.access.auth import Principal
+from chef.domain.model import ENDED, STATUSES, Job
+from chef.domain.payloads import job_json, line_json
+from chef.domain.text import clean_text, drawn_text
 from chef.pages.silence import shown_status
-from chef.payloads import job_json, line_json
 from chef.services import services
 from chef.store import ListedJob, ListedProject
-from chef.text import clean_text, drawn_text
+from chef.wire.paging import make_cursor
 
 FIRST_LINES = 500
 # A page with 500 lines of 64 KiB would be no first paint.

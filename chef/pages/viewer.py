@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import current_app, request
 
-from chef.auth import Principal
-from chef.credentials import COOKIE, http_credentials
+from chef.access.auth import Principal
+from chef.access.credentials import COOKIE, http_credentials
+from chef.domain.model import ID, Job
 from chef.errors import Forbidden, NotFound
-from chef.model import ID, Job
 from chef.pages.language import gettext as _
 from chef.services import services
 

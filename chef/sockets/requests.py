@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chef.domain.model import ID, ID_RULE, Kind
 from chef.errors import FieldError, Invalid
-from chef.hub import Key
-from chef.model import ID, ID_RULE, Kind
+from chef.live.rooms import Key
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chef.auth import Principal
-from chef.events import Event, Form
-from chef.hub import Cursor, Key
-from chef.recovery import Kept, make_offset
+from chef.access.auth import Principal
+from chef.live.cursors import Cursor
+from chef.live.events import Event, Form
+from chef.live.rooms import Key
 from chef.transport.socketio import Connection, offset_frame
+from chef.wire.recovery import Kept, make_offset
 
 
 class Subscription:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from chef.ledger import Project
-from chef.lines import StreamState
-from chef.model import Job
+from chef.domain.ledger import Project
+from chef.domain.lines import StreamState
+from chef.domain.model import Job
 from chef.store.prepared import Driver
 
 _KEY = "chef.known"

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, or_, select
 
-from chef.lines import Line
-from chef.model import LogEntry
-from chef.rules import MAX_ENTRY_LINES
+from chef.domain.lines import Line
+from chef.domain.model import LogEntry
+from chef.domain.rules import MAX_ENTRY_LINES
 from chef.store import rows
 from chef.store.reading import pk_of_job
 from chef.store.tables import entries

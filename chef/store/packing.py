@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from chef.rules import MAX_ENTRY_LINES
+from chef.domain.rules import MAX_ENTRY_LINES
 from chef.store import rows
 from chef.store.tables import entries, jobs
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select, union_all
 
-from chef.ledger import Project
-from chef.lines import StreamState
-from chef.model import Entry, Job
+from chef.domain.ledger import Project
+from chef.domain.lines import StreamState
+from chef.domain.model import Entry, Job
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, streams
 

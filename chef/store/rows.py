@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from chef.ledger import Project
-from chef.lines import PlainLines, StreamState, Tally, line_of
-from chef.model import (
+from chef.domain.ledger import Project
+from chef.domain.lines import PlainLines, StreamState, Tally, line_of
+from chef.domain.model import (
     Artifact,
     Claim,
     Entry,
@@ -24,8 +24,8 @@ from chef.model import (
     PhaseSpan,
     StateEntry,
 )
-from chef.outline import ERROR_LEVELS, notable_lines
-from chef.text import clean_text, without_escapes
+from chef.domain.outline import ERROR_LEVELS, notable_lines
+from chef.domain.text import clean_text, without_escapes
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 _END_CODES = {end: code for code, end in enumerate(_ENDS)}

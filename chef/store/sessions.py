@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chef.recovery import WINDOW_MS, Kept, decode_kept, encode_kept
 from chef.store.tables import sessions
+from chef.wire.recovery import WINDOW_MS, Kept, decode_kept, encode_kept
 
 # A server that was killed could not say when its viewers' connections ended.
 _FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000

@@ -105,10 +105,10 @@ streams = Table(
     Column("line", BigInteger, nullable=False),
     Column("tail", String(8), nullable=False),
     Column("pending", LargeBinary, nullable=False),
-    Column("lines", BigInteger, comment="with crc: chef.lines.Tally; null where it was not kept"),
+    Column("lines", BigInteger, comment="with crc: Tally; null where it was not kept"),
     Column("crc", BigInteger),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
-    comment="How far each log stream of a job is (chef.lines.StreamState).",
+    comment="How far each log stream of a job is (StreamState).",
     sqlite_with_rowid=False,
 )
 
@@ -150,7 +150,7 @@ sessions = Table(
     Column("kept", LargeBinary, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, index=True),
-    comment="Viewers that asked for connection state recovery (chef.recovery).",
+    comment="Viewers that asked for connection state recovery.",
 )
 
 sent = Table(

@@ -12,9 +12,9 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from chef.lines import Line
-from chef.model import Gap, Job, LogEntry
-from chef.rules import MAX_ENTRY_BYTES, MAX_ENTRY_LINES
+from chef.domain.lines import Line
+from chef.domain.model import Gap, Job, LogEntry
+from chef.domain.rules import MAX_ENTRY_BYTES, MAX_ENTRY_LINES
 from chef.store import rows
 from chef.store.tables import entries, jobs, streams
 

@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar
 from gevent.event import AsyncResult
 from sqlalchemy import Connection
 
+from chef.domain.ledger import Stored
+from chef.domain.model import LogEntry
+from chef.domain.rules import MAX_ENTRY_LINES
 from chef.errors import StoreUnavailable
-from chef.ledger import Stored
-from chef.model import LogEntry
-from chef.rules import MAX_ENTRY_LINES
 from chef.store.packing import jobs_to_pack, pack_step
 from chef.store.removing import Removed, remove_step
 

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chef.ledger import Batch, Ledger, Project, Receipt, Sent
-from chef.model import LogPiece, Update
+from chef.domain.ledger import Batch, Ledger, Project, Receipt, Sent
+from chef.domain.model import LogPiece, Update
 from chef.store import rows
 from chef.store.known import known_rows
 from chef.store.prepared import Driver, Prepared

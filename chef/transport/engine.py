@@ -15,7 +15,7 @@ from typing import Any
 import engineio
 from engineio import packet
 
-from chef.strict import dumps
+from chef.greenlets import Workers
 from chef.transport.enginepackets import Packets, encode_body
 from chef.transport.handshake import (
     BAD_REQUEST,
@@ -32,7 +32,7 @@ from chef.transport.limits import Deadlines, Places
 from chef.transport.pinger import Pinger
 from chef.transport.polling import Polling
 from chef.transport.session import EngineSocket
-from chef.transport.workers import Workers
+from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
 

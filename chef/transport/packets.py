@@ -14,7 +14,7 @@ import msgspec
 from socketio import packet as socketio_packet
 
 from chef.errors import NotJson
-from chef.strict import MAX_INTEGER, MIN_INTEGER, check_depth
+from chef.wire.strict import MAX_INTEGER, MIN_INTEGER, check_depth
 
 MAX_ATTACHMENTS = 10
 """Binary attachments of one packet, as in the reference implementation."""

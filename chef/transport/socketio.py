@@ -14,7 +14,7 @@ from engineio import packet as engineio_packet
 from flask import Flask
 from socketio import packet as socketio_packet
 
-from chef.events import Event
+from chef.live.events import Event
 from chef.transport.clients import Clients
 from chef.transport.engine import PATH, EngineServer
 from chef.transport.frames import TEXT, frame, payloads

@@ -33,7 +33,7 @@ from chef.transport.frames import (
 log = logging.getLogger(__name__)
 
 # A viewer takes no more events above the first and is asked for again below the second. One write of
-# events comes on top (`chef.hub.lanes.CHUNK_BYTES`): together at most 256 KiB wait for one viewer.
+# events comes on top (`chef.live.lanes.CHUNK_BYTES`): together at most 256 KiB wait for one viewer.
 HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
 # After a close the peer has this long to take what waits and to close as well; then the descriptor goes.

@@ -15,8 +15,8 @@ from pathlib import Path  # noqa: E402
 
 import chef  # noqa: E402
 import chef.serve  # noqa: E402
-from chef.clock import now_ms  # noqa: E402
-from chef.config import load_settings_or_exit  # noqa: E402
+from chef.domain.clock import now_ms  # noqa: E402
+from chef.settings.config import load_settings_or_exit  # noqa: E402
 
 
 def shifted() -> int:

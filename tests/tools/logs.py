@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import gevent
 
-from chef.ledger import Stored
-from chef.model import Entry, LogEntry, LogPiece, Update
-from chef.payloads import line_text
+from chef.domain.ledger import Stored
+from chef.domain.model import Entry, LogEntry, LogPiece, Update
+from chef.domain.payloads import line_text
 from chef.store import NumberedLine, Store
 from tests.tools.making import log, piece, update
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chef.config import Settings
-from chef.ledger import Batch, Item
-from chef.lines import Segmenter
-from chef.model import LogPiece, Update, UpdateType
-from chef.parse import content_digest
+from chef.domain.ledger import Batch, Item
+from chef.domain.lines import Segmenter
+from chef.domain.model import LogPiece, Update, UpdateType
+from chef.settings.config import Settings
 from chef.store import Store
+from chef.wire.parse import content_digest
 
 AT = 1_700_000_000_000
 """When things happen in tests, ms: 2023-11-14T22:13:20Z."""

@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column("line", sa.BigInteger, nullable=False),
         sa.Column("tail", sa.String(8), nullable=False),
         sa.Column("pending", sa.LargeBinary, nullable=False),
-        comment="How far each log stream of a job is (chef.lines.StreamState).",
+        comment="How far each log stream of a job is (StreamState).",
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -115,6 +115,6 @@ def upgrade() -> None:
         sa.Column("kept", sa.LargeBinary, nullable=False),
         sa.Column("seen_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger),
-        comment="Viewers that asked for connection state recovery (chef.recovery).",
+        comment="Viewers that asked for connection state recovery.",
     )
     op.create_index("ix_sessions_ended_at", "sessions", ["ended_at"])

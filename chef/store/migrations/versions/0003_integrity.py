@@ -18,7 +18,7 @@ _STREAMS = sa.table(
 def upgrade() -> None:
     op.add_column(
         "streams",
-        sa.Column("lines", sa.BigInteger, comment="with crc: chef.lines.Tally; null where it was not kept"),
+        sa.Column("lines", sa.BigInteger, comment="with crc: Tally; null where it was not kept"),
     )
     op.add_column("streams", sa.Column("crc", sa.BigInteger))
     op.add_column("streams", sa.Column("unfinished", sa.Boolean, nullable=False, server_default=sa.false()))

@@ -1,0 +1,1 @@
+"""Who a request is of, and what it may do."""

@@ -1,0 +1,332 @@
+"""Who may do what (contract section 6). Pure: the edges fill `Credentials`, nothing here knows Flask.
+
+The rules, in the order in which they decide:
+
+- Of several credentials the first one counts: the handshake's token, then the `Authorization` header,
+  then (for reading only, and never from a foreign origin) the cookie. A wrong one is refused even if a
+  later one would do.
+- Where nothing is configured there is nothing to check against: tokens are ignored, anyone reads, and
+  who writes is decided by the loopback rule.
+- Where only `CHEF_API_TOKEN` is set and reading is public, a token is not looked at for reading: a
+  viewer's page need not know whether its token is any good. Where a JWT key is set, a token that is
+  sent must be valid even if reading is public, so that an expired one is noticed.
+- The cookie is not looked at while reading is public: a browser sends it unasked, and a stale one must
+  not lock anybody out.
+"""
+
+from __future__ import annotations
+
+import hmac
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jwt
+
+from chef.domain.clock import Clock
+from chef.domain.model import ID, ID_RULE
+from chef.errors import Forbidden, Unauthorized
+from chef.settings.checks import VerifyingKey, is_loopback_address, is_loopback_origin, same_place
+from chef.settings.config import Settings
+
+READ = "read"
+WRITE = "write"
+SCOPES: frozenset[str] = frozenset({READ, WRITE})
+TOKEN_MAX_BYTES = 8192
+_TOKEN = re.compile(r"[!-~]+")
+# Beyond this a JSON number is no longer exact; no honest token lives that long.
+_LATEST = 2**53
+
+
+class TokenError(ValueError):
+    """A token cannot be issued; the text is one sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """What a caller may do. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never."""
+
+    scopes: frozenset[str]
+    projects: frozenset[str] | None = None
+    expires_at: int | None = None
+
+    def covers(self, project_id: str) -> bool:
+        """Whether the project is one of the caller's, whatever the scopes."""
+        return self.projects is None or project_id in self.projects
+
+    def may_read(self, project_id: str) -> bool:
+        return READ in self.scopes and self.covers(project_id)
+
+    def may_see(self, project_id: str | None) -> bool:
+        """Whether a job of a project may be shown; `None` is that of a job that does not exist.
+
+        A token that is limited to projects may not learn whether a job of another one exists.
+        """
+        return self.projects is None or (project_id is not None and self.may_read(project_id))
+
+    def may_write(self, project_id: str) -> bool:
+        return WRITE in self.scopes and self.covers(project_id)
+
+    def expired(self, now: int) -> bool:
+        """Whether a long-lived connection has outlived its token; `now` in milliseconds."""
+        return self.expires_at is not None and self.expires_at <= now
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings along, as far as it tells who asks.
+
+    `authorization` is the header, `token` the Socket.IO handshake's `auth.token` as the client sent
+    it (any JSON), `cookie` what `/login` set. `remote_addr` is the socket's peer, `proxied` whether a
+    proxy left its mark, `origin` the Origin header, `foreign_origin` whether that is another place than
+    this server. The defaults are a request that may do nothing.
+    """
+
+    authorization: str | None = field(default=None, repr=False)
+    token: object = field(default=None, repr=False)
+    cookie: str | None = field(default=None, repr=False)
+    remote_addr: str = ""
+    proxied: bool = False
+    foreign_origin: bool = False
+    origin: str | None = None
+
+    @classmethod
+    def from_environ(
+        cls, environ: Mapping[str, Any], *, token: object = None, cookie: str | None = None
+    ) -> Credentials:
+        """The credentials of a WSGI request; token and cookie are found by the edge that knows their names.
+
+        `X-Forwarded-Host` is believed for the question which place is foreign: a page elsewhere cannot
+        make a browser send it.
+        """
+        origin = environ.get("HTTP_ORIGIN")
+        served_as = environ.get("HTTP_X_FORWARDED_HOST", "").split(",")[0] or environ.get("HTTP_HOST", "")
+        return cls(
+            authorization=environ.get("HTTP_AUTHORIZATION"),
+            token=token,
+            cookie=cookie,
+            remote_addr=environ.get("REMOTE_ADDR") or "",
+            proxied=is_proxied(environ),
+            foreign_origin=origin is not None and not same_place(origin, served_as),
+            origin=origin,
+        )
+
+
+def is_proxied(environ: Mapping[str, Any]) -> bool:
+    """Whether a WSGI request came through a proxy that says so, even with an empty header."""
+    if "HTTP_FORWARDED" in environ or "HTTP_VIA" in environ:
+        return True
+    # One search in all names is ten times as fast as a look at each.
+    return "\nHTTP_X_FORWARDED_" in "\n".join(("", *environ))
+
+
+class Gate:
+    """Decides who may write and who may read, for one set of settings.
+
+    `clock` gives milliseconds; times in tokens are compared without leeway.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._clock = clock
+        self._public_read = bool(settings.public_read)
+        self._api_tokens = tuple(token.encode() for token in settings.api_tokens)
+        self._key = settings.verifying_key
+
+    @property
+    def reading_is_public(self) -> bool:
+        """Whether anyone may read, so that no page needs to offer `/login`."""
+        return self._public_read
+
+    def writer(self, credentials: Credentials) -> Principal:
+        """Who writes with these credentials. Raises `Unauthorized`, or `Forbidden` if the token may not."""
+        token = _presented(credentials) if self._checks_tokens else None
+        if token is None:
+            return self._local_writer(credentials)
+        principal = self._holder(token)
+        if WRITE not in principal.scopes:
+            raise Forbidden("the token may not write: its scope lacks the word write")
+        return principal
+
+    def reader(self, credentials: Credentials) -> Principal:
+        """Who reads with these credentials; the answer never lets anyone write.
+
+        Raises `Unauthorized`, or `Forbidden` if the token is valid and may not read.
+        """
+        if self._public_read:
+            return self._public_reader(credentials)
+        token = _presented(credentials)
+        if token is None and not credentials.foreign_origin:
+            token = _sound(credentials.cookie) if credentials.cookie else None
+        if token is None:
+            raise Unauthorized("reading needs a token: Authorization: Bearer TOKEN")
+        principal = self._holder(token)
+        if READ not in principal.scopes:
+            raise Forbidden("the token may not read: its scope lacks the word read")
+        return replace(principal, scopes=frozenset({READ}))
+
+    def knows(self, credentials: Credentials) -> bool:
+        """Whether a valid token comes along, also where none is needed; what it may do does not matter."""
+        try:
+            token = _presented(credentials) if self._checks_tokens else None
+            if token is None and self._checks_tokens and not credentials.foreign_origin:
+                token = _sound(credentials.cookie) if credentials.cookie else None
+            return token is not None and self._holder(token) is not None
+        except Unauthorized:
+            return False
+
+    @property
+    def _checks_tokens(self) -> bool:
+        return bool(self._api_tokens) or self._key is not None
+
+    def _public_reader(self, credentials: Credentials) -> Principal:
+        everyone = Principal(frozenset({READ}))
+        token = _presented(credentials) if self._key is not None else None
+        return everyone if token is None else replace(everyone, expires_at=self._holder(token).expires_at)
+
+    def _local_writer(self, credentials: Credentials) -> Principal:
+        """The loopback rule, for a request without a token.
+
+        Requests of web pages count only where the page itself has a name of this machine: else any
+        site that a developer visits could post here, directly or by a name that resolves to 127.0.0.1.
+        """
+        if self._api_tokens:
+            raise Unauthorized("writing needs a token: Authorization: Bearer TOKEN")
+        rule = "without CHEF_API_TOKEN writes are taken from this machine only"
+        if not is_loopback_address(credentials.remote_addr):
+            raise Unauthorized(f"{rule}: set it on the server and send Authorization: Bearer TOKEN")
+        if credentials.proxied:
+            raise Unauthorized(f"{rule}, and this request came through a proxy")
+        page = credentials.origin
+        if credentials.foreign_origin or (page is not None and not is_loopback_origin(page)):
+            raise Unauthorized(f"{rule}, and this request was made by a web page from elsewhere")
+        return Principal(SCOPES)
+
+    def _holder(self, token: str) -> Principal:
+        """The principal of a token that is right, whatever it may do."""
+        # All are compared, so that the time taken tells nothing about which one came close.
+        known = [hmac.compare_digest(token.encode(), one) for one in self._api_tokens]
+        if any(known):
+            return Principal(SCOPES)
+        if self._key is None:
+            raise Unauthorized("the token is not known here")
+        return _principal(_claims(token, self._key), self._clock())
+
+
+def _presented(credentials: Credentials) -> str | None:
+    """The token that was sent on purpose; an empty handshake token is none, as clients send `''` for that."""
+    if credentials.token not in (None, ""):
+        return _sound(credentials.token)
+    if credentials.authorization is None:
+        return None
+    if len(credentials.authorization) > TOKEN_MAX_BYTES + len("Bearer "):
+        raise Unauthorized("the Authorization header is too long: a token has at most 8 KiB")
+    scheme, _, token = credentials.authorization.strip().partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("the Authorization header must be: Bearer TOKEN")
+    return _sound(token.strip())
+
+
+def _sound(token: object) -> str:
+    if not isinstance(token, str) or len(token) > TOKEN_MAX_BYTES or not _TOKEN.fullmatch(token):
+        raise Unauthorized("a token is printable ASCII without spaces, at most 8 KiB")
+    return token
+
+
+# JWT
+
+
+def _claims(token: str, key: VerifyingKey) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[key.algorithm],
+            # PyJWT would take times from the machine's clock and take "170" or true for one, so `_time`
+            # checks them. Who a token is about (sub, jti) changes nothing here. A token made for another
+            # service (aud) stays refused.
+            options={
+                "require": ["exp"],
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_sub": False,
+                "verify_jti": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise Unauthorized("the token is not valid") from error
+    return claims
+
+
+def _principal(claims: dict[str, Any], now: int) -> Principal:
+    expires_at = _time(claims, "exp")
+    if expires_at is None or expires_at <= now:
+        raise Unauthorized("the token has expired")
+    for claim in ("nbf", "iat"):
+        begins = _time(claims, claim)
+        if begins is not None and begins > now:
+            raise Unauthorized(f"the token is not valid yet ({claim})")
+    return Principal(_scopes(claims), _projects(claims), expires_at)
+
+
+def _time(claims: dict[str, Any], claim: str) -> int | None:
+    """A NumericDate in milliseconds, rounded down; `None` if the claim is absent."""
+    if claim not in claims:
+        return None
+    value = claims[claim]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+        raise Unauthorized(f"the token is not valid: {claim} must be a number of seconds since 1970")
+    return math.floor(value * 1000)
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise Unauthorized("the token is not valid: scope must be a string of words separated by spaces")
+    return SCOPES.intersection(scope.split(" "))
+
+
+def _projects(claims: dict[str, Any]) -> frozenset[str] | None:
+    if "projects" not in claims:
+        return None
+    projects = claims["projects"]
+    if not isinstance(projects, list) or not all(
+        isinstance(one, str) and ID.fullmatch(one) for one in projects
+    ):
+        raise Unauthorized("the token is not valid: projects must be a list of project ids")
+    return frozenset(projects)
+
+
+def issue_token(
+    settings: Settings, scopes: Collection[str], projects: Collection[str], lifetime_seconds: int, now: int
+) -> str:
+    """A JWT signed with `CHEF_JWT_SECRET`, valid from `now` (milliseconds) on.
+
+    `projects` empty: all. Raises `TokenError` with a sentence for people if it cannot be made.
+    """
+    if settings.jwt_public_key is not None:
+        raise TokenError(
+            "CHEF_JWT_PUBLIC_KEY only checks tokens: sign them with its private key, which Chef never has"
+        )
+    if settings.jwt_secret is None:
+        raise TokenError("CHEF_JWT_SECRET is not set: without it there is nothing to sign a token with")
+    if not scopes or not SCOPES.issuperset(scopes):
+        raise TokenError("scope must be read, write or both")
+    if not all(ID.fullmatch(project) for project in projects):
+        raise TokenError(f"project {ID_RULE}")
+    if lifetime_seconds < 1:
+        raise TokenError("the lifetime must be at least one second")
+    issued_at = now // 1000
+    claims: dict[str, Any] = {
+        "iat": issued_at,
+        "exp": issued_at + lifetime_seconds,
+        "scope": " ".join(sorted(set(scopes))),
+    }
+    if projects:
+        claims["projects"] = sorted(set(projects))
+    token = jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
+    if len(token) > TOKEN_MAX_BYTES:
+        raise TokenError("too many projects for one token, which has at most 8 KiB: leave them out for all")
+    return token

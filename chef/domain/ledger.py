@@ -1,0 +1,234 @@
+"""What a transaction of the store decides: which updates are taken, with which seq. Pure.
+
+The store loads the rows that some batches concern into a `Ledger`, the ledger takes or refuses
+each batch whole, and the store writes what the ledger then holds, in one commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from chef.domain import rules
+from chef.domain.lines import StreamState
+from chef.domain.model import Entry, Job, LogPiece, StateEntry, Update, Value
+from chef.errors import ChefError, Conflict, FieldError
+
+
+class Item(Value, frozen=True):
+    """One update of a batch. `digest` tells its content where it has an `id`."""
+
+    update: Update | LogPiece
+    digest: bytes = b""
+
+    @property
+    def update_id(self) -> str | None:
+        return self.update.id if isinstance(self.update, Update) else None
+
+
+class Batch(Value, frozen=True):
+    """A request body: taken whole or not at all.
+
+    `at` is when it came (ms), `allowed` the projects that its token may write (`None`: all).
+    """
+
+    items: tuple[Item, ...]
+    at: int
+    allowed: frozenset[str] | None = None
+
+
+class Stored(Value, frozen=True):
+    """An entry with the job that it belongs to, as that job stood after it."""
+
+    job: Job
+    entry: Entry
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a batch that was taken. `seqs` has the newest seq of the batch for each job.
+
+    `streams` has the state of each (job, stream) that log pieces went to.
+    """
+
+    accepted: int = 0
+    duplicates: int = 0
+    lines: int = 0
+    seqs: dict[str, int] = field(default_factory=dict)
+    stored: list[Stored] = field(default_factory=list)
+    streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
+
+
+class Sent(Value, frozen=True):
+    """An update that had an `id`: the digest of its content and the seq that it got."""
+
+    digest: bytes
+    seq: int
+
+
+class Project(Value, frozen=True):
+    """A project's counters. `seq` numbers its jobs' state entries, `counts` its jobs by outcome."""
+
+    project_id: str
+    created_at: int
+    updated_at: int
+    seq: int = 0
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows that batches read and write, by their natural keys."""
+
+    jobs: dict[str, Job] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+    streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
+    sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
+
+
+class Ledger:
+    """The state that a transaction loaded, and all that it changed.
+
+    `known` is what is in the store, `changed` what has to be written, `stored` the new entries.
+    """
+
+    def __init__(self, max_line_bytes: int, max_entry_bytes: int = rules.MAX_ENTRY_BYTES) -> None:
+        self.known = _Rows()
+        self.changed = _Rows()
+        self.stored: list[Stored] = []
+        self.max_line_bytes = max_line_bytes
+        self.max_entry_bytes = max_entry_bytes
+
+    def take(self, batch: Batch) -> Receipt | ChefError:
+        """Take a batch whole, or answer why not; a refused batch changes nothing."""
+        attempt = _Attempt(self, batch)
+        try:
+            receipt = attempt.run()
+        except ChefError as refusal:
+            return refusal
+        self.changed.jobs |= attempt.rows.jobs
+        self.changed.projects |= attempt.rows.projects
+        self.changed.streams |= attempt.rows.streams
+        self.changed.sent |= attempt.rows.sent
+        self.stored += receipt.stored
+        return receipt
+
+    def job(self, job_id: str) -> Job | None:
+        return self.changed.jobs.get(job_id) or self.known.jobs.get(job_id)
+
+    def project(self, project_id: str) -> Project | None:
+        return self.changed.projects.get(project_id) or self.known.projects.get(project_id)
+
+    def stream(self, key: tuple[str, str]) -> StreamState | None:
+        return self.changed.streams.get(key) or self.known.streams.get(key)
+
+    def sent(self, key: tuple[str, str]) -> Sent | None:
+        return self.changed.sent.get(key) or self.known.sent.get(key)
+
+
+class _Attempt:
+    """One batch being applied, over a ledger that it does not touch."""
+
+    def __init__(self, ledger: Ledger, batch: Batch) -> None:
+        self.rows = _Rows()
+        self._ledger = ledger
+        self._batch = batch
+        self._receipt = Receipt()
+
+    def run(self) -> Receipt:
+        for index, item in enumerate(self._batch.items):
+            self._take(index, item)
+        return self._receipt
+
+    def _take(self, index: int, item: Item) -> None:
+        update = item.update
+        found = self.rows.jobs.get(update.job_id) or self._ledger.job(update.job_id)
+        if found is None:
+            job = rules.start(update, self._batch.at, index, self._batch.allowed)
+        else:
+            job = found
+            rules.check_same_project(job, update, index, self._batch.allowed)
+        if self._is_duplicate(index, item):
+            return
+        job, entries = self._apply(job, update, index)
+        if found is None and not entries:
+            # What has no line makes no job, and its stream is where it was.
+            key = (update.job_id, update.stream)
+            del self.rows.streams[key]
+            self._receipt.streams[key] = self._stream(key)
+            return
+        self._count(found, job)
+        numbered = [self._number(job, entry) for entry in entries]
+        self.rows.jobs[job.job_id] = job
+        if item.update_id is not None:
+            self.rows.sent[job.job_id, item.update_id] = Sent(item.digest, job.seq)
+        self._receipt.accepted += 1
+        self._receipt.stored += [Stored(job, entry) for entry in numbered]
+        self._note_seq(job.job_id, job.seq)
+
+    def _is_duplicate(self, index: int, item: Item) -> bool:
+        if item.update_id is None:
+            return False
+        key = (item.update.job_id, item.update_id)
+        sent = self.rows.sent.get(key) or self._ledger.sent(key)
+        if sent is None:
+            return False
+        if sent.digest != item.digest:
+            message = f"{item.update_id!r} was used in this job for another update"
+            raise Conflict(
+                f"update {index}: id {message}", code="id_reused", errors=(FieldError(message, "id", index),)
+            )
+        self._receipt.duplicates += 1
+        self._note_seq(item.update.job_id, sent.seq)
+        return True
+
+    def _apply(self, job: Job, update: Update | LogPiece, index: int) -> tuple[Job, Sequence[Entry]]:
+        if isinstance(update, Update) and update.type != "log":
+            streams = self._streams(job.job_id, update.integrity or ())
+            job, entry = rules.apply(job, update, self._batch.at, index, streams)
+            return job, [entry]
+        key = (job.job_id, update.stream)
+        stream = self._stream(key)
+        lines_before = job.lines
+        limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
+        job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits)
+        self.rows.streams[key] = self._receipt.streams[key] = stream
+        self._receipt.lines += job.lines - lines_before
+        return rules.verify(job, self._streams(job.job_id, job.claim or ())), entries
+
+    def _streams(self, job_id: str, names: Iterable[str]) -> dict[str, StreamState]:
+        return {name: self._stream((job_id, name)) for name in names}
+
+    def _stream(self, key: tuple[str, str]) -> StreamState:
+        return self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
+
+    def _count(self, before: Job | None, job: Job) -> None:
+        """Keep the project's counts of running, completed, failed and cancelled jobs."""
+        project = self.rows.projects.get(job.project_id) or self._ledger.project(job.project_id)
+        if project is None:
+            project = Project(job.project_id, job.created_at, job.updated_at)
+        ends = job.ended and (before is None or not before.ended)
+        self.rows.projects[job.project_id] = replace(
+            project,
+            updated_at=max(project.updated_at, job.updated_at),
+            running=project.running + (before is None) - ends,
+            completed=project.completed + (ends and job.status == "completed"),
+            failed=project.failed + (ends and job.status == "failed"),
+            cancelled=project.cancelled + (ends and job.status == "cancelled"),
+        )
+
+    def _number(self, job: Job, entry: Entry) -> Entry:
+        """Give a state entry its place in the project's order."""
+        if not isinstance(entry, StateEntry):
+            return entry
+        project = self.rows.projects[job.project_id]
+        self.rows.projects[job.project_id] = replace(project, seq=project.seq + 1)
+        return replace(entry, project_seq=project.seq + 1)
+
+    def _note_seq(self, job_id: str, seq: int) -> None:
+        self._receipt.seqs[job_id] = max(seq, self._receipt.seqs.get(job_id, 0))

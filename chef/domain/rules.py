@@ -1,0 +1,389 @@
+"""What an update does to a job (contract section 2): phases, progress, status, endings. Pure.
+
+`start` makes a job of its first update, `apply` and `apply_log` take it one step on. They return
+the new job and the entry to store, or raise a ChefError and leave everything as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from chef.domain.integrity import verdict
+from chef.domain.lines import (
+    Line,
+    Segment,
+    StreamState,
+    WithinCutLine,
+    attach,
+    in_parts,
+    raw_bytes,
+    replacing,
+    segment_text,
+    skip,
+)
+from chef.domain.model import (
+    Heartbeat,
+    Job,
+    JobError,
+    LogEntry,
+    LogPiece,
+    PhaseSpan,
+    StateEntry,
+    Status,
+    Update,
+)
+from chef.domain.payloads import state_events
+from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
+
+# Phase and the progress values of its rows, lowest first.
+PHASES: dict[str, tuple[int, ...]] = {
+    "queued": (0,),
+    "preparing": (10,),
+    "installing": (30,),
+    "building": (50, 70),
+    "completed": (90, 100),
+}
+LOGS_AFTER_END_MS = 5 * 60 * 1000
+MAX_META_BYTES = 16 * 1024
+MAX_ARTIFACTS = 1000
+MAX_ARTIFACTS_BYTES = 1024 * 1024
+# A script that flips between two phases for ever must not make its job grow for ever.
+MAX_PHASE_SPANS = 200
+# One entry is one row and one replay step: small enough to send whole, large enough to compress.
+MAX_ENTRY_LINES = 500
+MAX_ENTRY_BYTES = 64 * 1024
+
+_RUNNING: dict[str, Status] = {
+    "queued": "queued",
+    "preparing": "preparing",
+    "installing": "installing",
+    "building": "building",
+    "completed": "building",
+}
+
+
+def start(item: Update | LogPiece, at: int, index: int, allowed: frozenset[str] | None) -> Job:
+    """The job that its first update makes, before that update is applied.
+
+    `allowed` are the projects that the writer's token may write, `None` for all.
+    """
+    if item.project_id is None:
+        if allowed is not None:
+            raise _not_for_this_project()
+        message = "is needed in a job's first update"
+        raise Invalid(
+            f"update {index}: projectId {message}", errors=(FieldError(message, "projectId", index),)
+        )
+    _check_allowed(item.project_id, allowed)
+    return Job(item.job_id, item.project_id, created_at=at, updated_at=at)
+
+
+def check_same_project(
+    job: Job, item: Update | LogPiece | Heartbeat, index: int, allowed: frozenset[str] | None
+) -> None:
+    """A job's project is fixed by its first update, and a token may be limited to some projects."""
+    _check_allowed(job.project_id, allowed)
+    if item.project_id is not None and item.project_id != job.project_id:
+        message = f"must be {job.project_id!r}: a job's project is fixed by its first update"
+        raise Conflict(
+            f"update {index}: job {job.job_id!r} belongs to another project",
+            code="project_mismatch",
+            errors=(FieldError(message, "projectId", index),),
+        )
+
+
+def _check_allowed(project_id: str, allowed: frozenset[str] | None) -> None:
+    if allowed is not None and project_id not in allowed:
+        raise _not_for_this_project()
+
+
+def _not_for_this_project() -> Forbidden:
+    return Forbidden("this token is not for this project")
+
+
+def apply(
+    job: Job, update: Update, at: int, index: int, streams: Mapping[str, StreamState] | None = None
+) -> tuple[Job, StateEntry]:
+    """Apply a progress, completed or error update; raises Conflict `job_finished` after the end.
+
+    `streams` are those of the job that the update says something of (`integrity`).
+    """
+    check_running(job, index)
+    job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
+    if update.type == "completed" or _completes(update):
+        job = _complete(job, update, at)
+    elif update.type == "error" or update.status in ("failed", "cancelled"):
+        job = _fail(job, update, at)
+    else:
+        job = _advance(job, update, at)
+    job = verify(replace(job, claim=update.integrity), streams or {})
+    job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
+    return job, StateEntry(job.seq, state_events(job))
+
+
+def check_running(job: Job, index: int) -> None:
+    """Refuse what a job takes until its end only."""
+    if job.ended:
+        raise _job_finished(job, index)
+
+
+def verify(job: Job, streams: Mapping[str, StreamState]) -> Job:
+    """Compare what the job's sender claimed at its end with its streams as they are now."""
+    return job if job.claim is None else replace(job, integrity=verdict(job.claim, streams))
+
+
+def apply_log(
+    job: Job,
+    item: Update | LogPiece,
+    stream: StreamState,
+    at: int,
+    index: int,
+    max_line_bytes: int,
+    max_entry_bytes: int = MAX_ENTRY_BYTES,
+) -> tuple[Job, list[LogEntry], StreamState]:
+    """Apply a log update or a piece of a log body to a job and the stream it goes to."""
+    _check_takes_logs(job, at, index)
+    if isinstance(item, LogPiece):
+        lines, after = attach(stream, _from_offset(item, stream), job.lines + 1)
+        level = None
+    else:
+        # Only a log body's first newline can belong to the body before it.
+        before = replace(stream, tail="closed") if stream.tail == "open" else stream
+        lines, after = attach(before, segment_text(item.message or "", max_line_bytes), job.lines + 1)
+        # A message is no part of the bytes that log bodies count, nor does it end their line.
+        tail = stream.tail if stream.tail == "open" and after.tail == "closed" else after.tail
+        after = replace(after, offset=stream.offset, tally=stream.tally, tail=tail)
+        level = item.level
+    if not lines:
+        return job, [], after
+    parts = in_parts(lines, MAX_ENTRY_LINES)
+    sizes = [raw_bytes(part) for part in parts]
+    if max(sizes) <= max_entry_bytes and not replacing(lines):
+        entries = _plain_entries(job, parts, at, item.stream, level)
+    else:
+        entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
+    job = replace(
+        _touch(job, at),
+        seq=entries[-1].seq,
+        lines=job.lines + len(lines) - replacing(lines),
+        log_bytes=job.log_bytes + sum(sizes),
+    )
+    if job.started_at is None:
+        job = replace(job, started_at=at)
+    if job.state_seq == 0:
+        job = replace(job, state_seq=job.seq, state_at=at)
+    return _enter_phase(job, job.phase, at), entries, after
+
+
+def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> None:
+    """Refuse what `apply_log` would refuse of a log body, whatever is in it."""
+    _check_takes_logs(job, at, 0)
+    _from_offset(piece, stream)
+
+
+def _check_takes_logs(job: Job, at: int, index: int) -> None:
+    if job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
+        raise _job_finished(job, index)
+
+
+def _touch(job: Job, at: int) -> Job:
+    # The clock may step back; a job's times do not.
+    return replace(job, updated_at=max(at, job.updated_at))
+
+
+def _from_offset(piece: LogPiece, stream: StreamState) -> Sequence[Segment]:
+    if piece.offset is None:
+        return piece.segments
+    if piece.offset > stream.offset:
+        raise OffsetPastEnd(
+            f"offset {piece.offset} is past the end of stream {piece.stream!r}, go on from {stream.offset}",
+            extra={"offset": stream.offset},
+        )
+    try:
+        return skip(piece.segments, stream.offset - piece.offset)
+    except WithinCutLine:
+        raise OffsetPastEnd(
+            f"another upload of stream {piece.stream!r} overtook this one within a line beyond the limit,"
+            f" go on from {stream.offset}",
+            code="offset_overtaken",
+            extra={"offset": stream.offset},
+        ) from None
+
+
+def _log_entries(
+    job: Job, lines: Iterable[Line], newest: int, at: int, stream: str, level: str | None, max_bytes: int
+) -> list[LogEntry]:
+    """Lines into entries of bounded size; `newest` is the number of the stream's newest line before.
+
+    A line that reaches back over lines of other streams begins an entry and what follows it the
+    next one, so that an entry's line numbers have no gap.
+    """
+    entries: list[LogEntry] = []
+    part: list[Line] = []
+    first_line = last_line = size = 0
+    next_line, next_seq = job.lines + 1, job.seq + 1
+
+    def close() -> None:
+        nonlocal next_seq
+        if part:
+            entries.append(LogEntry(next_seq, first_line, at, stream, level, tuple(part)))
+            next_seq += len(part)
+            part.clear()
+
+    for line in lines:
+        if not line.replaces:
+            newest, next_line = next_line, next_line + 1
+        full = len(part) >= MAX_ENTRY_LINES or size + len(line.text) > max_bytes
+        if not part or full or newest > last_line + 1:
+            close()
+            first_line, size = newest, 0
+        part.append(line)
+        last_line = newest
+        size += len(line.text)
+    close()
+    return entries
+
+
+def _plain_entries(
+    job: Job, parts: Iterable[Sequence[Line]], at: int, stream: str, level: str | None
+) -> list[LogEntry]:
+    """The same for parts that are no larger than an entry, of lines of which none replaces another."""
+    entries: list[LogEntry] = []
+    next_seq, next_line = job.seq + 1, job.lines + 1
+    for part in parts:
+        entries.append(LogEntry(next_seq, next_line, at, stream, level, part))
+        next_seq += len(part)
+        next_line += len(part)
+    return entries
+
+
+def _job_finished(job: Job, index: int) -> Conflict:
+    message = f"job {job.job_id!r} has ended ({job.status})"
+    return Conflict(
+        f"update {index}: {message}", code="job_finished", errors=(FieldError(message, "jobId", index),)
+    )
+
+
+def _merge_meta(job: Job, update: Update, index: int) -> Job:
+    if not update.meta:
+        return job
+    meta = {**job.meta, **update.meta}
+    if len(msgspec.json.encode(meta)) > MAX_META_BYTES:
+        message = f"must be at most {MAX_META_BYTES} bytes as JSON, together with the job's earlier meta"
+        raise Invalid(f"update {index}: meta {message}", errors=(FieldError(message, "meta", index),))
+    return replace(job, meta=meta)
+
+
+def _merge_artifacts(job: Job, update: Update, index: int) -> Job:
+    """Add artifacts; one takes the place of an earlier one of its name."""
+    if not update.artifacts:
+        return job
+    by_name = {artifact["name"]: artifact for artifact in (*job.artifacts, *update.artifacts)}
+    artifacts = tuple(by_name.values())
+    message = None
+    if len(artifacts) > MAX_ARTIFACTS:
+        message = f"must be at most {MAX_ARTIFACTS} artifacts, together with the job's earlier ones"
+    elif len(msgspec.json.encode(artifacts)) > MAX_ARTIFACTS_BYTES:
+        message = f"must be at most {MAX_ARTIFACTS_BYTES} bytes as JSON, together with the job's earlier ones"
+    if message is not None:
+        raise Invalid(
+            f"update {index}: artifacts {message}", errors=(FieldError(message, "artifacts", index),)
+        )
+    return replace(job, artifacts=artifacts)
+
+
+def _completes(update: Update) -> bool:
+    """Whether a progress update ends the job: status `completed`, or progress 100 in that phase."""
+    if update.status is not None and update.status in ("failed", "cancelled"):
+        return False
+    return update.status == "completed" or (
+        update.progress == 100 and (update.phase or "completed") == "completed"
+    )
+
+
+def _complete(job: Job, update: Update, at: int) -> Job:
+    job = _say(job, update.message, phase_changes=True)
+    return _end(_enter_phase(replace(job, progress=100), "completed", at), "completed", at)
+
+
+def _fail(job: Job, update: Update, at: int) -> Job:
+    if update.type == "progress":
+        job = _move(job, update, at)
+    job = replace(job, error=JobError(update.message, update.code))
+    status = update.status or "failed"
+    return _end(_enter_phase(_say(job, update.message, phase_changes=True), job.phase, at), status, at)
+
+
+def _advance(job: Job, update: Update, at: int) -> Job:
+    before = job.phase
+    job = _move(job, update, at)
+    job = _say(job, update.message, phase_changes=job.phase != before)
+    if update.status is not None:
+        return replace(job, status=update.status)
+    if update.phase is None and update.progress is None:
+        return job
+    # A phase of the script's own is somewhere in the build.
+    return replace(job, status=_RUNNING.get(job.phase, "building"))
+
+
+def _move(job: Job, update: Update, at: int) -> Job:
+    """Take the update's phase and progress, and where one is missing what the table gives for it."""
+    phase, progress = update.phase, update.progress
+    if phase is None and progress is not None:
+        phase = phase_of(progress)
+    elif phase in PHASES and progress is None:
+        lowest = PHASES[phase][0]
+        progress = max(job.progress, lowest) if _reached_within(job, phase) else lowest
+    job = replace(job, progress=job.progress if progress is None else progress)
+    return _enter_phase(job, phase or job.phase, at)
+
+
+def _reached_within(job: Job, phase: str) -> bool:
+    """Whether the job's progress was reached in a phase, which it may have left for one of its own."""
+    was_there = any(span.phase == phase for span in job.phases)
+    return phase == job.phase or (was_there and phase_of(job.progress) == phase)
+
+
+def phase_of(progress: float) -> str:
+    """The phase that the table gives for a progress: that of the highest row not above it."""
+    return [phase for phase, rows in PHASES.items() if rows[0] <= progress][-1]
+
+
+def _say(job: Job, message: str | None, *, phase_changes: bool) -> Job:
+    """A message stays until the next one, or until the phase it was said in is over."""
+    if message is None and not phase_changes:
+        return job
+    return replace(job, message=message)
+
+
+def _enter_phase(job: Job, phase: str, at: int) -> Job:
+    at = max(at, job.updated_at)
+    # The first update opens the first span, whatever phase it finds the job in.
+    if job.phases and job.phases[-1].phase == phase:
+        return replace(job, phase=phase)
+    started_at = at if job.started_at is None and phase != "queued" else job.started_at
+    spans = _close_last(job.phases, at)
+    if len(spans) < MAX_PHASE_SPANS:
+        spans = (*spans, PhaseSpan(phase, at))
+    return replace(job, phase=phase, phases=spans, started_at=started_at)
+
+
+def _close_last(spans: tuple[PhaseSpan, ...], at: int) -> tuple[PhaseSpan, ...]:
+    if not spans or spans[-1].finished_at is not None:
+        return spans
+    return (*spans[:-1], replace(spans[-1], finished_at=at))
+
+
+def _end(job: Job, status: Status, at: int) -> Job:
+    at = max(at, job.updated_at)
+    started_at = job.started_at if job.started_at is not None else job.created_at
+    return replace(
+        job,
+        status=status,
+        started_at=started_at,
+        finished_at=at,
+        phases=_close_last(job.phases, at),
+    )

@@ -1,0 +1,171 @@
+"""A request's body, as WSGI wants it and as it comes: within its length or its chunks, and its time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from chef.http.connection import Connection
+from chef.http.heads import Refused, parse_trailer
+
+_BLOCK = 64 * 1024
+# A refused body beyond this is not read to its end: the connection is closed instead.
+_MOST_DISCARDED_BYTES = 256 * 1024
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;([^\x00-\x08\x0a-\x1f\x7f]*))?")
+_MOST_EXTENSION_BYTES = 4096
+_MOST_TRAILER_BYTES = 8192
+_ALL = 2**63
+# What is refused and not read yet gets this long to come.
+_DISCARD_S = 5
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class BrokenBody(OSError):
+    """The body breaks off, or its chunks are none."""
+
+
+class Body:
+    """`wsgi.input`. `length` is `None` for a chunked body; `expects`: the client waits for `100 Continue`."""
+
+    __slots__ = (
+        "_chunked",
+        "_connection",
+        "_ended",
+        "_expects",
+        "_extensions",
+        "_in_chunk",
+        "_left",
+        "abandoned",
+    )
+
+    def __init__(self, connection: Connection, length: int | None, *, expects: bool) -> None:
+        self._connection = connection
+        self._chunked = length is None
+        # What is left of the body, or of the chunk.
+        self._left = length or 0
+        self._ended = length == 0
+        self._expects = expects
+        self._in_chunk = False
+        self._extensions = 0
+        self.abandoned = False
+
+    def read_some(self, most: int) -> bytes:
+        """Wait for the next bytes and return what there is, at most `most`; empty at the end.
+
+        Raises OSError where the body breaks off or stands still for too long (`TooSlow`).
+        """
+        if self._ended or most <= 0:
+            return b""
+        if self._expects:
+            self._expects = False
+            self._connection.send(_CONTINUE)
+        try:
+            return self._receive(most)
+        except OSError:
+            # Where the next request would begin cannot be known.
+            self._ended = self.abandoned = True
+            raise
+
+    def read(self, size: int | None = None) -> bytes:
+        """`size` bytes, or all; fewer only at the end."""
+        left = _ALL if size is None or size < 0 else size
+        parts = []
+        while left > 0 and (data := self.read_some(min(left, _BLOCK))):
+            parts.append(data)
+            left -= len(data)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def readline(self, size: int | None = None) -> bytes:
+        """Up to the next newline, which belongs to it."""
+        line = bytearray()
+        while (size is None or size < 0 or len(line) < size) and (byte := self.read_some(1)):
+            line += byte
+            if byte == b"\n":
+                break
+        return bytes(line)
+
+    def readlines(self, hint: int | None = None) -> list[bytes]:
+        """All lines; WSGI lets `hint` be ignored."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+    def may_be_quiet(self) -> None:
+        """From now on a chunked body may stand still as long as its connection lives: a live log's does.
+
+        One that says how long it is has its content already and needs no such time.
+        """
+        if self._chunked:
+            self._connection.set_patience(None)
+
+    def abandon(self) -> None:
+        """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
+        self.abandoned = True
+
+    @property
+    def is_too_much(self) -> bool:
+        """Whether nobody will wait for what is left, if the application does not read it."""
+        return not self._ended and (self._expects or self._left > _MOST_DISCARDED_BYTES)
+
+    def discard(self) -> None:
+        """Read what the application left, so that the next request can follow: a little, not any amount."""
+        if self._ended:
+            return
+        if self.is_too_much:
+            self.abandon()
+        unread = 0
+        self._connection.set_patience(_DISCARD_S)
+        try:
+            while not self.abandoned and (data := self.read_some(_BLOCK)):
+                unread += len(data)
+                if unread > _MOST_DISCARDED_BYTES:
+                    self.abandon()
+        except OSError:
+            self.abandon()
+
+    def _receive(self, most: int) -> bytes:
+        if self._chunked and self._left == 0:
+            self._begin_chunk()
+            if self._ended:
+                return b""
+        data = self._connection.receive(min(most, self._left))
+        if not data:
+            raise BrokenBody("the body breaks off")
+        self._left -= len(data)
+        if self._left == 0 and not self._chunked:
+            self._ended = True
+        return data
+
+    def _begin_chunk(self) -> None:
+        # Not when the chunk's last byte came: some senders put this end before their next chunk.
+        if self._in_chunk and self._line(0) != b"":
+            raise BrokenBody("a chunk is longer than its size")
+        self._in_chunk = True
+        size = _SIZE.fullmatch(self._line(_MOST_EXTENSION_BYTES))
+        if size is None:
+            raise BrokenBody("a chunk has no size")
+        self._extensions += len(size[2] or b"")
+        if self._extensions > _MOST_EXTENSION_BYTES:
+            raise BrokenBody("the chunks have too many extensions")
+        self._left = int(size[1], 16)
+        if self._left == 0:
+            self._read_trailer()
+            self._ended = True
+
+    def _read_trailer(self) -> None:
+        size = 0
+        while line := self._line(_MOST_TRAILER_BYTES):
+            size += len(line)
+            if size > _MOST_TRAILER_BYTES:
+                raise BrokenBody("the trailer is too long")
+            try:
+                parse_trailer(line)
+            except Refused as refused:
+                raise BrokenBody(refused.detail) from None
+
+    def _line(self, most: int) -> bytes:
+        line = self._connection.receive_line(most)
+        if line is None:
+            raise BrokenBody("the chunks are no chunks")
+        return line

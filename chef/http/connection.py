@@ -1,0 +1,349 @@
+"""One connection: a socket with a buffer, and with limits of time that cost no timers.
+
+Who waits for a peer says until when (`due`), and `Connections` ends what is overdue. So a request that
+comes in one piece costs nothing for being watched.
+"""
+
+from __future__ import annotations
+
+import _socket
+import re
+import socket
+import struct
+from contextlib import suppress
+from math import inf
+from time import monotonic
+from typing import Any
+
+import gevent
+from gevent import get_hub
+
+from chef.http.heads import MOST_HEAD_BYTES, MOST_LINE_BYTES, Refused, check_bytes
+
+SEND_PATIENCE_S = 60
+"""How long a peer may take nothing of an answer."""
+
+# What a peer must send or take on average once its patience is gone.
+_LEAST_BYTES_PER_SECOND = 500
+_READ_BYTES = 64 * 1024
+_READABLE, _WRITABLE = 1, 2
+_END = b"\r\n\r\n"
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_MOST_EMPTY_LINES = 8
+_LINGER_S = 2
+_LINGER_BYTES = 8 * 1024 * 1024
+# Closed with this, a socket keeps nothing of what its peer does not take.
+_THROW_AWAY = struct.pack("ii", 1, 0)
+
+
+class PeerGone(ConnectionError):
+    """Nobody takes what is sent."""
+
+
+class TooSlow(TimeoutError):
+    """What the peer began to send did not come within its time."""
+
+
+class Connection:
+    """A peer's socket, which does not block, and what was received from it and not read yet.
+
+    It is a bare one: gevent's would make both watchers at once, and a WebSocket needs the socket alone.
+
+    Patience is a time that runs while the peer is waited for and comes back with every 500 bytes: who
+    is quicker on average never notices it.
+    """
+
+    __slots__ = (
+        "_at",
+        "_buffer",
+        "_most_patience",
+        "_patience",
+        "_reader",
+        "_send_patience",
+        "_sending",
+        "_socket",
+        "_writer",
+        "address",
+        "admitted",
+        "due",
+        "expired",
+        "is_proxys",
+        "known_by",
+        "peer",
+        "waits_for",
+    )
+
+    def __init__(self, sock: _socket.socket, peer: str) -> None:
+        self._socket = sock
+        self.peer = peer
+        # Watchers, made when first waited for.
+        self._reader: Any = None
+        self._writer: Any = None
+        self._buffer = b""
+        self._at = 0
+        self._patience: float | None = None
+        self._most_patience = inf
+        self._send_patience: float = SEND_PATIENCE_S
+        self._sending = False
+        # Until when the peer has time for what it is waited for, and whether that is over.
+        self.due = inf
+        self.waits_for = ""
+        self.expired = False
+        # Whom it counts for: see `Connections`.
+        self.address: str | None = None
+        self.admitted = False
+        self.is_proxys = False
+        self.known_by: str | None = None
+
+    @property
+    def socket(self) -> _socket.socket:
+        """The socket, for gevent-websocket, which looks at it and never uses it."""
+        return self._socket
+
+    def _wait_to_read(self, due: float, waits_for: str) -> None:
+        if self._reader is None:
+            self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
+        self._wait(self._reader, due, waits_for)
+
+    def _wait_to_write(self, due: float) -> None:
+        if self._writer is None:
+            self._writer = get_hub().loop.io(self._socket.fileno(), _WRITABLE)
+        self._wait(self._writer, due, "send")
+
+    def _wait(self, watcher: Any, due: float, waits_for: str) -> None:
+        self.due, self.waits_for = due, waits_for
+        try:
+            get_hub().wait(watcher)
+        finally:
+            self.due = inf
+
+    def expire(self) -> None:
+        """End what is waited for: who reads gets the end of the stream, who sends an error."""
+        self.due = inf
+        self.expired = True
+        with suppress(OSError):
+            if self._sending:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _THROW_AWAY)
+                self._socket.shutdown(socket.SHUT_RDWR)
+            else:
+                self._socket.shutdown(socket.SHUT_RD)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something was received that nobody has read yet."""
+        return self._at < len(self._buffer)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come from the peer that is not read yet, nor its end."""
+        if self.has_unread:
+            return False
+        try:
+            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the peer has closed its side, as far as can be seen without waiting."""
+        try:
+            return not self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    # Receiving
+
+    def receive_head(self, begins_by: float, waits_for: str, header_s: float) -> bytes | None:
+        """The next request's head without the empty line that ends it; `None` where the peer sends none.
+
+        Raises `Refused` for what is no head, and OSError where the connection breaks.
+        """
+        if self._at == len(self._buffer):
+            # Who has just connected has mostly sent its request by now; between two there is a pause.
+            data = self._receive_now() if self._reader is None else None
+            while data is None:
+                self._wait_to_read(begins_by, waits_for)
+                data = self._receive_now()
+            if not data:
+                return None
+            self._buffer, self._at = data, 0
+        end = self._buffer.find(_END, self._at)
+        if end < 0 or end - self._at > MOST_HEAD_BYTES or self._buffer[self._at] == 13:
+            return self._receive_pieces_of_head(header_s)
+        block = self._buffer[self._at : end]
+        self._at = end + 4
+        return block
+
+    def _receive_pieces_of_head(self, header_s: float) -> bytes | None:
+        """The same where it comes in pieces or after empty lines, or is too large."""
+        due = monotonic() + header_s
+        block = bytearray(self.take_unread())
+        checked = empty = 0
+        while True:
+            while block.startswith(b"\r\n"):
+                # RFC 9112, 2.2: some clients send one after a body.
+                del block[:2]
+                checked, empty = 0, empty + 1
+                if empty > _MOST_EMPTY_LINES:
+                    raise Refused(400, "there are only empty lines")
+            end = block.find(_END, max(0, checked - 3))
+            if 0 <= end <= MOST_HEAD_BYTES:
+                self._buffer, self._at = bytes(block[end + 4 :]), 0
+                return bytes(block[:end])
+            _check_beginning(block, checked)
+            checked = len(block)
+            self._wait_to_read(due, "header")
+            more = self._receive_now()
+            if self.expired:
+                raise Refused(408, "the head of the request did not come in time (CHEF_HEADER_TIMEOUT)")
+            if more is None:
+                continue
+            if not more:
+                if block:
+                    raise Refused(400, "the request breaks off")
+                return None
+            block += more
+
+    def receive(self, most: int) -> bytes:
+        """The next bytes, at most `most`; empty where the peer has ended. Raises `TooSlow`, OSError."""
+        if self._at == len(self._buffer):
+            if most >= _READ_BYTES:
+                return self._receive_more()
+            self._buffer, self._at = self._receive_more(), 0
+        at = self._at
+        data = self._buffer[at : at + most]
+        self._at = at + len(data)
+        return data
+
+    def receive_line(self, most: int) -> bytes | None:
+        """The next line without its CRLF; `None` where it is longer than `most` or does not end in one."""
+        while (end := self._buffer.find(b"\n", self._at, self._at + most + 2)) < 0:
+            if len(self._buffer) - self._at >= most + 2:
+                return None
+            more = self._receive_more()
+            if not more:
+                return None
+            self._buffer, self._at = self.take_unread() + more, 0
+        line = self._buffer[self._at : end + 1]
+        self._at = end + 1
+        return line[:-2] if line.endswith(b"\r\n") else None
+
+    def read(self, size: int) -> bytes:
+        """`size` bytes, fewer only at the end: what gevent-websocket reads its frames with."""
+        data = self.receive(size)
+        while data and len(data) < size and (more := self.receive(size - len(data))):
+            data += more
+        return data
+
+    def take_unread(self) -> bytes:
+        """What was received and not read, for who reads the socket from now on."""
+        unread, self._buffer, self._at = self._buffer[self._at :], b"", 0
+        return unread
+
+    def set_patience(self, seconds: float | None) -> None:
+        """How long what is received from now on may stand still; `None`: as long as the peer is there."""
+        self._patience = seconds
+        self._most_patience = inf if seconds is None else seconds
+
+    def _receive_more(self) -> bytes:
+        data = self._receive_now()
+        while data is None:
+            began = monotonic()
+            self._wait_to_read(began + (inf if self._patience is None else self._patience), "body")
+            if self.expired:
+                raise TooSlow("the body did not come in time (CHEF_BODY_TIMEOUT)")
+            if self._patience is not None:
+                self._patience -= monotonic() - began
+            data = self._receive_now()
+        if self._patience is not None:
+            self._patience = min(self._most_patience, self._patience + len(data) / _LEAST_BYTES_PER_SECOND)
+        return data
+
+    def _receive_now(self) -> bytes | None:
+        try:
+            data: bytes = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return None
+        return data
+
+    # Sending
+
+    def send(self, data: bytes | bytearray) -> None:
+        """Send all of it. Raises `PeerGone`, also where the peer takes nothing for too long."""
+        sent = self._send_now(data)
+        if sent < len(data):
+            self._send_rest(memoryview(data)[sent:])
+
+    def _send_rest(self, rest: memoryview) -> None:
+        self._sending = True
+        try:
+            while rest:
+                began = monotonic()
+                self._wait_to_write(began + self._send_patience)
+                sent = self._send_now(rest)
+                patience = self._send_patience - (monotonic() - began) + sent / _LEAST_BYTES_PER_SECOND
+                self._send_patience = min(SEND_PATIENCE_S, patience)
+                rest = rest[sent:]
+        finally:
+            self._sending = False
+
+    def _send_now(self, data: bytes | bytearray | memoryview) -> int:
+        try:
+            sent: int = self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise PeerGone(str(error)) from error
+        return sent
+
+    # The end
+
+    def detach(self) -> _socket.socket:
+        """The socket itself, which is somebody else's from now on."""
+        self._let_go()
+        return self._socket
+
+    def close(self) -> None:
+        """Free the descriptor."""
+        self._let_go()
+        self._socket.close()
+
+    def _let_go(self) -> None:
+        for watcher in (self._reader, self._writer):
+            if watcher is not None:
+                watcher.close()
+        self._reader = self._writer = None
+
+    def linger(self) -> None:
+        """Say that nothing more comes, and take for a moment what the peer still sends.
+
+        Closed at once, the peer would be reset and might never read the refusal of what it is sending.
+        """
+        due, left = monotonic() + _LINGER_S, _LINGER_BYTES
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while left > 0 and not self.expired and monotonic() < due:
+                data = self._receive_now()
+                if data is None:
+                    self._wait_to_read(due, "linger")
+                elif not data:
+                    return
+                else:
+                    left -= len(data)
+                    gevent.sleep(0)
+
+
+def _check_beginning(block: bytearray, checked: int) -> None:
+    """Refuse what can become no head any more: nobody should have to wait for that."""
+    check_bytes(block[checked:])
+    if _BARE_LF.search(block, checked):
+        raise Refused(400, "a line must end in CR and LF together")
+    if len(block) > MOST_LINE_BYTES and block.find(b"\r\n", 0, MOST_LINE_BYTES + 2) < 0:
+        raise Refused(414, f"a request line can have {MOST_LINE_BYTES} bytes")
+    if len(block) > MOST_HEAD_BYTES:
+        raise Refused(431, f"a head can have {MOST_HEAD_BYTES} bytes")

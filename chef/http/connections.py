@@ -1,0 +1,315 @@
+"""All connections of a server: how many there may be, of whom, and who has taken too long.
+
+Two limits. In all there are `Limits.connections`, for whom a descriptor is left in any case; who comes
+then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except for
+those that show a valid token.
+
+Whose a connection is: its peer's, if that has a public address. Peers nearby (this machine, private
+networks) are proxies, gateways of containers and load balancers that stand for many, or people at home:
+they do not count, but while they ask for somebody, the last address of `X-Forwarded-For` does. A peer
+with a public address could write anything there.
+"""
+
+from __future__ import annotations
+
+import _socket
+import resource
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from math import inf
+from time import monotonic
+from typing import Any
+
+import gevent
+
+from chef.http.connection import Connection
+
+_LOOK_S = 0.5
+_ENDED_AT_ONCE = 20
+_PAUSE_S = 0.005
+# Of the descriptors that a process may have, this part is for connections.
+_SHARE = 0.8
+# An address whose places are taken may have this many more connections that have not said yet who they are.
+_MORE_TO_ASK = 64
+# Who is turned away keeps a descriptor for a moment, so that it can read why: this many at a time.
+_MOST_LEAVING = 100
+_MOST_TURNED_AWAY = 50
+_LEAVE_S = 1.0
+_REQUEST_BYTES = 64 * 1024
+# Descriptors that connections do not get, whatever their limit says: for the store, and for accepting.
+_KEPT_SHARE = 0.1
+_KEPT = 16
+# RFC 6598: what providers and platforms use between themselves and their customers.
+_SHARED = ip_network("100.64.0.0/10")
+
+IDLE = "idle"
+"""What a connection waits for between requests, or before the first."""
+# Waits that end in a refusal, by what `Connection` calls them.
+_REASONS = {"header": "header_timeout", "body": "body_timeout", "send": "send_timeout"}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What an operator sets: counts (0: from the descriptor limit, and any number) and seconds."""
+
+    connections: int = 0
+    per_address: int = 1000
+    header_s: int = 10
+    body_s: int = 15
+    keepalive_s: int = 75
+
+
+class Connections:
+    """The open connections. `refused` is told each limit that is met, `is_known` whether an environ has
+    a valid token, `full` is what who is turned away is sent.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        refused: Callable[[str], None],
+        is_known: Callable[[dict[str, Any]], bool],
+        full: bytes,
+        too_many: bytes,
+    ) -> None:
+        self.most = limits.connections or _share_of_descriptors()
+        self._per_address = limits.per_address
+        self._refused = refused
+        self._is_known = is_known
+        self._full = full
+        self._too_many = too_many
+        self._open: set[Connection] = set()
+        self._detached = 0
+        # By address: connections that count, and those that have not sent a request yet.
+        self._places: Counter[str] = Counter()
+        self._asking: Counter[str] = Counter()
+        self._leaving: deque[tuple[float, _socket.socket]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def detached(self) -> int:
+        """How many have been given away: WebSockets."""
+        return self._detached
+
+    @property
+    def heads(self) -> int:
+        """How many are in the middle of a request's head, or have not begun one."""
+        return sum(one.due != inf and one.waits_for in (IDLE, "header") for one in self._open)
+
+    # Coming and going
+
+    def accept(self, listener: Any) -> tuple[int, Any] | None:
+        """Accept the next connection that may stay, if there is one: its descriptor and its address."""
+        for _ in range(_MOST_TURNED_AWAY):
+            try:
+                descriptor, address = listener._accept()
+            except BlockingIOError:
+                return None
+            except ConnectionAbortedError:
+                continue
+            if descriptor >= _last_descriptor():
+                self._refused("descriptors")
+                self._turn_away(descriptor, self._full, lingers=False)
+                continue
+            refusal = self._refusal(_host(address))
+            if refusal is None:
+                return descriptor, address
+            self._turn_away(descriptor, refusal, lingers=True)
+        return None
+
+    def open(self, sock: Any, address: Any) -> Connection:
+        """Count a connection that `accept` let in."""
+        connection = Connection(sock, _host(address))
+        connection.address = _counted(connection.peer)
+        if connection.address is not None:
+            self._asking[connection.address] += 1
+        self._open.add(connection)
+        return connection
+
+    def close(self, connection: Connection) -> None:
+        """It is over, and its descriptor free."""
+        if connection in self._open:
+            self._open.discard(connection)
+            self.uncount(connection)
+
+    def detach(self, connection: Connection) -> Callable[[], None]:
+        """Somebody else looks after it now; what is returned is called when it is over."""
+        self._detached += 1
+        connection.due = inf
+
+        def release() -> None:
+            if connection in self._open:
+                self._detached -= 1
+                self.close(connection)
+
+        return release
+
+    def admit(self, connection: Connection, environ: dict[str, Any]) -> bool:
+        """Whether a request may be answered, by whom it is for. Costs nothing on this machine."""
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+        if forwarded is not None and _is_near(connection.peer):
+            connection.is_proxys = True
+            self._move(connection, _address(forwarded.rpartition(",")[2].strip()))
+        if connection.address is None:
+            return True
+        token = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_COOKIE")
+        if token is not None and (token == connection.known_by or self._is_known(environ)):
+            connection.known_by = token
+            self.uncount(connection)
+            return True
+        return self._has_place(connection)
+
+    def uncount(self, connection: Connection) -> None:
+        """It does not count for its address any more: it has shown a valid token."""
+        if connection.address is not None:
+            _take(self._places if connection.admitted else self._asking, connection.address)
+        connection.address = None
+        connection.admitted = False
+
+    def idle(self, connection: Connection) -> None:
+        """A request has been answered: a proxy's connection is nobody's until the next."""
+        if connection.is_proxys:
+            self.uncount(connection)
+
+    def _has_place(self, connection: Connection) -> bool:
+        address = connection.address
+        if connection.admitted or address is None:
+            return True
+        if self._per_address and self._places[address] >= self._per_address:
+            self._refused("connections_per_address")
+            return False
+        _take(self._asking, address)
+        self._places[address] += 1
+        connection.admitted = True
+        return True
+
+    def _move(self, connection: Connection, address: str) -> None:
+        if connection.address != address:
+            self.uncount(connection)
+            connection.address = address
+            self._asking[address] += 1
+
+    # Turning away
+
+    def _refusal(self, host: str) -> bytes | None:
+        """What a new connection is told if it may not stay."""
+        if len(self._open) >= self.most:
+            self._refused("connections")
+            return self._full
+        address = _counted(host)
+        if address is not None and self._per_address:
+            waiting = self._places[address] + self._asking[address]
+            if waiting >= self._per_address + _MORE_TO_ASK:
+                self._refused("connections_per_address")
+                return self._too_many
+        return None
+
+    def _turn_away(self, descriptor: int, refusal: bytes, *, lingers: bool) -> None:
+        leaving = _socket.socket(fileno=descriptor)
+        leaving.setblocking(False)
+        # Closed with its request unread it would be reset, and might lose the answer.
+        with suppress(OSError):
+            leaving.send(refusal)
+            leaving.shutdown(_socket.SHUT_WR)
+            leaving.recv(_REQUEST_BYTES)
+        if not lingers:
+            leaving.close()
+            return
+        self._leaving.append((monotonic() + _LEAVE_S, leaving))
+        if len(self._leaving) > _MOST_LEAVING:
+            self._leaving.popleft()[1].close()
+
+    # Time
+
+    def watch_for_ever(self) -> None:
+        """End what is overdue: the greenlet of a server."""
+        while True:
+            gevent.sleep(_LOOK_S)
+            self.end_overdue()
+
+    def end_overdue(self) -> None:
+        """End the connections whose time is over, and let go of those that were turned away.
+
+        Some at a time: each of them is answered, and who else waits for the event loop is not to wait
+        for hundreds of these.
+        """
+        now = monotonic()
+        while self._leaving and self._leaving[0][0] <= now:
+            self._leaving.popleft()[1].close()
+        overdue = [one for one in self._open if one.due <= now]
+        for count, connection in enumerate(overdue, 1):
+            if connection.due <= now:
+                self._end(connection)
+            if count % _ENDED_AT_ONCE == 0:
+                gevent.sleep(_PAUSE_S)
+
+    def _end(self, connection: Connection) -> None:
+        reason = _REASONS.get(connection.waits_for)
+        if reason is not None:
+            self._refused(reason)
+        connection.expire()
+
+    def end_idle(self) -> None:
+        """End the connections that wait for a request of which nothing has come."""
+        for connection in [one for one in self._open if one.due != inf]:
+            if connection.waits_for == IDLE and connection.is_quiet:
+                connection.expire()
+
+
+def _descriptors() -> int:
+    """The limit of now."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def _share_of_descriptors() -> int:
+    return max(1, int(_descriptors() * _SHARE))
+
+
+def _last_descriptor() -> int:
+    """From this number on descriptors are kept: the kernel gives the lowest free one."""
+    limit = _descriptors()
+    return limit - max(_KEPT, int(limit * _KEPT_SHARE))
+
+
+def _host(address: Any) -> str:
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
+def _take(counts: Counter[str], address: str) -> None:
+    counts[address] -= 1
+    if counts[address] <= 0:
+        del counts[address]
+
+
+@lru_cache(4096)
+def _parsed(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        found = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def _is_near(host: str) -> bool:
+    """Whether a peer is on this machine or in a private network, as proxies are."""
+    found = _parsed(host)
+    return found is not None and (found.is_private or found in _SHARED)
+
+
+def _counted(host: str) -> str | None:
+    """The address that a peer counts for; `None` for one nearby, who may stand for many."""
+    return None if _parsed(host) is None or _is_near(host) else _address(host)
+
+
+def _address(text: str) -> str:
+    """An address as it is counted: a whole IPv6 network of one subscriber is one."""
+    found = _parsed(text[:64])
+    if isinstance(found, IPv6Address):
+        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
+    return text[:64] if found is None else str(found)

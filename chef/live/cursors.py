@@ -1,0 +1,140 @@
+"""A viewer's position in a log, pushed forward as its connection takes frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event as Wakeup
+
+from chef.errors import StoreUnavailable
+from chef.live.events import Published, events_of
+from chef.live.members import Member, Sink
+
+if TYPE_CHECKING:
+    from chef.live.lanes import Lane
+    from chef.live.rooms import Room
+
+RETRY_S = 1.0
+"""Until a store that did not answer is asked again."""
+
+
+class Cursor(Member):
+    """A viewer's position in a room, pushed forward as its connection takes frames.
+
+    In a lane (`lane`) its position is the lane's; else it goes on by itself.
+    """
+
+    __slots__ = ("_drained", "_loading", "_position", "lane", "sink")
+
+    def __init__(self, room: Room, position: int, sink: Sink) -> None:
+        self.lane: Lane | None = None
+        self.sink = sink
+        self._loading = False
+        self._drained: Wakeup | None = None
+        super().__init__(room, position)
+
+    @property
+    def position(self) -> int:
+        return self._position if self.lane is None else self.lane.position
+
+    @position.setter
+    def position(self, position: int) -> None:
+        self._position = position
+        if self.lane is not None:
+            self.step_out(position)
+
+    def step_out(self, position: int) -> None:
+        """Leave the lane, having had all up to this position."""
+        lane, self.lane = self.lane, None
+        self._position = position
+        if lane is not None:
+            lane.cursors.pop(self, None)
+            self.room.stand_apart(self)
+
+    def wake(self) -> None:
+        """Send what the viewer has not had, as far as its connection takes it. Never waits."""
+        if self._drained is not None:
+            self._drained.set()
+        room = self.room
+        if self._loading or self.lane is not None or self not in room.members:
+            return
+        while self._position < room.head:
+            if not self.sink.ready() or self not in room.members:
+                return
+            page = room.after(self._position)
+            if page is None:
+                self._loading = True
+                self._drained = Wakeup()
+                gevent.spawn(self._load, self._drained)
+                return
+            if not page:
+                room.fill()
+                return
+            self._send_whole(page)
+        if self.sink.ready() and self in room.members:
+            self.lane = room.line_up(self, self.sink.form)
+
+    def finish(self) -> None:
+        """Send now what is in the ring and would be sent in the next turn."""
+        if self.lane is not None:
+            self.step_out(self.lane.had(self))
+        if self.room.after(self._position) is not None:
+            self.wake()
+
+    def leave(self) -> None:
+        if self.lane is not None:
+            self.step_out(self.lane.position)
+        super().leave()
+        if self._drained is not None:
+            self._drained.set()  # A load that waits for the connection ends.
+
+    def _send_whole(self, page: Sequence[Published]) -> None:
+        for published in page:
+            if self.room.before(published) < self.position:
+                self._send_rest(published)
+            else:
+                self.sink.send(published.frames(self.sink.form))
+            self.position = self.room.position_of(published)
+            if not self.sink.ready():
+                return
+
+    def _send_rest(self, published: Published) -> None:
+        """The part of an entry after a position in the middle of it."""
+        form = self.sink.form
+        events = events_of([published], self.position, form.batch)
+        self.sink.send(form.join([form.encode(event) for event in events]))
+
+    def _load(self, drained: Wakeup) -> None:
+        """Catch up from the store, a page at a time, as fast as the connection drains."""
+        try:
+            while self in self.room.members and self.position < self.room.head:
+                if self.room.after(self.position) is not None:
+                    break
+                self._load_page(drained)
+        except StoreUnavailable:
+            gevent.sleep(RETRY_S)
+        finally:
+            self._loading, self._drained = False, None
+        self.wake()
+
+    def _load_page(self, drained: Wakeup) -> None:
+        while not self.sink.ready():
+            drained.clear()
+            drained.wait()
+            if self not in self.room.members:
+                return
+        life = self.room.life
+        page = self.room.load(self.position)
+        if life != self.room.life:
+            return
+        if not page or self not in self.room.members:
+            # The head is further than the store: the history was removed. There is nothing to wait for.
+            self.position = self.room.head
+            return
+        form = self.sink.form
+        self.sink.send(
+            form.join([form.encode(event) for event in events_of(page, self.position, form.batch)])
+        )
+        self.position = self.room.position_of(page[-1])

@@ -1,0 +1,97 @@
+"""Stored entries as events: encoded once per form, shared by all who follow a job or project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol
+
+from chef.domain.model import Entry, LogEntry, Payload
+from chef.domain.payloads import log_events, logs_event
+from chef.wire.strict import dumps
+
+
+class Event(NamedTuple):
+    """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text.
+
+    `place` is where in its room one is who has had it: a position, or, before the last event of an
+    entry, the position before the entry with the number of its events that one has had (`122+1`).
+    """
+
+    name: str
+    seq: int
+    data: str
+    place: str
+
+
+class Form(Protocol):
+    """How some viewers take events: log lines one by one or in batches, and the frame of each event.
+
+    Forms are compared by identity: viewers that share one share the encoded frames.
+    """
+
+    batch: bool
+
+    def encode(self, event: Event) -> Any:
+        """The frame of one event."""
+        ...
+
+    def join(self, frames: Sequence[Any]) -> Sequence[Any]:
+        """Frames that are sent together, as few as they can be."""
+        ...
+
+
+def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
+    """The event of a payload. Its seq is the payload's, and so is its place unless given."""
+    return Event(name, payload["seq"], dumps(payload).decode(), place or str(payload["seq"]))
+
+
+class Published:
+    """An entry on its way to viewers, with the frames that some viewer has needed already."""
+
+    __slots__ = ("_frames", "entry", "job_id", "prefix", "project_id", "size")
+
+    def __init__(self, entry: Entry, job_id: str, project_id: str, prefix: str) -> None:
+        self.entry = entry
+        self.job_id = job_id
+        self.project_id = project_id
+        self.prefix = prefix
+        # About how many bytes this keeps in memory, once encoded.
+        self.size = entry.size
+        self._frames: dict[int, Sequence[Any]] = {}
+
+    def frames(self, form: Form) -> Sequence[Any]:
+        """The frames of all its events in a form, encoded at the first call."""
+        frames = self._frames.get(id(form))
+        if frames is None:
+            frames = form.join([form.encode(event) for event in events_of([self], 0, form.batch)])
+            self._frames[id(form)] = frames
+        return frames
+
+
+def events_of(page: Sequence[Published], after: int, batch: bool) -> Iterator[Event]:
+    """The events of a page with a seq above `after`, in order; in batches what follows each other."""
+    if not batch:
+        for published in page:
+            yield from _single_events(published, after)
+        return
+    for are_logs, group in groupby(page, lambda published: isinstance(published.entry, LogEntry)):
+        run = list(group)
+        if are_logs:
+            entries = [item.entry for item in run if isinstance(item.entry, LogEntry)]
+            yield make_event("job:logs", logs_event(entries, run[0].job_id, run[0].project_id, after))
+        else:
+            for published in run:
+                yield from _single_events(published, after)
+
+
+def _single_events(published: Published, after: int) -> Iterator[Event]:
+    entry = published.entry
+    if isinstance(entry, LogEntry):
+        for payload in log_events(entry, published.job_id, published.project_id, after):
+            yield make_event("job:log", payload)
+    else:
+        position = entry.seq if published.prefix == "job" else entry.project_seq
+        for count, (name, payload) in enumerate(entry.events, 1):
+            place = f"{position}" if count == len(entry.events) else f"{position - 1}+{count}"
+            yield make_event(f"{published.prefix}:{name}", payload, place)

@@ -1,0 +1,196 @@
+"""Every viewer is a cursor on a log: late, live, slow or back again, there is one path to it.
+
+A room is one job's or one project's log as this process knows it: how far it goes (`head`) and its
+newest entries (`ring`). A cursor is a viewer's position in it. Whenever a room's head moves or a
+viewer's socket drains, the cursor advances: out of the ring if that reaches back far enough, else out
+of the store, until it is at the head or the viewer takes no more. Order, exactly-once and bounded
+memory follow from that; a ring only saves reading.
+
+Nearly all cursors of a room are at its end. Those that take events in one form stand in a `Lane`, which
+has one position for all: what is new is joined once, and handed to each as the same bytes.
+
+Everything here runs on the event loop's thread. Only what is named `load…` waits for the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import gevent
+from gevent.event import Event as Wakeup
+
+from chef.domain.ledger import Stored
+from chef.domain.model import StateEntry
+from chef.errors import StoreUnavailable
+from chef.live.cursors import Cursor
+from chef.live.events import Published
+from chef.live.lanes import BREATH_S, SLICE
+from chef.live.members import Member, Reader, Sink
+from chef.live.rooms import JobRoom, Key, ProjectRoom, Room
+from chef.store import Removed, Store
+
+__all__ = ["Cursor", "Hub", "Key", "Member", "Reader", "Room", "Sink"]
+
+log = logging.getLogger(__name__)
+
+# Without a doorbell (another process wrote, Redis was away) a viewer waits at most this long.
+SAFETY_POLL_S = 2.0
+# So long is a writer held up at most while its viewers are served (`Hub.pace`).
+PACE_S = 0.05
+
+
+class Hub:
+    """All rooms of this process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._rooms: dict[Key, Room] = {}
+        self._dirty: dict[Room, None] = {}
+        self.closed = False
+        self._flush = Wakeup()
+        self._tasks: list[gevent.Greenlet[..., None]] = []
+
+    def publish(self, stored: Sequence[Stored]) -> None:
+        """New entries are on disk. Never waits: viewers are served by the flusher right after."""
+        for item in stored:
+            job = item.job
+            self._append(("job", job.job_id), item, "job")
+            if isinstance(item.entry, StateEntry):
+                self._append(("project", job.project_id), item, "project")
+
+    def forget(self, removed: Removed) -> None:
+        """Jobs and projects are gone, with their names free for others. Never waits."""
+        keys: list[Key] = [("job", name) for name in removed.jobs]
+        keys += [("project", name) for name in removed.projects]
+        for key in keys:
+            room = self._rooms.get(key)
+            if room is not None:
+                room.restart(0)
+
+    def _append(self, key: Key, item: Stored, prefix: str) -> None:
+        room = self._rooms.get(key)
+        if room is not None:
+            room.append(Published(item.entry, item.job.job_id, item.job.project_id, prefix))
+            self.flush_soon(room)
+
+    def room(self, key: Key) -> Room:
+        """The room of a job or project, made when there is none. Use it as a context while joining."""
+        self._start()
+        room = self._rooms.get(key)
+        if room is None:
+            room = self._rooms[key] = JobRoom(self, key) if key[0] == "job" else ProjectRoom(self, key)
+        return room
+
+    def drop(self, room: Room) -> None:
+        """Forget a room that nobody follows."""
+        if self._rooms.get(room.key) is room:
+            del self._rooms[room.key]
+            room.end()
+
+    @property
+    def rooms(self) -> int:
+        """How many logs are followed in this process."""
+        return len(self._rooms)
+
+    def viewers(self, key: Key) -> int:
+        """How many follow a job or project in this process."""
+        room = self._rooms.get(key)
+        return len(room.members) if room else 0
+
+    def flush_soon(self, room: Room) -> None:
+        """Wake the room's members in the next pass: what comes together leaves together."""
+        self._dirty[room] = None
+        self._flush.set()
+
+    def _start(self) -> None:
+        if not self._tasks:
+            self._tasks = [gevent.spawn(self._flush_for_ever), gevent.spawn(self._poll_for_ever)]
+
+    def close(self) -> None:
+        """Serve nobody any more; who waits in `Reader.wait` goes on and finds `closed`."""
+        self.closed = True
+        gevent.killall(self._tasks)
+        self._tasks = []
+        for member in _members(list(self._rooms.values())):
+            member.wake()
+
+    def _flush_for_ever(self) -> None:
+        """Serve rooms that have news, a slice of each in turn: a large one does not hold up a small one."""
+        serving: dict[Room, Iterator[int]] = {}
+        served = 0
+        while True:
+            if not serving and not self._dirty:
+                self._flush.wait()
+                gevent.sleep(0)  # Who waited for the same commit is answered first.
+            self._flush.clear()
+            for room in [room for room in self._dirty if room not in serving]:
+                del self._dirty[room]
+                serving[room] = room.serve()
+            for room, turns in list(serving.items()):
+                count = next(turns, None)
+                if count is None:
+                    del serving[room]
+                else:
+                    served += count
+            if served >= SLICE:
+                served = 0
+                gevent.sleep(BREATH_S)
+
+    def pace(self, stored: Iterable[Stored]) -> None:
+        """Hold up who wrote this while its viewers are still being served what came before, a little.
+
+        Whoever writes in a tight loop would else be ahead of its own viewers for ever. Others do not wait.
+        """
+        if not self._rooms:
+            return
+        keys: set[Key] = {("job", item.job.job_id) for item in stored}
+        keys |= {("project", item.job.project_id) for item in stored}
+        rooms = [room for key in keys if (room := self._rooms.get(key)) is not None]
+        deadline = time.monotonic() + PACE_S
+        for served in [room.served for room in rooms if room.served is not None]:
+            served.wait(max(deadline - time.monotonic(), 0))
+
+    def _poll_for_ever(self) -> None:
+        """The safety poll: find what other processes wrote. Costs one query for all rooms."""
+        while True:
+            gevent.sleep(SAFETY_POLL_S)
+            try:
+                self.load_heads()
+            except StoreUnavailable:
+                log.warning("the store does not answer: viewers wait")
+            except Exception:  # Without the poll what a doorbell lost would never be found.
+                log.exception("the heads of logs could not be read")
+
+    def load_heads(self) -> None:
+        """Read how far each followed log is in the store, and wake who is behind."""
+        known = {key: room.head for key, room in self._rooms.items()}
+        job_ids = [name for kind, name in self._rooms if kind == "job"]
+        project_ids = [name for kind, name in self._rooms if kind == "project"]
+        heads: dict[Key, int] = {}
+        for part in _slices(job_ids):
+            heads |= {("job", name): seq for name, seq in self.store.job_seqs(part).items()}
+        for part in _slices(project_ids):
+            heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
+        for key, head_before in known.items():
+            head = heads.get(key, 0)
+            room = self._rooms.get(key)
+            if room is not None and head < head_before:
+                # A log never gets shorter: another process removed it.
+                room.restart(head)
+            self.raise_head(key, head)
+
+    def raise_head(self, key: Key, head: int) -> None:
+        """Somebody says that a log goes up to `head`: wake those who follow it and are behind."""
+        room = self._rooms.get(key)
+        if room is not None:
+            room.raise_head(head)
+
+
+def _members(rooms: Iterable[Room]) -> Iterable[Member]:
+    return [member for room in rooms for member in room.members]
+
+
+def _slices(names: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    return (names[start : start + size] for start in range(0, len(names), size))

@@ -1,0 +1,54 @@
+"""Finished jobs are kept for some days (CHEF_RETENTION_DAYS), then removed, now and every hour."""
+
+from __future__ import annotations
+
+import logging
+
+import gevent
+
+from chef.domain.clock import Clock
+from chef.errors import ChefError
+from chef.store import Store
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 3600.0
+_RETRY_S = 60.0
+_DAY_MS = 24 * 60 * 60 * 1000
+
+
+class Retention:
+    """Removes what ended more than `days` days ago by `clock` (ms); 0 keeps all."""
+
+    def __init__(self, store: Store, days: int, clock: Clock, interval_s: float = INTERVAL_S) -> None:
+        self._store = store
+        self._days = days
+        self._clock = clock
+        self._interval_s = interval_s
+        self._task: gevent.Greenlet[..., None] | None = None
+
+    def start(self) -> None:
+        """Begin with a first look; needs the event loop."""
+        if self._days:
+            self._task = gevent.spawn(self._run_for_ever)
+
+    def close(self) -> None:
+        """Stop; what is half removed goes on at the next start."""
+        if self._task is not None:
+            self._task.kill()
+
+    def run(self) -> int:
+        """Remove what is too old now; returns how many jobs it were. Raises StoreUnavailable."""
+        return self._store.remove_finished(self._clock() - self._days * _DAY_MS)
+
+    def _run_for_ever(self) -> None:
+        while True:
+            pause = self._interval_s
+            try:
+                count = self.run()
+                if count:
+                    log.info("removed %d jobs that ended more than %d days ago", count, self._days)
+            except ChefError as error:
+                log.warning("old jobs cannot be removed now: %s", error)
+                pause = min(pause, _RETRY_S)
+            gevent.sleep(pause)

@@ -1,0 +1,106 @@
+"""The only write path: updates in, stored, then published.
+
+`record` returns when everything is on disk. The store calls the hub with the new entries in the order
+of their commits, so that nothing unstored is ever seen and every viewer gets one order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from chef.domain import rules
+from chef.domain.clock import Clock
+from chef.domain.ledger import Batch, Item, Receipt, Stored
+from chef.domain.model import Heartbeat, LogPiece, Update
+from chef.metrics import Metrics
+from chef.store import Store
+from chef.wire.parse import content_digest
+
+Publish = Callable[[Sequence[Stored]], None]
+
+
+class Tracker:
+    """Takes updates for a store. `clock` gives the time that updates are stamped with (ms)."""
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        clock: Clock,
+        *publish: Publish,
+        pace: Publish = lambda stored: None,
+    ) -> None:
+        """`publish` are told of what each commit stored, in this order; they must not wait.
+
+        `pace` is told after that, for each writer by itself, and holds it up as long as it sees fit.
+        """
+        self._store = store
+        self._accepted = metrics.updates.labels("accepted")
+        self._duplicates = metrics.updates.labels("duplicate")
+        self._lines = metrics.lines
+        self._clock = clock
+        self._publish = publish
+        self._pace = pace
+        store.on_commit(self._tell)
+
+    def _tell(self, stored: Sequence[Stored]) -> None:
+        for publish in self._publish:
+            publish(stored)
+
+    def record(self, updates: Iterable[Update | LogPiece], allowed: frozenset[str] | None = None) -> Receipt:
+        """Store updates, all or none, and publish them.
+
+        `allowed` are the projects that the writer may write, `None` for all. Raises Invalid, Conflict,
+        Forbidden, OffsetPastEnd or StoreUnavailable; then nothing of them is kept.
+        """
+        items = tuple(_item(update) for update in updates)
+        receipt = self._store.append(Batch(items, self._clock(), allowed))
+        for counter, count in (
+            (self._accepted, receipt.accepted),
+            (self._duplicates, receipt.duplicates),
+            (self._lines, receipt.lines),
+        ):
+            if count:
+                counter.inc(count)
+        self._pace(receipt.stored)
+        return receipt
+
+    def log_offset(self, piece: LogPiece, allowed: frozenset[str] | None = None) -> int:
+        """How far the stream is that a log body is about to go to.
+
+        `piece` is its empty beginning; raises what `record` would raise of it at this moment.
+        """
+        job, stream = self._store.job_and_stream(piece.job_id, piece.stream)
+        at = self._clock()
+        if job is None:
+            job = rules.start(piece, at, 0, allowed)
+        else:
+            rules.check_same_project(job, piece, 0, allowed)
+        rules.check_log_body(job, piece, stream, at)
+        return stream.offset
+
+    def heartbeat(self, heartbeat: Heartbeat, allowed: frozenset[str] | None = None) -> int:
+        """Note that a build's reporter is there; returns the job's seq, which it leaves as it is.
+
+        A job that does not exist yet is made by a progress update without a word. Raises what `record`
+        does, and Conflict `job_finished` after the job's end.
+        """
+        at = self._clock()
+        job = self._store.job(heartbeat.job_id)
+        if job is None:
+            first = Update("progress", heartbeat.job_id, heartbeat.project_id)
+            seq = self.record([first], allowed).seqs[heartbeat.job_id]
+        else:
+            rules.check_same_project(job, heartbeat, 0, allowed)
+            rules.check_running(job, 0)
+            seq = job.seq
+        if not self._store.save_heartbeat(heartbeat.job_id, at, heartbeat.every):
+            # It ended just now, or was removed: the next look at it says so.
+            return self.heartbeat(heartbeat, allowed)
+        return seq
+
+
+def _item(update: Update | LogPiece) -> Item:
+    if isinstance(update, Update) and update.id is not None:
+        return Item(update, content_digest(update))
+    return Item(update)

@@ -1,0 +1,1 @@
+"""What an operator sets, checked, and the log of the server itself."""

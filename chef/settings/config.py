@@ -1,0 +1,363 @@
+"""Settings: the table of contract section 1, read from the environment and checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+
+from chef.settings import checks, logs
+from chef.settings.checks import VerifyingKey, Wrong
+
+log = logging.getLogger(__name__)
+
+DOTENV = Path(".env")
+SHORT_TOKEN_CHARS = 16
+_SHOWN_CHARS = 200
+
+
+class SettingError(ValueError):
+    """A setting is wrong. Its text is one line: the name, the value unless it is secret, what is allowed."""
+
+    def __init__(self, name: str, allowed: str, value: str | None = None) -> None:
+        self.name = name
+        shown = "" if value is None else f"={value[:_SHOWN_CHARS]!r}"
+        super().__init__(f"{name}{shown} {allowed}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    `read` makes the typed value of a variable's text, `check` takes a typed value and returns its
+    normal form; both raise `Wrong`. `show` makes the value fit for a message, `None` for a secret's.
+    """
+
+    name: str
+    field: str
+    read: Callable[[str], Any]
+    check: Callable[[Any], Any]
+    show: Callable[[Any], str] | None = str
+
+
+def _read_switch(text: str) -> bool:
+    word = text.lower()
+    if word in ("true", "1", "yes", "on"):
+        return True
+    if word in ("false", "0", "no", "off"):
+        return False
+    raise Wrong("must be true or false (also 1 or 0, yes or no, on or off)")
+
+
+def _check_switch(value: Any) -> bool:
+    if type(value) is not bool:
+        raise Wrong("must be true or false")
+    return value
+
+
+def _whole(name: str, field: str, low: int, high: int, what: str) -> Setting:
+    allowed = f"must be a whole number from {low} to {high}{what}"
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text):
+            raise Wrong(allowed)
+        return int(text)
+
+    def check(value: Any) -> int:
+        if type(value) is not int or not low <= value <= high:
+            raise Wrong(allowed)
+        return value
+
+    return Setting(name, field, read, check)
+
+
+def _switch(name: str, field: str) -> Setting:
+    return Setting(name, field, _read_switch, _check_switch)
+
+
+def _text(
+    name: str, field: str, check: Callable[[str], str], show: Callable[[Any], str] | None = str
+) -> Setting:
+    def check_text(value: Any) -> str:
+        if not isinstance(value, str):
+            raise Wrong("must be text")
+        return check(value)
+
+    return Setting(name, field, str, check_text, show)
+
+
+def _comma_separated(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(","))
+
+
+def _check_origins(value: Any) -> Literal["*"] | tuple[str, ...]:
+    if value in ("*", ("*",)):
+        return "*"
+    if not isinstance(value, tuple) or not value or not all(isinstance(one, str) for one in value):
+        raise Wrong("must be * or origins separated by commas, such as https://app.example.com")
+    if "*" in value:
+        raise Wrong("must be * alone or a list of origins, not both")
+    if "null" in value:
+        raise Wrong("cannot allow the origin null: any sandboxed page in the world has it")
+    return tuple(dict.fromkeys(checks.origin(one) for one in value))
+
+
+def _check_tokens(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+        raise Wrong("must be tokens separated by commas")
+    return tuple(dict.fromkeys(checks.api_token(one) for one in value))
+
+
+def _check_log_format(value: str) -> str:
+    if value.lower() not in logs.FORMATS:
+        raise Wrong("must be text or json")
+    return value.lower()
+
+
+def _show_list(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _show_url(value: Any) -> str:
+    return checks.masked(str(value))
+
+
+_BYTES = " (bytes)"
+_SECONDS = " (seconds)"
+
+SETTINGS: tuple[Setting, ...] = (
+    _whole("PORT", "port", 0, 65535, " (0: any free port)"),
+    _text("HOST", "host", checks.host),
+    _switch("WEBSOCKET_ENABLED", "websocket_enabled"),
+    Setting("WEBSOCKET_CORS_ORIGIN", "websocket_cors_origin", _comma_separated, _check_origins, _show_list),
+    _text("DATABASE_URL", "database_url", checks.database_url, _show_url),
+    _text("REDIS_URL", "redis_url", checks.redis_url, _show_url),
+    Setting("CHEF_API_TOKEN", "api_tokens", _comma_separated, _check_tokens, None),
+    _text("CHEF_JWT_SECRET", "jwt_secret", checks.jwt_secret, None),
+    _text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", checks.jwt_public_key, None),
+    _switch("CHEF_PUBLIC_READ", "public_read"),
+    _whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
+    _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
+    _whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1, 2**40, _BYTES),
+    _whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
+    _whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, _SECONDS),
+    _whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_MAX_CONNECTIONS", "max_connections", 0, 2**20, " (0: 80 % of the descriptor limit)"),
+    _whole("CHEF_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", 0, 2**20, " (0: any number)"),
+    _whole("CHEF_HEADER_TIMEOUT", "header_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_BODY_TIMEOUT", "body_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_KEEPALIVE_TIMEOUT", "keepalive_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_CONNECT_TIMEOUT", "connect_timeout", 1, 3600, _SECONDS),
+    _whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
+    _whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
+    _whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
+    _text("CHEF_LOG_FORMAT", "log_format", _check_log_format),
+)
+NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Settings:
+    """Everything an operator can set. `Settings()` is all defaults; a bad value raises `SettingError`.
+
+    Sizes are bytes, times whole seconds or days. `websocket_cors_origin` `None` means the own origin
+    only. `public_read` left `None` is resolved here: true while no JWT key is set. It is resolved once,
+    so give it again when a JWT key is added with `dataclasses.replace`.
+    """
+
+    port: int = 3001
+    host: str = "0.0.0.0"  # noqa: S104 - the contract's default: a container is reached from outside
+    websocket_enabled: bool = True
+    websocket_cors_origin: Literal["*"] | tuple[str, ...] | None = None
+    database_url: str = "sqlite:///chef.db"
+    redis_url: str | None = None
+    api_tokens: tuple[str, ...] = ()
+    jwt_secret: str | None = None
+    jwt_public_key: str | None = None
+    public_read: bool | None = None
+    max_body_bytes: int = 1_048_576
+    max_log_line_bytes: int = 65_536
+    max_log_bytes: int = 104_857_600
+    retention_days: int = 30
+    ping_interval: int = 20
+    ping_timeout: int = 20
+    max_connections: int = 0
+    max_connections_per_address: int = 1000
+    header_timeout: int = 10
+    body_timeout: int = 15
+    keepalive_timeout: int = 75
+    connect_timeout: int = 10
+    max_frame_bytes: int = 65_536
+    max_subscriptions: int = 1000
+    max_events_per_second: int = 100
+    log_format: str = "text"
+
+    def __post_init__(self) -> None:
+        for setting in SETTINGS:
+            value = getattr(self, setting.field)
+            if value is None and _DEFAULTS[setting.field] is None:
+                continue
+            object.__setattr__(self, setting.field, _checked(setting, setting.check, value))
+        if self.jwt_secret is not None and self.jwt_public_key is not None:
+            raise SettingError("CHEF_JWT_PUBLIC_KEY", "and CHEF_JWT_SECRET are both set: set one of them")
+        if self.public_read is None:
+            object.__setattr__(self, "public_read", self.jwt_secret is None and self.jwt_public_key is None)
+
+    def __repr__(self) -> str:
+        shown = (f"{setting.field}={self._shown(setting)}" for setting in SETTINGS)
+        return f"Settings({', '.join(shown)})"
+
+    def _shown(self, setting: Setting) -> str:
+        value = getattr(self, setting.field)
+        if value is None or value == ():
+            return repr(value)
+        if setting.show is None:
+            return "***"
+        return repr(value if setting.show is str else setting.show(value))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
+        """The settings of `environ` (the process's by default) and of the file `dotenv`, which it overrides.
+
+        Raises `SettingError` at the first bad value.
+        """
+        return cls._of(environment(environ, dotenv))
+
+    @classmethod
+    def _of(cls, values: Mapping[str, str]) -> Settings:
+        given = {}
+        for setting in SETTINGS:
+            text = _given(setting, values.get(setting.name, ""))
+            if text:
+                given[setting.field] = _checked(setting, setting.read, text)
+        return cls(**given)
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` as SQLAlchemy takes it, PostgreSQL through psycopg 3."""
+        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", self.database_url)
+
+    @property
+    def verifying_key(self) -> VerifyingKey | None:
+        """What JWTs are verified with, or `None` where none are accepted."""
+        if self.jwt_secret is not None:
+            return VerifyingKey("HS256", self.jwt_secret.encode())
+        if self.jwt_public_key is not None:
+            return checks.verifying_key(self.jwt_public_key)
+        return None
+
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}
+
+
+def _given(setting: Setting, raw: str) -> str:
+    """The text of a variable, empty where it is unset.
+
+    Blank is unset like empty, but not for a secret: who sets one and gets it wrong must not end up
+    with an open server.
+    """
+    if setting.show is None and raw and not raw.strip():
+        raise SettingError(setting.name, "must not be blank: set it or leave it empty")
+    return raw if setting.field == "jwt_secret" else raw.strip()
+
+
+def _checked(setting: Setting, check: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return check(value)
+    except Wrong as wrong:
+        shown = None if setting.show is None else setting.show(value)
+        raise SettingError(setting.name, str(wrong), shown) from None
+
+
+# Reading
+
+
+def environment(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> dict[str, str]:
+    """All variables: those of the file `dotenv` if there is one, and over them `environ`.
+
+    A file that cannot be read to its end raises `SettingError`: a line that is skipped could be the
+    one that closes the server.
+    """
+    values = _read_dotenv(dotenv) if dotenv is not None and dotenv.is_file() else {}
+    values.update(os.environ if environ is None else environ)
+    return values
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SettingError(path.name, "must be UTF-8 text") from None
+    except OSError as error:
+        raise SettingError(path.name, f"cannot be read: {error.strerror}") from None
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            line = binding.original.line
+            raise SettingError(path.name, f"line {line} cannot be read: lines are NAME=VALUE, quotes closed")
+    values = dotenv_values(stream=io.StringIO(text))
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
+    """The start of a server: settings read, logging set up, what is doubtful logged.
+
+    A bad value ends the process with one line on stderr and status 2.
+    """
+    try:
+        values = environment(environ, dotenv)
+        settings = Settings._of(values)
+    except SettingError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+    logs.configure(settings.log_format)
+    for sentence in (*unknown_names(values), *doubts(settings)):
+        log.warning("%s", sentence)
+    return settings
+
+
+# What is legal but worth a sentence at start
+
+
+def unknown_names(environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each `CHEF_*` or `WEBSOCKET_*` name that is no setting, with the nearest that is."""
+    return [
+        f"{name} is not a setting of Chef, did you mean {_nearest(name)}?"
+        for name in sorted(environ)
+        if name.upper().startswith(("CHEF_", "WEBSOCKET_")) and name not in NAMES
+    ]
+
+
+def _nearest(name: str) -> str:
+    def bare(text: str) -> str:
+        return text.removeprefix("CHEF_").removeprefix("WEBSOCKET_")
+
+    def likeness(known: str) -> float:
+        # The prefix is what people guess wrong most (CHEF_PORT), so it counts only once.
+        whole = difflib.SequenceMatcher(None, name.upper(), known).ratio()
+        return max(whole, difflib.SequenceMatcher(None, bare(name.upper()), bare(known)).ratio())
+
+    return max(NAMES, key=likeness)
+
+
+def doubts(settings: Settings) -> list[str]:
+    """A sentence for each combination that is legal and probably not meant."""
+    found = []
+    if any(len(token) < SHORT_TOKEN_CHARS for token in settings.api_tokens):
+        found.append(
+            f"CHEF_API_TOKEN has a token of fewer than {SHORT_TOKEN_CHARS} characters, which can be guessed."
+        )
+    if not settings.public_read and not settings.api_tokens and settings.verifying_key is None:
+        found.append(
+            "CHEF_PUBLIC_READ is false and there is neither CHEF_API_TOKEN nor a JWT key: nobody can read."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Bytes in, values out: what clients send is read here, strictly."""
