@@ -28,7 +28,7 @@ from tests.tools.watching import eventually, node
 
 real = pytest.mark.real
 
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 URL = "http://localhost:3001"
 SECRET = "a secret that is long enough for HS256"
 WRITE_TOKEN = "write-token-0123456"
@@ -131,6 +131,27 @@ def test_the_design_names_every_room() -> None:
     rooms = [f"chef/{path.name}" + "/" * path.is_dir() for path in found if path.name != "__pycache__"]
     assert len(rooms) > 10
     assert [room for room in rooms if f"`{room}`" not in text] == []
+
+
+def sources() -> Iterator[Path]:
+    for folder in ("chef", "static", "templates", "tests", "bench"):
+        yield from (path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".js", ".html"})
+
+
+def test_every_part_of_the_contract_that_is_cited_is_there() -> None:
+    contract = read("docs/contract.md")
+    sections = set(re.findall(r"^## (\d)\. ", contract, re.MULTILINE))
+    invariants = set(re.findall(r"^(\d)\. ", contract.partition("\n## Invariants\n")[2], re.MULTILINE))
+    cited: dict[str, set[str]] = {"section": set(), "invariant": set()}
+    for path in sources():
+        for word, numbers in re.findall(
+            r"(section|invariant)s? ((?:\d(?:, | and )?)+)", path.read_text("utf-8"), re.IGNORECASE
+        ):
+            cited[word.lower()] |= set(re.findall(r"\d", numbers))
+    assert len(cited["section"]) > 5
+    assert len(cited["invariant"]) > 5
+    assert cited["section"] <= sections
+    assert cited["invariant"] <= invariants
 
 
 def test_every_test_that_the_design_names_is_there() -> None:
