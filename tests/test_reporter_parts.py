@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 
 from chef.domain.lines import Segmenter, StreamState, attach
 from chef.domain.model import ID
-from chef.reporter import cli, environment, spool
-from chef.reporter.environment import Target, UsageError, find_target, make_id
-from chef.reporter.lines import LONG_LINE, LineGate, Tally
-from chef.reporter.markers import Markers, Said, masked_phase, phase_named
-from chef.reporter.masking import Masker
+from chef.reporter import cli
 from chef.reporter.memory import Memory
+from chef.reporter.output.lines import LONG_LINE, LineGate, Tally
+from chef.reporter.output.markers import Markers, Said, masked_phase, phase_named
+from chef.reporter.output.masking import Masker
 from chef.reporter.running import command_text
-from chef.reporter.sender import Sender
-from chef.reporter.spool import Spool
+from chef.reporter.sending import spool
+from chef.reporter.sending.sender import Sender
+from chef.reporter.sending.spool import Spool
+from chef.reporter.target import Target, UsageError, check_token, find_target, make_id
 from tests.tools.serving import ROOT
 
 SECRET = "s3cr3t-Value/42"
@@ -668,7 +669,7 @@ def test_what_cannot_be_sent_as_json_is_replaced() -> None:
     target = find_target({**SYSTEMS["gitlab"][0], "CI_COMMIT_TITLE": "bad \udcff" + "x" * 2000})
     assert target.meta["title"].startswith("bad ?xxx")
     assert len(target.short_meta(str)["title"]) == 1000
-    assert environment.check_token(" token\n") == "token"
+    assert check_token(" token\n") == "token"
 
 
 def test_no_part_of_a_secret_is_left_where_meta_and_commands_are_cut() -> None:

@@ -95,3 +95,15 @@ def test_a_module_comes_behind_those_that_it_imports() -> None:
     assert text.index("b = 1") < text.index("print(b)")
     assert "chef.reporter.other" not in text
     assert "# Words." in text
+
+
+def test_modules_of_sub_packages_are_put_in_by_their_whole_names() -> None:
+    modules = {
+        "cli": "from chef.reporter.sub.other import b\n\nprint(b)\n",
+        "sub.other": "from chef.reporter.other import a\n\nb = a\n",
+        "other": "a = 1\n",
+    }
+    text = bundle.bundled(modules, "1")
+    assert text.index("a = 1") < text.index("b = a") < text.index("print(b)")
+    assert "# --- sub.other ---" in text
+    assert "import b" not in text

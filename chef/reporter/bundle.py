@@ -18,7 +18,6 @@ PACKAGE = "chef.reporter"
 _ENTRY = "cli"
 _NO_PART = {"__init__", "bundle"}
 
-
 # The file lies in the folder that is built, more often than not, and that may have an http/ or a json.py.
 _PATH = """\
 import sys
@@ -43,10 +42,9 @@ class BundleError(Exception):
 @functools.lru_cache(maxsize=4)
 def python_script(version: str) -> Script:
     """The reporter as one Python file."""
-    modules = {path.stem: path.read_text("utf-8") for path in sorted(HERE.glob("*.py"))}
-    return _script(
-        bundled({name: text for name, text in modules.items() if name not in _NO_PART}, version), version
-    )
+    paths = [path for path in sorted(HERE.rglob("*.py")) if path.stem not in _NO_PART]
+    modules = {_module_name(path): path.read_text("utf-8") for path in paths}
+    return _script(bundled(modules, version), version)
 
 
 @functools.lru_cache(maxsize=4)
@@ -55,6 +53,11 @@ def shell_script(version: str) -> Script:
     return _script(
         (HERE / "chef.sh").read_text("utf-8").replace("chef_version=0", "chef_version=" + version, 1), version
     )
+
+
+def _module_name(path: Path) -> str:
+    """A module as the others import it, below the package: `output.lines`."""
+    return ".".join(path.relative_to(HERE).with_suffix("").parts)
 
 
 def _script(text: str, version: str) -> Script:
@@ -135,7 +138,7 @@ def _in_order(trees: dict[str, ast.Module]) -> list[str]:
 
 def _imported(tree: ast.Module) -> list[str]:
     return [
-        (node.module or "").rpartition(".")[2]
+        (node.module or "").removeprefix(PACKAGE + ".")
         for node in tree.body
         if isinstance(node, ast.ImportFrom) and _is_ours(node)
     ]

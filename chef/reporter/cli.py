@@ -10,8 +10,16 @@ import signal
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from chef.reporter.command import cannot_start, end_like, write_all
-from chef.reporter.environment import (
+from chef.reporter.console import open_standard_files, say
+from chef.reporter.memory import Memory
+from chef.reporter.output.markers import masked_phase
+from chef.reporter.output.masking import Masker
+from chef.reporter.process.command import cannot_start, end_like, write_all
+from chef.reporter.report import Report
+from chef.reporter.running import Options, Run, missing_text
+from chef.reporter.sending.sender import Sender
+from chef.reporter.tail.follow import REFUSED, JobTail, ProjectTail, Reader, Refused, Screen, wants_colours
+from chef.reporter.target import (
     Target,
     UsageError,
     check_id,
@@ -20,14 +28,6 @@ from chef.reporter.environment import (
     find_target,
     new_job_id,
 )
-from chef.reporter.markers import masked_phase
-from chef.reporter.masking import Masker
-from chef.reporter.memory import Memory
-from chef.reporter.report import Report
-from chef.reporter.running import Options, Run, missing_text
-from chef.reporter.saying import open_standard_files, say
-from chef.reporter.sender import Sender
-from chef.reporter.tailing import REFUSED, JobTail, ProjectTail, Reader, Refused, Screen, wants_colours
 
 VERSION = "0"
 LINGER_S = 10.0

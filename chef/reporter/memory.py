@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Any
 
-from chef.reporter.lines import Tally
+from chef.reporter.output.lines import Tally
 
 _MAX_BYTES = 64 * 1024
 # What is older is of another job that had the same id.

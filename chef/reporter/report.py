@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from chef.reporter.lines import LineGate, Tally
-from chef.reporter.markers import Markers, Said, masked_phase
-from chef.reporter.masking import Masker
-from chef.reporter.sender import Sender
+from chef.reporter.output.lines import LineGate, Tally
+from chef.reporter.output.markers import Markers, Said, masked_phase
+from chef.reporter.output.masking import Masker
+from chef.reporter.sending.sender import Sender
 
 MAX_MESSAGE_BYTES = 4096
 MAX_END_MESSAGE_BYTES = 65536

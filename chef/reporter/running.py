@@ -9,13 +9,13 @@ import subprocess
 import time
 from typing import Any, Callable, NamedTuple
 
-from chef.reporter.command import Command, Ended
-from chef.reporter.environment import Target
-from chef.reporter.masking import Masker
+from chef.reporter.console import say
 from chef.reporter.memory import Memory
+from chef.reporter.output.masking import Masker
+from chef.reporter.process.command import Command, Ended
 from chef.reporter.report import Report
-from chef.reporter.saying import say
-from chef.reporter.sender import Sender
+from chef.reporter.sending.sender import Sender
+from chef.reporter.target import Target
 
 # Output is looked at when so much has come, or after this time: each single line would cost far more.
 _TOGETHER_BYTES = 32 * 1024

@@ -10,10 +10,10 @@ import urllib.parse
 from collections import deque
 from typing import Any, Iterator
 
-from chef.reporter.client import Answer, Client, Unreachable, without_index
-from chef.reporter.environment import Target
-from chef.reporter.lines import border
-from chef.reporter.spool import BLOCK_BYTES, Spool
+from chef.reporter.output.lines import border
+from chef.reporter.sending.client import Answer, Client, Unreachable, without_index
+from chef.reporter.sending.spool import BLOCK_BYTES, Spool
+from chef.reporter.target import Target
 
 # Output that comes within this time is sent together.
 GATHER_S = 0.25

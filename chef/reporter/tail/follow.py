@@ -11,7 +11,7 @@ import time
 import urllib.parse
 from typing import Any, Iterator
 
-from chef.reporter.client import Answer, Client, Unreachable
+from chef.reporter.sending.client import Answer, Client, Unreachable
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 # All that a terminal would obey: control sequences, strings for it, control characters.

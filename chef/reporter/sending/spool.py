@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from typing import IO
 
-from chef.reporter.lines import border
+from chef.reporter.output.lines import border
 
 MEMORY_BYTES = 4 * 1024 * 1024
 DISK_BYTES = 64 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""`chef tail`: a job or a project followed in the terminal."""
