@@ -12,6 +12,7 @@ from chef.api.answers import answer, check_id, check_project, number_in_query, r
 from chef.domain.payloads import state_events
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.live.events import Event
+from chef.live.following import Bookmark, History, find_start
 from chef.live.members import Reader
 from chef.live.rooms import Key
 from chef.services import services
@@ -70,14 +71,9 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a request asks for: where to go on, in which store's history, and whether to stay.
+    """What a request asks for: where to go on, and whether to stay."""
 
-    `had` is how many events of the next entry it has had already (see `_project_id_of`).
-    """
-
-    after: int | None
-    had: int
-    epoch: str | None
+    bookmark: Bookmark
     follow: bool
 
     @classmethod
@@ -86,19 +82,11 @@ class _Wanted:
         epoch, follow = text_in_query("epoch"), _follow()
         last = request.headers.get("Last-Event-ID")
         if not last:
-            return cls(number_in_query("after", None, 0, _MAX_SEQ), 0, epoch, follow)
+            return cls(Bookmark(number_in_query("after", None, 0, _MAX_SEQ), epoch), follow)
         if not (last.isascii() and last.isdigit()) or len(last) > 17:
             raise wrong("Last-Event-ID", "must be the id of an event of this stream")
-        within = last.startswith("0") and int(last) > 0
-        return cls(int(last) - within, int(within), epoch, follow)
-
-    def is_of(self, seq: int) -> bool:
-        """Whether its position can be one of a history that goes up to `seq`.
-
-        One that this store has not reached, or of another epoch, is of another history.
-        """
-        other_epoch = self.epoch is not None and self.epoch != services().store.epoch
-        return self.after is None or (self.after <= seq and not other_epoch)
+        within = last.startswith("0") and int(last) > 0  # See `_project_id_of`.
+        return cls(Bookmark(int(last) - within, epoch, skip=int(within)), follow)
 
 
 @blueprint.get("/api/jobs/<job_id>/events")
@@ -114,16 +102,15 @@ def job_events(job_id: str) -> Response:
             raise Forbidden("this token is not for this job's project")
         if job is None and not wanted.follow:
             raise NotFound(f"there is no job {job_id!r}")
-        seq = job.seq if job else 0
-        room.raise_head(seq)
-        after = wanted.after if wanted.after is not None and wanted.is_of(seq) else 0
-        position = Reader(room, after, wanted.had if after else 0)
+        history = History.of_job(services().store.epoch, job)
+        start = find_start(history, wanted.bookmark, otherwise=0)
+        room.raise_head(history.seq)
+        position = Reader(room, start.position, start.skip)
         # Another job that gets a removed one's id may be of another project.
         position.stays = principal.projects is None
         room.join(position)
-    complete = wanted.is_of(seq) and (job is None or after + 1 >= job.whole_from)
     ended = bool(job and job.ended)
-    return _respond(position, principal, wanted.follow, complete, ended=ended, is_job=True)
+    return _respond(position, principal, wanted.follow, start.complete, ended=ended, is_job=True)
 
 
 @blueprint.get("/api/projects/<project_id>/events")
@@ -137,15 +124,12 @@ def project_events(project_id: str) -> Response:
         found = services().store.project(project_id)
         if found is None and not wanted.follow:
             raise NotFound(f"there is no project {project_id!r}")
-        seq = found.project.seq if found else 0
-        room.raise_head(seq)
-        complete = wanted.is_of(seq)
-        if wanted.after is not None and complete:
-            position = Reader(room, wanted.after, wanted.had)
-        else:
-            position = Reader(room, 0 if not wanted.follow or wanted.after else seq)
+        history = History(services().store.epoch, found.project.seq if found else 0)
+        start = find_start(history, wanted.bookmark, otherwise=history.seq if wanted.follow else 0)
+        room.raise_head(history.seq)
+        position = Reader(room, start.position, start.skip)
         room.join(position)
-    return _respond(position, principal, wanted.follow, complete, ended=False, is_job=False)
+    return _respond(position, principal, wanted.follow, start.complete, ended=False, is_job=False)
 
 
 def _job_id_of(event: Event) -> str:

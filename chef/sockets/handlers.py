@@ -27,6 +27,7 @@ from chef.errors import (
 )
 from chef.live.cursors import Cursor
 from chef.live.events import Event, make_event
+from chef.live.following import Bookmark, History, find_start
 from chef.live.hub import Hub
 from chef.live.rooms import Key, Room
 from chef.metrics import Metrics
@@ -145,26 +146,27 @@ class Viewers:
         place = places.get(kept.number, Place(kept.position))
         wanted = Request(kept.kind, kept.id, batch=kept.batch)
         with self._hub.room(wanted.key) as room:
-            seq = self._readable_seq(viewer, wanted)
-            if place.position > seq:
-                raise NotFound("removed meanwhile: this is another history")
-            room.raise_head(seq)
+            history = self._readable_history(viewer, wanted)
+            start = find_start(history, Bookmark(place.position, skip=place.skip), otherwise=0)
+            if not start.complete:
+                raise NotFound("removed meanwhile, or this is another history")
+            room.raise_head(history.seq)
             kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
             form = self._recoverable_forms[kept.batch]
             subscription = RecoverableSubscription(viewer.connection, form, recovery, kept, str(place))
             recovery.places[kept.number] = str(place)
             return self._join(viewer, wanted.key, room, place.position, subscription)
 
-    def _readable_seq(self, viewer: Viewer, wanted: Request) -> int:
-        """How far a job or project is; raises Forbidden where the viewer may not see it."""
+    def _readable_history(self, viewer: Viewer, wanted: Request) -> History:
+        """What there is of a job or project; raises Forbidden where the viewer may not see it."""
         if wanted.kind == "job":
             job = self._job(wanted.id)
             _check_may_see(viewer.principal, job)
-            return job.seq if job else 0
+            return History.of_job(self._store.epoch, job)
         if not viewer.principal.may_read(wanted.id):
             raise Forbidden("this token is not for this project")
         found = self._project(wanted.id)
-        return found.project.seq if found else 0
+        return History(self._store.epoch, found.project.seq if found else 0)
 
     def _save(self, viewer: Viewer) -> None:
         """Keep what a viewer follows, if it asked for recovery."""
@@ -230,55 +232,42 @@ class Viewers:
         with self._hub.room(wanted.key) as room:
             job = self._job(wanted.id)
             _check_may_see(viewer.principal, job)
-            seq = job.seq if job else 0
-            complete, after = self._resume_from(wanted, seq)
-            is_whole = job is None or after is None or after + 1 >= job.whole_from
+            history = History.of_job(self._store.epoch, job)
+            start = find_start(history, Bookmark(wanted.after, wanted.epoch), otherwise=history.seq)
             payload = {
                 "ok": True,
                 "jobId": wanted.id,
-                "seq": seq,
-                "epoch": self._store.epoch,
-                "complete": complete and is_whole,
+                "seq": history.seq,
+                "epoch": history.epoch,
+                "complete": start.complete,
                 "job": job_json(job, self._clock()) if job else None,
             }
-            if job is not None and not is_whole:
-                payload["firstSeq"] = job.whole_from
+            if start.first_seq is not None:
+                payload["firstSeq"] = start.first_seq
             if wanted.key in viewer.subscriptions:
                 return Answer(payload)
-            room.raise_head(seq)
-            first = job if after is None else None
-            return Answer(payload, self._begin(viewer, wanted, room, seq if after is None else after, first))
-
-    def _resume_from(self, wanted: Request, seq: int) -> tuple[bool, int | None]:
-        """Whether a resumed history is whole, and the seq to go on after (`None`: from now on).
-
-        A position of another store, or one that this store has not reached, is of another history:
-        the replay starts from the beginning and says so.
-        """
-        if wanted.after is None:
-            return True, None
-        other_epoch = wanted.epoch is not None and wanted.epoch != self._store.epoch
-        if other_epoch or wanted.after > seq:
-            return False, 0
-        return True, wanted.after
+            room.raise_head(history.seq)
+            first = job if wanted.after is None else None
+            return Answer(payload, self._begin(viewer, wanted, room, start.position, first))
 
     def _subscribe_project(self, viewer: Viewer, wanted: Request) -> Answer:
         if not viewer.principal.may_read(wanted.id):
             raise Forbidden("this token is not for this project")
         with self._hub.room(wanted.key) as room:
             found = self._project(wanted.id)
-            seq = found.project.seq if found else 0
+            history = History(self._store.epoch, found.project.seq if found else 0)
+            start = find_start(history, Bookmark(), otherwise=history.seq)
             payload = {
                 "ok": True,
                 "projectId": wanted.id,
-                "seq": seq,
-                "epoch": self._store.epoch,
-                "complete": True,
+                "seq": history.seq,
+                "epoch": history.epoch,
+                "complete": start.complete,
             }
             if wanted.key in viewer.subscriptions:
                 return Answer(payload)
-            room.raise_head(seq)
-            return Answer(payload, self._begin(viewer, wanted, room, seq, None))
+            room.raise_head(history.seq)
+            return Answer(payload, self._begin(viewer, wanted, room, start.position, None))
 
     def _begin(
         self, viewer: Viewer, wanted: Request, room: Room, position: int, first: Job | None
