@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.http.heads import MOST_FIELDS, Head, Refused, parse, parse_trailer
+from chef.http.heads import MOST_FIELDS, TOKEN, Head, Refused, parse, parse_trailer
+from chef.http.names import KEYS, environ_key
 
 HOST = b"Host: chef.example"
 
@@ -243,12 +246,25 @@ def test_fields_are_counted() -> None:
     assert refused(*lines, b"X: a") == 431
 
 
-def test_many_names_do_not_fill_the_memory() -> None:
-    from chef.http import heads
+def test_nothing_is_kept_of_the_names_that_clients_make_up() -> None:
+    before = dict(KEYS)
+    head(b"X-Made-Up: a")  # so that what is made once is there
+    tracemalloc.start()
+    try:
+        for number in range(3000):
+            head(b"X-Made-Up-%d: a" % number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert before == KEYS
+    assert kept < 10_000  # Three thousand names would be more than a hundred thousand.
 
-    for number in range(3000):
-        head(b"X-Made-Up-%d: a" % number)
-    assert len(heads._KEYS) <= heads._MOST_KEPT_NAMES
+
+def test_known_names_are_read_like_all_others() -> None:
+    assert all(TOKEN.fullmatch(name) for name in KEYS)
+    assert {name: environ_key(name) for name in KEYS} == KEYS
+    assert KEYS["Content-Length"] == KEYS["content-length"] == "CONTENT_LENGTH"
+    assert KEYS["x-forwarded-for"] == KEYS["X-Forwarded-For"] == "HTTP_X_FORWARDED_FOR"
 
 
 @pytest.mark.parametrize("line", [b"no colon", b"a b: c", b" a: b", b"a: \x00", b"\x01bad"])

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from chef.http.names import KEYS, environ_key
+
 MOST_LINE_BYTES = 8192
 """Longest request line."""
 MOST_HEAD_BYTES = MOST_LINE_BYTES + 32 * 1024
@@ -31,7 +33,6 @@ _SINGLE = {
     "HTTP_HOST": "Host",
     "HTTP_TRANSFER_ENCODING": "Transfer-Encoding",
 }
-_MOST_KEPT_NAMES = 500
 
 
 class Refused(Exception):
@@ -95,7 +96,7 @@ def parse(block: bytes) -> Head:
     fields: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        key = _KEYS.get(name)
+        key = KEYS.get(name)
         if key is None or not colon:
             key = _key(name, colon)
         if key in fields:
@@ -128,22 +129,13 @@ def _request_line(line: str) -> tuple[str, str, str]:
     return method, target, "HTTP/1.0" if known[2] == "0" else "HTTP/1.1"
 
 
-# How field names are called in a WSGI environ, for those that were seen.
-_KEYS: dict[str, str] = {}
-
-
 def _key(name: str, colon: str) -> str:
     """The name in a WSGI environ; empty for a name that must not get into one."""
     if name[:1] in (" ", "\t"):
         raise Refused(400, "a header field must not go on in a second line")
     if not colon or not TOKEN.fullmatch(name):
         raise Refused(400, "a header line must be: Name: value, with no blank before the colon")
-    key = "" if "_" in name else name.upper().replace("-", "_")
-    if key and key not in ("CONTENT_LENGTH", "CONTENT_TYPE"):
-        key = f"HTTP_{key}"
-    if len(_KEYS) < _MOST_KEPT_NAMES and len(name) < 64:
-        _KEYS[name] = key
-    return key
+    return environ_key(name)
 
 
 def _joined(key: str, first: str, value: str) -> str:

@@ -24,7 +24,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 16
 }
 
 
-class _Handler(logging.StreamHandler):  # type: ignore[type-arg]
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
     """Our own handler, so that a second `configure` replaces it and nothing else."""
 
 
@@ -61,10 +61,10 @@ def configure(log_format: str) -> None:
     For the entry points of a process, once its settings are known. Calling it again changes the
     format. Handlers of others stay.
     """
-    handler = _Handler(sys.stderr)
+    handler = _StderrHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
-    for old in [old for old in root.handlers if isinstance(old, _Handler)]:
+    for old in [old for old in root.handlers if isinstance(old, _StderrHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
     # Libraries tell at length what is nobody's business while all goes well.
