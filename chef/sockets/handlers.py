@@ -32,13 +32,14 @@ from chef.live.hub import Hub
 from chef.live.rooms import Key, Room
 from chef.metrics import Metrics
 from chef.settings.config import Settings
+from chef.sockets.forms import EventForm, FrameForm
 from chef.sockets.requests import Request, parse_request
 from chef.sockets.together import Together
 from chef.sockets.viewer import RecoverableSubscription, Recovery, Subscription, Viewer
 from chef.store import Store
 from chef.transport.engine import MOST_POLLING
 from chef.transport.limits import Places, Rate
-from chef.transport.socketio import Answer, EventForm, Extension, FrameForm, Welcome
+from chef.transport.socketio import Answer, Extension, Welcome
 from chef.wire.recovery import Kept, Place, is_pid, new_pid, parse_offset
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ from chef.access.auth import Principal
 from chef.live.cursors import Cursor
 from chef.live.events import Event, Form
 from chef.live.rooms import Key
-from chef.transport.socketio import Connection, offset_frame
+from chef.sockets.forms import offset_frame
+from chef.transport.socketio import Connection
 from chef.wire.recovery import Kept, make_offset
 
 

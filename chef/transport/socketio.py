@@ -14,10 +14,9 @@ from engineio import packet as engineio_packet
 from flask import Flask
 from socketio import packet as socketio_packet
 
-from chef.live.events import Event
 from chef.transport.clients import Clients
 from chef.transport.engine import PATH, EngineServer
-from chef.transport.frames import TEXT, frame, payloads
+from chef.transport.frames import payloads
 from chef.transport.limits import Allowance, Deadlines, Rate
 from chef.transport.packets import BadPacket, Packet
 
@@ -63,45 +62,6 @@ class Welcome:
 
     extra: dict[str, Any]
     then: Callable[[], None] | None = None
-
-
-class EventForm:
-    """Events as they are, for viewers whose packets carry an offset of their own (`offset_frame`)."""
-
-    def __init__(self, *, batch: bool) -> None:
-        self.batch = batch
-
-    def encode(self, event: Event) -> Event:
-        """The event itself: the JSON text is shared, the packet is not."""
-        return event
-
-    def join(self, frames: Sequence[Event]) -> Sequence[Event]:
-        """The same: each becomes a packet of its own."""
-        return frames
-
-
-def offset_frame(event: Event, offset: str) -> bytes:
-    """An EVENT packet with the offset of connection state recovery as its last argument."""
-    return frame(TEXT, f'42["{event.name}",{event.data},"{offset}"]'.encode())
-
-
-class FrameForm:
-    """Events as WebSocket frames that all viewers share: encoded once, for the default namespace.
-
-    A frame holds an Engine.IO MESSAGE packet with a Socket.IO EVENT packet in it. Viewers that poll get
-    the packet out of the frame.
-    """
-
-    def __init__(self, *, batch: bool) -> None:
-        self.batch = batch
-
-    def encode(self, event: Event) -> bytes:
-        """The frame of an event. Source: socket.io-protocol v5, engine.io-protocol v4."""
-        return frame(TEXT, f'42["{event.name}",{event.data}]'.encode())
-
-    def join(self, frames: Sequence[bytes]) -> Sequence[bytes]:
-        """Frames that leave together are one write."""
-        return (b"".join(frames),) if len(frames) > 1 else frames
 
 
 class Connection(Protocol):
