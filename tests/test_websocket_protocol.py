@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chef.transport import frames
-from chef.transport.frames import BrokenRule, Parser
+from chef.transport.frames import BrokenRule, FrameParser
 from tests.tools.serving import Served, measured, serving
 from tests.tools.watching import eventually
 
@@ -436,7 +436,7 @@ class Whole:
     """A parser's messages, fed in pieces."""
 
     def __init__(self, max_bytes: int = MAX) -> None:
-        self.parser = Parser(max_bytes)
+        self.parser = FrameParser(max_bytes)
 
     def feed(self, data: bytes, cut: int) -> list[Any]:
         found: list[Any] = []
@@ -473,7 +473,7 @@ def test_unmasking_is_the_xor_of_each_byte(data: bytes, mask: bytes) -> None:
 def test_no_bytes_at_all_do_anything_but_break_a_rule(data: bytes) -> None:
     found: list[frames.Message] = []
     with suppress(BrokenRule):
-        found.extend(Parser(100).feed(data))
+        found.extend(FrameParser(100).feed(data))
     assert all(opcode in (TEXT, BINARY, CLOSE, PING, PONG) for opcode, _ in found)
 
 
@@ -484,7 +484,7 @@ def test_the_payloads_of_joined_frames_come_out_again(parts: list[bytes], longer
 
 
 def test_nothing_of_a_frame_that_is_too_large_is_kept() -> None:
-    parser = Parser(100)
+    parser = FrameParser(100)
     with pytest.raises(BrokenRule) as broken:
         list(parser.feed(client_frame(TEXT, declared=101)[:4]))
     assert broken.value.code == 1009

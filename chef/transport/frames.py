@@ -18,7 +18,7 @@ NORMAL, GOING_AWAY, PROTOCOL_ERROR, NOT_UTF8, POLICY, TOO_BIG = 1000, 1001, 1002
 # Those that may stand in a close frame: 1004 to 1006 and 1015 may not, 1016 to 2999 mean nothing yet.
 _SENDABLE_CODES: Final = frozenset((1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)))
 
-# A viewer's messages are small; who cuts one into more pieces than this wants to keep us busy.
+# A viewer's messages are small; a peer that cuts one into more pieces than this wants to keep us busy.
 MAX_FRAGMENTS = 64
 _MAX_CONTROL_BYTES = 125
 _NO_MASK = bytes(4)
@@ -28,7 +28,7 @@ Message = tuple[int, Any]
 
 
 class BrokenRule(Exception):
-    """What came is against the protocol or a limit: `code` is what the connection is closed with."""
+    """A peer broke the protocol or a limit; `code` is that with which the connection is closed."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -94,14 +94,14 @@ def _decoded(data: bytes) -> str:
         raise BrokenRule(NOT_UTF8, "text that is not UTF-8") from None
 
 
-class Parser:
+class FrameParser:
     """A client's bytes into messages, as they come. `max_bytes` bounds one message, whole or in pieces."""
 
     __slots__ = ("_buffer", "_fragments", "_max_bytes", "_needed")
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        # What came of a frame that is not whole yet, and how long it must be before we look again.
+        # The beginning of a frame that is not whole yet, and how long it must be before we look again.
         self._buffer: bytearray | None = None
         self._needed = 0
         self._fragments: _Fragments | None = None
@@ -128,7 +128,7 @@ class Parser:
     def _head(self, data: bytes, at: int, end: int) -> tuple[int, int]:
         """Where a frame's payload begins and how long it is; beyond the end where that is not known yet.
 
-        All that can be refused is refused here, before a byte of the payload is kept (5.2).
+        Whatever can be refused is refused here, before a byte of the payload is kept (5.2).
         """
         if end - at < 2:
             return at + 2, 0
@@ -180,7 +180,7 @@ class Parser:
 
 
 class _Fragments:
-    """The pieces of one message. Text is decoded as it comes: what is wrong ends it at once."""
+    """The pieces of one message. Text is decoded as it comes, so that wrong bytes end it at once."""
 
     def __init__(self, opcode: int) -> None:
         self.opcode = opcode

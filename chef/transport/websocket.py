@@ -3,6 +3,9 @@
 What is sent goes to the kernel at once; what the kernel does not take waits here, and a watcher for
 writing lives only as long as that. What comes is read and parsed in the event loop's own callbacks,
 which must not wait: they hand messages to `Owner`.
+
+`chef.transport.states` has the states of a connection. Errors of the system become a change of state in
+one place, `WebSocket.failed`: nothing else here or above knows of `OSError`.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 import gevent
@@ -24,11 +26,12 @@ from chef.transport.frames import (
     PING,
     PONG,
     BrokenRule,
-    Parser,
+    FrameParser,
     close_code,
     close_frame,
     frame,
 )
+from chef.transport.states import WEBSOCKET_CHANGES, WebSocketState, change
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,7 @@ HIGH_WATER_BYTES = 64 * 1024
 LOW_WATER_BYTES = 16 * 1024
 # After a close the peer has this long to take what waits and to close as well; then the descriptor goes.
 LINGER_S = 2
-# A peer whose window is shut for so long has taken nothing: as long as a viewer may (`Viewers`).
+# A peer whose window is shut for so long has taken nothing: as long as a viewer may (`chef.sockets`).
 _USER_TIMEOUT_MS = 60_000
 
 # One turn of the loop looks at so much of one peer: a flood of small frames must not hold up the others.
@@ -49,7 +52,7 @@ _ABORT = struct.pack("ii", 1, 0)
 
 
 class Owner(Protocol):
-    """Who a WebSocket belongs to. It is called in the event loop's callbacks and must not wait."""
+    """The owner of a WebSocket. It is called in the event loop's callbacks and must not wait."""
 
     def take(self, message: str | bytes) -> None:
         """A message came."""
@@ -60,7 +63,7 @@ class Owner(Protocol):
         ...
 
     def lost(self, broken: BrokenRule | None) -> None:
-        """The connection is over, and is to be closed; `broken` is the rule that the peer broke, if one."""
+        """The connection is over, and is to be closed; `broken` is the rule that the peer broke, if any."""
         ...
 
 
@@ -73,31 +76,33 @@ class WebSocket:
     __slots__ = (
         "_answer",
         "_backlog",
-        "_closing",
         "_owner",
         "_parser",
         "_reader",
         "_release",
-        "_send",
         "_socket",
         "_timer",
         "_writer",
+        "direct_send",
         "full",
         "moved_at",
+        "state",
         "unsent",
     )
 
     def __init__(
         self, detached: _socket.socket, owner: Owner, max_bytes: int, release: Callable[[], None]
     ) -> None:
+        self.state = WebSocketState.OPEN
         self._socket = detached
-        self._send: Callable[[bytes], int] = detached.send
+        # The socket's own `send` while nothing waits before it, else `None`: a loop over many viewers may
+        # call it directly and hands what it does not take whole to `keep`, its errors to `failed`.
+        self.direct_send: Callable[[bytes], int] | None = detached.send
         self._owner: Owner | None = owner
-        self._parser: Parser | None = Parser(max_bytes)
-        # What the peer has closed with, which is said back to it.
+        self._parser = FrameParser(max_bytes)
+        # The code of the peer's close frame, which is said back to it.
         self._answer: int | None = NORMAL
-        self._backlog: list[Any] | None = None
-        self._closing = False
+        self._backlog: list[Any] = []
         self._release = release
         self._writer: Any = None
         self._timer: Any = None
@@ -111,69 +116,85 @@ class WebSocket:
 
     def begin(self, early: bytes) -> None:
         """Read from now on; `early` is what came together with the request for the upgrade."""
-        if self._reader is None:
+        if self.state is WebSocketState.CLOSED:
             return  # It broke over the first that was sent.
         self._reader.start(self._read)
-        if early and self._parser is not None:
-            self._receive(self._parser, early)
+        if early and self.state is WebSocketState.OPEN:
+            self._receive(early)
 
     def belongs_to(self, owner: Owner) -> None:
         """Have another owner from now on."""
         self._owner = owner
 
+    def _become(self, state: WebSocketState) -> None:
+        self.state = change(WEBSOCKET_CHANGES, self.state, state, log, self)
+
+    def __str__(self) -> str:
+        return f"WebSocket {self._socket.fileno()}"
+
+    def failed(self, error: OSError) -> int:
+        """What an error of the socket means: it would have to wait, or the connection is broken.
+
+        Returns the number of bytes that were sent or received all the same: none.
+        """
+        if not isinstance(error, BlockingIOError):
+            self._break()
+        return 0
+
     # Sending
 
     def send(self, data: bytes) -> None:
         """Send whole frames; never waits. What the kernel does not take now is sent when it does."""
-        if self._backlog is None:
+        direct_send, sent = self.direct_send, 0
+        if direct_send is not None:
             try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._break()
-                return
+                sent = direct_send(data)
+            except OSError as error:
+                sent = self.failed(error)
             if sent == len(data):
                 return
-            if self._closing:
-                return
-            data = memoryview(data)[sent:]  # type: ignore[assignment]
-            self._backlog = []
+        self.keep(data, sent)
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Have what is left of `data` wait, but for its first `sent` bytes; behind a close it is dropped."""
+        if self.state in (WebSocketState.CLOSING, WebSocketState.CLOSED):
+            return
+        if not self._backlog:
+            self.direct_send = None
             self.moved_at = time.monotonic()
             self._writer = _loop().io(self._socket.fileno(), _WRITABLE)
             self._writer.start(self._write)
-        elif self._closing:
-            return
-        self._backlog.append(data)
-        self.unsent += len(data)
+        self._backlog.append(memoryview(data)[sent:] if sent else data)
+        self.unsent += len(data) - sent
         if self.unsent >= HIGH_WATER_BYTES:
             self.full = True
 
     def _write(self) -> None:
         """The kernel takes more."""
-        backlog = self._backlog or []
+        backlog = self._backlog
         try:
             while backlog:
                 sent = self._socket.sendmsg(backlog[:_PARTS_AT_ONCE])
                 self.unsent -= sent
                 self.moved_at = time.monotonic()
                 _drop(backlog, sent)
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._break()
+        except OSError as error:
+            self.failed(error)
+        if self.state is WebSocketState.CLOSED:
             return
         if not backlog:
             self._stop_writing()
-            if self._closing:
+            if self.state is WebSocketState.CLOSING:
                 self._say_goodbye()
+            else:
+                self.direct_send = self._socket.send
         if self.full and self.unsent <= LOW_WATER_BYTES:
             self.full = False
             if self._owner is not None:
                 self._owner.drained()
 
     def _stop_writing(self) -> None:
-        self._backlog, self.unsent = None, 0
+        self._backlog, self.unsent = [], 0
         if self._writer is not None:
             self._writer.stop()
             self._writer.close()
@@ -187,28 +208,27 @@ class WebSocket:
 
     def resume(self) -> None:
         """Read on after `pause`."""
-        if self._reader is not None and not self._reader.active:
+        if self.state is not WebSocketState.CLOSED and not self._reader.active:
             self._reader.start(self._read)
 
     def _read(self) -> None:
         try:
             data = self._socket.recv(_READ_BYTES)
-        except BlockingIOError:
+        except OSError as error:
+            self.failed(error)
             return
-        except OSError:
-            data = b""
         if data:
-            if self._parser is not None and not self._closing:
-                self._receive(self._parser, data)
-        elif self._parser is None and not self._closing:
-            self.pause()  # It has closed; what it sent before that is handled first (`_leave`).
+            if self.state is WebSocketState.OPEN:
+                self._receive(data)
+        elif self.state is WebSocketState.PEER_CLOSED:
+            self.pause()  # What it sent before its close frame is handled first (`_leave`).
         else:
             self._break()
 
-    def _receive(self, parser: Parser, data: bytes) -> None:
+    def _receive(self, data: bytes) -> None:
         pongs: list[bytes] = []
         try:
-            self._take(parser, data, pongs)
+            self._take(data, pongs)
         except BrokenRule as broken:
             self._pong(pongs)
             self._end(broken.code, broken)
@@ -217,20 +237,20 @@ class WebSocket:
             self._break()
         else:
             self._pong(pongs)
-            if self._parser is None:
+            if self.state is WebSocketState.PEER_CLOSED:
                 self._leave()
 
-    def _take(self, parser: Parser, data: bytes, pongs: list[bytes]) -> None:
-        for opcode, payload in parser.feed(data):
+    def _take(self, data: bytes, pongs: list[bytes]) -> None:
+        for opcode, payload in self._parser.feed(data):
             if opcode < CLOSE:
                 if self._owner is not None:
                     self._owner.take(payload)
             elif opcode == PING:
                 pongs.append(frame(PONG, payload))
             elif opcode == CLOSE:
-                self._answer, self._parser = close_code(payload), None
-                return
-            if self._closing:
+                self._answer = close_code(payload)
+                self._become(WebSocketState.PEER_CLOSED)
+            if self.state is not WebSocketState.OPEN:
                 return
 
     def _pong(self, pongs: list[bytes]) -> None:
@@ -249,18 +269,25 @@ class WebSocket:
 
     def _close(self, code: int | None, reason: str = "") -> None:
         self._owner = None
-        if self._closing:
+        if self.state in (WebSocketState.CLOSING, WebSocketState.CLOSED):
             return
         self.send(close_frame(code, reason))
-        if self._reader is None:
-            return  # It broke.
-        # Nothing more is put behind what waits, so it holds up nobody who still has to hear of the end.
-        self._closing, self._send, self.full = True, _take_nothing, False
+        if self._has_broken():
+            return
+        # Nothing more is put behind what waits, so it holds up nothing that must still hear of the end.
+        self._become(WebSocketState.CLOSING)
+        self.direct_send, self.full = None, False
         self.resume()
-        if self._backlog is None:
+        if not self._backlog:
             self._say_goodbye()
+            if self._has_broken():
+                return
         self._timer = _loop().timer(LINGER_S)
         self._timer.start(self.abort)
+
+    def _has_broken(self) -> bool:
+        """Whether what was just tried has shown that the connection is over."""
+        return self.state is WebSocketState.CLOSED
 
     def _leave(self) -> None:
         """The peer has closed. Its owner handles what it sent before that, and then it is answered."""
@@ -278,8 +305,8 @@ class WebSocket:
     def _say_goodbye(self) -> None:
         try:
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._break()
+        except OSError as error:
+            self.failed(error)
 
     def _break(self) -> None:
         """Neither reading nor writing goes on."""
@@ -290,16 +317,19 @@ class WebSocket:
 
     def abort(self) -> None:
         """Free the descriptor now; what waits in the kernel is dropped."""
-        if self._reader is None:
+        if self.state is WebSocketState.CLOSED:
             return
-        with suppress(OSError):
+        try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+        except OSError as error:
+            self.failed(error)
         self._break()
 
     def _free(self) -> None:
-        if self._reader is None:
+        if self.state is WebSocketState.CLOSED:
             return
-        self._closing, self._send, self.full = True, _take_nothing, False
+        self._become(WebSocketState.CLOSED)
+        self.direct_send, self.full = None, False
         self._stop_writing()
         for watcher in (self._reader, self._timer):
             if watcher is not None:
@@ -312,11 +342,6 @@ class WebSocket:
 
 def _loop() -> Any:
     return gevent.get_hub().loop
-
-
-def _take_nothing(_data: bytes) -> int:
-    """What sends in place of a socket that has been closed for writing."""
-    raise BlockingIOError
 
 
 def _drop(backlog: list[Any], sent: int) -> None:
