@@ -15,11 +15,11 @@ from msgspec.structs import asdict, replace
 
 from chef.domain.model import STATUSES, Update
 from chef.errors import FieldError, Invalid, NotJson
+from chef.wire.digest import content_digest
+from chef.wire.forms import coerce_form
 from chef.wire.parse import (
     ContentType,
     Parsed,
-    coerce_form,
-    content_digest,
     parse_exit,
     parse_fields,
     parse_object,

@@ -19,7 +19,8 @@ from chef.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from chef.wire.parse import coerce_form, parse_object
+from chef.wire.forms import coerce_form
+from chef.wire.parse import parse_object
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")

@@ -8,11 +8,13 @@ from flask import Blueprint, Response
 
 from chef.api import examples
 from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT, answer
-from chef.api.schemas import CONTRADICTION, Schema, fields_by_type, heartbeat_fields, ref, schemas
+from chef.api.schemas import schemas
 from chef.domain.model import STATUSES
 from chef.services import services
 from chef.settings.config import Settings
 from chef.version import VERSION
+from chef.wire.fields import CONTRADICTION, Field, FormType, fields_of
+from chef.wire.jsonschema import NO_NUL, Schema, open_object, ref
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -145,7 +147,7 @@ def _post_updates(security: list[Part]) -> Part:
     )
 
 
-_BY_HAND = {
+_BY_HAND: dict[FormType, str] = {
     "progress": "Say how far a job is",
     "completed": "End a job well",
     "error": "End a job as failed",
@@ -154,7 +156,7 @@ _BY_HAND = {
 }
 
 
-def _by_hand(kind: str, security: list[Part]) -> Part:
+def _by_hand(kind: FormType, security: list[Part]) -> Part:
     return _operation(
         "updates",
         f"post{kind.capitalize()}",
@@ -171,20 +173,17 @@ def _by_hand(kind: str, security: list[Part]) -> Part:
     )
 
 
-def _by_hand_content(kind: str) -> Part:
+def _by_hand_content(kind: FormType) -> Part:
     form = {
         "type": "object",
         "properties": _form_fields(kind),
         # An unknown field is warned about, but no text may hold a NUL.
-        "additionalProperties": {"type": "string", "pattern": "^[^\\u0000]*$"},
+        "additionalProperties": {"type": "string", "pattern": NO_NUL},
         "propertyNames": {"pattern": "^[^\\u0000]+$"},
     }
-    json_fields: Schema = {
-        "type": "object",
-        "properties": _json_fields(kind),
-        "additionalProperties": ref("JsonValue"),
-        "propertyNames": {"pattern": "^[^\\u0000]*$"},
-    } | ({"not": CONTRADICTION} if kind == "progress" else {})
+    json_fields = open_object({field.name: field.value.schema for field in _body_fields(kind)}) | (
+        {"not": CONTRADICTION} if kind == "progress" else {}
+    )
     example = examples.BY_HAND[kind]
     return {
         _JSON: {"schema": json_fields, "example": example},
@@ -193,41 +192,14 @@ def _by_hand_content(kind: str) -> Part:
     }
 
 
-def _json_fields(kind: str) -> dict[str, Schema]:
-    if kind == "heartbeat":
-        return heartbeat_fields()
-    if kind != "exit":
-        return fields_by_type()[kind]
-    fields = fields_by_type()["completed"]
-    return {"code": {"type": "integer", "description": "the exit status"} | _INT64} | fields
+def _body_fields(kind: FormType) -> list[Field]:
+    """The fields that the path does not say already."""
+    return [field for field in fields_of(kind) if field.name not in ("type", "jobId")]
 
 
-_INT64 = {"minimum": -(2**63), "maximum": 2**63 - 1}
-
-
-def _form_fields(kind: str) -> dict[str, Schema]:
+def _form_fields(kind: FormType) -> dict[str, Schema]:
     """A form has texts alone: objects and arrays are JSON texts, and `meta.KEY` sets one entry of `meta`."""
-    fields = _json_fields(kind)
-    return fields | {name: text for name, text in _FORM_TEXTS.items() if name in fields}
-
-
-def _json_text(schema: Schema, description: str) -> Schema:
-    return {
-        "type": "string",
-        "pattern": "^[^\\u0000]*$",
-        "contentMediaType": _JSON,
-        "contentSchema": schema,
-        "description": description,
-    }
-
-
-_PERCENT_TEXT = r"^(100(\.0{1,40})?|[0-9]{1,2}(\.[0-9]{1,40})?)$"
-_FORM_TEXTS: dict[str, Schema] = {
-    "progress": {"type": "string", "pattern": _PERCENT_TEXT, "description": "0 to 100"},
-    "meta": _json_text(ref("Meta"), "an object as JSON; or meta.KEY=TEXT for one entry"),
-    "artifacts": _json_text({"type": "array", "items": ref("Artifact")}, "an array as JSON"),
-    "integrity": _json_text(ref("Claim"), "an object as JSON"),
-}
+    return {field.name: field.value.text_schema or field.value.schema for field in _body_fields(kind)}
 
 
 def _logs(rights: _Rights) -> Part:

@@ -1,42 +1,22 @@
 """The shapes of the API as JSON Schema (2020-12), for the OpenAPI document. Data, no behaviour.
 
-What is sent is described as strictly as it is checked (chef.wire.fields); what is received as it is made
+What is sent is described by the rows that it is checked by (chef.wire.fields); what is received as it is made
 (chef.domain.payloads), open for fields that are added later.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
-from chef.domain.model import ID_PATTERN, PHASE_PATTERN, STATUSES
-from chef.domain.rules import MAX_ARTIFACTS, MAX_META_BYTES
-from chef.wire.fields import MAX_END_MESSAGE, MAX_EVERY, MAX_PROGRESS_MESSAGE, MAX_STREAMS
-from chef.wire.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER
-
-Schema = dict[str, Any]
-
-# What no text may hold: NUL and lone surrogates. The latter cannot be written in a pattern of UTF-8.
-_NO_NUL = "^[^\\u0000]*$"
-
-
-def ref(name: str) -> Schema:
-    """A reference to one of the component schemas."""
-    return {"$ref": f"#/components/schemas/{name}"}
+from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
+from chef.wire.jsonschema import PERCENT, Schema, open_object, ref
+from chef.wire.values import named_schemas
 
 
 def schemas() -> dict[str, Schema]:
     """All component schemas by name."""
-    return {**_words(), **_sent(), **_received(), **_events()}
-
-
-def _text(description: str = "", least: int = 0, most: int | None = None) -> Schema:
-    schema: Schema = {"type": "string", "pattern": _NO_NUL}
-    if least:
-        schema["minLength"] = least
-    if most is not None:
-        schema["maxLength"] = most
-    return schema | ({"description": description} if description else {})
+    time = {"type": "string", "format": "date-time", "description": "UTC, with milliseconds"}
+    return {**named_schemas(), "Time": time, **_sent(), **_received(), **_events()}
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -50,85 +30,13 @@ def _object(properties: dict[str, Schema], optional: tuple[str, ...] = (), **mor
 
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _SEQ: Schema = {"type": "integer", "minimum": 1, "description": "place in the job's order: 1, 2, 3 …"}
-_PERCENT: Schema = {"type": "number", "minimum": 0, "maximum": 100}
-_INT64: Schema = {"type": "integer", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
-
-
-def _words() -> dict[str, Schema]:
-    """What the rest is made of."""
-    return {
-        "Id": {"type": "string", "pattern": f"^{ID_PATTERN}$", "minLength": 1, "maxLength": 128},
-        "Phase": {
-            "type": "string",
-            "pattern": f"^{PHASE_PATTERN}$",
-            "description": "`queued`, `preparing`, `installing`, `building`, `completed`, or one of your own",
-        },
-        "Status": {"type": "string", "enum": list(STATUSES)},
-        "Time": {"type": "string", "format": "date-time", "description": "UTC, with milliseconds"},
-        "JsonValue": {
-            "description": f"any JSON, at most {MAX_DEPTH} levels deep in all, integers of 64 bits",
-            "anyOf": [
-                {"type": ["null", "boolean"]},
-                _text(),
-                _INT64,
-                {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
-                {"type": "array", "items": ref("JsonValue")},
-                _open_object({}),
-            ],
-        },
-        "Code": {"anyOf": [_INT64, _text(least=1, most=128)], "description": "exit status or code"},
-        "Meta": {
-            **_open_object({name: _text() for name in ("branch", "commit", "url", "author", "title")}),
-            "description": f"merged into the job's meta; at most {MAX_META_BYTES} bytes as JSON in all",
-        },
-        "Artifact": _open_object(
-            {"name": _text(least=1, most=256), "url": _text(least=1, most=4096), "size": _size()},
-            required=["name", "url"],
-        ),
-        "Claim": _claim(),
-    }
-
-
-def _claim() -> Schema:
-    stream = _open_object(
-        {
-            "bytes": _size(),
-            "lines": _size() | {"description": "`\\n`s, and one for what follows the last"},
-            "crc32": {"type": "string", "pattern": "^[0-9a-f]{8}$"},
-        },
-        required=["bytes"],
-    )
-    return {
-        "type": "object",
-        "propertyNames": ref("Id"),
-        "additionalProperties": stream,
-        "maxProperties": MAX_STREAMS,
-        "description": "what the whole of each log stream was, by its name, as its sender counted it",
-    }
-
-
-def _size() -> Schema:
-    return {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": "bytes"}
-
-
-def _open_object(properties: dict[str, Schema], required: list[str] | None = None) -> Schema:
-    """An object that may have other fields too, of any JSON."""
-    schema: Schema = {
-        "type": "object",
-        "properties": properties,
-        "propertyNames": {"pattern": _NO_NUL},
-        "additionalProperties": ref("JsonValue"),
-    }
-    return schema | ({"required": required} if required else {})
-
 
 # --- what is sent --------------------------------------------------------------------------
 
 
 def _sent() -> dict[str, Schema]:
-    kinds = fields_by_type()
-    names = {kind: f"{kind.capitalize()}Update" for kind in kinds}
-    updates = {names[kind]: _update(kind, fields) for kind, fields in kinds.items()}
+    names = {kind: f"{kind.capitalize()}Update" for kind in UPDATES}
+    updates = {name: _update(kind) for kind, name in names.items()}
     return updates | {
         "Update": {
             "oneOf": [ref(name) for name in names.values()],
@@ -141,79 +49,12 @@ def _sent() -> dict[str, Schema]:
     }
 
 
-def _update(kind: str, fields: dict[str, Schema]) -> Schema:
-    properties = {"type": {"const": kind}, "jobId": ref("Id")} | fields
-    needed = ["type", "jobId", *(["message"] if kind in ("log", "error") else [])]
-    schema = _open_object(properties, needed)
+def _update(kind: FormType) -> Schema:
+    fields = fields_of(kind)
+    properties = {field.name: field.value.schema for field in fields} | {"type": {"const": kind}}
+    needed = ["type", *(field.name for field in fields if field.needed)]
+    schema = open_object(properties, needed)
     return schema | ({"not": CONTRADICTION} if kind == "progress" else {})
-
-
-# A job that has completed is at 100 in phase `completed`.
-CONTRADICTION: Schema = {
-    "properties": {"status": {"const": "completed"}},
-    "required": ["status"],
-    "anyOf": [
-        {"properties": {"progress": {"not": {"const": 100}}}, "required": ["progress"]},
-        {"properties": {"phase": {"not": {"const": "completed"}}}, "required": ["phase"]},
-    ],
-}
-
-
-def fields_by_type() -> dict[str, dict[str, Schema]]:
-    """The fields of each type of update besides `type` and `jobId`."""
-    common: dict[str, Schema] = {
-        "projectId": ref("Id") | {"description": "needed in a job's first update"},
-        "id": _text("makes the update safe to send again", 1, 128),
-    }
-    artifacts = {
-        "type": "array",
-        "items": ref("Artifact"),
-        "maxItems": MAX_ARTIFACTS,
-        "description": f"added to the job's, one of the same name replaced; {MAX_ARTIFACTS} in all",
-    }
-    end_message = _text(f"at most {MAX_END_MESSAGE} bytes", most=MAX_END_MESSAGE)
-    return {
-        "progress": common
-        | {
-            "phase": ref("Phase"),
-            "progress": _PERCENT,
-            "status": ref("Status"),
-            "message": _text(f"at most {MAX_PROGRESS_MESSAGE} bytes", most=MAX_PROGRESS_MESSAGE),
-            "meta": ref("Meta"),
-            "artifacts": artifacts,
-        },
-        "log": common
-        | {"message": _text("one or more lines"), "stream": ref("Id"), "level": _text(least=1, most=32)},
-        "completed": common
-        | {
-            "message": end_message,
-            "artifacts": artifacts,
-            "meta": ref("Meta"),
-            "integrity": ref("Claim"),
-        },
-        "error": common
-        | {
-            "message": end_message | {"minLength": 1},
-            "code": ref("Code"),
-            "meta": ref("Meta"),
-            "integrity": ref("Claim"),
-        },
-    }
-
-
-def heartbeat_fields() -> dict[str, Schema]:
-    """The fields of a heartbeat."""
-    return {
-        "projectId": ref("Id") | {"description": "needed where the job does not exist yet"},
-        "id": _text("of no meaning: a heartbeat is safe to send again", 1, 128),
-        "every": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": MAX_EVERY,
-            "default": 30,
-            "description": "seconds until the next one",
-        },
-    }
 
 
 # --- what is received ----------------------------------------------------------------------
@@ -292,7 +133,7 @@ def _jobs() -> dict[str, Schema]:
         "jobId": ref("Id"),
         "projectId": ref("Id"),
         "status": ref("Status"),
-        "progress": _PERCENT,
+        "progress": PERCENT,
         "phase": ref("Phase"),
         "message": _or_null({"type": "string"}),
         "seq": _SEQ,
@@ -380,7 +221,7 @@ def _events() -> dict[str, Schema]:
     whose: dict[str, Schema] = {"jobId": ref("Id"), "projectId": ref("Id")}
     state = whose | {
         "status": ref("Status"),
-        "progress": _PERCENT,
+        "progress": PERCENT,
         "message": _or_null({"type": "string"}),
         "phase": ref("Phase"),
         "seq": _SEQ,

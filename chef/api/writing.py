@@ -16,7 +16,7 @@ from chef.domain.lines import Segment, Segmenter
 from chef.domain.model import LogPiece, UpdateType
 from chef.errors import FieldError, Invalid, StoreUnavailable
 from chef.services import Services, services
-from chef.wire.fields import Findings
+from chef.wire.findings import Findings
 from chef.wire.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
 
 blueprint = Blueprint("writing", __name__)

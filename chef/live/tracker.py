@@ -14,7 +14,7 @@ from chef.domain.ledger import Batch, Item, Receipt, Stored
 from chef.domain.model import Heartbeat, LogPiece, Update
 from chef.metrics import Metrics
 from chef.store import Store
-from chef.wire.parse import content_digest
+from chef.wire.digest import content_digest
 
 Publish = Callable[[Sequence[Stored]], None]
 

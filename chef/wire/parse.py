@@ -1,19 +1,18 @@
-"""Bodies, by-hand fields and forms into updates (contract section 2), and what an update says as a digest."""
+"""Bodies and by-hand fields into updates (contract section 2)."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from chef.domain.model import Heartbeat, Update, UpdateType
 from chef.errors import FieldError, Invalid, NotJson
 from chef.wire import strict
-from chef.wire.fields import Findings, check_heartbeat, check_update, integer_fault, is_integer, kind_of
+from chef.wire.fields import check_heartbeat, check_update
+from chef.wire.findings import Findings
 from chef.wire.strict import shown
+from chef.wire.values import EXIT_STATUS, kind_of
 
 ContentType = Literal["json", "ndjson"]
 
@@ -123,11 +122,8 @@ def _exit_status(fields: Mapping[str, Any], findings: Findings) -> int:
     if "code" not in fields:
         findings.wrong("code", "is needed: the exit status, an integer")
         return 0
-    code = fields["code"]
-    if is_integer(code):
-        return code
-    findings.wrong("code", integer_fault(code))
-    return 0
+    code = EXIT_STATUS.check(fields["code"], "code", findings)
+    return 0 if findings.failed else int(code)
 
 
 def parse_heartbeat(fields: Mapping[str, Any], job_id: str) -> tuple[Heartbeat, tuple[str, ...]]:
@@ -139,7 +135,7 @@ def parse_heartbeat(fields: Mapping[str, Any], job_id: str) -> tuple[Heartbeat, 
 
 
 def _check_said(fields: Mapping[str, Any], said: Mapping[str, str], findings: Findings) -> None:
-    """What the path says already may be said again, but not otherwise."""
+    """Fields may repeat what the path says already, but not contradict it."""
     for name, value in said.items():
         if name in fields and fields[name] != value:
             findings.wrong(name, f"must be '{shown(value)}' here, or left out")
@@ -150,103 +146,3 @@ def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings:
     _check_said(fields, said, findings)
     update = check_update({**fields, **said}, findings)
     return _parsed([] if update is None else [update], findings)
-
-
-def coerce_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Form or query fields, all strings, as the typed values that JSON would have.
-
-    `progress`, `code` and `every` become numbers, `meta`, `artifacts` and `integrity` are JSON texts, and
-    `meta.KEY` sets a string in `meta`. Raises Invalid for what cannot be read and for a name given
-    more than once.
-    """
-    findings = Findings()
-    fields: dict[str, Any] = {}
-    meta: dict[str, str] = {}
-    for name, text in pairs:
-        target = meta if name.startswith("meta.") else fields
-        key = name.removeprefix("meta.") if target is meta else name
-        fault = strict.string_fault(name) or strict.string_fault(text)
-        if fault:
-            findings.wrong(shown(name), f"must not contain {fault}")
-        elif not key:
-            findings.wrong(shown(name), "needs a name, such as meta.branch" if name else "needs a name")
-        elif key in target:
-            findings.wrong(shown(name), "is given more than once")
-        else:
-            target[key] = text if target is meta else _coerce(name, text, findings)
-    _combine_meta(fields, meta, findings)
-    findings.raise_if_failed()
-    return fields
-
-
-# As many digits as a double can tell apart, and some.
-_DECIMAL = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,40})?")
-_WHOLE = re.compile(r"-?[0-9]{1,19}")
-
-
-def _coerce(name: str, text: str, findings: Findings) -> Any:
-    # `wc -l` and others pad their numbers.
-    number = text.strip(" \t\r\n")
-    if name == "progress":
-        if _DECIMAL.fullmatch(number):
-            return float(number) if "." in number else int(number)
-        findings.wrong(name, "must be a number such as 50 or 12.5")
-    elif name in ("code", "every"):
-        return int(number) if _WHOLE.fullmatch(number) and is_integer(int(number)) else text
-    elif name in ("meta", "artifacts", "integrity"):
-        try:
-            return strict.loads(text.encode())
-        except NotJson as error:
-            findings.wrong(name, f"must be JSON: {error.detail}")
-    return text
-
-
-def _combine_meta(fields: dict[str, Any], entries: dict[str, str], findings: Findings) -> None:
-    whole = fields.get("meta", {})
-    # Another kind of value is told by the check of the field itself.
-    if not entries or not isinstance(whole, dict):
-        return
-    for key in whole.keys() & entries.keys():
-        findings.wrong(shown(f"meta.{key}"), "is given more than once: in meta too")
-    fields["meta"] = {**whole, **entries}
-
-
-# --- the same again ------------------------------------------------------------------------
-
-
-def content_digest(update: Update) -> bytes:
-    """SHA-256 over what an update says: equal for the same content, however it was written.
-
-    50 is 50.0, the order of keys means nothing, and a field left out is its default. `id` is what
-    the digest is looked up by, and another project is found before: neither is part of it. It is
-    stored, so its form must stay: a field that is added later must not change updates without it.
-    """
-    said = {
-        "type": update.type,
-        "jobId": update.job_id,
-        "phase": update.phase,
-        "progress": _plain(update.progress),
-        "status": update.status,
-        "message": update.message,
-        "meta": _plain(update.meta),
-        "stream": update.stream if update.type == "log" else None,
-        "level": update.level,
-        "code": update.code,
-        "artifacts": update.artifacts,
-        "integrity": update.integrity,
-    }
-    present = {name: value for name, value in said.items() if value is not None}
-    # Standard library: this text outlives any version of a faster one.
-    text = json.dumps(present, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).digest()
-
-
-def _plain(value: Any) -> Any:
-    """The value with whole floats as integers, since JSON writers differ in them."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value

@@ -11,7 +11,7 @@ from chef.domain.lines import Segmenter
 from chef.domain.model import LogPiece, Update, UpdateType
 from chef.settings.config import Settings
 from chef.store import Store
-from chef.wire.parse import content_digest
+from chef.wire.digest import content_digest
 
 AT = 1_700_000_000_000
 """When things happen in tests, ms: 2023-11-14T22:13:20Z."""
