@@ -41,6 +41,7 @@ check: setup  ## format, lint, types, imports and the quick tests: seconds
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	npm run -s lint
 	$(BIN)/pytest -q -m "not slow and not real and not whole"
 
 bench: setup  ## measure and print the figures of docs/performance.md

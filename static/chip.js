@@ -1,7 +1,7 @@
 // The chip that says how the page is connected and how old what it shows is.
 
-import { age } from "chef/format.js";
 import { byId, loginUrl, now, setText } from "chef/dom.js";
+import { age } from "chef/format.js";
 import { texts } from "chef/texts.js";
 
 // Younger than this an age says nothing; older than that it is what one wants to know.

@@ -1,4 +1,4 @@
-// Numbers and times as a page says them. chef/pages/words.py says the same: change both.
+// Numbers and times as a page says them, and as chef/pages/words.py says them before it is live.
 
 import { number, percentOf } from "chef/i18n.js";
 import { texts } from "chef/texts.js";

@@ -10,7 +10,9 @@ const plurals = new Intl.PluralRules(language);
 const decimals = [0, 1].map(
   (digits) =>
     new Intl.NumberFormat(language, {
-      minimumFractionDigits: digits, maximumFractionDigits: digits, roundingMode: "halfEven", // as Python does
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+      roundingMode: "halfEven", // as Python does
     }),
 );
 const percents = new Intl.NumberFormat(language, { style: "percent" });

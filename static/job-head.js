@@ -1,14 +1,15 @@
 // The head of a job's page: name, state, where it comes from, progress, and why it failed or is silent.
 
+import { constants } from "chef/constants.js";
 import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { texts } from "chef/texts.js";
 
-/** What a build says of where it comes from; what else it says of itself are details. */
-export const SOURCE_KINDS = ["branch", "commit", "author", "url"];
+const SOURCE_KINDS = constants.sourceKinds;
 
+/** Whether an entry of `meta` says where the build comes from; the others are details. */
 export function isSource([name, value]) {
   return SOURCE_KINDS.includes(name) && typeof value === "string";
 }
@@ -64,7 +65,9 @@ function showProject(job) {
 
 /** Branch, commit and so on; to be called when meta changed. */
 export function showSource(job) {
-  const known = Object.fromEntries(Object.entries(job?.meta ?? {}).filter((entry) => isSource(entry) && entry[1]));
+  const known = Object.fromEntries(
+    Object.entries(job?.meta ?? {}).filter((entry) => isSource(entry) && entry[1]),
+  );
   const kinds = SOURCE_KINDS.filter((kind) => kind in known);
   byId("source").replaceChildren(...kinds.map((kind) => sourceItem(kind, known[kind])));
 }

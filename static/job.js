@@ -3,6 +3,8 @@
 import { getJob, getJson, jobPath } from "chef/api.js";
 import { Chip } from "chef/chip.js";
 import { followJob } from "chef/connection.js";
+import { constants } from "chef/constants.js";
+import { DelayedCall } from "chef/delayed-call.js";
 import { byId, everySecond, keepInReach, live, now, setText } from "chef/dom.js";
 import { phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
@@ -13,9 +15,8 @@ import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
 import { texts } from "chef/texts.js";
 
-const FIRST_LINES = 500;
-// Lines are taken for five minutes after a job's end (contract section 2).
-const LATE_LINES_MS = 330_000;
+// Lines are taken for some minutes after a job's end, and may be on their way a little longer.
+const LATE_LINES_MS = constants.lateLogsMs + 30_000;
 // A job that says nothing for so long is asked after, so often.
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
@@ -24,7 +25,12 @@ const SOON_MS = 2_000;
 
 const LINES_MS = 100;
 
-const SCROLLERS = [document.querySelector("h1"), byId("message-line"), byId("failure"), document.querySelector(".side")];
+const SCROLLERS = [
+  document.querySelector("h1"),
+  byId("message-line"),
+  byId("failure"),
+  document.querySelector(".side"),
+];
 
 const { jobId } = live;
 const chip = new Chip({ isOfOne: true });
@@ -32,9 +38,7 @@ const notifier = new Notifier(jobId);
 const log = new LogPanel(jobId);
 let job = live.job;
 let connection = "connecting";
-let rereading = null;
 let announced = null;
-let showingLines = null;
 
 const page = {
   state(name) {
@@ -56,9 +60,13 @@ const page = {
     const before = job;
     const after = applyEvent(before, name, event);
     if (after === before) return;
-    if (after.status === before?.status && after.startedAt === before.startedAt && name.startsWith("job:log")) {
+    if (
+      after.status === before?.status &&
+      after.startedAt === before.startedAt &&
+      name.startsWith("job:log")
+    ) {
       job = after;
-      showLinesSoon();
+      showingLines.after(LINES_MS);
       return;
     }
     show(after);
@@ -69,7 +77,9 @@ const page = {
 
   async afresh(isSame = false) {
     const newest = await getJob(jobId);
-    const end = newest ? await getJson(`${jobPath(jobId)}/logs`, { tail: FIRST_LINES }) : { lines: [], total: 0 };
+    const end = newest
+      ? await getJson(`${jobPath(jobId)}/logs`, { tail: constants.limits.lines })
+      : { lines: [], total: 0 };
     if (isSame) log.renew(end.lines, end.total);
     else log.reset(end.lines, end.total);
     job = null;
@@ -83,18 +93,16 @@ const page = {
 };
 
 /** Read what events do not say: artifacts, meta. A little later, and not all viewers of a job at once. */
+const rereading = new DelayedCall(async () => {
+  try {
+    page.job(await getJob(jobId));
+  } catch {
+    // The connection's own state says that the server is away; it reads the job when it is back.
+  }
+});
+
 function rereadSoon(delay = 0) {
-  rereading ??= setTimeout(
-    async () => {
-      rereading = null;
-      try {
-        page.job(await getJob(jobId));
-      } catch {
-        // The connection's own state says that the server is away; it reads the job when it is back.
-      }
-    },
-    delay + 100 + Math.random() * 400,
-  );
+  rereading.after(delay + 100 + Math.random() * 400);
 }
 
 function show(newest) {
@@ -117,14 +125,11 @@ function show(newest) {
 }
 
 /** Lines may come a hundred times a second: what they change besides the log is shown now and then. */
-function showLinesSoon() {
-  showingLines ??= setTimeout(() => {
-    showingLines = null;
-    if (!job) return;
-    chip.updatedAt = Date.parse(job.updatedAt);
-    showLogHead();
-  }, LINES_MS);
-}
+const showingLines = new DelayedCall(() => {
+  if (!job) return;
+  chip.updatedAt = Date.parse(job.updatedAt);
+  showLogHead();
+});
 
 function showConnection() {
   chip.show(page.isOver() || (connection === "live" && hasEnded(job)) ? "ended" : connection);
@@ -135,7 +140,10 @@ function showLogHead() {
   log.startedAt = job?.startedAt ?? job?.createdAt ?? null;
   setText(byId("line-count"), count ? texts.lines(count) : "");
   byId("raw-link").hidden = count === 0;
-  setText(document.querySelector(".log-empty"), hasEnded(job) ? texts.emptyLog.ended : texts.emptyLog.running);
+  setText(
+    document.querySelector(".log-empty"),
+    hasEnded(job) ? texts.emptyLog.ended : texts.emptyLog.running,
+  );
 }
 
 /** Tell screen readers of a new state or phase, once. */
@@ -148,7 +156,8 @@ function announce() {
 
 /** A reporter that is heard of emits no event: who looks at a silent job asks. */
 function askWhetherAlive() {
-  if (job && !hasEnded(job) && !document.hidden && now() - Date.parse(job.updatedAt) >= SILENT_MS) rereadSoon();
+  if (job && !hasEnded(job) && !document.hidden && now() - Date.parse(job.updatedAt) >= SILENT_MS)
+    rereadSoon();
 }
 
 addKeys({

@@ -1,6 +1,7 @@
 // What the pages with lists of jobs share: jobs by id, kept up by events, painted some times a second.
 
 import { Chip } from "chef/chip.js";
+import { DelayedCall } from "chef/delayed-call.js";
 import { everySecond, now } from "chef/dom.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 
@@ -28,8 +29,8 @@ export class JobLists {
   #read;
   #paint;
   #takesNew;
-  #painting = null;
-  #rereading = null;
+  #painting = new DelayedCall(() => this.#paint());
+  #rereading = new DelayedCall(() => this.refresh().catch(() => this.#rereading.after(REREAD_MS)));
 
   constructor({ read, paint, takesNew }) {
     [this.#read, this.#paint, this.#takesNew] = [read, paint, takesNew];
@@ -52,8 +53,8 @@ export class JobLists {
     const known = this.jobs.get(event.jobId);
     this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
-    else if (this.#takesNew(event)) this.#refreshSoon();
-    this.#paintSoon();
+    else if (this.#takesNew(event)) this.#rereading.after(REREAD_MS);
+    this.#painting.after(PAINT_MS);
   }
 
   /** Read the lists anew. */
@@ -69,23 +70,9 @@ export class JobLists {
     this.#chip.updatedAt = Date.parse(job.updatedAt);
   }
 
-  #paintSoon() {
-    this.#painting ??= setTimeout(() => {
-      this.#painting = null;
-      this.#paint();
-    }, PAINT_MS);
-  }
-
   #askWhetherAlive() {
     if (document.hidden) return;
     const isSilent = (job) => !hasEnded(job) && now() - Date.parse(job.updatedAt) >= SILENT_MS;
-    if ([...this.jobs.values()].some(isSilent)) this.#refreshSoon();
-  }
-
-  #refreshSoon() {
-    this.#rereading ??= setTimeout(() => {
-      this.#rereading = null;
-      this.refresh().catch(() => this.#refreshSoon());
-    }, REREAD_MS);
+    if ([...this.jobs.values()].some(isSilent)) this.#rereading.after(REREAD_MS);
   }
 }

@@ -18,9 +18,21 @@ export const THEMES = [
 ].map((theme) => Object.fromEntries(Object.entries(theme).map(([name, hex]) => [name, rgbOf(hex)])));
 
 const palette = createColorPalette({
-  black: "#24292f", red: "#cf222e", green: "#1a7f37", yellow: "#b08800", blue: "#0969da", magenta: "#a626a4",
-  cyan: "#1b7c83", white: "#c9d1d9", brightBlack: "#6e7781", brightRed: "#ff6b63", brightGreen: "#3fb950",
-  brightYellow: "#e3b341", brightBlue: "#58a6ff", brightMagenta: "#d2a8ff", brightCyan: "#39c5cf",
+  black: "#24292f",
+  red: "#cf222e",
+  green: "#1a7f37",
+  yellow: "#b08800",
+  blue: "#0969da",
+  magenta: "#a626a4",
+  cyan: "#1b7c83",
+  white: "#c9d1d9",
+  brightBlack: "#6e7781",
+  brightRed: "#ff6b63",
+  brightGreen: "#3fb950",
+  brightYellow: "#e3b341",
+  brightBlue: "#58a6ff",
+  brightMagenta: "#d2a8ff",
+  brightCyan: "#39c5cf",
   brightWhite: "#ffffff",
 });
 
@@ -52,7 +64,9 @@ function rgb(color) {
 }
 
 function newStyle(foreground, background, decorations) {
-  const classes = [...decorations].filter((name) => !["reverse", "dim", "hidden"].includes(name)).map((name) => `sgr-${name}`);
+  const classes = [...decorations]
+    .filter((name) => !["reverse", "dim", "hidden"].includes(name))
+    .map((name) => `sgr-${name}`);
   const isReverse = decorations.has("reverse");
   const isDim = decorations.has("dim");
   // Without a colour of its own text keeps that of its line: a warning stays one.
@@ -60,7 +74,8 @@ function newStyle(foreground, background, decorations) {
   const each = THEMES.map((theme) => colorsIn(theme, foreground, background, isReverse, isDim));
   return {
     color: keepsColor ? "" : `light-dark(${each.map(({ text }) => hexOf(text)).join(", ")})`,
-    backgroundColor: each[0].ground === null ? "" : `light-dark(${each.map(({ ground }) => hexOf(ground)).join(", ")})`,
+    backgroundColor:
+      each[0].ground === null ? "" : `light-dark(${each.map(({ ground }) => hexOf(ground)).join(", ")})`,
     classes,
   };
 }

@@ -61,7 +61,8 @@ export class LogCopy {
     if (range === null) {
       const { marked } = this.#view;
       // Nothing is selected, but lines are marked.
-      if (!marked || !getSelection().isCollapsed || !this.#view.scroller.contains(document.activeElement)) return;
+      if (!marked || !getSelection().isCollapsed || !this.#view.scroller.contains(document.activeElement))
+        return;
       this.#give(event, { first: marked[0], last: marked[1], begin: 0, end: null });
       return;
     }
@@ -78,7 +79,8 @@ export class LogCopy {
   /** The lines of a range if all of them are here. */
   #known({ first, last }) {
     if (last - first > MOST_KNOWN_LINES) return null;
-    if (this.#ahead?.first === first && this.#ahead.last === last && this.#ahead.lines) return this.#ahead.lines;
+    if (this.#ahead?.first === first && this.#ahead.last === last && this.#ahead.lines)
+      return this.#ahead.lines;
     const lines = [];
     for (let number = first; number <= last; number++) {
       const line = this.#view.lines.get(number);
@@ -95,7 +97,8 @@ export class LogCopy {
       return;
     }
     const { first, last } = range;
-    if (last - first > READ_AHEAD_LINES || (this.#ahead?.first === first && this.#ahead.last === last)) return;
+    if (last - first > READ_AHEAD_LINES || (this.#ahead?.first === first && this.#ahead.last === last))
+      return;
     if (this.#known(range)) return;
     const ahead = { first, last, lines: null };
     this.#ahead = ahead;
@@ -107,7 +110,10 @@ export class LogCopy {
     const selection = getSelection();
     if (selection.isCollapsed || selection.rangeCount === 0) return null;
     const range = selection.getRangeAt(0);
-    const [begin, end] = [placeOf(range.startContainer, range.startOffset), placeOf(range.endContainer, range.endOffset)];
+    const [begin, end] = [
+      placeOf(range.startContainer, range.startOffset),
+      placeOf(range.endContainer, range.endOffset),
+    ];
     if (begin === null || end === null) return null;
     return { first: begin.line, last: end.line, begin: begin.offset, end: end.offset };
   }

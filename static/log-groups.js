@@ -1,6 +1,7 @@
 // Groups in the log: their headings fold and unfold them.
 
 import { getJson, Refused } from "chef/api.js";
+import { DelayedCall } from "chef/delayed-call.js";
 import { Outline } from "chef/log-outline.js";
 import { texts } from "chef/texts.js";
 
@@ -15,7 +16,7 @@ export class LogGroups {
   // What somebody chose, by a group's first line.
   #chosen = new Map();
   #ranges = "";
-  #timer = null;
+  #settling = new DelayedCall(() => this.#settle());
   #changed;
   #generation = 0;
 
@@ -23,7 +24,7 @@ export class LogGroups {
   constructor(view, url, changed) {
     [this.#view, this.#url, this.#changed] = [view, url, changed];
     view.groupAt = (number) => this.#groups.get(number);
-    view.decorate = (row, number, group) => this.#decorate(row, group);
+    view.decorate = (row, _number, group) => this.#decorate(row, group);
     view.reveal = (number) => this.#reveal(number);
     view.listen((lines) => this.#take(lines));
     view.scroller.addEventListener("click", (event) => this.#clicked(event));
@@ -40,7 +41,7 @@ export class LogGroups {
   /** Take the lines that came with the page, then ask the server about those that did not, and what lines replaced. */
   begin(lines) {
     this.#take(lines);
-    this.#settle();
+    this.#settling.now();
     this.read();
   }
 
@@ -48,7 +49,7 @@ export class LogGroups {
   reset() {
     this.#outline.clear();
     this.#chosen.clear();
-    this.#settle();
+    this.#settling.now();
     this.read();
   }
 
@@ -61,7 +62,7 @@ export class LogGroups {
         if (generation !== this.#generation) return;
         this.#outline.merge(part);
         this.#view.setRemoved(part.removed);
-        this.#settleSoon();
+        this.#settling.after(SETTLE_MS);
         next = part.next;
       } catch (error) {
         if (error instanceof Refused && error.status < 500) return;
@@ -73,16 +74,10 @@ export class LogGroups {
   #take(lines) {
     let changed = false;
     for (const line of lines) changed = this.#outline.take(line) || changed;
-    if (changed) this.#settleSoon();
-  }
-
-  #settleSoon() {
-    this.#timer ??= setTimeout(() => this.#settle(), SETTLE_MS);
+    if (changed) this.#settling.after(SETTLE_MS);
   }
 
   #settle() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
     const before = this.#groups;
     this.#groups = new Map(this.#outline.groups().map((group) => [group.first, group]));
     this.#keepOpenWhatIsRead(before);
@@ -97,7 +92,8 @@ export class LogGroups {
     for (const group of this.#groups.values()) {
       const was = before.get(group.first);
       const isRead = group.first <= last && group.last >= first;
-      if (was && isRead && group.isFolded && !was.isFolded && !this.#chosen.has(group.first)) this.#chosen.set(group.first, false);
+      if (was && isRead && group.isFolded && !was.isFolded && !this.#chosen.has(group.first))
+        this.#chosen.set(group.first, false);
     }
   }
 
@@ -112,7 +108,9 @@ export class LogGroups {
   }
 
   #apply() {
-    const ranges = this.all.filter((group) => this.isFolded(group)).map(({ first, last }) => [first + 1, last]);
+    const ranges = this.all
+      .filter((group) => this.isFolded(group))
+      .map(({ first, last }) => [first + 1, last]);
     const said = JSON.stringify(ranges);
     if (said !== this.#ranges) {
       this.#ranges = said;
@@ -176,7 +174,8 @@ export class LogGroups {
 
   #reveal(number) {
     for (const group of this.#groups.values()) {
-      if (group.first < number && number <= group.last && this.isFolded(group)) this.#chosen.set(group.first, false);
+      if (group.first < number && number <= group.last && this.isFolded(group))
+        this.#chosen.set(group.first, false);
     }
     this.#apply();
   }
@@ -184,7 +183,9 @@ export class LogGroups {
   /** The heading nearest before or after a line, of those that are not folded away; null for none. */
   near(number, step) {
     const shown = this.all.map(({ first }) => first).filter((first) => !this.#view.isHidden(first));
-    return (step > 0 ? shown.find((first) => first > number) : shown.findLast((first) => first < number)) ?? null;
+    return (
+      (step > 0 ? shown.find((first) => first > number) : shown.findLast((first) => first < number)) ?? null
+    );
   }
 }
 

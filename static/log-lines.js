@@ -98,7 +98,8 @@ export class LogLines {
     for (const number of this.#wanted) {
       if (this.#reading.size >= MOST_READS) return;
       const index = blockOf(number);
-      if (number <= this.#total && this.get(number) === undefined && !this.#reading.has(index)) this.#readBlock(index);
+      if (number <= this.#total && this.get(number) === undefined && !this.#reading.has(index))
+        this.#readBlock(index);
     }
   }
 

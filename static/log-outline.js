@@ -1,14 +1,13 @@
-// What stands out in a log: lines that tell of errors, and groups of lines that people mark. Pure.
-// chef/domain/outline.py finds the same in what is not loaded here: change both.
+// The lines of a log that stand out: those that tell of errors, and groups of lines that people mark. Pure.
+// The server finds the same in what is not loaded here (chef/domain/outline.py), by the same patterns.
 
+import { constants } from "chef/constants.js";
 import { cleanText } from "chef/escapes.js";
 
-export const ERROR =
-  /(?<![\w./-])(?<!\b0 )(?<!\bno )(?<!\bwithout )(?:error|fatal|panic|failed|failure|exception|traceback|segmentation fault)(?![\w./-]|\(s\): 0|s?: 0\b)|\w(?:error|exception)(?=: )|\bnpm ERR!|^--- FAIL|^\s*[✗✖✘]/i;
-export const MARK =
-  /^(?:::(?:end)?group::|::stop-commands::|::\S.*::\s*$|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+|(?:---|\+\+\+|~~~) (?!(?:PASS|FAIL|SKIP|BENCH):)\S)/;
+export const ERROR = new RegExp(constants.patterns.error, "i");
+export const MARK = new RegExp(constants.patterns.mark);
 
-const ERROR_LEVELS = new Set(["error", "fatal", "critical"]);
+const ERROR_LEVELS = new Set(constants.errorLevels);
 // Fewer headings of Buildkite's kind may be rules that somebody drew, or a diff: those are not folded by themselves.
 const SURE_HEADINGS = 3;
 // A group without an end has all that comes.
@@ -29,7 +28,9 @@ export class Outline {
     const isMark = MARK.test(text);
     if (isMark) this.#marks.set(line.line, text);
     const isError = ERROR_LEVELS.has(line.level?.toLowerCase()) || ERROR.test(text);
-    const changed = isError ? this.#addError(line.line) : line.replace === true && this.#removeError(line.line);
+    const changed = isError
+      ? this.#addError(line.line)
+      : line.replace === true && this.#removeError(line.line);
     return isMark || changed;
   }
 
@@ -96,20 +97,27 @@ export function groupsOf(marks) {
   const steps = withoutDiffs(heeded(marks).map(([line, text]) => ({ line, ...stepOf(text) })));
   const isSure = steps.filter(({ kind }) => kind === "heading").length >= SURE_HEADINGS;
   const [groups, open] = [[], []];
-  const close = (group, last, isEnded, count) => Object.assign(group, { last, isEnded, count });
   for (const step of steps) {
     const index = open.findLastIndex((group) => step.ends(group));
-    // What is within ends with it.
-    const last = step.isEnd ? step.line : step.line - 1;
-    if (index >= 0) open.splice(index).forEach((group, inner) => close(group, last, true, last - group.first - (step.isEnd && inner === 0 ? 1 : 0)));
+    // All groups within it end with it.
+    if (index >= 0) endGroups(open.splice(index), step);
     if (step.isEnd) continue;
     const isOpen = step.isOpen || (step.kind === "heading" && !isSure);
     const group = { first: step.line, kind: step.kind, name: step.name, marker: step.marker, isOpen };
     open.push(group);
     groups.push(group);
   }
-  open.forEach((group) => close(group, FOR_EVER, false, null));
+  for (const group of open) Object.assign(group, { last: FOR_EVER, isEnded: false, count: null });
   return groups.filter(({ first, last }) => last > first);
+}
+
+/** End groups at a step, the outermost first. */
+function endGroups(groups, { line, isEnd }) {
+  const last = isEnd ? line : line - 1;
+  for (const [depth, group] of groups.entries()) {
+    const count = last - group.first - (isEnd && depth === 0 ? 1 : 0);
+    Object.assign(group, { last, isEnded: true, count });
+  }
 }
 
 /** Without what stands between GitHub's `::stop-commands::TOKEN` and `::TOKEN::`, which is nobody's to mark. */
@@ -130,20 +138,42 @@ function stepOf(text) {
   const section = /^section_(start|end):\d+:([\w.-]+)/.exec(text);
   if (section) {
     const ends = ({ kind, name }) => section[1] === "end" && kind === "section" && name === section[2];
-    return { kind: "section", name: section[2], marker: "", isEnd: section[1] === "end", isOpen: false, ends };
+    return {
+      kind: "section",
+      name: section[2],
+      marker: "",
+      isEnd: section[1] === "end",
+      isOpen: false,
+      ends,
+    };
   }
   const group = /^(?:::(end)?group::|##\[(end)?group\])/.exec(text);
   if (group) {
     const isEnd = Boolean(group[1] ?? group[2]);
     // They do not nest: the next one ends the one before, as does a heading.
-    return { kind: "group", name: "", marker: group[0], isEnd, isOpen: false, ends: ({ kind }) => kind === "group" };
+    return {
+      kind: "group",
+      name: "",
+      marker: group[0],
+      isEnd,
+      isOpen: false,
+      ends: ({ kind }) => kind === "group",
+    };
   }
   const ends = ({ kind }) => kind !== "section";
-  return { kind: "heading", name: "", marker: text.slice(0, 4), isEnd: false, isOpen: text.startsWith("+++"), ends };
+  return {
+    kind: "heading",
+    name: "",
+    marker: text.slice(0, 4),
+    isEnd: false,
+    isOpen: text.startsWith("+++"),
+    ends,
+  };
 }
 
 /** Without the two lines that head each file of a diff. */
 function withoutDiffs(steps) {
-  const isHead = (step, next) => step?.marker === "--- " && next?.marker === "+++ " && next.line === step.line + 1;
+  const isHead = (step, next) =>
+    step?.marker === "--- " && next?.marker === "+++ " && next.line === step.line + 1;
   return steps.filter((step, index) => !isHead(step, steps[index + 1]) && !isHead(steps[index - 1], step));
 }

@@ -1,13 +1,14 @@
 // The panel of the log: its head with search, errors and options, and its keys.
 
 import { getJson, getText, jobPath } from "chef/api.js";
+import { DelayedCall } from "chef/delayed-call.js";
 import { byId, setText } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { addKeys } from "chef/keys.js";
 import { LogCopy } from "chef/log-copy.js";
 import { LogGroups } from "chef/log-groups.js";
-import { LogSearch } from "chef/log-search.js";
 import { placeIn } from "chef/log-outline.js";
+import { LogSearch } from "chef/log-search.js";
 import { timeTexts } from "chef/log-times.js";
 import { LogView } from "chef/log-view.js";
 import { texts } from "chef/texts.js";
@@ -27,7 +28,7 @@ export class LogPanel {
   #startedAt = null;
   #error = null;
   #unsaid = [];
-  #saying = null;
+  #saying = new DelayedCall(() => this.#sayNow());
 
   constructor(jobId) {
     const page = `/jobs/${encodeURIComponent(jobId)}`;
@@ -97,7 +98,10 @@ export class LogPanel {
     byId("marked-clear").addEventListener("click", () => this.#view.unmark());
     const menu = byId("log-menu");
     menu.addEventListener("keydown", (event) => event.key === "Escape" && this.#closeMenu(event));
-    document.addEventListener("pointerdown", (event) => menu.contains(event.target) || menu.removeAttribute("open"));
+    document.addEventListener(
+      "pointerdown",
+      (event) => menu.contains(event.target) || menu.removeAttribute("open"),
+    );
   }
 
   #closeMenu(event) {
@@ -193,20 +197,25 @@ export class LogPanel {
   /** Say new lines to who has asked for it: the newest of them, and not all the time. */
   #say(lines) {
     this.#unsaid.push(...lines.slice(-SAID_LINES));
-    this.#saying ??= setTimeout(() => {
-      this.#saying = null;
-      setText(byId("log-said"), this.#unsaid.slice(-SAID_LINES).map((line) => cleanText(line.message)).join("\n"));
-      this.#unsaid = [];
-    }, SAID_MS);
+    this.#saying.after(SAID_MS);
+  }
+
+  #sayNow() {
+    const lines = this.#unsaid.slice(-SAID_LINES);
+    this.#unsaid = [];
+    setText(byId("log-said"), lines.map((line) => cleanText(line.message)).join("\n"));
   }
 
   // Keys
 
   #addKeys() {
     const { keys } = texts.log;
-    const add = (name, key, handler) => addKeys({ name: `log-${name}`, key, description: keys[name], handler });
+    const add = (name, key, handler) =>
+      addKeys({ name: `log-${name}`, key, description: keys[name], handler });
     // Once more, and it is the browser's own.
-    add("search", "Mod+f", () => (this.#search.isOpen && this.#search.hasFocus ? false : this.#search.open()));
+    add("search", "Mod+f", () =>
+      this.#search.isOpen && this.#search.hasFocus ? false : this.#search.open(),
+    );
     add("searchToo", "/", () => this.#search.open());
     add("nextHit", "n", () => this.#search.go(1));
     add("previousHit", "N", () => this.#search.go(-1));
@@ -221,7 +230,9 @@ export class LogPanel {
     add("previousGroup", "[", () => this.#goToGroup(-1));
     add("fold", "x", () => this.#foldHere());
     add("wrap", "w", () => this.#set({ wraps: !this.#options.wraps }));
-    add("times", "t", () => this.#set({ times: TIMES[(TIMES.indexOf(this.#options.times) + 1) % TIMES.length] }));
+    add("times", "t", () =>
+      this.#set({ times: TIMES[(TIMES.indexOf(this.#options.times) + 1) % TIMES.length] }),
+    );
   }
 
   /** Mark all lines, so that they can be copied; elsewhere on the page it is the browser's own. */

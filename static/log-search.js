@@ -1,6 +1,7 @@
 // Search in the whole log: the server finds the lines, those that come live are looked through here.
 
 import { getJson } from "chef/api.js";
+import { constants } from "chef/constants.js";
 import { byId, setText } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { placeIn } from "chef/log-outline.js";
@@ -9,7 +10,6 @@ import { texts } from "chef/texts.js";
 
 const TYPING_MS = 180;
 const MOST_HITS = 20_000;
-const MOST_CHARACTERS = 1_000;
 
 export class LogSearch {
   #view;
@@ -51,7 +51,7 @@ export class LogSearch {
     const selected = this.#view.hasSelection ? getSelection().toString() : "";
     this.#form.hidden = false;
     byId("search-open").setAttribute("aria-expanded", "true");
-    if (selected && !/[\r\n]/.test(selected)) this.#field.value = selected.slice(0, MOST_CHARACTERS);
+    if (selected && !/[\r\n]/.test(selected)) this.#field.value = selected.slice(0, constants.maxQuery);
     this.#field.focus();
     this.#field.select();
     if (this.#field.value !== this.#text) this.#search(this.#field.value);
@@ -84,7 +84,12 @@ export class LogSearch {
   async #search(text) {
     clearTimeout(this.#typing);
     const turn = ++this.#turn;
-    [this.#text, this.#hits, this.#isWhole, this.#current] = [text, [], text === "" || this.#view.total === 0, null];
+    [this.#text, this.#hits, this.#isWhole, this.#current] = [
+      text,
+      [],
+      text === "" || this.#view.total === 0,
+      null,
+    ];
     this.#view.show({ needle: text, current: null });
     this.#jumps = text !== "";
     this.#showCount();

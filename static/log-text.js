@@ -4,16 +4,16 @@
 // without any, as one reads a log from any place and not from its start. All else is dropped.
 
 import { parseAnsiSequences } from "chef/ansi.js";
+import { constants } from "chef/constants.js";
 import { cleanText, ESCAPES } from "chef/escapes.js";
 import { styleOf } from "chef/log-colors.js";
 
-// eslint-disable-next-line no-control-regex -- control characters are what is looked for
-const SGR = /^(?:\x1b\[|\x9b)([\d;:]*)m$/;
-// eslint-disable-next-line no-control-regex
-const LINK = /\bhttps?:\/\/[^\s<>"'`{}|\\^\x00-\x20\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/gi;
-// What can turn the order of the text around it.
+const SGR = new RegExp(`^(?:${constants.patterns.style})$`);
+const LINK = /\bhttps?:\/\/[^\s\p{Cc}<>"'`{}|\\^\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/giu;
+// Characters that can turn the order of the text around them.
 const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
-const HAS_ESCAPE = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/; // eslint-disable-line no-control-regex
+// A control character other than tab and newline.
+const HAS_ESCAPE = /[^\P{Cc}\t\n]/u;
 
 /**
  * The pieces of a line: `{text, style, href, isFound, isBidi}`. `needle` is a regular expression (global) of
@@ -44,7 +44,11 @@ function coloured(message) {
  */
 function onlyStyle(sequence) {
   const found = SGR.exec(sequence);
-  return found === null ? "" : codesOf(found[1]).map((code) => `\x1b[${code}m`).join("");
+  return found === null
+    ? ""
+    : codesOf(found[1])
+        .map((code) => `\x1b[${code}m`)
+        .join("");
 }
 
 function codesOf(parameters) {
@@ -110,23 +114,24 @@ function count(text, character, end) {
 }
 
 function matchesOf(text, needle) {
-  return [...text.matchAll(needle)].filter((match) => match[0]).map((match) => [match.index, match.index + match[0].length]);
+  return [...text.matchAll(needle)]
+    .filter((match) => match[0])
+    .map((match) => [match.index, match.index + match[0].length]);
 }
 
 /** Cut the runs where links, found text and characters that turn the order begin and end. */
 function cut(runs, links, found, text) {
-  const borders = new Set([0, text.length]);
+  const places = withPlaces(runs);
+  const borders = new Set([0, text.length, ...places.map(([, end]) => end)]);
   for (const [start, end] of [...links, ...found]) borders.add(start).add(end);
   const turning = [];
   for (const match of text.matchAll(new RegExp(BIDI, "g"))) {
     turning.push(match.index);
     borders.add(match.index).add(match.index + 1);
   }
-  let place = 0;
-  for (const run of runs) borders.add((place += run.text.length));
   const sorted = [...borders].sort((one, other) => one - other);
   const pieces = [];
-  const [nextRun, nextLink, nextFound] = [cursor(withPlaces(runs)), cursor(links), cursor(found)];
+  const [nextRun, nextLink, nextFound] = [cursor(places), cursor(links), cursor(found)];
   const isTurning = new Set(turning);
   for (let index = 0; index + 1 < sorted.length; index++) {
     const [start, end] = [sorted[index], sorted[index + 1]];
@@ -142,8 +147,12 @@ function cut(runs, links, found, text) {
 }
 
 function withPlaces(runs) {
-  let place = 0;
-  return runs.map((run) => [place, (place += run.text.length), run.style]);
+  let end = 0;
+  return runs.map(({ text, style }) => {
+    const start = end;
+    end += text.length;
+    return [start, end, style];
+  });
 }
 
 /** Finds the span that covers a place; places must come in order. */

@@ -2,7 +2,12 @@
 
 import { language } from "chef/i18n.js";
 
-const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(language, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
 
 /** What makes a line's time a text: `since` the job's start, `clock` in the viewer's time; null for `none`. */
 export function timeTexts(how, startedAt) {

@@ -3,6 +3,7 @@
 // It puts the parts together: what is known of the log (log-lines.js), which lines are shown (row-map.js), the
 // window onto them (row-window.js), and how one looks (log-row.js).
 
+import { constants } from "chef/constants.js";
 import { setText } from "chef/dom.js";
 import { LogLines } from "chef/log-lines.js";
 import { fillRow, newRow } from "chef/log-row.js";
@@ -52,7 +53,7 @@ export class LogView {
     });
     rendered.push(...[...container.children].map(lineOf));
     this.#lines.total = Number(container.dataset.last);
-    rendered.forEach((line) => this.#lines.put(line));
+    for (const line of rendered) this.#lines.put(line);
     scroller.classList.add("live");
     this.#window = new RowWindow(scroller, container, {
       key: (row) => this.#map.numberAt(row),
@@ -119,7 +120,7 @@ export class LogView {
     [this.#removed, this.#gap, this.#folded] = [null, [], []];
     this.#rehide();
     this.#window.clear();
-    lines.forEach((line) => this.#lines.put(line));
+    for (const line of lines) this.#lines.put(line);
     this.#setCount();
     this.#window.isFollowing = true;
     this.#window.drawNow();
@@ -129,7 +130,7 @@ export class LogView {
   /** Show the same log, of which much was missed: what is known is old, the place stays. */
   renew(lines, total) {
     this.#lines.reset(Math.max(total, this.#lines.total));
-    lines.forEach((line) => this.#lines.put(line));
+    for (const line of lines) this.#lines.put(line);
     this.#setCount();
     this.refillAll();
     this.#tell(lines);
@@ -224,7 +225,11 @@ export class LogView {
 
   /** Take the account of what was removed from the log's middle: those lines have no rows. */
   async setRemoved(removed) {
-    if (!removed || (removed.firstLine === this.#removed?.firstLine && removed.lastLine === this.#removed.lastLine)) return;
+    if (
+      !removed ||
+      (removed.firstLine === this.#removed?.firstLine && removed.lastLine === this.#removed.lastLine)
+    )
+      return;
     this.#removed = removed;
     const { firstLine, lastLine } = removed;
     // The marker stands there, and lines that were written anew later.
@@ -232,16 +237,20 @@ export class LogView {
     if (removed !== this.#removed) return;
     if (kept === null) this.#removed = null;
     else {
-      this.#gap = rangesBetween(kept.map((line) => line.line), firstLine, lastLine);
+      this.#gap = rangesBetween(
+        kept.map((line) => line.line),
+        firstLine,
+        lastLine,
+      );
       this.#rehide();
-      kept.forEach((line) => this.refill(line.line));
+      for (const { line } of kept) this.refill(line);
     }
   }
 
   #isRemovedMarker(number) {
     const removed = this.#removed;
     if (!removed || number < removed.firstLine || number > removed.lastLine) return false;
-    return this.#lines.get(number)?.message.startsWith("… [removed: ") ?? false;
+    return this.#lines.get(number)?.message.startsWith(constants.removedMarker) ?? false;
   }
 
   /** Hide these ranges of lines: folded groups. */
@@ -276,7 +285,9 @@ export class LogView {
       scroller.focus({ preventScroll: true });
     });
     // The button lies over the log, which is to be scrolled there, too.
-    this.#button.addEventListener("wheel", ({ deltaX, deltaY }) => scroller.scrollBy(deltaX, deltaY), { passive: true });
+    this.#button.addEventListener("wheel", ({ deltaX, deltaY }) => scroller.scrollBy(deltaX, deltaY), {
+      passive: true,
+    });
     scroller.addEventListener("click", (event) => this.#clicked(event));
     addEventListener("hashchange", () => this.#goToHash());
   }
@@ -307,7 +318,8 @@ export class LogView {
   #noteHeld() {
     const selection = getSelection();
     const hasSelection = !selection.isCollapsed && selection.containsNode(this.#scroller, true);
-    const rowAt = (node) => (node?.nodeType === Node.ELEMENT_NODE ? node : node?.parentElement)?.closest(".line") ?? null;
+    const rowAt = (node) =>
+      (node?.nodeType === Node.ELEMENT_NODE ? node : node?.parentElement)?.closest(".line") ?? null;
     this.#selected = hasSelection ? selection : null;
     this.#held = new Set([rowAt(document.activeElement)]);
     if (hasSelection) this.#held.add(rowAt(selection.anchorNode)).add(rowAt(selection.focusNode));
@@ -315,12 +327,12 @@ export class LogView {
     else if (this.#stale.size > 0) {
       const stale = [...this.#stale];
       this.#stale.clear();
-      stale.forEach((number) => this.refill(number));
+      for (const number of stale) this.refill(number);
     }
   }
 
   #isSelected(row) {
-    return this.#selected !== null && this.#selected.containsNode(row, true);
+    return this.#selected?.containsNode(row, true) ?? false;
   }
 
   // Going to places
@@ -350,7 +362,8 @@ export class LogView {
   }
 
   #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.target !== this.#scroller) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || event.target !== this.#scroller)
+      return;
     if (event.key === "End") this.goToEnd();
     else if (event.key === "Home") this.goTo(1, 0);
     else {

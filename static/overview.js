@@ -2,6 +2,7 @@
 
 import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
+import { constants } from "chef/constants.js";
 import { arrange, byId, clone, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { jobName } from "chef/format.js";
 import { fillJobRow, setHref } from "chef/job-row.js";
@@ -11,11 +12,8 @@ import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
-// As many as the server renders: chef/pages/snapshots.py.
-const PROJECTS = 100;
-const RUNNING_JOBS = 100;
-const RECENT_JOBS = 300;
-const OUTCOMES = 12;
+// As many as the server renders.
+const { limits } = constants;
 // New projects announce themselves to nobody: the overview looks for them.
 const LOOK_MS = 4_000;
 
@@ -30,9 +28,11 @@ const connection = followProjects([...projectRows.keys()], lists);
 
 async function read() {
   const found = await readProjects();
-  const [recent, now] = live.isNewest ? await Promise.all([readJobs({ limit: RECENT_JOBS }), readRunning()]) : [[], []];
+  const [recent, now] = live.isNewest
+    ? await Promise.all([readJobs({ limit: limits.recentJobs }), readRunning()])
+    : [[], []];
   const listed = found.map((project) => project.newestJob).filter(Boolean);
-  [...recent, ...now, ...listed].forEach((job) => lists.put(job));
+  for (const job of [...recent, ...now, ...listed]) lists.put(job);
   running = now.map((job) => job.jobId);
   const jobsOf = new Map(found.map(({ projectId }) => [projectId, []]));
   for (const job of recent) jobsOf.get(job.projectId)?.push(job);
@@ -44,12 +44,12 @@ async function read() {
 
 /** A project's newest jobs: those among the newest of all, its very newest in any case. */
 function newestOf(jobs, newest) {
-  if (jobs.length > 0) return jobs.slice(0, OUTCOMES);
+  if (jobs.length > 0) return jobs.slice(0, limits.outcomes);
   return newest ? [newest] : [];
 }
 
 async function readProjects() {
-  const parameters = { limit: PROJECTS };
+  const parameters = { limit: limits.projects };
   const cursor = new URLSearchParams(location.search).get("cursor");
   if (cursor) parameters.cursor = cursor;
   return (await getJson("/api/projects", parameters)).projects;
@@ -59,7 +59,7 @@ async function readJobs(parameters) {
   return (await getJson("/api/jobs", parameters)).jobs;
 }
 
-const readRunning = () => readJobs({ status: "running", limit: RUNNING_JOBS });
+const readRunning = () => readJobs({ status: "running", limit: limits.runningJobs });
 
 function paint() {
   if (projects === null) return;
@@ -67,8 +67,12 @@ function paint() {
   const none = projects.length === 0;
   byId("projects-section").hidden = none;
   byId("empty").hidden = !none || !live.isNewest;
-  for (const project of projects) paintProject(rowFor(projectRows, project.projectId, "project-template"), project);
-  arrange(byId("projects"), projects.map(({ projectId }) => projectRows.get(projectId)));
+  for (const project of projects)
+    paintProject(rowFor(projectRows, project.projectId, "project-template"), project);
+  arrange(
+    byId("projects"),
+    projects.map(({ projectId }) => projectRows.get(projectId)),
+  );
 }
 
 function paintRunning() {
@@ -76,7 +80,10 @@ function paintRunning() {
   byId("running-section").hidden = projects.length === 0;
   const jobs = running.map((jobId) => lists.jobs.get(jobId)).filter((job) => !hasEnded(job));
   for (const job of jobs) fillJobRow(rowFor(runningRows, job.jobId, "job-template"), job);
-  arrange(byId("running"), jobs.map((job) => runningRows.get(job.jobId)));
+  arrange(
+    byId("running"),
+    jobs.map((job) => runningRows.get(job.jobId)),
+  );
   showRunning(jobs);
 }
 
@@ -91,7 +98,10 @@ function paintProject(row, { projectId, jobs }) {
   setText(field(row, "name"), projectId);
   const outcomes = field(row, "outcomes");
   const known = rowsOf(outcomes, "job");
-  arrange(outcomes, jobs.map((jobId) => paintOutcome(rowFor(known, jobId, "outcome-template"), jobId)));
+  arrange(
+    outcomes,
+    jobs.map((jobId) => paintOutcome(rowFor(known, jobId, "outcome-template"), jobId)),
+  );
   const newest = lists.jobs.get(jobs[0]);
   if (newest) paintNewest(row, newest);
 }

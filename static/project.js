@@ -2,6 +2,7 @@
 
 import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
+import { constants } from "chef/constants.js";
 import { arrange, byId, clone, live } from "chef/dom.js";
 import { fillJobRow } from "chef/job-row.js";
 import { addKeys } from "chef/keys.js";
@@ -10,8 +11,6 @@ import { JobLists, showRunning } from "chef/lists.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
-const LIMIT = 50;
-
 const list = byId("jobs");
 const rows = new Map([...list.children].map((row) => [row.dataset.job, row]));
 let order = [];
@@ -19,12 +18,12 @@ let isRead = false;
 
 const lists = new JobLists({
   async read() {
-    const parameters = { projectId: live.projectId, limit: LIMIT };
+    const parameters = { projectId: live.projectId, limit: constants.limits.jobs };
     if (live.status) parameters.status = live.status;
     const cursor = new URLSearchParams(location.search).get("cursor");
     if (cursor) parameters.cursor = cursor;
     const { jobs } = await getJson("/api/jobs", parameters);
-    jobs.forEach((job) => lists.put(job));
+    for (const job of jobs) lists.put(job);
     order = jobs.map((job) => job.jobId);
     isRead = true;
   },
@@ -47,9 +46,17 @@ function paint() {
     fillJobRow(rows.get(jobId), lists.jobs.get(jobId));
   }
   showRunning(shown.map((jobId) => lists.jobs.get(jobId)));
-  arrange(list, shown.map((jobId) => rows.get(jobId)));
+  arrange(
+    list,
+    shown.map((jobId) => rows.get(jobId)),
+  );
 }
 
-addKeys({ name: "overview", key: "u", description: texts.keys.overview, handler: () => location.assign("/") });
+addKeys({
+  name: "overview",
+  key: "u",
+  description: texts.keys.overview,
+  handler: () => location.assign("/"),
+});
 addListKeys();
 followProjects([live.projectId], lists);

@@ -58,7 +58,8 @@ export class RowWindow {
     scroller.addEventListener("scrollend", () => this.#atRest(), { passive: true });
     scroller.addEventListener("wheel", () => (this.#wheeled = performance.now()), { passive: true });
     scroller.addEventListener("pointerdown", (event) => this.#onPointer(event), { passive: true });
-    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => (this.#isDragging = false));
+    for (const name of ["pointerup", "pointercancel"])
+      addEventListener(name, () => (this.#isDragging = false));
     new ResizeObserver(() => {
       this.#measure();
       this.#heights.clear();
@@ -71,7 +72,10 @@ export class RowWindow {
     const style = getComputedStyle(this.#scroller);
     this.#rowHeight = Number.parseFloat(style.lineHeight) || 20;
     this.#estimate = Math.max(this.#estimate, this.#rowHeight);
-    this.#view = this.#scroller.clientHeight - Number.parseFloat(style.paddingTop) - Number.parseFloat(style.paddingBottom);
+    this.#view =
+      this.#scroller.clientHeight -
+      Number.parseFloat(style.paddingTop) -
+      Number.parseFloat(style.paddingBottom);
   }
 
   get count() {
@@ -127,7 +131,9 @@ export class RowWindow {
   /** Put a row at the top, or with `share` lower in the view: 0.5 is the middle. */
   goTo(row, share = 0) {
     this.#aim = this.#wraps ? { row, share } : null;
-    this.#top = this.#wraps ? row : row - (Math.max(0, this.#view - this.#rowHeight) * share) / this.#rowHeight;
+    this.#top = this.#wraps
+      ? row
+      : row - (Math.max(0, this.#view - this.#rowHeight) * share) / this.#rowHeight;
     this.#top = this.#clamp(this.#top);
     this.#mustAlign = true;
     this.draw();
@@ -271,7 +277,9 @@ export class RowWindow {
     const tops = elements.map((element) => element.offsetTop);
     const whole = this.#rows.offsetHeight;
     tops.push(whole);
-    elements.forEach((element, index) => this.#heights.set(element.key, tops[index + 1] - tops[index]));
+    for (const [index, element] of elements.entries()) {
+      this.#heights.set(element.key, tops[index + 1] - tops[index]);
+    }
     const index = Math.min(elements.length - 1, Math.floor(this.#top) - first);
     let above = tops[index] + (this.#top % 1) * (tops[index + 1] - tops[index]);
     if (this.#aim) above = Math.max(0, above - this.#aim.share * (this.#view - this.#rowHeight));
@@ -279,7 +287,10 @@ export class RowWindow {
     this.#isAtEnd = first + elements.length >= this.#count && (this.#isFollowing || above >= lowest - 1);
     if (this.#isAtEnd) above = lowest;
     if (this.#isAtEnd || this.#aim) {
-      const at = Math.max(0, tops.findLastIndex((top, place) => top <= above && place < elements.length));
+      const at = Math.max(
+        0,
+        tops.findLastIndex((top, place) => top <= above && place < elements.length),
+      );
       this.#top = first + at + (above - tops[at]) / Math.max(1, tops[at + 1] - tops[at]);
     }
     if (this.#mustAlign) this.#scrollTo(this.#isAtEnd ? this.#lastScroll : this.#share());
@@ -307,7 +318,8 @@ export class RowWindow {
   #onPointer({ target, offsetX, offsetY }) {
     // Beside what the element shows: on its scroll bar.
     this.#isDragging =
-      target === this.#scroller && (offsetX >= this.#scroller.clientWidth || offsetY >= this.#scroller.clientHeight);
+      target === this.#scroller &&
+      (offsetX >= this.#scroller.clientWidth || offsetY >= this.#scroller.clientHeight);
   }
 
   #onScroll() {

@@ -1,9 +1,9 @@
-// What a page says of a running job that says nothing. chef/pages/silence.py says the same: change both. Pure.
+// How a page speaks of a running job that says nothing, by the rules of chef/pages/silence.py. Pure.
 
+import { constants } from "chef/constants.js";
 import { hasEnded } from "chef/state.js";
 
-const QUIET_MS = 4 * 60_000;
-const LOST_MS = 45 * 60_000;
+const { quietMs, lostMs } = constants.silence;
 
 /**
  * How silent a job is at a moment, or null: `{kind, silent, unheard}`, times in milliseconds.
@@ -15,8 +15,9 @@ export function silenceOf(job, at) {
   const silent = at - Date.parse(job.updatedAt);
   const unheard = job.seenAt ? Math.min(silent, at - Date.parse(job.seenAt)) : silent;
   const reporter = job.reporter ?? null;
-  if (reporter === "lost" || (reporter === null && silent >= LOST_MS)) return { kind: "lost", silent, unheard };
-  if (silent < QUIET_MS) return null;
+  if (reporter === "lost" || (reporter === null && silent >= lostMs))
+    return { kind: "lost", silent, unheard };
+  if (silent < quietMs) return null;
   return { kind: reporter === "alive" ? "alive" : "quiet", silent, unheard };
 }
 

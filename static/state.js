@@ -1,6 +1,8 @@
 // A job as GET /api/jobs/JOB shows it, and what events do to it. Pure.
 
-const ENDED = new Set(["completed", "failed", "cancelled"]);
+import { constants } from "chef/constants.js";
+
+const ENDED = new Set(constants.endedStatuses);
 
 export function hasEnded(job) {
   return job !== null && ENDED.has(job.status);
@@ -36,9 +38,22 @@ function heard(job, at) {
 
 function newJob({ jobId, projectId, at }) {
   return {
-    jobId, projectId, status: "queued", progress: 0, phase: "queued", message: null, seq: 0, lines: 0,
-    createdAt: at, updatedAt: at, startedAt: null, finishedAt: null, durationMs: null,
-    phases: [], artifacts: [], meta: {},
+    jobId,
+    projectId,
+    status: "queued",
+    progress: 0,
+    phase: "queued",
+    message: null,
+    seq: 0,
+    lines: 0,
+    createdAt: at,
+    updatedAt: at,
+    startedAt: null,
+    finishedAt: null,
+    durationMs: null,
+    phases: [],
+    artifacts: [],
+    meta: {},
   };
 }
 

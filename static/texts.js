@@ -1,25 +1,14 @@
 // Every word that the modules put on a page, by what it is for. Named in English: chef/i18n.js translates.
 
+import { constants } from "chef/constants.js";
 import { _, ngettext, number } from "chef/i18n.js";
 
+// Those that the server says, too.
+const { words } = constants;
+
 export const texts = {
-  status: {
-    queued: _("Queued"),
-    preparing: _("Preparing"),
-    installing: _("Installing"),
-    building: _("Building"),
-    completed: _("Completed"),
-    failed: _("Failed"),
-    cancelled: _("Cancelled"),
-    lost: _("Reporter lost"),
-  },
-  phase: {
-    queued: _("queued"),
-    preparing: _("preparing"),
-    installing: _("installing"),
-    building: _("building"),
-    completed: _("completed"),
-  },
+  status: words.statuses,
+  phase: words.phases,
   source: { branch: _("Branch"), commit: _("Commit"), author: _("Author"), url: _("Address") },
   silence: {
     silent: (age) => _("No update for %(age)s", { age }),
@@ -36,7 +25,11 @@ export const texts = {
     incomplete: _("The log is not complete"),
     all: _("All that was sent has arrived"),
     lines: (count) =>
-      ngettext("%(count)s line was sent and has arrived", "%(count)s lines were sent and have arrived", count),
+      ngettext(
+        "%(count)s line was sent and has arrived",
+        "%(count)s lines were sent and have arrived",
+        count,
+      ),
     missing: (where) => _("%(stream)s: %(size)s missing from byte %(start)s on", where),
     surplus: (where) => _("%(stream)s: %(size)s more than was sent, from byte %(start)s on", where),
     differs: (stream) => _("%(stream)s: not the content that was sent", { stream }),
@@ -49,7 +42,7 @@ export const texts = {
     askTip: _("Be told when this job ends, if you look elsewhere then"),
     blocked: _("Notifications are blocked in this browser"),
   },
-  waiting: _("Waiting"),
+  waiting: words.waiting,
   waitingForJob: _("Waiting for the first update of this job…"),
   connection: {
     connecting: _("Connecting…"),
@@ -65,26 +58,36 @@ export const texts = {
   quiet: (age) => _("no update for %(age)s", { age }),
   ago: (age) => _("%(age)s ago", { age }),
   justNow: _("just now"),
-  units: { s: _("s"), min: _("min"), h: _("h"), d: _("d"), bytes: [_("B"), _("kB"), _("MB"), _("GB"), _("TB")] },
+  units: words.units,
   lines: (count) => ngettext("%(count)s line", "%(count)s lines", count),
   newLines: (count) => ngettext("%(count)s new line ↓", "%(count)s new lines ↓", count),
   toEnd: _("To the end ↓"),
   loadingLines: _("Loading lines…"),
   linesFailed: _("Lines could not be loaded, trying again…"),
-  emptyLog: { running: _("Log lines appear here as the build writes them."), ended: _("This job wrote no log.") },
+  emptyLog: {
+    running: _("Log lines appear here as the build writes them."),
+    ended: _("This job wrote no log."),
+  },
   log: {
-    group: (name, count) => ngettext("%(name)s, group of %(count)s line", "%(name)s, group of %(count)s lines", count, { name }),
+    group: (name, count) =>
+      ngettext("%(name)s, group of %(count)s line", "%(name)s, group of %(count)s lines", count, { name }),
     errors: (count) => ngettext("%(count)s error", "%(count)s errors", count),
-    marked: (first, last) => (first === last ? _("Line %(line)s", { line: first }) : _("Lines %(first)s to %(last)s", { first, last })),
+    marked: (first, last) =>
+      first === last
+        ? _("Line %(line)s", { line: first })
+        : _("Lines %(first)s to %(last)s", { first, last }),
     copyFailed: _("Could not copy"),
     searching: _("Searching…"),
     searchFailed: _("Search does not answer, trying again…"),
     noHits: _("Nothing found"),
     hits: (place, count) =>
       place
-        ? ngettext("%(place)s of %(count)s line", "%(place)s of %(count)s lines", count, { place: number(place) })
+        ? ngettext("%(place)s of %(count)s line", "%(place)s of %(count)s lines", count, {
+            place: number(place),
+          })
         : ngettext("%(count)s line", "%(count)s lines", count),
-    hitsSoFar: (place, count) => _("%(place)s of more than %(count)s", { place: number(place), count: number(count) }),
+    hitsSoFar: (place, count) =>
+      _("%(place)s of more than %(count)s", { place: number(place), count: number(count) }),
     keys: {
       search: _("Search the log; once more: in the page"),
       searchToo: _("Search the log"),
@@ -104,7 +107,8 @@ export const texts = {
       times: _("Show times: none, since the start, of the day"),
     },
   },
-  percentOfPhase: (percent, phase) => (phase ? _("%(percent)s, phase %(phase)s", { percent, phase }) : percent),
+  percentOfPhase: (percent, phase) =>
+    phase ? _("%(percent)s, phase %(phase)s", { percent, phase }) : percent,
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
   copied: _("Copied"),

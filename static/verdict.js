@@ -1,4 +1,4 @@
-// Whether all of a log arrived, in words. chef/pages/verdict.py says the same: change both.
+// Whether all of a log arrived, in words, as chef/pages/verdict.py says it.
 
 import { fileSize } from "chef/format.js";
 import { number } from "chef/i18n.js";

@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 from typing import Any
 
 import pytest
 
+from tests.tools.modules import run
 from tests.tools.serving import ROOT
-from tests.tools.watching import node
-
-
-def run(script: str, value: Any = None) -> Any:
-    """What the script, a function of `value`, returns."""
-    text = f"{script}\nprocess.stdout.write(JSON.stringify(await answer({json.dumps(value)})));"
-    done = subprocess.run(
-        [node(), "--import", "./tests/tools/chef_modules.mjs", "--input-type=module", "-e", text],
-        cwd=ROOT,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
 
 PIECES = """
 import { needleFor, piecesOf } from "chef/log-text.js";

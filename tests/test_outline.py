@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from chef.domain.outline import is_error, notable_lines
-from tests.test_log_modules import run
+from tests.tools.modules import run
 
 ERRORS = [
     "error: cannot find symbol",

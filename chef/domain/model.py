@@ -39,6 +39,9 @@ ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
 MISSED_HEARTBEATS = 3
 """So many times the promised time a reporter may be silent before it is called lost."""
 
+REMOVED_MARKER = "… [removed: "
+"""How the line begins that stands in the place of lines that were removed from a log's middle."""
+
 Meta = dict[str, Any]
 Artifact = dict[str, Any]
 Claim = dict[str, dict[str, Any]]

@@ -1,6 +1,6 @@
-"""What stands out in a log: lines that tell of errors, and lines that mark groups. Pure, over bytes.
+"""Lines of a log that stand out: those that tell of errors, and those that mark groups. Pure, over bytes.
 
-`static/log-outline.js` has the same patterns for lines that come live.
+`static/log-outline.js` uses the same patterns for lines that come live; a page carries them as data.
 """
 
 from __future__ import annotations

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 
-# Everything that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes, and the
-# one-character forms of them. static/escapes.js says the same.
-_ESCAPES = re.compile(
+ESCAPE = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|$)"
     r"|[\x90\x98\x9d-\x9f].*?(?:\x1b\\|\x07|\x9c)"
     r"|\x1b[ -/]*[0-~]"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]",
-    re.DOTALL,
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+"""All that a terminal takes as a command: CSI, OSC and other strings, two-byte escapes, and their
+one-character forms. The pages' modules use the same pattern (chef/pages/constants.py)."""
+
+STYLE = r"(?:\x1b\[|\x9b)([\d;:]*)m"
+"""A sequence that sets colours and the like (SGR); its group holds the parameters."""
+
+_ESCAPES = re.compile(ESCAPE, re.DOTALL)
 # The same over bytes, many lines at once, without the one-character forms, which are rare.
 _ESCAPES_IN_BYTES = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]"
@@ -22,7 +26,7 @@ _ESCAPES_IN_BYTES = re.compile(
     rb"|[\x00-\x08\x0b-\x1f\x7f]",
     re.MULTILINE,
 )
-_SGR = re.compile(r"(?:\x1b\[|\x9b)[\d;:]*m")
+_STYLE = re.compile(STYLE)
 
 
 def clean_text(text: str) -> str:
@@ -32,7 +36,7 @@ def clean_text(text: str) -> str:
 
 def drawn_text(text: str) -> str:
     """A line with nothing of what a terminal takes as a command but colours and the like (SGR)."""
-    return _ESCAPES.sub(lambda found: found[0] if _SGR.fullmatch(found[0]) else "", text)
+    return _ESCAPES.sub(lambda found: found[0] if _STYLE.fullmatch(found[0]) else "", text)
 
 
 def without_escapes(texts: bytes) -> bytes:

@@ -6,6 +6,7 @@ from flask import Flask
 
 from chef.pages import errors, language, login, outlines, routes, security
 from chef.pages.assets import Assets
+from chef.pages.constants import constants
 from chef.pages.viewer import is_signed_in
 from chef.pages.words import add_filters
 
@@ -15,7 +16,7 @@ def install(app: Flask) -> None:
     assets = Assets(app)
     language.install(app)
     add_filters(app)
-    app.jinja_env.globals["is_signed_in"] = is_signed_in
+    app.jinja_env.globals.update(constants=constants, is_signed_in=is_signed_in)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(login.blueprint)
     outlines.install(app)

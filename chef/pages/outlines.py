@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, abort, request
 
 from chef.domain.model import Job
+from chef.pages.constants import MAX_QUERY
 from chef.pages.errors import make_blueprint
 from chef.pages.viewer import viewer, visible_job
 from chef.services import services
@@ -18,7 +19,6 @@ from chef.wire.strict import dumps
 # Parts of outlines that are kept: of a long log they are asked for again by each who opens it.
 _MOST_PARTS = 128
 _MOST_HITS = 2_000
-_MAX_QUERY = 1_000
 _PLACE = re.compile(r"(\d{1,15})-(\d{1,15})")
 
 
@@ -66,7 +66,7 @@ def install(app: Flask) -> None:
         """The numbers of lines that hold `q`, above `after`; `next` is where to go on, or null."""
         job = _job(job_id)
         needle, after = request.args.get("q", ""), request.args.get("after", 0, type=int)
-        if not 1 <= len(needle) <= _MAX_QUERY or not 0 <= after < 2**53:
+        if not 1 <= len(needle) <= MAX_QUERY or not 0 <= after < 2**53:
             abort(404)
         found = services().store.search(job.job_id, needle, after, _MOST_HITS + 1)
         numbers = [number for number, _, _ in found[:_MOST_HITS]]

@@ -12,6 +12,7 @@ from chef.domain.model import STATUSES
 from chef.domain.payloads import job_json
 from chef.errors import Forbidden, NotFound
 from chef.pages import snapshots
+from chef.pages.constants import SOURCE_KINDS
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.silence import shown_status, silence
@@ -21,9 +22,6 @@ from chef.services import services
 from chef.wire.paging import read_cursor
 
 blueprint = make_blueprint("pages")
-
-# What a build says of where it comes from; static/job-head.js has the same.
-SOURCE_KINDS = ("branch", "commit", "author", "url")
 
 
 @blueprint.get("/")

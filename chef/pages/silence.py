@@ -1,4 +1,4 @@
-"""What a page says of a running job that says nothing. `static/silence.js` says the same: change both.
+"""How a page speaks of a running job that says nothing; `static/silence.js` follows the same rules.
 
 A silent job is never shown as failed: from here one cannot tell. What its reporter promised decides, and
 where there is no promise, time.

@@ -1,4 +1,4 @@
-"""Whether all of a log arrived, in words. `static/verdict.js` says the same: change both."""
+"""Whether all of a log arrived, in words. `static/verdict.js` says the same in the page."""
 
 from __future__ import annotations
 

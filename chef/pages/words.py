@@ -1,10 +1,11 @@
-"""Numbers and times as a page says them. `static/format.js` says the same: change both."""
+"""Numbers and times as a page says them. `static/format.js` says the same in the page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from babel.dates import format_datetime
@@ -44,6 +45,22 @@ def phase_word(phase: str) -> str:
     """The phases that everybody knows in the page's language, others as the build calls them."""
     found = _PHASES.get(phase)
     return found() if found else phase
+
+
+def status_words() -> dict[str, str]:
+    """The words for all statuses that are shown, by status."""
+    return {status: word() for status, word in _STATUSES.items()}
+
+
+def phase_words() -> dict[str, str]:
+    """The words for the phases that everybody knows, by phase."""
+    return {phase: word() for phase, word in _PHASES.items()}
+
+
+def units() -> dict[str, Any]:
+    """The units of times, and those of sizes in steps of 1000."""
+    times = {"s": _("s"), "min": _("min"), "h": _("h"), "d": _("d")}
+    return times | {"bytes": [_("B"), _("kB"), _("MB"), _("GB"), _("TB")]}
 
 
 def duration(milliseconds: int | None) -> str:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from chef.domain.lines import Line
-from chef.domain.model import Gap, Job, LogEntry
+from chef.domain.model import REMOVED_MARKER, Gap, Job, LogEntry
 from chef.domain.rules import MAX_ENTRY_BYTES, MAX_ENTRY_LINES
 from chef.store import rows
 from chef.store.tables import entries, jobs, streams
@@ -123,7 +123,7 @@ class _Trim:
         last = self._log_row_up_to(gap.last_seq)
         before = self._log_row_up_to(gap.first_seq - 1)
         open_line = before is not None and not before.lines[-1].end.endswith(b"\n")
-        text = f"… [removed: {gap.lines} lines, {gap.bytes} bytes]".encode()
+        text = f"{REMOVED_MARKER}{gap.lines} lines, {gap.bytes} bytes]".encode()
         line = Line(text, b"\n", False, b"\n" if open_line else b"")
         at, stream = (last.at, last.stream) if last else (self._job.updated_at, "stdout")
         return LogEntry(gap.last_seq, self._free_line(gap), at, stream, None, (line,))

@@ -11,8 +11,11 @@ export function BuildProgress({ server, jobId, options }) {
   useEffect(() => {
     const socket = io(server, { path: '/ws', ...options });
     socket.on('connect', () => socket.emit('subscribe:job', jobId));
-    socket.on('job:progress', (data) => { setProgress(data.progress); setStatus(data.status); });
-    socket.on('job:log', (log) => setLogs(prev => [...prev, log]));
+    socket.on('job:progress', (data) => {
+      setProgress(data.progress);
+      setStatus(data.status);
+    });
+    socket.on('job:log', (log) => setLogs((prev) => [...prev, log]));
     socket.on('job:completed', (result) => setOutcome(`took ${result.durationMs} ms`));
     socket.on('job:error', (error) => setOutcome(`failed: ${error.message} (${error.code})`));
     socket.on('connect_error', (error) => setStatus(error.message));
@@ -29,7 +32,9 @@ export function BuildProgress({ server, jobId, options }) {
       <output id="status">{status}</output>
       <p id="outcome">{outcome}</p>
       <ol id="log">
-        {logs.map((log) => <li key={log.seq}>{log.message}</li>)}
+        {logs.map((log) => (
+          <li key={log.seq}>{log.message}</li>
+        ))}
       </ol>
     </section>
   );

@@ -9,11 +9,21 @@ function App() {
   const [jobId, setJobId] = useState(jobs[0]);
   return (
     <main>
-      {jobs.map((name) => <button key={name} onClick={() => setJobId(name)}>{name}</button>)}
-      <button onClick={() => setJobId(null)}>leave</button>
+      {jobs.map((name) => (
+        <button key={name} type="button" onClick={() => setJobId(name)}>
+          {name}
+        </button>
+      ))}
+      <button type="button" onClick={() => setJobId(null)}>
+        leave
+      </button>
       {jobId && <BuildProgress server={server} jobId={jobId} options={options} />}
     </main>
   );
 }
 
-createRoot(document.getElementById('root')).render(<StrictMode><App /></StrictMode>);
+createRoot(document.getElementById('root')).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

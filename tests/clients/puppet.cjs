@@ -5,7 +5,7 @@ const readline = require('node:readline');
 const [name, url, options] = process.argv.slice(2);
 const { io } = require(name);
 
-const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
+const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const socket = io(url, JSON.parse(options));
 
 socket.on('connect', () => {

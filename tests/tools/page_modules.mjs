@@ -1,4 +1,5 @@
-// Lets Node load the pages' modules by the names of the import map: `node --import ./tests/tools/chef_modules.mjs`.
+// Lets Node load the pages' modules by the names of the import map: `node --import ./tests/tools/page_modules.mjs`.
+// PAGE_CONSTANTS holds what a page carries for them: chef/pages/constants.py.
 
 import { register } from "node:module";
 
@@ -10,3 +11,5 @@ export async function resolve(name, context, next) {
 }
 `;
 register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+
+globalThis.document = { getElementById: () => ({ textContent: process.env.PAGE_CONSTANTS }) };

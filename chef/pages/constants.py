@@ -1,0 +1,53 @@
+"""The constants that the server's pages and their modules share, in one place: they cannot differ.
+
+A page carries them as JSON (`templates/live.html`), and `static/constants.js` reads them there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chef.domain import outline, text
+from chef.domain.model import ENDED, REMOVED_MARKER
+from chef.domain.rules import LOGS_AFTER_END_MS
+from chef.pages import silence, snapshots, words
+
+SOURCE_KINDS = ("branch", "commit", "author", "url")
+"""The names in `meta` by which a build says where it comes from."""
+
+MAX_QUERY = 1_000
+"""So many characters may be searched for in a log."""
+
+
+def constants() -> dict[str, Any]:
+    """All constants that the modules in static/ need; words are in the language of the request."""
+    return {
+        "endedStatuses": sorted(ENDED),
+        "silence": {"quietMs": silence.QUIET_MS, "lostMs": silence.LOST_MS},
+        "lateLogsMs": LOGS_AFTER_END_MS,
+        "removedMarker": REMOVED_MARKER,
+        "errorLevels": sorted(outline.ERROR_LEVELS),
+        # Sources of regular expressions, which mean the same in Python and in JavaScript.
+        "patterns": {
+            "error": outline.ERROR,
+            "mark": outline.MARK,
+            "escape": text.ESCAPE,
+            "style": text.STYLE,
+        },
+        "sourceKinds": SOURCE_KINDS,
+        "maxQuery": MAX_QUERY,
+        "limits": {
+            "lines": snapshots.FIRST_LINES,
+            "jobs": snapshots.JOBS,
+            "projects": snapshots.PROJECTS,
+            "runningJobs": snapshots.RUNNING_JOBS,
+            "recentJobs": snapshots.RECENT_JOBS,
+            "outcomes": snapshots.OUTCOMES,
+        },
+        "words": {
+            "statuses": words.status_words(),
+            "waiting": words.status_word(""),
+            "phases": words.phase_words(),
+            "units": words.units(),
+        },
+    }
