@@ -18,8 +18,10 @@ from sqlalchemy import text
 from chef.domain import rules
 from chef.domain.crc import crc32_of_both
 from chef.domain.integrity import verdict
-from chef.domain.lines import Segmenter, StreamState, Tally
+from chef.domain.lines import StreamState
 from chef.domain.model import LogPiece
+from chef.domain.segments import Segmenter
+from chef.domain.tally import Tally
 from chef.errors import OffsetPastEnd
 from chef.store import Store
 from tests.test_log_streams import Upload, wait_for_lines

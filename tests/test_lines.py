@@ -12,19 +12,14 @@ from hypothesis import strategies as st
 from chef.domain.lines import (
     Line,
     PlainLines,
-    PlainSegments,
-    Segment,
-    Segmenter,
     StreamState,
     _attach_any,
     attach,
-    body_bytes,
     in_parts,
     raw_bytes,
     replacing,
-    segment_text,
-    skip,
 )
+from chef.domain.segments import PlainSegments, Segment, Segmenter, body_bytes, segment_text, skip
 
 NO_LIMIT = 10**6
 

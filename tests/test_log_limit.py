@@ -13,9 +13,10 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.domain.lines import StreamState, Tally
+from chef.domain.lines import StreamState
 from chef.domain.model import Entry, Gap, Job, LogEntry, StateEntry
 from chef.domain.payloads import line_text
+from chef.domain.tally import Tally
 from chef.live.hub import Hub
 from chef.store import Store
 from chef.store.packing import pack_step

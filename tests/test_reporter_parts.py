@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.domain.lines import Segmenter, StreamState, attach
+from chef.domain.lines import StreamState, attach
 from chef.domain.model import ID
+from chef.domain.segments import Segmenter
 from chef.reporter import cli
 from chef.reporter.memory import Memory
 from chef.reporter.output.lines import LONG_LINE, LineGate, Tally

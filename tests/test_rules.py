@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chef.domain import rules
-from chef.domain.lines import Segmenter, StreamState, attach
+from chef.domain.lines import StreamState, attach
 from chef.domain.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
+from chef.domain.segments import Segmenter
 from chef.errors import Conflict, Forbidden, Invalid, OffsetPastEnd
 from tests.tools.making import AT, log, piece, update
 

@@ -12,8 +12,8 @@ from chef.access.credentials import http_credentials
 from chef.api.answers import answer, check_id, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
-from chef.domain.lines import Segment, Segmenter
 from chef.domain.model import LogPiece, UpdateType
+from chef.domain.segments import Segment, Segmenter
 from chef.errors import FieldError, Invalid, StoreUnavailable
 from chef.services import Services, services
 from chef.wire.findings import Findings

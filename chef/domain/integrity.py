@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chef.domain.lines import StreamState, Tally
+from chef.domain.lines import StreamState
 from chef.domain.model import Claim, Payload
+from chef.domain.tally import Tally
 
 
 def verdict(claim: Claim, streams: Mapping[str, StreamState]) -> Payload:

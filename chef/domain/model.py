@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from chef.domain.lines import Line, Segment, body_bytes, raw_bytes, replacing
+from chef.domain.lines import Line, raw_bytes, replacing
+from chef.domain.segments import Segment, body_bytes
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"

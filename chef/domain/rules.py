@@ -12,18 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from chef.domain.integrity import verdict
-from chef.domain.lines import (
-    Line,
-    Segment,
-    StreamState,
-    WithinCutLine,
-    attach,
-    in_parts,
-    raw_bytes,
-    replacing,
-    segment_text,
-    skip,
-)
+from chef.domain.lines import Line, StreamState, attach, in_parts, raw_bytes, replacing
 from chef.domain.model import (
     Heartbeat,
     Job,
@@ -36,6 +25,7 @@ from chef.domain.model import (
     Update,
 )
 from chef.domain.payloads import state_events
+from chef.domain.segments import Segment, WithinCutLine, segment_text, skip
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 
 # Phase and the progress values of its rows, lowest first.

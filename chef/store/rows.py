@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chef.domain.ledger import Project
-from chef.domain.lines import PlainLines, StreamState, Tally, line_of
+from chef.domain.lines import PlainLines, StreamState, line_of
 from chef.domain.model import (
     Artifact,
     Claim,
@@ -25,6 +25,7 @@ from chef.domain.model import (
     StateEntry,
 )
 from chef.domain.outline import ERROR_LEVELS, notable_lines
+from chef.domain.tally import Tally
 from chef.domain.text import clean_text, without_escapes
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from chef.domain.ledger import Batch, Item
-from chef.domain.lines import Segmenter
 from chef.domain.model import LogPiece, Update, UpdateType
+from chef.domain.segments import Segmenter
 from chef.settings.config import Settings
 from chef.store import Store
 from chef.wire.digest import content_digest
