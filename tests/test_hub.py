@@ -19,8 +19,8 @@ from chef.errors import StoreUnavailable
 from chef.live.cursors import Cursor
 from chef.live.events import Event, Form, events_of
 from chef.live.hub import Hub
-from chef.live.members import Member, Reader
-from chef.live.rooms import Key, Room
+from chef.live.readers import Reader
+from chef.live.rooms import Key, Member, Room
 from chef.store import Store
 from chef.wire.strict import loads
 from tests.tools.making import batch, log, open_store, update
@@ -122,7 +122,7 @@ def has(viewer: Viewer, first: int, last: int) -> bool:
 
 
 def ring_bytes(room: Room) -> int:
-    return sum(len(event.data) for event in events_of(room._ring, 0, batch=False))
+    return sum(len(event.data) for event in events_of(room.ring._entries, 0, batch=False))
 
 
 @pytest.fixture
@@ -391,8 +391,8 @@ def test_a_ring_is_bounded_by_bytes_and_the_store_has_the_rest(
         write(message="m" * 2000)
     with hub.room(JOB) as room:
         assert 0 < ring_bytes(room) <= 5000
-        assert room._bytes == sum(published.size for published in room._ring)
-        assert len(room._ring) == len(room._positions)
+        assert room.ring.size == sum(published.size for published in room.ring._entries)
+        assert len(room.ring._entries) == len(room.ring._positions)
     until(lambda: has(live, 1, 180))
     assert slow.events == []
     slow.unblock()
@@ -624,7 +624,7 @@ def test_an_entry_published_again_costs_the_ring_nothing(
     hub.publish(kept)
     hub.publish([kept[1], kept[0]])
     with hub.room(JOB) as room:
-        assert [published.entry.seq for published in room._ring] == [1, 2, 3, 4]
+        assert [published.entry.seq for published in room.ring._entries] == [1, 2, 3, 4]
     until(lambda: has(viewer, 1, 4))
 
 
@@ -723,7 +723,7 @@ def read_all(reader: Reader) -> list[int]:
 def test_a_reader_reads_at_its_own_pace(hub: Hub, write: Callable[..., None]) -> None:
     write(3)
     with hub.room(JOB) as room:
-        room.head = 3
+        room.ring.head = 3
         reader = Reader(room, 1)
         room.join(reader)
     assert reader.wait(0)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select
 from chef.domain.model import Job
 from chef.errors import StoreUnavailable
 from chef.live.hub import Hub
-from chef.live.members import Reader
+from chef.live.readers import Reader
 from chef.live.retention import Retention
 from chef.live.rooms import Key
 from chef.store import Removed, Store, removing, upkeep

@@ -11,7 +11,7 @@ import pytest
 from chef.domain.rules import LOGS_AFTER_END_MS
 from chef.errors import ChefError, Conflict, Forbidden, StoreUnavailable
 from chef.live.hub import Hub
-from chef.live.members import Reader
+from chef.live.readers import Reader
 from chef.live.tracker import Tracker
 from chef.metrics import Metrics
 from chef.store import Store

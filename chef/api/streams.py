@@ -13,7 +13,7 @@ from chef.domain.payloads import state_events
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.live.events import Event
 from chef.live.following import Bookmark, History, find_start
-from chef.live.members import Reader
+from chef.live.readers import Reader
 from chef.live.rooms import Key
 from chef.services import services
 from chef.wire.strict import dumps, loads
@@ -204,7 +204,7 @@ class _Stream:
     ) -> None:
         self._position = position
         self._principal = principal
-        self._clock = services().clock
+        self._services = services()
         # Known where our own server serves (chef.http.handler).
         self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
         self._send_head: Callable[[], None] = request.environ.get("chef.send_head", lambda: None)
@@ -244,8 +244,7 @@ class _Stream:
         An ending's two events share an id. Who was cut off between them goes on behind both, and finds
         here what it missed.
         """
-        room = self._position.room
-        job = None if self._end_told else room.hub.store.job(room.key[1])
+        job = None if self._end_told else self._services.store.job(self._position.room.key[1])
         if job is None or not job.ended:
             return "{}"
         name, payload = state_events(job)[-1]
@@ -253,8 +252,8 @@ class _Stream:
 
     def _is_over(self) -> bool:
         """Whether nobody is there, nobody may be there any more, or the server stops."""
-        expired = self._principal.expired(self._clock())
-        return expired or self._position.room.hub.closed or self._is_gone()
+        expired = self._principal.expired(self._services.clock())
+        return expired or self._services.hub.closed or self._is_gone()
 
     def _something_comes(self) -> bool:
         """Wait for events, as long as a heartbeat takes; False where there are none."""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import gevent
 from gevent.event import Event as Wakeup
 
 from chef.errors import StoreUnavailable
 from chef.live.events import Published, events_of
-from chef.live.members import Member, Sink
-
-if TYPE_CHECKING:
-    from chef.live.lanes import Lane
-    from chef.live.rooms import Room
-
-RETRY_S = 1.0
-"""Until a store that did not answer is asked again."""
+from chef.live.feed import RETRY_S
+from chef.live.lanes import Lane
+from chef.live.rooms import Member, Room
+from chef.live.sinks import Sink
 
 
 class Cursor(Member):
@@ -50,7 +45,7 @@ class Cursor(Member):
         lane, self.lane = self.lane, None
         self._position = position
         if lane is not None:
-            lane.cursors.pop(self, None)
+            lane.remove(self)
             self.room.stand_apart(self)
 
     def wake(self) -> None:
@@ -63,7 +58,7 @@ class Cursor(Member):
         while self._position < room.head:
             if not self.sink.ready() or self not in room.members:
                 return
-            page = room.after(self._position)
+            page = room.ring.after(self._position)
             if page is None:
                 self._loading = True
                 self._drained = Wakeup()
@@ -74,13 +69,13 @@ class Cursor(Member):
                 return
             self._send_whole(page)
         if self.sink.ready() and self in room.members:
-            self.lane = room.line_up(self, self.sink.form)
+            self.lane = room.line_up(self, self, self.sink.form)
 
     def finish(self) -> None:
         """Send now what is in the ring and would be sent in the next turn."""
         if self.lane is not None:
             self.step_out(self.lane.had(self))
-        if self.room.after(self._position) is not None:
+        if self.room.ring.after(self._position) is not None:
             self.wake()
 
     def leave(self) -> None:
@@ -92,25 +87,26 @@ class Cursor(Member):
 
     def _send_whole(self, page: Sequence[Published]) -> None:
         for published in page:
-            if self.room.before(published) < self.position:
-                self._send_rest(published)
+            if published.before < self.position:
+                self._send_rest([published])
             else:
                 self.sink.send(published.frames(self.sink.form))
-            self.position = self.room.position_of(published)
+            self.position = published.position
             if not self.sink.ready():
                 return
 
-    def _send_rest(self, published: Published) -> None:
-        """The part of an entry after a position in the middle of it."""
+    def _send_rest(self, page: Sequence[Published]) -> None:
+        """The part of a page after a position that may be in the middle of its first entry."""
         form = self.sink.form
-        events = events_of([published], self.position, form.batch)
+        events = events_of(page, self.position, form.batch)
         self.sink.send(form.join([form.encode(event) for event in events]))
 
     def _load(self, drained: Wakeup) -> None:
         """Catch up from the store, a page at a time, as fast as the connection drains."""
+        room = self.room
         try:
-            while self in self.room.members and self.position < self.room.head:
-                if self.room.after(self.position) is not None:
+            while self in room.members and self.position < room.head:
+                if room.ring.after(self.position) is not None:
                     break
                 self._load_page(drained)
         except StoreUnavailable:
@@ -125,16 +121,12 @@ class Cursor(Member):
             drained.wait()
             if self not in self.room.members:
                 return
-        life = self.room.life
-        page = self.room.load(self.position)
-        if life != self.room.life:
+        page = self.room.page(self.position)
+        if page is None:
             return
         if not page or self not in self.room.members:
             # The head is further than the store: the history was removed. There is nothing to wait for.
             self.position = self.room.head
             return
-        form = self.sink.form
-        self.sink.send(
-            form.join([form.encode(event) for event in events_of(page, self.position, form.batch)])
-        )
-        self.position = self.room.position_of(page[-1])
+        self._send_rest(page)
+        self.position = page[-1].position

@@ -1,4 +1,4 @@
-"""Stored entries as events: encoded once per form, shared by all who follow a job or project."""
+"""Stored entries as events: encoded once per form, shared by all that follow a job or project."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
-from chef.domain.model import Entry, LogEntry, Payload
+from chef.domain.model import Entry, LogEntry, Payload, StateEntry
 from chef.domain.payloads import log_events, logs_event
 from chef.wire.strict import dumps
 
@@ -14,8 +14,8 @@ from chef.wire.strict import dumps
 class Event(NamedTuple):
     """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text.
 
-    `place` is where in its room one is who has had it: a position, or, before the last event of an
-    entry, the position before the entry with the number of its events that one has had (`122+1`).
+    `place` is where in its room a viewer is that has had it: a position, or, before the last event of an
+    entry, the position before the entry with the number of its events that it has had (`122+1`).
     """
 
     name: str
@@ -47,15 +47,25 @@ def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
 
 
 class Published:
-    """An entry on its way to viewers, with the frames that some viewer has needed already."""
+    """An entry on its way to viewers, with the frames that some viewer has needed already.
 
-    __slots__ = ("_frames", "entry", "job_id", "prefix", "project_id", "size")
+    In its room's order it follows on the position `before` and ends at `position`. `prefix` tells which
+    room that is: a job's or a project's.
+    """
+
+    __slots__ = ("_frames", "before", "entry", "job_id", "position", "prefix", "project_id", "size")
 
     def __init__(self, entry: Entry, job_id: str, project_id: str, prefix: str) -> None:
         self.entry = entry
         self.job_id = job_id
         self.project_id = project_id
         self.prefix = prefix
+        if prefix == "project" and isinstance(entry, StateEntry):
+            self.position = entry.project_seq
+            self.before = entry.project_seq - 1
+        else:
+            self.position = entry.seq
+            self.before = entry.first_seq - 1
         # About how many bytes this keeps in memory, once encoded.
         self.size = entry.size
         self._frames: dict[int, Sequence[Any]] = {}
@@ -91,7 +101,7 @@ def _single_events(published: Published, after: int) -> Iterator[Event]:
         for payload in log_events(entry, published.job_id, published.project_id, after):
             yield make_event("job:log", payload)
     else:
-        position = entry.seq if published.prefix == "job" else entry.project_seq
         for count, (name, payload) in enumerate(entry.events, 1):
-            place = f"{position}" if count == len(entry.events) else f"{position - 1}+{count}"
+            is_last = count == len(entry.events)
+            place = f"{published.position}" if is_last else f"{published.before}+{count}"
             yield make_event(f"{published.prefix}:{name}", payload, place)

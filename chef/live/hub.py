@@ -9,7 +9,8 @@ memory follow from that; a ring only saves reading.
 Nearly all cursors of a room are at its end. Those that take events in one form stand in a `Lane`, which
 has one position for all: what is new is joined once, and handed to each as the same bytes.
 
-Everything here runs on the event loop's thread. Only what is named `load…` waits for the store.
+Everything here runs on the event loop's thread. What waits for the store is
+`Feed.page` and everything named `load…`.
 """
 
 from __future__ import annotations
@@ -24,14 +25,10 @@ from gevent.event import Event as Wakeup
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
-from chef.live.cursors import Cursor
 from chef.live.events import Published
 from chef.live.lanes import BREATH_S, SLICE
-from chef.live.members import Member, Reader, Sink
-from chef.live.rooms import JobRoom, Key, ProjectRoom, Room
+from chef.live.rooms import Key, Member, Room
 from chef.store import Removed, Store
-
-__all__ = ["Cursor", "Hub", "Key", "Member", "Reader", "Room", "Sink"]
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +70,13 @@ class Hub:
         room = self._rooms.get(key)
         if room is not None:
             room.append(Published(item.entry, item.job.job_id, item.job.project_id, prefix))
-            self.flush_soon(room)
 
     def room(self, key: Key) -> Room:
         """The room of a job or project, made when there is none. Use it as a context while joining."""
         self._start()
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = JobRoom(self, key) if key[0] == "job" else ProjectRoom(self, key)
+            room = self._rooms[key] = Room(self.store, key, self.flush_soon, self.drop)
         return room
 
     def drop(self, room: Room) -> None:

@@ -1,0 +1,43 @@
+"""A position in a log that its owner reads from at its own pace: event streams."""
+
+from __future__ import annotations
+
+from gevent.event import Event as Wakeup
+
+from chef.live.events import Event, events_of
+from chef.live.rooms import Member, Room
+
+
+class Reader(Member):
+    """A position in a room that its owner reads from, at its own pace (event streams).
+
+    `skip` tells how many events of the next entry are known already, where that has several.
+    """
+
+    def __init__(self, room: Room, position: int, skip: int = 0) -> None:
+        super().__init__(room, position)
+        self._woken = Wakeup()
+        self._skip, self._skip_life = skip, room.life
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until there is something to read; False when `timeout` seconds went by without."""
+        self._woken.clear()
+        if self.position < self.room.head:
+            return True
+        return bool(self._woken.wait(timeout)) and self.position < self.room.head
+
+    def load(self, batch: bool = False) -> list[Event]:
+        """The events after the position, a page of them; empty at the end."""
+        page = self.room.page(self.position)
+        if not page:
+            return []
+        events = list(events_of(page, self.position, batch))
+        if events and self._skip and self.room.life == self._skip_life:
+            skip, self._skip = self._skip, 0
+            # The place of an entry's last event is the entry's own: that one is never skipped.
+            events = [one for index, one in enumerate(events) if index >= skip or one.place.isdigit()]
+        self.position = page[-1].position
+        return events
