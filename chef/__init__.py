@@ -1,96 +1,19 @@
-"""Chef shows a build's progress live. `create_app` wires one application; nothing else wires."""
+"""Chef shows a build's progress live. `create_app` makes one application."""
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
-from flask_cors import CORS
-
-from chef import pages, sockets
-from chef.access.auth import Gate
-from chef.api import edge, openapi, problems, reading, reporter, server, streams, writing
-from chef.domain.clock import Clock, now_ms
-from chef.live.doorbell import Doorbell
-from chef.live.hub import Hub
-from chef.live.retention import Retention
-from chef.live.tracker import Tracker
-from chef.metrics import Metrics
-from chef.services import Services
-from chef.settings.config import Settings
-from chef.store import Store
+if TYPE_CHECKING:
+    from chef.application import create_app
 
 __all__ = ["create_app"]
 
-_EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 
+def __getattr__(name: str) -> Any:
+    # The application loads all of the server, of which a command or a part of Chef needs little (PEP 562).
+    if name == "create_app":
+        from chef.application import create_app
 
-def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
-    """An application over the store that the settings name, which it brings to the newest schema.
-
-    May be called several times in a process. The Flask-SocketIO object is at
-    `app.extensions["socketio"]` (not with `WEBSOCKET_ENABLED=false`), the parts at
-    `app.extensions["chef"]`, whose `close` ends what the application holds.
-    """
-    app = Flask("chef", template_folder="../templates", static_folder="../static")
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    # An empty $JOB in `/api/jobs/$JOB/progress` is a 404: a redirect would look like success to curl.
-    app.url_map.merge_slashes = False
-    store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
-    hub = Hub(store)
-    viewers = (
-        sockets.install(app, settings, store, hub, gate, metrics, clock)
-        if settings.websocket_enabled
-        else None
-    )
-    count = (lambda: viewers.count) if viewers else (lambda: 0)
-    doorbell = Doorbell(settings.redis_url, hub, count) if settings.redis_url else None
-    rings = [doorbell.ring] if doorbell else []
-    tracker = Tracker(store, metrics, clock, hub.publish, *rings, pace=hub.pace)
-    metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
-    metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
-    store.on_removal(hub.forget)
-    retention = Retention(store, settings.retention_days, clock)
-    app.extensions["chef"] = Services(
-        settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention
-    )
-    refusals = problems.install(app)
-    for blueprint in (
-        writing.blueprint,
-        reading.blueprint,
-        streams.blueprint,
-        server.blueprint,
-        reporter.blueprint,
-        openapi.blueprint,
-    ):
-        app.register_blueprint(blueprint)
-    pages.install(app)
-    _allow_origins(app, settings)
-    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
-    return app
-
-
-def _allow_origins(app: Flask, settings: Settings) -> None:
-    """CORS for the API, as for Socket.IO: never with credentials, nothing where it is not set."""
-    if settings.websocket_cors_origin is None:
-        return
-    origins = settings.websocket_cors_origin
-    CORS(
-        app,
-        resources={r"/api/*": {}, "/health": {}},
-        # Patterns, since an IPv6 address would be taken for one.
-        origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
-        send_wildcard=origins == "*",
-        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
-        expose_headers=_EXPOSED_HEADERS,
-        supports_credentials=False,
-        max_age=600,
-    )
-
-
-def _headers_for_all(settings: Settings) -> dict[str, str]:
-    """The CORS headers that do not depend on who asks; the short way sends them by itself."""
-    if settings.websocket_cors_origin != "*":
-        return {}
-    exposed = ", ".join(sorted(_EXPOSED_HEADERS))
-    return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}
+        return create_app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,13 +16,13 @@ import gevent
 from gevent import monkey
 from gevent.event import Event
 
-from chef import create_app
 from chef.access.credentials import http_credentials
 from chef.errors import StoreUnavailable
 from chef.http.connections import Limits
 from chef.http.handler import MayUpgrade, Server
 from chef.services import Services
 from chef.settings.config import Settings
+from chef.startup import make_application
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def main(settings: Settings) -> int:
     _raise_descriptor_limit()
     gevent.get_hub().print_exception = _log_fault  # type: ignore[method-assign]
     try:
-        app = create_app(settings)
+        app = make_application(settings)
     except StoreUnavailable as error:
         sys.stderr.write(f"chef: {error.detail}\n")
         return 1

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flask import current_app
 
 from chef.access.auth import Gate
 from chef.domain.clock import Clock
-from chef.live.doorbell import Doorbell
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
+
+if TYPE_CHECKING:
+    from chef.live.doorbell import Doorbell
 
 
 class Viewers(Protocol):

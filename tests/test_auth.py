@@ -433,7 +433,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(algorithm: st
 
 def test_a_huge_token_is_refused_before_it_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     huge = token(padding="x" * 8192)
-    monkeypatch.setattr("chef.access.auth.jwt.decode", lambda *_a, **_k: pytest.fail("verified"))
+    monkeypatch.setattr("jwt.decode", lambda *_a, **_k: pytest.fail("verified"))
     assert "8 KiB" in refused(JWT_ONLY, bearer(huge))
     assert "8 KiB" in refused(JWT_ONLY, dataclasses.replace(REMOTE, token=huge))
     with pytest.raises(Unauthorized, match="8 KiB"):

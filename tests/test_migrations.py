@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -16,6 +17,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, inspect, select, text
 
 from chef.domain.ledger import Stored
@@ -24,6 +26,7 @@ from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
 from chef.store import Store, migrate
 from chef.store.engine import make_engine
+from chef.store.migrate import MIGRATIONS, newest_revision
 from chef.store.tables import about, metadata
 from tests.tools.logs import all_entries, texts
 from tests.tools.making import batch, log, open_store, piece, update
@@ -44,7 +47,13 @@ def connection(settings: Settings) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_an_empty_database_gets_exactly_the_stores_tables(settings: Settings, connection: Connection) -> None:
+@pytest.mark.parametrize("way", ["made at once", "migrated"])
+def test_an_empty_database_gets_exactly_the_stores_tables(
+    settings: Settings, connection: Connection, way: str
+) -> None:
+    """Made at once by a start, or by one migration after the other: the migrations are the truth."""
+    if way == "migrated":
+        migrate_to(connection, "head")
     migrate(settings)
     context = MigrationContext.configure(connection, opts={"compare_server_default": True})
     assert compare_metadata(context, metadata) == []
@@ -66,6 +75,38 @@ def test_the_partial_indexes_hold_what_they_are_for(settings: Settings, connecti
     found = {name: (sql or "").lower() for name, sql in connection.execute(text(query))}
     assert "last_line is not null" in found["ix_entries_lines"]
     assert "project_seq is not null" in found["ix_entries_project"]
+
+
+def sql_parts(connection: Connection) -> dict[str, list[str]]:
+    """The text of each table and index in SQLite, as its columns and conditions in alphabetical order."""
+    found = connection.execute(text("SELECT name, sql FROM sqlite_master"))
+    return {
+        name: sorted(part.strip() for part in re.split("[,\n]", sql or "") if part.strip())
+        for name, sql in found
+    }
+
+
+def test_both_ways_to_the_newest_schema_say_the_same_in_sql(tmp_path: Path) -> None:
+    """All that SQLite keeps of a schema; a column that a migration added stands behind those before it."""
+    schemas = []
+    for name in ("made at once", "migrated"):
+        settings = Settings(database_url=f"sqlite:///{tmp_path / name}.db")
+        engine = make_engine(settings.sqlalchemy_url)
+        with engine.connect() as connection:
+            if name == "migrated":
+                migrate_to(connection, "head")
+            migrate(settings)
+            schemas.append(sql_parts(connection))
+        engine.dispose()
+    assert schemas[0] == schemas[1]
+
+
+def test_the_newest_revision_is_alembics_head(settings: Settings, connection: Connection) -> None:
+    migrate(settings)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert newest_revision() == ScriptDirectory.from_config(config).get_current_head()
+    assert MigrationContext.configure(connection).get_current_revision() == newest_revision()
 
 
 def test_migrating_again_changes_nothing(settings: Settings, connection: Connection) -> None:

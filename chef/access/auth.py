@@ -21,15 +21,16 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import jwt
+from typing import TYPE_CHECKING, Any
 
 from chef.domain.clock import Clock
 from chef.domain.model import ID, ID_RULE
 from chef.errors import Forbidden, Unauthorized
-from chef.settings.checks import VerifyingKey, is_loopback_address, is_loopback_origin, same_place
+from chef.settings.checks import is_loopback_address, is_loopback_origin, same_place
 from chef.settings.config import Settings
+
+if TYPE_CHECKING:
+    from chef.settings.keys import VerifyingKey
 
 READ = "read"
 WRITE = "write"
@@ -238,6 +239,8 @@ def _sound(token: object) -> str:
 
 
 def _claims(token: str, key: VerifyingKey) -> dict[str, Any]:
+    import jwt  # Only where there is a key: it came with the key's check.
+
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -318,6 +321,8 @@ def issue_token(
         raise TokenError(f"project {ID_RULE}")
     if lifetime_seconds < 1:
         raise TokenError("the lifetime must be at least one second")
+    import jwt
+
     issued_at = now // 1000
     claims: dict[str, Any] = {
         "iat": issued_at,

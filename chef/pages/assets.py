@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask import Flask, Response, abort, request, send_file, url_for
@@ -34,8 +35,10 @@ class Assets:
         files = sorted(path for path in self._static.rglob("*") if path.is_file())
         self._static_hashes = {path.relative_to(self._static).as_posix(): _hash(path) for path in files}
         self._library_hashes = {name: _hash(path) for name, path in self._found_libraries()}
-        modules = [name for name in self._static_hashes if name.endswith(".js")]
-        self._imports = {name: self._imported_by(name, {}) for name in modules}
+        direct = {
+            name: _imports_of(self._static / name) for name in self._static_hashes if name.endswith(".js")
+        }
+        self._imports = {name: self._imported_by(name, direct, {}) for name in direct}
         app.add_url_rule("/lib/<name>", "library", self._library)
         app.jinja_env.globals.update(asset=self.url, import_map=self.import_map, preloads=self.preloads)
         app.after_request(self._keep)
@@ -62,16 +65,18 @@ class Assets:
             for name, found in self._library_hashes.items()
         }
 
-    def _imported_by(self, module: str, known: dict[str, None]) -> list[str]:
-        """What a module imports, and what that imports, in the order in which they are named."""
-        for found in _IMPORT.findall((self._static / module).read_text("utf-8")):
-            name = "".join(found)
+    def _imported_by(self, module: str, direct: Mapping[str, list[str]], found: dict[str, None]) -> list[str]:
+        """All that a module imports, and what that imports, in the order in which they are named.
+
+        `direct` is what each module of ours names itself.
+        """
+        for name in direct[module]:
             ours = name.removeprefix("chef/")
-            if name not in known and (ours in self._static_hashes or f"{name}.js" in self._library_hashes):
-                known[name] = None
-                if ours in self._static_hashes:
-                    self._imported_by(ours, known)
-        return list(known)
+            if name not in found and (ours in direct or f"{name}.js" in self._library_hashes):
+                found[name] = None
+                if ours in direct:
+                    self._imported_by(ours, direct, found)
+        return list(found)
 
     def import_map_source(self) -> str:
         """What a Content-Security-Policy calls the import map, the one inline script of a page."""
@@ -100,6 +105,10 @@ class Assets:
             current = request.args.get("v") == known.get(name, "")
             response.headers["Cache-Control"] = _FOR_EVER if current else "no-cache"
         return response
+
+
+def _imports_of(module: Path) -> list[str]:
+    return ["".join(found) for found in _IMPORT.findall(module.read_text("utf-8"))]
 
 
 def _hash(path: Path) -> str:

@@ -11,13 +11,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
 from chef.settings import checks, logs
-from chef.settings.checks import VerifyingKey, Wrong
+from chef.settings.checks import Wrong
+
+if TYPE_CHECKING:
+    from chef.settings.keys import VerifyingKey
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +121,18 @@ def _check_tokens(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checks.api_token(one) for one in value))
 
 
+def _check_jwt_secret(text: str) -> str:
+    from chef.settings import keys  # Loads cryptography, which is needed with a key only.
+
+    return keys.jwt_secret(text)
+
+
+def _check_jwt_public_key(text: str) -> str:
+    from chef.settings import keys
+
+    return keys.jwt_public_key(text)
+
+
 def _check_log_format(value: str) -> str:
     if value.lower() not in logs.FORMATS:
         raise Wrong("must be text or json")
@@ -143,8 +158,8 @@ SETTINGS: tuple[Setting, ...] = (
     _text("DATABASE_URL", "database_url", checks.database_url, _show_url),
     _text("REDIS_URL", "redis_url", checks.redis_url, _show_url),
     Setting("CHEF_API_TOKEN", "api_tokens", _comma_separated, _check_tokens, None),
-    _text("CHEF_JWT_SECRET", "jwt_secret", checks.jwt_secret, None),
-    _text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", checks.jwt_public_key, None),
+    _text("CHEF_JWT_SECRET", "jwt_secret", _check_jwt_secret, None),
+    _text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", _check_jwt_public_key, None),
     _switch("CHEF_PUBLIC_READ", "public_read"),
     _whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
     _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
@@ -250,11 +265,13 @@ class Settings:
     @property
     def verifying_key(self) -> VerifyingKey | None:
         """What JWTs are verified with, or `None` where none are accepted."""
+        if self.jwt_secret is None and self.jwt_public_key is None:
+            return None
+        from chef.settings import keys
+
         if self.jwt_secret is not None:
-            return VerifyingKey("HS256", self.jwt_secret.encode())
-        if self.jwt_public_key is not None:
-            return checks.verifying_key(self.jwt_public_key)
-        return None
+            return keys.VerifyingKey("HS256", self.jwt_secret.encode())
+        return keys.verifying_key(self.jwt_public_key or "")
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}

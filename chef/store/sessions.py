@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from chef.store.tables import sessions
+from chef.store.upsert import upsert
 from chef.wire.recovery import WINDOW_MS, Kept, decode_kept, encode_kept
 
 # A server that was killed could not say when its viewers' connections ended.
@@ -15,10 +15,8 @@ _FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
 def save_session(connection: Connection, pid: str, kept: list[Kept], at: int) -> None:
     """Keep a connected viewer's subscriptions."""
     values = {"pid": pid, "kept": encode_kept(kept), "seen_at": at, "ended_at": None}
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(sessions).values(values)
-    new = {name: statement.excluded[name] for name in ("kept", "seen_at", "ended_at")}
-    connection.execute(statement.on_conflict_do_update(index_elements=["pid"], set_=new))
+    statement = upsert(connection.dialect.name, sessions, ["pid"], ["kept", "seen_at", "ended_at"])
+    connection.execute(statement, values)
 
 
 def forget_sessions(connection: Connection, at: int) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     Index,
     Integer,
@@ -26,6 +27,8 @@ metadata = MetaData(
 
 # SQLite counts up by itself only in a column that is declared INTEGER.
 _Key = BigInteger().with_variant(Integer, "sqlite")
+# The condition of a partial index. A keyword such as `postgresql_where` would load the whole dialect.
+_WHERE = "where"
 
 about = Table(
     "about",
@@ -89,12 +92,7 @@ jobs = Table(
     comment="One row a build, as it stands after its newest update.",
 )
 # What is finished is found by age, to be removed.
-Index(
-    "ix_jobs_finished_at",
-    jobs.c.finished_at,
-    sqlite_where=jobs.c.finished_at.is_not(None),
-    postgresql_where=jobs.c.finished_at.is_not(None),
-)
+Index("ix_jobs_finished_at", jobs.c.finished_at, info={_WHERE: jobs.c.finished_at.is_not(None)})
 
 streams = Table(
     "streams",
@@ -132,15 +130,13 @@ Index(
     entries.c.job_pk,
     entries.c.last_line,
     entries.c.seq,
-    sqlite_where=entries.c.last_line.is_not(None),
-    postgresql_where=entries.c.last_line.is_not(None),
+    info={_WHERE: entries.c.last_line.is_not(None)},
 )
 Index(
     "ix_entries_project",
     entries.c.project_pk,
     entries.c.project_seq,
-    sqlite_where=entries.c.project_seq.is_not(None),
-    postgresql_where=entries.c.project_seq.is_not(None),
+    info={_WHERE: entries.c.project_seq.is_not(None)},
 )
 
 sessions = Table(
@@ -163,3 +159,11 @@ sent = Table(
     comment="The updates that had an id, so that one sent again changes nothing.",
     sqlite_with_rowid=False,
 )
+
+
+def create_tables(connection: Connection) -> None:
+    """Make all tables in an empty database; the caller commits."""
+    for index in (index for table in metadata.tables.values() for index in table.indexes):
+        if _WHERE in index.info:
+            index.dialect_kwargs[f"{connection.dialect.name}_where"] = index.info[_WHERE]
+    metadata.create_all(connection, checkfirst=False)

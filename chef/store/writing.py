@@ -8,10 +8,10 @@ order, and no two can wait for each other. SQLite's BEGIN IMMEDIATE locks the wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, text, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from chef.domain.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.domain.model import LogPiece, Update
@@ -20,6 +20,7 @@ from chef.store.known import known_rows
 from chef.store.prepared import Driver, Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
+from chef.store.upsert import upsert
 
 
 class Overtaken(Exception):
@@ -97,13 +98,10 @@ _STREAMS = _by_key(streams, "stream")
 _SENT = _by_key(sent, "id")
 
 
-def _upsert_streams(dialect: Any) -> Prepared:
-    statement = dialect.insert(streams)
-    new = {column.name: statement.excluded[column.name] for column in streams.c if not column.primary_key}
-    return Prepared(statement.on_conflict_do_update(index_elements=["job_pk", "stream"], set_=new))
-
-
-_UPSERT_STREAMS = {"sqlite": _upsert_streams(sqlite), "postgresql": _upsert_streams(postgresql)}
+@cache
+def _upsert_streams(dialect: str) -> Prepared:
+    changed = [column.name for column in streams.c if not column.primary_key]
+    return Prepared(upsert(dialect, streams, ["job_pk", "stream"], changed))
 
 
 def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -294,7 +292,7 @@ class _Transaction:
             if job_id in self._job_pks
         ]
         if values:
-            _UPSERT_STREAMS[self._dialect].run(self._driver, values)
+            _upsert_streams(self._dialect).run(self._driver, values)
 
     def _save_sent(self) -> None:
         values = [

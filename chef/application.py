@@ -1,0 +1,108 @@
+"""The wiring of one application; nothing else wires."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from chef import pages, sockets
+from chef.access.auth import Gate
+from chef.api import edge, openapi, problems, reading, reporter, server, streams, writing
+from chef.domain.clock import Clock, now_ms
+from chef.live.hub import Hub
+from chef.live.retention import Retention
+from chef.live.tracker import Tracker
+from chef.metrics import Metrics
+from chef.services import Services
+from chef.settings.config import Settings
+from chef.store import Store
+
+if TYPE_CHECKING:
+    from chef.live.doorbell import Doorbell
+
+_BLUEPRINTS = (
+    writing.blueprint,
+    reading.blueprint,
+    streams.blueprint,
+    server.blueprint,
+    reporter.blueprint,
+    openapi.blueprint,
+)
+_EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
+
+
+def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
+    """An application over the store that the settings name, which it brings to the newest schema.
+
+    May be called several times in a process. The Flask-SocketIO object is at
+    `app.extensions["socketio"]` (not with `WEBSOCKET_ENABLED=false`), the parts at
+    `app.extensions["chef"]`, whose `close` ends what the application holds.
+    """
+    app = Flask("chef", template_folder="../templates", static_folder="../static")
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    # An empty $JOB in `/api/jobs/$JOB/progress` is a 404: a redirect would look like success to curl.
+    app.url_map.merge_slashes = False
+    app.extensions["chef"] = _services(app, settings, clock)
+    refusals = problems.install(app)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    pages.install(app)
+    _allow_origins(app, settings)
+    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
+    return app
+
+
+def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
+    store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
+    hub = Hub(store)
+    viewers = (
+        sockets.install(app, settings, store, hub, gate, metrics, clock)
+        if settings.websocket_enabled
+        else None
+    )
+    count = (lambda: viewers.count) if viewers else (lambda: 0)
+    doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
+    rings = [doorbell.ring] if doorbell else []
+    tracker = Tracker(store, metrics, clock, hub.publish, *rings, pace=hub.pace)
+    metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
+    metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
+    store.on_removal(hub.forget)
+    retention = Retention(store, settings.retention_days, clock)
+    return Services(settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention)
+
+
+def _doorbell(url: str, hub: Hub, count: Callable[[], int]) -> Doorbell:
+    from chef.live.doorbell import Doorbell  # Loads redis, which takes long.
+
+    return Doorbell(url, hub, count)
+
+
+def _allow_origins(app: Flask, settings: Settings) -> None:
+    """CORS for the API, as for Socket.IO: never with credentials, nothing where it is not set."""
+    if settings.websocket_cors_origin is None:
+        return
+    from flask_cors import CORS
+
+    origins = settings.websocket_cors_origin
+    CORS(
+        app,
+        resources={r"/api/*": {}, "/health": {}},
+        # Patterns, since an IPv6 address would be taken for one.
+        origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
+        send_wildcard=origins == "*",
+        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        expose_headers=_EXPOSED_HEADERS,
+        supports_credentials=False,
+        max_age=600,
+    )
+
+
+def _headers_for_all(settings: Settings) -> dict[str, str]:
+    """The CORS headers that do not depend on who asks; the short way sends them by itself."""
+    if settings.websocket_cors_origin != "*":
+        return {}
+    exposed = ", ".join(sorted(_EXPOSED_HEADERS))
+    return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}
