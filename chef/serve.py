@@ -122,7 +122,7 @@ def _raise_descriptor_limit() -> None:
 
 def _sessions(extension: Any) -> int:
     """How many viewers there are, also those that poll, and so hold no connection."""
-    return 0 if extension is None else len(extension.server.eio.sockets)
+    return 0 if extension is None else len(extension.server.eio.sessions)
 
 
 def _give_memory_back(count: Callable[[], int]) -> None:
@@ -158,8 +158,8 @@ def _leave(server: Server, services: Services, extension: Any) -> None:
 
 def _send_viewers_away(extension: Any) -> None:
     """Close the viewers' connections one after the other: they come back, and not all at once."""
-    engine = extension.server.eio
-    sids = list(engine.sockets)
+    sessions = extension.server.eio.sessions
+    sids = list(sessions)
     for sid in sids:
-        gevent.spawn(engine.disconnect, sid)
+        gevent.spawn(sessions.disconnect, sid)
         gevent.sleep(min(0.01, _SPREAD_S / len(sids)))

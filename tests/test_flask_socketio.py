@@ -65,7 +65,7 @@ def app() -> Flask:
 
 @pytest.fixture
 def extension(app: Flask) -> Extension:
-    return Extension(app, async_mode="gevent", async_handlers=False, cors_credentials=False)
+    return Extension(app, async_handlers=False)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(
 
 
 def test_the_time_to_connect_is_the_applications(app: Flask) -> None:
-    extension = Extension(app, async_mode="gevent", async_handlers=False, connect_timeout=0.05)
+    extension = Extension(app, async_handlers=False, connect_timeout=0.05)
     server = extension.server
     server._handle_eio_connect("one", {})
     assert "one" in server.environ

@@ -14,10 +14,8 @@ from contextlib import closing
 from typing import Any
 
 import engineio
-import engineio.base_socket
 import engineio.packet
 import engineio.payload
-import engineio.socket
 import flask_socketio
 import gevent
 import gevent.baseserver
@@ -34,13 +32,14 @@ from flask import Flask
 
 from chef.http import handler as http
 from chef.transport.engine import EngineServer
+from chef.transport.interface import EngineInterface
 from chef.transport.outbox import MOST_AT_ONCE, Outbox
 from chef.transport.packets import Packet
-from chef.transport.session import EngineSocket
+from chef.transport.session import EngineSession
 from chef.transport.socketio import Extension, SocketServer
 
-ENGINE, SOCKETIO = "chef/transport/engine.py", "chef/transport/socketio.py"
-PACKETS, POLLING = "chef/transport/packets.py", "chef/transport/polling.py"
+INTERFACE, SOCKETIO = "chef/transport/interface.py", "chef/transport/socketio.py"
+PACKETS = "chef/transport/packets.py"
 CONNECTION = "chef/http/connection.py"
 WORKERS = "chef/greenlets.py"
 HTTP, SESSION = "chef/http/handler.py", "chef/transport/session.py"
@@ -53,22 +52,6 @@ WSGIHandler: Any = gevent.pywsgi.WSGIHandler  # its types leave out what is not 
 
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
-    (
-        engineio.Server,
-        "_handle_connect",
-        ["environ", "start_response", "transport", "jsonp_index"],
-        ENGINE,
-    ),
-    (engineio.Server, "_upgrades", ["sid", "transport"], ENGINE),
-    (engineio.Server, "generate_id", [], ENGINE),
-    (engineio.socket.Socket, "__init__", ["server", "sid"], SESSION),
-    (engineio.socket.Socket, "schedule_ping", [], SESSION),
-    (engineio.Server, "create_queue", ["args", "kwargs"], ENGINE),
-    (engineio.Server, "_cors_allowed_origins", ["environ"], ENGINE),
-    (engineio.Server, "_cors_headers", ["environ"], ENGINE),
-    (engineio.Server, "disconnect", ["sid"], SERVE),
-    (engineio.Server, "send_packet", ["sid", "pkt"], ENGINE),
-    (engineio.Server, "handle_request", ["environ", "start_response"], ENGINE),
     (socketio.Server, "_engineio_server_class", [], SOCKETIO),
     (socketio.Server, "_handle_connect", ["eio_sid", "namespace", "data"], SOCKETIO),
     (
@@ -89,7 +72,6 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
     (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
     (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
-    (engineio.Server, "_trigger_event", ["event", "args", "kwargs"], ENGINE),
     (socketio.Server, "_handle_disconnect", ["eio_sid", "namespace", "reason"], SOCKETIO),
     (socketio.Manager, "basic_enter_room", ["sid", "namespace", "room", "eio_sid"], CLIENTS),
     (socketio.Manager, "basic_leave_room", ["sid", "namespace", "room"], CLIENTS),
@@ -108,8 +90,6 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         ["socketio_app", "flask_app", "socketio_path"],
         SOCKETIO,
     ),
-    (engineio.socket.Socket, "send", ["pkt"], SESSION),
-    (engineio.socket.Socket, "close", ["wait", "abort", "reason"], SESSION),
     (engineio.packet.Packet, "encode", ["b64"], SESSION),
     (Handler, "upgrade_websocket", [], HTTP),
     (Handler, "run_websocket", [], HTTP),
@@ -156,43 +136,11 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 
 # Owner, words that stand in its source, who relies on them.
 SOURCES: list[tuple[Any, list[str], str]] = [
-    # What we do in their place, without a queue: what they do besides would be left out.
-    (engineio.socket.Socket.send, ["self.check_ping_timeout()", "self.queue.put(pkt)"], SESSION),
-    (
-        engineio.socket.Socket.close,
-        ["self.closing = True", "'disconnect', self.sid", "packet.CLOSE", "self.closed = True"],
-        SESSION,
-    ),
-    (engineio.socket.Socket.schedule_ping, ["if self.last_ping:", "self.last_ping = None"], SESSION),
-    (engineio.socket.Socket.receive, ["self.schedule_ping()", "'message', self.sid"], SESSION),
-    (
-        engineio.socket.Socket.handle_get_request,
-        ["'_upgrade_' + transport)(environ,", "self.poll()"],
-        POLLING,
-    ),
-    (engineio.socket.Socket.handle_post_request, ["self.receive(pkt)", "max_http_buffer_size"], POLLING),
     # python-socketio's own client takes no longer answers to a poll.
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),
     # It has the connection, and would close it when it is collected.
     (geventwebsocket.websocket.WebSocket.__del__, ["self.close()", "except:"], HTTP),
     (geventwebsocket.websocket.WebSocket.close, ["if self.closed:"], HTTP),
-    # We do what it does, with a socket of our own class: what it does besides would be left out.
-    (
-        engineio.Server._handle_connect,
-        ["s = socket.Socket(self, sid)", "s.send(pkt)", "'connect', sid, environ", "s.schedule_ping()"],
-        ENGINE,
-    ),
-    (
-        engineio.Server.handle_request,
-        [
-            "self._handle_connect(environ",
-            "self._cors_allowed_origins(environ)",
-            "self._cors_headers(",
-            "handle_get_request",
-            "handle_post_request",
-        ],
-        ENGINE,
-    ),
     # What we replace, with rules of our own: what it handles besides would be left out.
     (
         socketio.Manager.basic_disconnect,
@@ -271,17 +219,30 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert type(server) is SocketServer
     assert type(server.eio) is EngineServer
     assert server.packet_class is Packet, f"socketio.Server has another `serializer`: see {SOCKETIO}"
-    session = EngineSocket(server.eio, "sid")
+    session = EngineSession(server.eio.sessions, "sid")
     assert session._queue is None  # made when first needed
     assert type(session.queue) is Outbox
-    # What the base class keeps of itself, whichever it is, is there, and nothing is hidden by ours.
-    base = engineio.base_socket.BaseSocket(engineio.Server(async_mode="gevent"), "sid")
-    assert set(vars(base)) - {"queue"} <= set(vars(session))
-    assert server.eio.start_service_task is False  # the pinger does what it would do
     assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
     assert server.async_handlers is False
     assert server.eio.async_handlers is False
-    assert server.eio.sockets == {}
+    assert len(server.eio.sessions) == 0
+
+
+def members(protocol: type) -> set[str]:
+    """The names that a Protocol has."""
+    own = {name for name in vars(protocol) if not name.startswith("_")}
+    return own | set(protocol.__annotations__)
+
+
+def test_python_socketio_asks_our_engine_io_for_what_its_interface_has() -> None:
+    modules = (socketio.base_server, socketio.server, socketio.base_manager, socketio.manager)
+    source = "".join(map(inspect.getsource, modules))
+    asked_for = set(re.findall(r"self\.(?:server\.)?eio\.(\w+)", source))
+    assert asked_for == members(EngineInterface), f"see {INTERFACE}"
+    engine: EngineInterface = EngineServer()
+    assert all(hasattr(engine, name) for name in asked_for)
+    # It names engineio's own server in two places only, both of which we come before.
+    assert re.findall(r"engineio\.Server\b[.\w]*", source) == ["engineio.Server.reason", "engineio.Server"]
 
 
 def test_an_answer_to_a_poll_is_no_longer_than_the_library_reads() -> None:

@@ -355,7 +355,7 @@ def test_a_token_that_expires_ends_its_connection_within_a_minute(
     soon = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.2)})
     later = connect(app, {"token": signed()})
     closed: list[str] = []
-    monkeypatch.setattr(extension(app).server.eio, "disconnect", closed.append)
+    monkeypatch.setattr(extension(app).server.eio.sessions, "disconnect", closed.append)
     call(soon, "subscribe:job", "job")
     with gevent.Timeout(5):
         while soon.is_connected():

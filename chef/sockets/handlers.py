@@ -332,10 +332,10 @@ class Viewers:
     def _look_after(self, viewer: Viewer, now: int) -> None:
         if viewer.principal.expired(now):
             self._extension.server.disconnect(viewer.sid)
-            self._extension.server.eio.disconnect(viewer.eio_sid)
+            self._extension.server.eio.sessions.disconnect(viewer.eio_sid)
         elif viewer.connection.stalled_for() > STALLED_S:
             log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
-            viewer.connection.close(wait=False)
+            viewer.connection.close()
 
     def close(self) -> None:
         """Stop looking after viewers."""
@@ -405,11 +405,9 @@ def install(
 
     extension = Extension(
         app,
-        async_mode="gevent",
         # In the order in which they came: a subscribe before the unsubscribe that follows it.
         async_handlers=False,
         cors_allowed_origins=_home_and(origins) if isinstance(origins, tuple) else origins,
-        cors_credentials=False,
         ping_interval=settings.ping_interval,
         ping_timeout=settings.ping_timeout,
         max_http_buffer_size=settings.max_frame_bytes,
@@ -420,7 +418,6 @@ def install(
         over_limit=_over_limit,
         count=count,
         logger=logging.getLogger("socketio"),
-        engineio_logger=logging.getLogger("engineio"),
     )
     viewers = Viewers(extension, store, hub, gate, clock, settings.max_subscriptions, count)
     server = extension.server

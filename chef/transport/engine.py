@@ -1,22 +1,22 @@
-"""Engine.IO as its protocol text says, where the library differs: sessions, transports, closing."""
+"""Our Engine.IO server: sessions, their two transports, and their end (engine.io-protocol v4).
+
+Nothing of engineio runs but the class of its packets, which python-socketio hands us.
+"""
 
 from __future__ import annotations
 
 import base64
-import gzip
 import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import engineio
+import gevent
 from engineio import packet
+from gevent.event import Event
 
-from chef.greenlets import Workers
-from chef.transport.enginepackets import Packets, encode_body
 from chef.transport.handshake import (
     BAD_REQUEST,
     FORBIDDEN,
@@ -24,14 +24,17 @@ from chef.transport.handshake import (
     POLLING,
     UNKNOWN_SID,
     WEBSOCKET,
+    EngineRequest,
     Refusal,
-    Request,
     read_request,
 )
-from chef.transport.limits import Deadlines, Places
-from chef.transport.pinger import Pinger
+from chef.transport.limits import Places
+from chef.transport.origins import AllowedOrigins, Origins
 from chef.transport.polling import Polling
-from chef.transport.session import EngineSocket
+from chef.transport.responses import OK, PollResponse, packets_response
+from chef.transport.session import EngineSession
+from chef.transport.sessions import Sessions
+from chef.transport.states import SessionState
 from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
@@ -41,216 +44,208 @@ MOST_POLLING = 10_000
 """Sessions that poll at a time, unless a number is set."""
 # What a session must not keep of the request that made it: the handler hangs on each.
 _OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"))
-# A client that polls and is sent away hears of it by its next poll, if that comes within this time.
-_LEAVING_S = 10
-# Longer answers to polls are compressed for who takes that, at the level that costs least.
-_COMPRESSED_BYTES, _LEVEL = 1024, 1
 _ID_BYTES, _IDS_AT_ONCE = 15, 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer over HTTP."""
+class EngineServer:
+    """An Engine.IO server on gevent, as python-socketio asks for one (`EngineInterface`).
 
-    body: bytes
-    content_type: str = "text/plain; charset=UTF-8"
-    status: str = "200 OK"
-    headers: tuple[tuple[str, str], ...] = ()
+    Times are in seconds, sizes in bytes. A session's messages are handled in their order, whatever
+    `async_handlers` says, which python-socketio sets.
+    """
 
-
-_OK = _Answer(b"ok")
-_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-
-
-class EngineServer(engineio.Server):
-    """Engine.IO with counted queues, connections that really end, and honest CORS headers."""
+    async_mode = "gevent"
 
     def __init__(
-        self, *args: Any, upgrade_timeout: float = 10, places: Places | None = None, **options: Any
+        self,
+        *,
+        ping_interval: float = 25,
+        ping_timeout: float = 20,
+        max_http_buffer_size: int = 1_000_000,
+        cors_allowed_origins: AllowedOrigins = None,
+        upgrade_timeout: float = 10,
+        places: Places | None = None,
+        async_handlers: bool = False,
     ) -> None:
-        # The pinger ends who does not answer; the library's task would walk through all sessions for it.
-        super().__init__(*args, monitor_clients=False, **options)
-        self.pinger = Pinger(self.ping_interval, self.ping_timeout)
-        self.upgrade_timeout = upgrade_timeout
-        self.places = Places(MOST_POLLING, 0) if places is None else places
-        self.polling = Polling(self, self.end)
-        self.workers = Workers()
+        self.async_handlers = async_handlers
+        self.ping_interval = ping_interval
+        self.ping_timeout = ping_timeout
+        self.max_http_buffer_size = max_http_buffer_size
+        self.sessions = Sessions(
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            max_http_buffer_size=max_http_buffer_size,
+            upgrade_timeout=upgrade_timeout,
+            places=Places(MOST_POLLING, 0) if places is None else places,
+        )
+        self._polling = Polling(max_http_buffer_size, ping_interval + ping_timeout, self.sessions.end)
+        self._origins = Origins(cors_allowed_origins)
+        self._refused_origin = False
         self._ids = _make_ids()
-        self.count: Callable[[str], None] = lambda reason: None
-        # Sessions that the server has closed, until their clients have been told by their next poll.
-        self._leaving: dict[str, EngineSocket] = {}
-        self._forgotten = Deadlines(_LEAVING_S, self._forget)
 
-    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
-        """Serve a request. What is refused is told why, and every answer has its CORS headers."""
-        try:
-            answer = self._serve(environ, start_response)
-        except Refusal as refusal:
-            answer = _Answer(refusal.body(), "application/json", status=refusal.status)
-        if not isinstance(answer, _Answer):
-            return answer
-        size = str(len(answer.body))
-        headers = [
-            ("Content-Type", answer.content_type),
-            ("Content-Length", size),
-            *_HEADERS,
-            *answer.headers,
-        ]
-        start_response(answer.status, headers + self._cors_headers(environ))
-        return [answer.body]
+    # Asked for by python-socketio
 
-    def _serve(self, environ: dict[str, Any], start_response: Any) -> Any:
-        self._check_origin(environ)
-        if environ["REQUEST_METHOD"] == "OPTIONS":
-            return _OK
-        wanted = read_request(environ)
-        session = self._session(wanted) if wanted.sid is not None else None
-        if wanted.transport == WEBSOCKET:
-            if "wsgi.websocket" not in environ:
-                raise Refusal(BAD_REQUEST, "a WebSocket begins with GET and the header Upgrade: websocket")
-            if session is not None:
-                session.begin_upgrade(environ)
-                return []
-        if session is None:
-            return self._handle_connect(environ, start_response, wanted.transport)
-        if session.upgraded:
-            raise Refusal(BAD_REQUEST, "the session is on a WebSocket")
-        if wanted.method == "POST":
-            self.polling.post(session, environ)
-            return _OK
-        packets = self.polling.poll(session, environ)
-        if session.closed and not session.queue.bytes:
-            self._leaving.pop(session.sid, None)
-        return self._payload(environ, packets)
+    def on(self, event: str, handler: Callable[..., object]) -> None:
+        """Have `connect`, `message` or `disconnect` handled by this."""
+        self.sessions.on(event, handler)
 
-    def _session(self, wanted: Request) -> EngineSocket:
-        sid = wanted.sid or ""
-        session: EngineSocket | None = self.sockets.get(sid)
-        if session is None and wanted.method == "GET":
-            session = self._leaving.get(sid)
-        if session is None:
-            raise Refusal(UNKNOWN_SID, MISROUTED)
-        return session
+    def send(self, sid: str, data: str | bytes) -> None:
+        """Send a message; never waits."""
+        self.send_packet(sid, packet.Packet(packet.MESSAGE, data))
 
-    def _forget(self, sid: str) -> None:
-        self._leaving.pop(sid, None)
+    def send_packet(self, sid: str, pkt: packet.Packet) -> None:
+        """Send a packet; never waits. A session that has ended takes nothing."""
+        session = self.sessions.get(sid)
+        if session is not None:
+            session.send(pkt)
 
-    def _payload(self, environ: dict[str, Any], packets: Packets) -> _Answer:
-        body = encode_body(packets)
-        if len(body) < _COMPRESSED_BYTES or not _takes_gzip(environ):
-            return _Answer(body)
-        headers = (("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding"))
-        return _Answer(gzip.compress(body, _LEVEL), headers=headers)
+    def transport(self, sid: str) -> str:
+        """`polling` or `websocket`. Raises KeyError."""
+        return POLLING if self.sessions[sid].websocket is None else WEBSOCKET
 
-    def _check_origin(self, environ: dict[str, Any]) -> None:
-        origin = environ.get("HTTP_ORIGIN")
-        allowed = self._cors_allowed_origins(environ)
-        if origin and allowed is not None and origin not in allowed:
-            self._log_error_once(f"{origin} is not an accepted origin", "bad-origin")
-            raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
-
-    def end(self, sid: str, reason: str, words: str | None = None) -> None:
-        """End a session for what its client did or did not do: it is counted, and told in one line."""
-        session = self.sockets.get(sid)
-        if session is not None and not session.closed:
-            if words is not None:
-                log.info("a viewer's connection was closed: %s", words)
-            self.count(reason)
-            session.close(wait=False, reason=self.reason.TRANSPORT_ERROR)
-            self.sockets.pop(sid, None)
-
-    def _handle_connect(
-        self, environ: dict[str, Any], start_response: Any, transport: str, jsonp_index: int | None = None
-    ) -> Any:
-        """A client's handshake: what the library does, with sessions of our own class."""
-        session = EngineSocket(self, self.generate_id())
-        if transport == POLLING:
-            environ = self._take_place(session.sid, environ)
-        self.sockets[session.sid] = session
-        opening = packet.Packet(packet.OPEN, self._opening(session.sid, transport))
-        if transport == WEBSOCKET:
-            session.open_websocket(environ, opening)
-        else:
-            session.send(opening)
-        kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
-        self._trigger_event("connect", session.sid, kept)
-        session.schedule_ping()
-        if transport == WEBSOCKET:
-            return []
-        session.connected = True
-        session.heard_at = time.monotonic()
-        return self._payload(environ, session.queue.take_all())
-
-    def _take_place(self, sid: str, environ: dict[str, Any]) -> dict[str, Any]:
-        """Count a session that polls; the environ with which the layers above know it."""
-        address = environ.get("chef.address")
-        reason = self.places.refusal(address)
-        if reason is not None:
-            self.count(reason)
-            setting = f"CHEF_MAX_{reason.upper()}"
-            status = "503 Service Unavailable" if reason == "connections" else "429 Too Many Requests"
-            raise Refusal(FORBIDDEN, f"there are as many sessions as there may be ({setting})", status)
-        self.places.take(sid, address)
-        return environ | {"chef.authenticated": partial(self.places.free, sid)}
-
-    def _opening(self, sid: str, transport: str) -> str:
-        """What OPEN tells a client. Source: engine.io-protocol v4, "Handshake"."""
-        opening = {
-            "sid": sid,
-            "upgrades": self._upgrades(sid, transport),
-            "pingTimeout": round(self.ping_timeout * 1000),
-            "pingInterval": round(self.ping_interval * 1000),
-            "maxPayload": self.max_http_buffer_size,
-        }
-        return dumps(opening).decode()
-
-    def disconnect(self, sid: str | None = None) -> None:
-        """Close a connection, or all, without waiting until the peer has taken what it was sent.
-
-        The library's own waits for that, and for a viewer that polls it is never over: who sends a bad
-        packet would keep a request open until the server ends.
-        """
-        for one in [sid] if sid is not None else list(self.sockets):
-            found = self.sockets.get(one)
-            if found is not None:
-                found.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
-                self.sockets.pop(one, None)
-                if not found.upgraded:
-                    self._leaving[one] = found
-                    self._forgotten.begin(one)
+    def get_session(self, sid: str) -> dict[str, Any]:
+        """What the application keeps with a session. Raises KeyError."""
+        session = self.sessions[sid]
+        if session.data is None:
+            session.data = {}
+        return session.data
 
     def generate_id(self) -> str:
         """A session's id, which nobody can guess."""
         return next(self._ids)
 
-    def create_queue(self, *args: Any, **kwargs: Any) -> None:
-        """None: a session makes the queue of its packets when it needs one."""
+    def create_event(self) -> Event:
+        """An event of gevent's."""
+        return Event()
+
+    def start_background_task(self, target: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Run a function in a greenlet, which is returned."""
+        return gevent.spawn(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Let others run for so long."""
+        gevent.sleep(seconds)
+
+    def shutdown(self) -> None:
+        """End all sessions: nothing else runs in the background."""
+        for sid in list(self.sessions):
+            self.sessions.disconnect(sid)
+
+    # Requests
+
+    def handle_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Serve a request. A refusal says why, and every answer has its CORS headers."""
+        try:
+            answer = self._serve(environ)
+        except Refusal as refusal:
+            answer = PollResponse(refusal.body(), "application/json", status=refusal.status)
+        return [] if answer is None else answer.send(start_response, self._origins.headers(environ))
+
+    def _serve(self, environ: dict[str, Any]) -> PollResponse | None:
+        """The answer to a request, `None` where a WebSocket has taken its connection. Raises Refusal."""
+        self._check_origin(environ)
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return OK
+        wanted = read_request(environ)
+        session = self._session(wanted) if wanted.sid is not None else None
+        if wanted.transport == WEBSOCKET:
+            if "wsgi.websocket" not in environ:
+                raise Refusal(BAD_REQUEST, "a WebSocket begins with GET and the header Upgrade: websocket")
+            if session is None:
+                self._open_websocket(environ)
+            else:
+                session.begin_upgrade(environ)
+            return None
+        if session is None:
+            return self._open_polling(environ)
+        return self._poll(session, wanted, environ)
+
+    def _poll(self, session: EngineSession, wanted: EngineRequest, environ: dict[str, Any]) -> PollResponse:
+        if session.websocket is not None:
+            raise Refusal(BAD_REQUEST, "the session is on a WebSocket")
+        if wanted.method == "POST":
+            self._polling.post(session, environ)
+            return OK
+        packets = self._polling.poll(session, environ)
+        if session.state is SessionState.CLOSED and not session.queue.bytes:
+            self.sessions.told(session.sid)
+        return packets_response(environ, packets)
+
+    def _session(self, wanted: EngineRequest) -> EngineSession:
+        sid = wanted.sid or ""
+        session = self.sessions.get(sid)
+        if session is None and wanted.method == "GET":
+            session = self.sessions.leaving(sid)
+        if session is None:
+            raise Refusal(UNKNOWN_SID, MISROUTED)
+        return session
+
+    def _check_origin(self, environ: dict[str, Any]) -> None:
+        if not self._origins.allow(environ):
+            level = logging.INFO if self._refused_origin else logging.ERROR
+            origin = environ["HTTP_ORIGIN"]
+            log.log(level, "%s is not an accepted origin (the next are told at level INFO)", origin)
+            self._refused_origin = True
+            raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
 
     def may_upgrade(self, environ: dict[str, Any]) -> bool:
         """Whether a request for a WebSocket is one that this server takes.
 
-        The handler below upgrades before Engine.IO looks at the request; what is refused here gets
-        Engine.IO's answer as HTTP instead of a connection that closes without a word.
+        The handler below upgrades before Engine.IO looks at the request; a request that is refused here
+        gets Engine.IO's answer as HTTP instead of a connection that closes without a word.
         """
         if environ.get("PATH_INFO", "").rstrip("/") != PATH:
             return False
         try:
             self._check_origin(environ)
             wanted = read_request(environ)
-            return wanted.transport == WEBSOCKET and (wanted.sid is None or wanted.sid in self.sockets)
+            return wanted.transport == WEBSOCKET and (wanted.sid is None or wanted.sid in self.sessions)
         except Refusal:
             return False
 
-    def _cors_headers(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
-        """Never the caller's own origin back where all may read (stack-traps 13), and no credentials."""
-        headers: list[tuple[str, str]] = super()._cors_headers(environ)
-        if self.cors_allowed_origins == "*":
-            headers = [
-                (name, "*" if name == "Access-Control-Allow-Origin" else value) for name, value in headers
-            ]
-        elif "HTTP_ORIGIN" in environ:
-            headers.append(("Vary", "Origin"))
-        return headers
+    # Sessions
+
+    def _open_websocket(self, environ: dict[str, Any]) -> None:
+        session = self.sessions.open(self.generate_id())
+        session.open_websocket(environ, self._opening(session.sid, []))
+        self._connect(session, environ)
+
+    def _open_polling(self, environ: dict[str, Any]) -> PollResponse:
+        sid = self.generate_id()
+        environ = self._take_place(sid, environ)
+        session = self.sessions.open(sid)
+        session.send(self._opening(sid, [WEBSOCKET]))
+        self._connect(session, environ)
+        session.heard_at = time.monotonic()
+        return packets_response(environ, session.queue.take_all())
+
+    def _connect(self, session: EngineSession, environ: dict[str, Any]) -> None:
+        kept = {name: value for name, value in environ.items() if name not in _OF_THE_REQUEST}
+        self.sessions.trigger("connect", session.sid, kept)
+        session.schedule_ping()
+
+    def _take_place(self, sid: str, environ: dict[str, Any]) -> dict[str, Any]:
+        """Count a session that polls; the environ with which the layers above know it."""
+        address = environ.get("chef.address")
+        reason = self.sessions.places.refusal(address)
+        if reason is not None:
+            self.sessions.count(reason)
+            setting = f"CHEF_MAX_{reason.upper()}"
+            status = "503 Service Unavailable" if reason == "connections" else "429 Too Many Requests"
+            raise Refusal(FORBIDDEN, f"there are as many sessions as there may be ({setting})", status)
+        self.sessions.places.take(sid, address)
+        return environ | {"chef.authenticated": partial(self.sessions.places.free, sid)}
+
+    def _opening(self, sid: str, upgrades: list[str]) -> packet.Packet:
+        """The first packet of a session. Source: engine.io-protocol v4, "Handshake"."""
+        opening = {
+            "sid": sid,
+            "upgrades": upgrades,
+            "pingTimeout": round(self.ping_timeout * 1000),
+            "pingInterval": round(self.ping_interval * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }
+        return packet.Packet(packet.OPEN, dumps(opening).decode())
 
 
 def _make_ids() -> Iterator[str]:
@@ -259,10 +254,3 @@ def _make_ids() -> Iterator[str]:
         block = secrets.token_bytes(_ID_BYTES * _IDS_AT_ONCE)
         for at in range(0, len(block), _ID_BYTES):
             yield base64.urlsafe_b64encode(block[at : at + _ID_BYTES]).decode()
-
-
-def _takes_gzip(environ: dict[str, Any]) -> bool:
-    return any(
-        coding.strip().lower() in ("gzip", "gzip;q=1", "gzip;q=1.0")
-        for coding in environ.get("HTTP_ACCEPT_ENCODING", "").split(",")
-    )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 POLLING, WEBSOCKET = "polling", "websocket"
 
-# Codes and messages of the reference implementation, which its clients hand to whoever debugs them.
+# Codes and messages of the reference implementation, which its clients show to developers.
 _MESSAGES = {
     0: "Transport unknown",
     1: "Session ID unknown",
@@ -41,29 +41,29 @@ class Refusal(Exception):
         self.status = status
 
     def body(self) -> bytes:
-        """What the client is told: `{"code", "message", "detail"}`."""
+        """The answer's body: `{"code", "message", "detail"}`."""
         return json.dumps(
             {"code": self.code, "message": _MESSAGES[self.code], "detail": self.detail}
         ).encode()
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a request wants: a transport, and the session that it is of (`None`: a new one)."""
+class EngineRequest:
+    """A request's wish: a transport, and the session that it is of (`None`: a new one)."""
 
     method: str
     transport: str
     sid: str | None
 
 
-def read_request(environ: dict[str, Any]) -> Request:
+def read_request(environ: dict[str, Any]) -> EngineRequest:
     """The parameters of a request. Raises Refusal, which says what is wrong with them."""
     text = environ.get("QUERY_STRING", "")
     read = _read_again if len(text) <= _SHORT else _read
     return read(text, environ["REQUEST_METHOD"])
 
 
-def _read(text: str, method: str) -> Request:
+def _read(text: str, method: str) -> EngineRequest:
     try:
         query = parse_qs(text, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
@@ -81,7 +81,7 @@ def _read(text: str, method: str) -> Request:
     if "j" in query:
         # Any page could read it with a script tag, whatever origins are allowed.
         raise Refusal(BAD_REQUEST, "JSONP is not served")
-    return Request(method, transport, sid)
+    return EngineRequest(method, transport, sid)
 
 
 # Nearly all viewers begin with the same words, which are looked at twice: before the upgrade and after it.

@@ -16,8 +16,10 @@ from engineio import packet
 
 from chef.transport.enginepackets import Packets, Received, decode_body
 from chef.transport.handshake import BAD_REQUEST, MISROUTED, UNKNOWN_SID, Refusal
-from chef.transport.outbox import MANY_AT_ONCE, MOST_AT_ONCE, Outbox
+from chef.transport.outbox import MANY_AT_ONCE, MOST_AT_ONCE
 from chef.transport.packets import BadPacket
+from chef.transport.session import EngineSession, Reason
+from chef.transport.states import SessionState
 
 # How often it is looked whether the client of a waiting poll is still there.
 _LOOK_S = 1.0
@@ -40,64 +42,58 @@ _NOOP = packet.Packet(packet.NOOP)
 class Polling:
     """The requests of all sessions of one server that poll.
 
-    `end` closes a session over what it sent: it is given the session's id, a reason to count and words.
+    A body may have `max_bytes`, and a client is silent for `patience_s` at most. `end` closes a session
+    over what it sent: it is given the session's id, a reason to count and words.
     """
 
-    def __init__(self, server: Any, end: Callable[[str, str, str], None]) -> None:
-        self._server = server
+    def __init__(self, max_bytes: int, patience_s: float, end: Callable[[str, str, str], None]) -> None:
+        self._max_bytes = max_bytes
+        self._patience_s = patience_s
         self._end = end
-        self._polled: set[str] = set()
         self._posted: set[str] = set()
         # What sessions have sent that do not take the answers to what they sent before.
         self._behind: dict[str, _Rest] = {}
 
-    def is_polled(self, sid: str) -> bool:
-        """Whether a request waits for packets of this session."""
-        return sid in self._polled
-
-    def poll(self, session: Any, environ: dict[str, Any]) -> Packets:
+    def poll(self, session: EngineSession, environ: dict[str, Any]) -> Packets:
         """Serve a GET: wait for packets. It is answered also when the session ends meanwhile."""
         is_gone: Callable[[], bool] = environ["chef.peer_is_gone"]
         takes_many = environ.get("HTTP_USER_AGENT", "").startswith(_TAKE_MANY)
         self._check_heartbeat(session)
-        if session.sid in self._polled:
+        if session.polled:
             self._end(session.sid, "bad_packet", "a second poll at a time")
             raise Refusal(BAD_REQUEST, "a session has one poll at a time")
-        self._polled.add(session.sid)
+        session.polled = True
         try:
             packets = self._wait(session, is_gone, MANY_AT_ONCE if takes_many else MOST_AT_ONCE)
         finally:
-            self._polled.discard(session.sid)
+            session.polled = False
         if is_gone():
             # What was taken for this client is lost, so its session must not go on.
-            self._lose(session)
+            _lose(session)
         return packets
 
-    def _wait(self, session: Any, is_gone: Callable[[], bool], most: int) -> Packets:
-        waits_for = _MOVING_S if session.upgrading else _LOOK_S
-        queue: Outbox = session.queue
+    def _wait(self, session: EngineSession, is_gone: Callable[[], bool], most: int) -> Packets:
+        waits_for = _MOVING_S if session.state is SessionState.UPGRADING else _LOOK_S
+        queue = session.queue
         while not (packets := queue.take(most)):
-            if session.closed:
+            if session.state is SessionState.CLOSED:
                 return [_NOOP]  # The client itself has closed it.
-            if session.upgraded:
+            if session.websocket is not None:
                 raise Refusal(BAD_REQUEST, "the session is on a WebSocket now")
             if not queue.wait(waits_for):
-                if session.upgrading:
+                if session.state is SessionState.UPGRADING:
                     return [_NOOP]
                 if is_gone():
-                    self._lose(session)
+                    _lose(session)
         return packets
 
-    def _lose(self, session: Any) -> None:
-        session.close(wait=False, abort=True, reason=self._server.reason.TRANSPORT_CLOSE)
-
-    def _check_heartbeat(self, session: Any) -> None:
+    def _check_heartbeat(self, session: EngineSession) -> None:
         """A session does not outlive its heartbeat, whenever it is looked at next."""
-        if time.monotonic() - session.heard_at >= self._server.ping_interval + self._server.ping_timeout:
-            session.close(wait=False, reason=self._server.reason.PING_TIMEOUT)
+        if time.monotonic() - session.heard_at >= self._patience_s:
+            session.close(reason=Reason.PING_TIMEOUT)
             raise Refusal(UNKNOWN_SID, MISROUTED)
 
-    def post(self, session: Any, environ: dict[str, Any]) -> None:
+    def post(self, session: EngineSession, environ: dict[str, Any]) -> None:
         """Serve a POST: handle its packets, in order. Whatever breaks the rules ends the session."""
         self._check_heartbeat(session)
         sid = session.sid
@@ -119,15 +115,15 @@ class Polling:
         finally:
             self._posted.discard(sid)
 
-    def _read(self, session: Any, environ: dict[str, Any]) -> list[Received]:
+    def _read(self, session: EngineSession, environ: dict[str, Any]) -> list[Received]:
         if environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower() == "application/octet-stream":
             raise BadPacket("a body is text: binary packets are in base64")
-        most = self._server.max_http_buffer_size
+        most = self._max_bytes
         try:
             too_large = int(environ.get("CONTENT_LENGTH") or 0) > most
             body = b"" if too_large else environ["wsgi.input"].read(most + 1)
         except (OSError, ValueError):
-            self._lose(session)
+            _lose(session)
             raise Refusal(BAD_REQUEST, "the body breaks off") from None
         if too_large or len(body) > most:
             self._end(session.sid, "frame_bytes", f"a body of more than {most} bytes")
@@ -135,12 +131,12 @@ class Polling:
             raise Refusal(BAD_REQUEST, detail, "413 Content Too Large")
         return decode_body(body)
 
-    def _wait_for_room(self, session: Any) -> None:
+    def _wait_for_room(self, session: EngineSession) -> None:
         """Hold up a client that sends on and takes no answers."""
         while session.sid in self._behind and self._behind[session.sid].bytes > _MOST_BEHIND_BYTES:
             gevent.sleep(_PAUSE_S)
 
-    def _take(self, session: Any, packets: Sequence[Received]) -> None:
+    def _take(self, session: EngineSession, packets: Sequence[Received]) -> None:
         """Handle packets until the session ends, or until its client must take answers first."""
         for place, (kind, data) in enumerate(packets):
             if not session.ready:
@@ -150,18 +146,18 @@ class Polling:
                 return
             if place % _SLICE == _SLICE - 1:
                 gevent.sleep(0)
-            if kind == packet.CLOSE and session.sid not in self._polled:
+            if kind == packet.CLOSE and not session.polled:
                 gevent.sleep(_OVERTAKEN_S)
             session.handle(kind, data)
-            if session.closed:
+            if session.state is SessionState.CLOSED:
                 if kind == packet.CLOSE:
                     return
                 raise Refusal(BAD_REQUEST, "the session has ended")
 
-    def _catch_up(self, session: Any, rest: _Rest) -> None:
+    def _catch_up(self, session: EngineSession, rest: _Rest) -> None:
         """Handle what is left of bodies as their client takes the answers to what came before."""
         try:
-            while rest.packets and not session.closed:
+            while rest.packets and session.state is not SessionState.CLOSED:
                 if session.ready:
                     session.handle(*rest.next())
                 else:
@@ -189,7 +185,12 @@ class _Rest:
         return kind, data
 
 
-def _take_pongs(session: Any, packets: list[Received]) -> None:
+def _lose(session: EngineSession) -> None:
+    """End a session whose client has gone."""
+    session.close(abort=True, reason=Reason.TRANSPORT_CLOSE)
+
+
+def _take_pongs(session: EngineSession, packets: list[Received]) -> None:
     """The heartbeat waits for nothing that was sent with it."""
     if any(kind == packet.PONG for kind, _ in packets):
         session.heard_at = time.monotonic()

@@ -1,34 +1,39 @@
-"""One Engine.IO session: what the library calls a socket, whichever transport carries it."""
+"""One Engine.IO session, whichever transport carries it. `chef.transport.states` has its states."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count as count_from
-from typing import Any
+from typing import Any, Protocol
 
-import engineio.socket
+import engineio
 import gevent
 from engineio import packet
 
+from chef.greenlets import Workers
 from chef.transport.enginepackets import decode_message
 from chef.transport.frames import BINARY, TEXT, TOO_BIG, BrokenRule, frame, payloads
+from chef.transport.inbox import Inbox
+from chef.transport.limits import Places
 from chef.transport.outbox import Outbox
 from chef.transport.packets import BadPacket
-from chef.transport.websocket import WebSocket
+from chef.transport.pinger import Pinger
+from chef.transport.probe import Probe
+from chef.transport.states import SESSION_CHANGES, SessionState, change
+from chef.transport.websocket import Owner, WebSocket
+
+log = logging.getLogger(__name__)
+
+Reason = engineio.Server.reason
+"""Why a session ended, in the words that python-socketio's handlers of `disconnect` are given."""
 
 # So long after the answer to its upgrade a client is sent OPEN: some listen for messages only after "open",
 # and what is read together with the answer would pass them by.
 _APART_S = 0.001
-# Messages of one client that are handled before others have their turn.
-_SLICE = 8
-# What a client has sent and nobody has looked at yet: beyond this the client is not read.
-_MOST_WAITING = 64
-_MOST_WAITING_BYTES = 64 * 1024
-
-_PROBE, _PROBED = f"{packet.PING}probe", f"{packet.PONG}probe"
-_UPGRADE, _PONG = str(packet.UPGRADE), str(packet.PONG)
+_PONG = str(packet.PONG)
+_ENDING = (SessionState.CLOSING, SessionState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,47 +43,77 @@ class _Lost:
     broken: BrokenRule | None
 
 
-class EngineSocket(engineio.socket.Socket):
-    """A session of one client; `EngineServer` makes it and keeps it in `sockets` by its `sid`.
+class SessionServer(Protocol):
+    """The server that a session belongs to, as far as the session knows it."""
+
+    pinger: Pinger
+    places: Places
+    workers: Workers
+    max_http_buffer_size: int
+    upgrade_timeout: float
+
+    def trigger(self, event: str, *args: Any) -> None:
+        """Have an event handled by whoever listens; faults of the handler end here."""
+        ...
+
+    def end(self, sid: str, reason: str, words: str) -> None:
+        """End a session for what its client did: it is counted, and told in one line."""
+        ...
+
+    def forget(self, session: EngineSession) -> None:
+        """Have the session in no table any more."""
+        ...
+
+
+class EngineSession:
+    """A session of one client; `EngineServer` makes it and keeps it by its `sid`.
 
     On a WebSocket it has neither a queue nor a greenlet: what is sent goes to the connection, and what
-    comes is handled by a worker, one at a time while something waits, so in order. A session that
-    polls has a queue, counted.
+    comes is handled by a worker while something waits (`Inbox`). A session that polls has a queue, counted.
     """
 
-    connected: bool
-    upgrading: bool
-    upgraded: bool
-    closing: bool
-    closed: bool
-    last_ping: float | None
-    heard_at = 0.0
-    """When a client that polls last answered a ping (monotonic seconds)."""
+    __slots__ = (
+        "_inbox",
+        "_pinged_at",
+        "_probe",
+        "_queue",
+        "_server",
+        "data",
+        "heard_at",
+        "on_drain",
+        "polled",
+        "sid",
+        "state",
+        "websocket",
+    )
 
-    def __init__(self, server: Any, sid: str) -> None:
-        self._queue: Outbox | None = None
-        self._inbox: list[Any] = []
-        self._inbox_bytes = 0
-        self._works = False
+    def __init__(self, server: SessionServer, sid: str) -> None:
+        self.sid = sid
+        self.state = SessionState.POLLING
         self.websocket: WebSocket | None = None
-        self.probe: _Probe | None = None
         self.on_drain: Callable[[], None] | None = None
-        super().__init__(server, sid)
+        self.data: dict[str, Any] | None = None
+        """What the application keeps with the session (python-socketio's `get_session`), once it does."""
+        # Whether a request waits for its packets.
+        self.polled = False
+        # When a client that polls last answered a ping (monotonic seconds).
+        self.heard_at = 0.0
+        # When a ping was sent that is not answered yet; before the first one, when the session began.
+        self._pinged_at: float | None = time.monotonic()
+        self._server = server
+        self._queue: Outbox | None = None
+        self._probe: Probe | None = None
+        self._inbox = Inbox(self, server.workers)
 
     @property
     def queue(self) -> Outbox:
         """The packets that wait for the next poll; made when first needed."""
         if self._queue is None:
-            self._queue = Outbox(self._on_drain)
+            self._queue = Outbox(self.drained)
         return self._queue
 
-    @queue.setter
-    def queue(self, made_by_server: None) -> None:
-        """The base class asks the server for a queue at once; the server makes none."""
-
-    def _on_drain(self) -> None:
-        if self.on_drain is not None:
-            self.on_drain()
+    def _become(self, state: SessionState) -> None:
+        self.state = change(SESSION_CHANGES, self.state, state, log, self.sid)
 
     # Sending
 
@@ -91,7 +126,7 @@ class EngineSocket(engineio.socket.Socket):
 
     def send(self, pkt: packet.Packet) -> None:
         """Send a packet; never waits."""
-        if self.closed:
+        if self.state is SessionState.CLOSED:
             return
         if self.websocket is None:
             self.queue.put(pkt)
@@ -107,7 +142,7 @@ class EngineSocket(engineio.socket.Socket):
             for data in frames:
                 websocket.send(data)
             return
-        if self.closed:
+        if self.state is SessionState.CLOSED:
             return
         for data in frames:
             for payload in payloads(data):
@@ -123,29 +158,29 @@ class EngineSocket(engineio.socket.Socket):
 
     def schedule_ping(self) -> None:
         """Ping again after the interval, if the ping before has been answered."""
-        if self.last_ping:
-            self.last_ping = None
-            self.server.pinger.add(self)
+        if self._pinged_at is not None:
+            self._pinged_at = None
+            self._server.pinger.add(self)
 
     def ping(self) -> float | None:
         """Send a ping; returns when."""
-        if self.closing or self.closed:
+        if self.state in _ENDING:
             return None
-        self.last_ping = time.time()
+        self._pinged_at = time.monotonic()
         self.send(packet.Packet(packet.PING))
-        return self.last_ping
+        return self._pinged_at
 
     def expire(self, mark: float) -> None:
         """Close, if the ping of that time was not answered."""
-        if self.last_ping == mark and not self.closing:
-            gevent.spawn(self.close, wait=False, reason=self.server.reason.PING_TIMEOUT)
+        if self._pinged_at == mark and self.state not in _ENDING:
+            gevent.spawn(self.close, reason=Reason.PING_TIMEOUT)
 
     # WebSocket
 
     def open_websocket(self, environ: dict[str, Any], opening: packet.Packet) -> None:
         """Be carried by the connection of a request that was upgraded; `opening` is its first packet."""
-        self.connected = self.upgraded = True
-        self.websocket, early = self._detach(environ, self)
+        self._become(SessionState.WEBSOCKET)
+        self.websocket, early = _detach(environ, self, self._server)
         timer = gevent.get_hub().loop.timer(_APART_S)
         timer.start(self._open, opening, early, timer)
 
@@ -157,29 +192,34 @@ class EngineSocket(engineio.socket.Socket):
 
     def begin_upgrade(self, environ: dict[str, Any]) -> None:
         """Move from polling to a WebSocket, once the client has tried it; a second one is closed."""
-        if self.upgraded or self.upgrading or self.closed:
-            self._detach(environ, None)[0].close()
+        if self.state is not SessionState.POLLING:
+            _detach(environ, None, self._server)[0].close()
             return
-        self.upgrading = True  # Polls are not left waiting from here on.
-        websocket, early = self._detach(environ, None)
-        self.probe = _Probe(self, websocket)
-        websocket.belongs_to(self.probe)
+        self._become(SessionState.UPGRADING)
+        websocket, early = _detach(environ, None, self._server)
+        self._probe = Probe(self, websocket, self._server.upgrade_timeout)
+        websocket.belongs_to(self._probe)
         websocket.begin(early)
 
     def end_poll(self) -> None:
         """Answer the poll that waits, if one does: the client pauses polling while it moves."""
-        if self.server.polling.is_polled(self.sid):
+        if self.polled:
             self.queue.put(packet.Packet(packet.NOOP))
 
-    def _detach(self, environ: dict[str, Any], owner: Any) -> tuple[WebSocket, bytes]:
-        detached, early, release = environ["wsgi.websocket"].handler.detach()
-        return WebSocket(detached, owner, self.server.max_http_buffer_size, release), early
+    def stay(self) -> None:
+        """Go on polling: the WebSocket that was tried is of no use."""
+        self._probe = None
+        if self.state is SessionState.UPGRADING:
+            self._become(SessionState.POLLING)
 
     def move_to(self, websocket: WebSocket) -> None:
         """Be carried by this from now on; what waits for a poll goes first."""
-        self.upgraded, self.upgrading = True, False
-        self.server.places.leave(self.sid)
-        self.probe = None
+        self._probe = None
+        if self.state is not SessionState.UPGRADING:
+            websocket.close()  # The session is ending.
+            return
+        self._become(SessionState.WEBSOCKET)
+        self._server.places.leave(self.sid)
         self.websocket = websocket
         websocket.belongs_to(self)
         if self._queue is not None:
@@ -188,91 +228,77 @@ class EngineSocket(engineio.socket.Socket):
                     self.send(pkt)
             self._queue.wake()
 
+    # Called by the WebSocket, in the event loop's callbacks: nothing here waits.
+
     def take(self, message: str | bytes) -> None:
-        """A message came; called in the event loop's callbacks."""
+        """A message came."""
         if message == _PONG:
             self.schedule_ping()
             return
-        self._inbox.append(message)
-        self._inbox_bytes += len(message)
-        self._work_soon()
-        if len(self._inbox) >= _MOST_WAITING or self._inbox_bytes >= _MOST_WAITING_BYTES:
-            self._pause()
-
-    def _pause(self) -> None:
-        if self.websocket is not None:
+        self._inbox.put(message)
+        if self._inbox.is_full and self.websocket is not None:
             self.websocket.pause()
 
     def drained(self) -> None:
         """The connection takes more again: handle what was left waiting, go on with events."""
-        self._work_soon()
-        self._on_drain()
+        self._inbox.work_soon()
+        if self.on_drain is not None:
+            self.on_drain()
 
     def lost(self, broken: BrokenRule | None) -> None:
         """The connection is over; what came before is handled first."""
-        self._inbox.append(_Lost(broken))
-        self._work_soon()
+        self._inbox.put(_Lost(broken))
 
-    def _work_soon(self) -> None:
-        if self._inbox and not self._works:
-            self._works = True
-            self.server.workers.run(self._work)
+    # Called by the inbox
 
-    def _work(self) -> None:
-        """Handle what waits, in order; answers that the client does not take hold it up."""
-        try:
-            for count in count_from(1):
-                if count % _SLICE == 0:
-                    gevent.sleep(0)
-                if not self._inbox or not self.ready:
-                    break
-                message = self._inbox.pop(0)
-                if isinstance(message, _Lost):
-                    self._end(message.broken)
-                    break
-                self._inbox_bytes -= len(message)
-                self._handle(message)
-        finally:
-            self._works = False
-        if not self.closed and not self._inbox and self.websocket is not None:
-            self.websocket.resume()
-
-    def _handle(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes | _Lost) -> None:
+        """Handle a message of the WebSocket, or its end."""
+        if isinstance(message, _Lost):
+            self._end(message.broken)
+            return
         try:
             kind, data = decode_message(message)
         except BadPacket as fault:
-            self.server.end(self.sid, "bad_packet", str(fault))
+            self._server.end(self.sid, "bad_packet", str(fault))
             return
         self.handle(kind, data)
+
+    def caught_up(self) -> None:
+        """All that came has been handled: read on."""
+        if self.websocket is not None:
+            self.websocket.resume()
 
     def handle(self, kind: int, data: str | bytes) -> None:
         """Do what a packet of the client asks for."""
         if kind == packet.MESSAGE:
-            self.server._trigger_event("message", self.sid, data)
+            self._server.trigger("message", self.sid, data)
         elif kind == packet.PONG:
             self.schedule_ping()
         elif kind == packet.CLOSE:
-            self.close(wait=False, abort=True, reason=self.server.reason.CLIENT_DISCONNECT)
+            self.close(abort=True, reason=Reason.CLIENT_DISCONNECT)
+
+    # The end
 
     def _end(self, broken: BrokenRule | None) -> None:
         if broken is not None:
             reason = "frame_bytes" if broken.code == TOO_BIG else "bad_frame"
-            self.server.end(self.sid, reason, broken.reason)
-        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self._server.end(self.sid, reason, broken.reason)
+        self.close(abort=True, reason=Reason.TRANSPORT_CLOSE)
 
-    def close(self, wait: bool = True, abort: bool = False, reason: str | None = None) -> None:
-        """End the session; a WebSocket's descriptor is free some seconds later at the latest."""
-        if self.closed or self.closing:
+    def close(self, *, abort: bool = False, reason: str = Reason.SERVER_DISCONNECT) -> None:
+        """End the session, with a CLOSE packet unless `abort`.
+
+        Its client is not waited for; a WebSocket's descriptor is free some seconds later at the latest.
+        """
+        if self.state in _ENDING:
             return
-        self.closing = True
-        self.server._trigger_event(
-            "disconnect", self.sid, reason or self.server.reason.SERVER_DISCONNECT, run_async=False
-        )
+        self._become(SessionState.CLOSING)
+        self._server.trigger("disconnect", self.sid, reason)
         if not abort:
             self.send(packet.Packet(packet.CLOSE))
-        self.closed = True
-        if self.probe is not None:
-            self.probe.close()
+        self._become(SessionState.CLOSED)
+        if self._probe is not None:
+            self._probe.close()
         self.on_drain = None
         self._inbox.clear()
         if self.websocket is not None:
@@ -280,46 +306,10 @@ class EngineSocket(engineio.socket.Socket):
             self.websocket = None
         elif self._queue is not None:
             self._queue.wake()
-        self.server.places.leave(self.sid)
-        self.server.pinger.remove(self)
-        self.server.sockets.pop(self.sid, None)
+        self._server.forget(self)
 
 
-class _Probe:
-    """A WebSocket on which a client that polls tries whether it may move (engine.io-protocol, "Upgrade").
-
-    Whatever comes of it, the session goes on: on the WebSocket after UPGRADE, else by polling.
-    """
-
-    def __init__(self, session: EngineSocket, websocket: WebSocket) -> None:
-        self._session = session
-        self._websocket = websocket
-        self._probed = False
-        self._limit = gevent.spawn_later(session.server.upgrade_timeout, self.close)
-
-    def take(self, message: str | bytes) -> None:
-        """A message came on the WebSocket."""
-        websocket, session = self._websocket, self._session
-        if message == _PROBE and not self._probed:
-            self._probed = True
-            websocket.send(frame(TEXT, _PROBED.encode()))
-            session.end_poll()
-        elif message == _UPGRADE and self._probed:
-            self._limit.kill(block=False)
-            session.move_to(websocket)
-        else:
-            self.close()
-
-    def drained(self) -> None:
-        """Nothing waits for it."""
-
-    def lost(self, broken: BrokenRule | None) -> None:
-        """The connection is over before it was of use."""
-        self._limit.kill(block=False)
-        self._websocket.close()
-        self._session.probe = None
-        self._session.upgrading = False
-
-    def close(self) -> None:
-        """Go on polling."""
-        self.lost(None)
+def _detach(environ: dict[str, Any], owner: Owner | None, server: SessionServer) -> tuple[WebSocket, bytes]:
+    """The connection of a request that was upgraded, and what its client has sent already."""
+    detached, early, release = environ["wsgi.websocket"].handler.detach()
+    return WebSocket(detached, owner, server.max_http_buffer_size, release), early

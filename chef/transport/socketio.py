@@ -82,7 +82,7 @@ class Connection(Protocol):
         """Seconds since it last took something, while something waits."""
         ...
 
-    def close(self, *, wait: bool) -> None:
+    def close(self) -> None:
         """End it."""
         ...
 
@@ -106,7 +106,7 @@ class _Unserved:
     def stalled_for(self) -> float:
         return 0.0
 
-    def close(self, *, wait: bool) -> None:
+    def close(self) -> None:
         """There is nothing to end."""
 
 
@@ -160,7 +160,7 @@ class SocketServer(socketio.Server):
         super().__init__(**{"serializer": Packet, "client_manager": Clients()} | options)
         self._rate = rate
         self._over_limit = over_limit
-        self._count = self.eio.count = count
+        self._count = self.eio.sessions.count = count
         self._clients: dict[str, _Client] = {}
         self._shared_environ: dict[str, Any] | None = None
         # Not told in the log: of these there may be as many as anybody likes.
@@ -171,7 +171,7 @@ class SocketServer(socketio.Server):
 
     def connection(self, eio_sid: str) -> Connection:
         """The way to the client with this Engine.IO session."""
-        session: Connection | None = self.eio.sockets.get(eio_sid)
+        session: Connection | None = self.eio.sessions.get(eio_sid)
         return session if session is not None else _Unserved(self, eio_sid)
 
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ class SocketServer(socketio.Server):
 
     def _end(self, eio_sid: str, reason: str, words: str | None = None) -> None:
         """End a connection for what its client did or did not do."""
-        self.eio.end(eio_sid, reason, words)
+        self.eio.sessions.end(eio_sid, reason, words)
         if self._clients.pop(eio_sid, None) is not None:
             self._handle_eio_disconnect(eio_sid, self.reason.SERVER_DISCONNECT)  # Engine.IO knows it no more.
 
@@ -267,7 +267,7 @@ class SocketServer(socketio.Server):
             return
         except BaseException:
             self.manager.disconnect(sid, namespace, ignore_queue=True)
-            self.eio.disconnect(eio_sid)
+            self.eio.sessions.disconnect(eio_sid)
             raise
         if welcome is False:
             self.manager.disconnect(sid, namespace, ignore_queue=True)

@@ -91,14 +91,14 @@ class WebSocket:
     )
 
     def __init__(
-        self, detached: _socket.socket, owner: Owner, max_bytes: int, release: Callable[[], None]
+        self, detached: _socket.socket, owner: Owner | None, max_bytes: int, release: Callable[[], None]
     ) -> None:
         self.state = WebSocketState.OPEN
         self._socket = detached
         # The socket's own `send` while nothing waits before it, else `None`: a loop over many viewers may
         # call it directly and hands what it does not take whole to `keep`, its errors to `failed`.
         self.direct_send: Callable[[bytes], int] | None = detached.send
-        self._owner: Owner | None = owner
+        self._owner = owner
         self._parser = FrameParser(max_bytes)
         # The code of the peer's close frame, which is said back to it.
         self._answer: int | None = NORMAL

@@ -26,9 +26,7 @@ def main(layer: str) -> None:
     app = Flask("echo")
     extension = Extension(
         app,
-        async_mode="gevent",
         async_handlers=False,
-        cors_credentials=False,
         ping_interval=PING_INTERVAL_MS / 1000,
         ping_timeout=PING_TIMEOUT_MS / 1000,
         max_http_buffer_size=MAX_BYTES,
