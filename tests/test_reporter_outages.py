@@ -372,7 +372,7 @@ def test_what_does_not_fit_into_the_spool_is_said_in_its_place(tmp_path: Path) -
     assert 60_000_000 < len(kept) < 75_000_000
 
 
-@pytest.mark.parametrize("fault", ["Masker", "Report", "Sender", "Memory", "LineGate", "Markers"])
+@pytest.mark.parametrize("fault", ["Masker", "Report", "Sender", "Memory", "LineGate", "MarkerParser"])
 def test_a_fault_of_the_reporter_is_none_of_the_build(tmp_path: Path, fault: str) -> None:
     machine = Machine(tmp_path, CHEF_URL="http://127.0.0.1:9", CHEF_JOB="job")
     text = machine.chef.read_text()

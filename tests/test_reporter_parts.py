@@ -22,8 +22,8 @@ from chef.domain.model import ID
 from chef.domain.segments import Segmenter
 from chef.reporter import cli
 from chef.reporter.memory import Memory
-from chef.reporter.output.lines import LONG_LINE, LineGate, Tally
-from chef.reporter.output.markers import Markers, Said, masked_phase, phase_named
+from chef.reporter.output.lines import LONG_LINE, LineGate, StreamTotals
+from chef.reporter.output.markers import Marker, MarkerParser, masked_phase, phase_named
 from chef.reporter.output.masking import Masker
 from chef.reporter.running import command_text
 from chef.reporter.sending import spool
@@ -156,36 +156,39 @@ def test_secrets_that_overlap_leave_nothing_of_each_other() -> None:
 # --- markers -------------------------------------------------------------------------------
 
 
-def said(text: str) -> list[Said]:
-    return Markers(lambda _value: None).find(text.encode())
+def said(text: str) -> list[Marker]:
+    return MarkerParser(lambda _value: None).find(text.encode())
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("::group::Unit tests\n", Said(message="Unit tests")),
-        ("  \x1b[36;1m::group::Unit tests\r\n", Said(message="Unit tests")),
-        ("##[group]Unit tests\n", Said(message="Unit tests")),
+        ("::group::Unit tests\n", Marker(message="Unit tests")),
+        ("  \x1b[36;1m::group::Unit tests\r\n", Marker(message="Unit tests")),
+        ("##[group]Unit tests\n", Marker(message="Unit tests")),
         (
             "section_start:1560896352:my_first[collapsed=true]\r\x1b[0KHeader\n",
-            Said("my_first", None, "Header"),
+            Marker("my_first", None, "Header"),
         ),
-        ("section_start:1560896352:my_first\r\x1b[0K\n", Said("my_first", None, "my_first")),
-        ("\x1b[0Ksection_end:1560896353:my_first\r\x1b[0K\n", Said(ends="my_first")),
-        ("--- :hammer: Build it\n", Said("build-it", None, "Build it")),
-        ("+++ Tests\n", Said("tests", None, "Tests")),
-        ("~~~ Set-up\n", Said("set-up", None, "Set-up")),
-        ("45%\n", Said(progress=45)),
-        ("  7.5 %\n", Said(progress=7.5)),
-        ("\r 45%\r", Said(progress=45)),
-        ("[ 45%] Building CXX object a.o\n", Said(progress=45, message="Building CXX object a.o")),
-        ("tests/test_a.py ........ \x1b[32m [ 45%]\x1b[0m\n", Said(progress=45)),
-        ("##vso[task.setprogress value=75;]Upload\n", Said(progress=75, message="Upload")),
-        ("##teamcity[progressMessage 'it|'s ||here|| |[1|] |0x00e9|n']\n", Said(message="it's |here| [1] é")),
-        ("##teamcity[blockOpened name='Compile']\n", Said(message="Compile")),
+        ("section_start:1560896352:my_first\r\x1b[0K\n", Marker("my_first", None, "my_first")),
+        ("\x1b[0Ksection_end:1560896353:my_first\r\x1b[0K\n", Marker(ends="my_first")),
+        ("--- :hammer: Build it\n", Marker("build-it", None, "Build it")),
+        ("+++ Tests\n", Marker("tests", None, "Tests")),
+        ("~~~ Set-up\n", Marker("set-up", None, "Set-up")),
+        ("45%\n", Marker(progress=45)),
+        ("  7.5 %\n", Marker(progress=7.5)),
+        ("\r 45%\r", Marker(progress=45)),
+        ("[ 45%] Building CXX object a.o\n", Marker(progress=45, message="Building CXX object a.o")),
+        ("tests/test_a.py ........ \x1b[32m [ 45%]\x1b[0m\n", Marker(progress=45)),
+        ("##vso[task.setprogress value=75;]Upload\n", Marker(progress=75, message="Upload")),
+        (
+            "##teamcity[progressMessage 'it|'s ||here|| |[1|] |0x00e9|n']\n",
+            Marker(message="it's |here| [1] é"),
+        ),
+        ("##teamcity[blockOpened name='Compile']\n", Marker(message="Compile")),
     ],
 )
-def test_what_markers_say(text: str, expected: Said) -> None:
+def test_what_markers_say(text: str, expected: Marker) -> None:
     assert said("before\n" + text + "after\n") == [expected]
 
 
@@ -221,55 +224,55 @@ def test_what_is_no_marker(text: str) -> None:
 
 
 def test_nothing_speaks_while_commands_are_stopped() -> None:
-    markers = Markers(lambda _value: None)
+    markers = MarkerParser(lambda _value: None)
     text = (
         b"1%\n::stop-commands::to-ken\n2%\n::group::x\n::other::\n--- y\n::stop-commands::z\n::to-ken::\n3%\n"
     )
-    assert markers.find(text) == [Said(progress=1), Said(progress=3)]
+    assert markers.find(text) == [Marker(progress=1), Marker(progress=3)]
     assert markers.find(b"::stop-commands::a\n4%\n") == []
     # It holds on over reads, and for other streams.
     assert markers.find(b"5%\n::b::\n6%\n") == []
-    assert markers.find(b"::a::\n7%\n") == [Said(progress=7)]
+    assert markers.find(b"::a::\n7%\n") == [Marker(progress=7)]
 
 
 def test_what_a_shell_traces_is_no_header() -> None:
-    markers = Markers(lambda _: None)
+    markers = MarkerParser(lambda _: None)
     assert [said.phase for said in markers.find(b"+++ Tests\n")] == ["tests"]
     assert markers.find(b"++ cd .\n+ make\n") == []
     assert markers.find(b"+++ dirname x\n++ cd .\n+ make\n") == []
-    assert Markers(lambda _: None).find(b"+++ dirname x\n++ cd .\n") == []
+    assert MarkerParser(lambda _: None).find(b"+++ dirname x\n++ cd .\n") == []
     assert markers.find(b"+++ dirname y\n") == []
     assert [said.phase for said in markers.find(b"--- Tests\n")] == ["tests"]
 
 
 def test_a_mask_that_the_output_asks_for_is_added() -> None:
     values: list[str] = []
-    Markers(values.append).find(b"::add-mask::hidden%25value\n::stop-commands::x\n::add-mask::not\n")
+    MarkerParser(values.append).find(b"::add-mask::hidden%25value\n::stop-commands::x\n::add-mask::not\n")
     assert values == ["hidden%value"]
 
 
 @pytest.mark.parametrize("token", ["é x", "-a_b", "_x", "a:b", "group"])
 def test_any_word_stops_commands_until_it_stands_alone(token: str) -> None:
-    markers = Markers(lambda _value: None)
+    markers = MarkerParser(lambda _value: None)
     stopped = f"::stop-commands::{token}\n1%\n::{token}::more\n::{token} a=b::\n2%\n::{token}::\n3%\n"
-    assert markers.find(stopped.encode()) == [Said(progress=3)]
+    assert markers.find(stopped.encode()) == [Marker(progress=3)]
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("--- Deploy s3cr3t-Value/42", Said(phase="deploy", message="Deploy ***")),
-        ("section_start:1:on-word-in-name\r\x1b[0KTitle", Said(phase="on", message="Title")),
-        ("section_end:1:on-word-in-name", Said(ends="on")),
-        ("::group::" + "x" * 195 + "s3cr3t-Value/42", Said(message="x" * 195 + "***")),
-        ("##[group]s3cr3t-Value/42", Said(message="***")),
-        ("##teamcity[blockOpened name='s3cr3t-Value/42']", Said(message="***")),
-        ("[ 5%] s3cr3t-Value/42", Said(progress=5, message="***")),
+        ("--- Deploy s3cr3t-Value/42", Marker(phase="deploy", message="Deploy ***")),
+        ("section_start:1:on-word-in-name\r\x1b[0KTitle", Marker(phase="on", message="Title")),
+        ("section_end:1:on-word-in-name", Marker(ends="on")),
+        ("::group::" + "x" * 195 + "s3cr3t-Value/42", Marker(message="x" * 195 + "***")),
+        ("##[group]s3cr3t-Value/42", Marker(message="***")),
+        ("##teamcity[blockOpened name='s3cr3t-Value/42']", Marker(message="***")),
+        ("[ 5%] s3cr3t-Value/42", Marker(progress=5, message="***")),
     ],
 )
-def test_markers_say_no_secret(line: str, expected: Said) -> None:
+def test_markers_say_no_secret(line: str, expected: Marker) -> None:
     masker = Masker({"A_KEY": SECRET, "B_KEY": "word-in-name"})
-    assert Markers(masker.add, masker.text).find(line.encode()) == [expected]
+    assert MarkerParser(masker.add, masker.text).find(line.encode()) == [expected]
 
 
 def test_a_phase_that_is_named_by_a_secret_is_still_a_phase() -> None:
@@ -291,7 +294,7 @@ def test_titles_become_names_of_phases(title: str, phase: str | None) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_output_makes_markers_fail(text: bytes) -> None:
-    for one in Markers(lambda _value: None).find(text):
+    for one in MarkerParser(lambda _value: None).find(text):
         assert one.progress is None or 0 <= one.progress <= 100
         assert one.message is None or len(one.message) <= 200
 
@@ -313,7 +316,7 @@ def test_whole_lines_pass_and_no_byte_is_lost(pieces: list[bytes]) -> None:
 
 @given(PIECES)
 def test_a_tally_is_that_of_the_server(pieces: list[bytes]) -> None:
-    tally, state = Tally(), StreamState()
+    tally, state = StreamTotals(), StreamState()
     for piece in pieces:
         tally.add(piece)
         segmenter = Segmenter(65536)
@@ -324,7 +327,7 @@ def test_a_tally_is_that_of_the_server(pieces: list[bytes]) -> None:
         "lines": state.tally.lines,
         "crc32": f"{state.tally.crc:08x}",
     }
-    again = Tally(*tally.state())
+    again = StreamTotals(*tally.state())
     again.add(b"more\n")
     tally.add(b"more\n")
     assert again.claim() == tally.claim()
@@ -360,7 +363,7 @@ def test_what_does_not_fit_into_memory_is_on_disk_and_the_same() -> None:
         stream, data = chance.choice("ab"), chance.randbytes(chance.randrange(1, 20_000))
         one.put(stream, data)
         sent[stream] += data
-    assert sum(segment.size for segment in one._segments) > 2_000_000
+    assert sum(file.size for file in one._files) > 2_000_000
     assert one._in_memory < 500_000
     assert {stream: read_all(one, stream) for stream in sent} == {
         name: (0, data) for name, data in sent.items()
@@ -370,7 +373,7 @@ def test_what_does_not_fit_into_memory_is_on_disk_and_the_same() -> None:
     assert read_all(one, "a")[1] == sent["a"][one.start("a") :]
     assert 0 < one.start("a") <= half
     one.close()
-    assert (one.waiting, one._in_memory, len(one._segments)) == (0, 0, 0)
+    assert (one.waiting, one._in_memory, len(one._files)) == (0, 0, 0)
 
 
 @settings(deadline=None)
@@ -396,7 +399,7 @@ def put_and_check(one: Spool, puts: list[tuple[str, int, bool]], chance: random.
             one.seal()
         if chance.random() < 0.2:
             one.confirm(stream, one.start(stream) + chance.randrange(100_000))
-    assert sum(segment.size for segment in one._segments) <= 400_000 + spool.BLOCK_BYTES
+    assert sum(file.size for file in one._files) <= 400_000 + spool.BLOCK_BYTES
     waiting = 0
     for stream, data in sent.items():
         start, found = read_all(one, stream)
@@ -411,17 +414,17 @@ def test_all_that_did_not_arrive_is_counted_also_where_the_spool_had_no_room_for
     for number in range(100_000):
         sender.output(["stdout", "stderr"][number % 2], b"a line of the output\n")
     assert sender.spool.waiting < 1_000_000
-    assert sender.missing == 2_100_000
+    assert sender.shortfall.bytes == 2_100_000
     sender.spool.close()
     sender.output("stdout", b"more\n")
-    assert sender.missing == 2_100_005
+    assert sender.shortfall.bytes == 2_100_005
 
 
 def test_a_disk_that_is_full_loses_the_oldest_and_fails_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spool, "Segment", refuse)
+    monkeypatch.setattr(spool, "SpoolFile", refuse)
     one = Spool(memory_bytes=100_000)
     for number in range(50):
         one.put("a", bytes([number]) * 20_000)
@@ -718,7 +721,7 @@ def test_without_a_temporary_folder_nothing_is_remembered(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("tempfile.gettempdir", none_usable)
     memory = Memory("http://chef", "job")
-    memory.keep({"stdout": Tally()})
+    memory.keep({"stdout": StreamTotals()})
     assert memory.tallies() == {}
     memory.forget()
 
@@ -746,7 +749,7 @@ def test_fields_of_an_update_may_have_any_name(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_checksums_are_those_of_zlib() -> None:
-    tally = Tally()
+    tally = StreamTotals()
     tally.add(b"abc")
     claim: dict[str, Any] = tally.claim()
     assert int(claim["crc32"], 16) == zlib.crc32(b"abc")

@@ -16,9 +16,17 @@ from chef.reporter.output.markers import masked_phase
 from chef.reporter.output.masking import Masker
 from chef.reporter.process.command import cannot_start, end_like, write_all
 from chef.reporter.report import Report
-from chef.reporter.running import Options, Run, missing_text
+from chef.reporter.running import Options, ReportedRun
 from chef.reporter.sending.sender import Sender
-from chef.reporter.tail.follow import REFUSED, JobTail, ProjectTail, Reader, Refused, Screen, wants_colours
+from chef.reporter.tail.follow import (
+    REFUSED,
+    JobTail,
+    ProjectTail,
+    Screen,
+    TailClient,
+    TailRefused,
+    wants_colours,
+)
 from chef.reporter.target import (
     Target,
     UsageError,
@@ -317,7 +325,7 @@ def _run(arguments: Any) -> int:
         stream=arguments.stream,
         title=arguments.title,
     )
-    return end_like(Run(target, options, arguments.version_text).run())
+    return end_like(ReportedRun(target, options, arguments.version_text).run())
 
 
 def _run_within(arguments: Any) -> int:
@@ -499,7 +507,7 @@ def _tail(arguments: Any) -> int:
     job = arguments.job or (None if arguments.project else os.environ.get("CHEF_JOB"))
     if bool(job) == bool(arguments.project):
         raise UsageError("tail needs a job, or --project and no job")
-    reader = Reader(url, token, arguments.version_text)
+    reader = TailClient(url, token, arguments.version_text)
     screen = Screen(wants_colours(arguments.color), arguments.quiet)
     follow = not arguments.no_follow
     try:
@@ -507,7 +515,7 @@ def _tail(arguments: Any) -> int:
             return JobTail(reader, screen, check_id(job, "the job's id") or "", arguments.lines, follow).run()
         project = check_id(arguments.project, "--project") or ""
         return ProjectTail(reader, screen, project, arguments.lines, follow).run()
-    except Refused as error:
+    except TailRefused as error:
         return _complain(str(error), REFUSED)
     finally:
         reader.close()
@@ -567,7 +575,7 @@ def _masked(masker: Masker, value: Any) -> Any:
 
 
 def _delivered(arguments: Any, sender: Sender, arrived: bool) -> int:
-    missing = missing_text(sender, arrived)
+    missing = sender.shortfall.text(arrived)
     # What the other commands make of their arguments is not what a user has written.
     for warning in sender.warnings if arguments.command == "send" else ():
         say(warning)

@@ -13,7 +13,7 @@ import tempfile
 import time
 from typing import Any
 
-from chef.reporter.output.lines import Tally
+from chef.reporter.output.lines import StreamTotals
 
 _MAX_BYTES = 64 * 1024
 # What is older is of another job that had the same id.
@@ -33,14 +33,14 @@ class Memory:
         name = hashlib.sha256(("%s %s" % (url, job)).encode()).hexdigest()[:32]
         self._path = os.path.join(self._folder, name + ".json")
 
-    def tallies(self) -> dict[str, Tally]:
+    def tallies(self) -> dict[str, StreamTotals]:
         """What the streams add up to so far."""
         try:
-            return {name: Tally(*map(int, state)) for name, state in self._read()["streams"].items()}
+            return {name: StreamTotals(*map(int, state)) for name, state in self._read()["streams"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return {}
 
-    def keep(self, tallies: dict[str, Tally]) -> None:
+    def keep(self, tallies: dict[str, StreamTotals]) -> None:
         """Remember this for the next command."""
         streams = {name: tally.state() for name, tally in tallies.items()}
         try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from chef.reporter.output.lines import LineGate, Tally
-from chef.reporter.output.markers import Markers, Said, masked_phase
+from chef.reporter.output.lines import LineGate, StreamTotals
+from chef.reporter.output.markers import Marker, MarkerParser, masked_phase
 from chef.reporter.output.masking import Masker
 from chef.reporter.sending.sender import Sender
 
@@ -17,16 +17,16 @@ class Report:
     """One run of a command. `phase` is the one it is in while no section of its output has another."""
 
     def __init__(
-        self, sender: Sender, masker: Masker, phase: str, markers: bool, prior: dict[str, Tally]
+        self, sender: Sender, masker: Masker, phase: str, markers: bool, prior: dict[str, StreamTotals]
     ) -> None:
         self.masker = masker
         self.totals = {name: tally.copy() for name, tally in prior.items()}
         self._sender = sender
-        self._markers = Markers(masker.add, masker.text) if markers else None
+        self._markers = MarkerParser(masker.add, masker.text) if markers else None
         self._own_phase = self._phase = masked_phase(masker.text, phase)
         self._gates: dict[str, LineGate] = {}
         self._prior = {name: tally.bytes for name, tally in prior.items()}
-        self._own: dict[str, Tally] = {}
+        self._own: dict[str, StreamTotals] = {}
 
     def begin(self, meta: dict[str, Any], message: str | None = None) -> None:
         """The build has begun."""
@@ -63,8 +63,8 @@ class Report:
 
     def nothing_came(self, stream: str) -> None:
         """The command has written nothing at all, which can be compared as well."""
-        self._own[stream] = self.totals[stream] = Tally()
-        self._sender.look_at(stream)
+        self._own[stream] = self.totals[stream] = StreamTotals()
+        self._sender.watch(stream)
 
     def end(self, code: int, message: str, meta: dict[str, Any]) -> None:
         """The build has ended; the exit status decides how."""
@@ -104,13 +104,13 @@ class Report:
             return
         said = self._markers.find(lines) if self._markers else []
         masked = self.masker.mask(lines)
-        self._own.setdefault(stream, Tally()).add(masked)
-        self.totals.setdefault(stream, Tally()).add(masked)
+        self._own.setdefault(stream, StreamTotals()).add(masked)
+        self.totals.setdefault(stream, StreamTotals()).add(masked)
         self._sender.output(stream, masked, ends_line)
         for one in said:
             self._tell(one)
 
-    def _tell(self, said: Said) -> None:
+    def _tell(self, said: Marker) -> None:
         """A marker as an update."""
         fields: dict[str, Any] = {}
         if said.ends is not None:

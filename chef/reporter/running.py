@@ -39,7 +39,7 @@ class Options(NamedTuple):
     title: str | None
 
 
-class Run:
+class ReportedRun:
     """One run. Whatever goes wrong in reporting, the command runs and its status is the result."""
 
     def __init__(self, target: Target, options: Options, version: str) -> None:
@@ -202,7 +202,7 @@ class Run:
             arrived = self._sender.finish(self._options.linger)
         except KeyboardInterrupt:
             arrived = False
-        missing = missing_text(self._sender, arrived)
+        missing = self._sender.shortfall.text(arrived)
         if missing:
             say(missing)
         if self._report is not None and any(map(self._sender.is_shared, self._report.totals)):
@@ -218,25 +218,6 @@ class Run:
     def _failed(self, error: Exception) -> None:
         self._fault = self._fault or "a fault of the reporter: %s: %s" % (type(error).__name__, error)
         self._report = None
-
-
-def missing_text(sender: Sender, arrived: bool) -> str | None:
-    """One line on what did not arrive, or None."""
-    parts = []
-    missing = sender.missing
-    if missing:
-        parts.append("%d bytes of output" % missing)
-    if sender.end_waits:
-        parts.append("the end of the job")
-    updates = sender.refused + sender.updates_waiting - sender.end_waits
-    if updates:
-        parts.append("%d update%s" % (updates, "" if updates == 1 else "s"))
-    why = " (%s)" % sender.problem if sender.problem else ""
-    if not parts and sender.given_up:
-        return "reporting stopped%s" % why
-    if not parts and arrived:
-        return None
-    return "did not arrive: %s%s" % (", ".join(parts) or "all of it", why)
 
 
 def _outcome(name: str, ended: Ended) -> str:

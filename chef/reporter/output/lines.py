@@ -63,7 +63,7 @@ class LineGate:
             self._size += len(data)
 
 
-class Tally:
+class StreamTotals:
     r"""What a stream adds up to: bytes, lines (each `\n`, and a rest without one), CRC-32."""
 
     def __init__(self, size: int = 0, newlines: int = 0, crc: int = 0, unfinished: int = 0) -> None:
@@ -72,11 +72,11 @@ class Tally:
         self.crc = crc
         self._unfinished = bool(unfinished)
 
-    def copy(self) -> Tally:
-        return Tally(self.bytes, self._newlines, self.crc, self._unfinished)
+    def copy(self) -> StreamTotals:
+        return StreamTotals(self.bytes, self._newlines, self.crc, self._unfinished)
 
     def state(self) -> list[int]:
-        """What `Tally(*state)` makes again."""
+        """What `StreamTotals(*state)` makes again."""
         return [self.bytes, self._newlines, self.crc, int(self._unfinished)]
 
     def add(self, data: bytes) -> None:

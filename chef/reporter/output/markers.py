@@ -55,7 +55,7 @@ _TEAMCITY_CHARACTERS = {"n": " ", "r": " ", "x": " ", "l": " ", "p": " "}
 _EMOJI = re.compile(r":[a-z0-9_+-]+:")
 
 
-class Said(NamedTuple):
+class Marker(NamedTuple):
     """What one marker says; None is nothing. `ends` is a section that is over."""
 
     phase: str | None = None
@@ -64,7 +64,7 @@ class Said(NamedTuple):
     ends: str | None = None
 
 
-class Markers:
+class MarkerParser:
     """Finds markers in whole lines. One for all streams of a build: a stop holds for all of them."""
 
     def __init__(self, add_mask: Callable[[str], None], mask: Callable[[str], str] = str) -> None:
@@ -73,7 +73,7 @@ class Markers:
         self._stopped_by: str | None = None
         self._is_traced = False
 
-    def find(self, lines: bytes) -> list[Said]:
+    def find(self, lines: bytes) -> list[Marker]:
         """What these lines say, in their order."""
         # As `set -x` writes: its third level looks like a header, and comes with the second.
         self._is_traced = self._is_traced or b"\n++ " in lines or lines.startswith(b"++ ")
@@ -86,7 +86,7 @@ class Markers:
         said = (self._read(one.group(1).decode("utf-8", "replace")) for one in found)
         return [one for one in said if one is not None]
 
-    def _read(self, line: str) -> Said | None:
+    def _read(self, line: str) -> Marker | None:
         if self._stopped_by is not None:
             if line.strip() == "::%s::" % self._stopped_by:
                 self._stopped_by = None
@@ -142,12 +142,12 @@ def _unescaped(value: str) -> str:
     return value.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
 
 
-def _group(name: str, value: str) -> Said | None:
+def _group(name: str, value: str) -> Marker | None:
     title = clean(value) if name == "group" else ""
-    return Said(message=title) if title else None
+    return Marker(message=title) if title else None
 
 
-def _section(line: str) -> Said | None:
+def _section(line: str) -> Marker | None:
     found = _SECTION.match(line)
     if not found:
         return None
@@ -155,19 +155,19 @@ def _section(line: str) -> Said | None:
     if name is None:
         return None
     if found.group(1) == "end":
-        return Said(ends=name)
-    return Said(phase=name, message=clean(found.group(3) or "") or clean(found.group(2)))
+        return Marker(ends=name)
+    return Marker(phase=name, message=clean(found.group(3) or "") or clean(found.group(2)))
 
 
-def _header(line: str) -> Said | None:
+def _header(line: str) -> Marker | None:
     found = _HEADER.match(line)
     if not found or _NO_HEADER.match(line):
         return None
     phase, title = phase_named(found.group(2)), clean(_EMOJI.sub("", found.group(2)))
-    return Said(phase=phase, message=title or None) if phase else None
+    return Marker(phase=phase, message=title or None) if phase else None
 
 
-def _percent(line: str) -> Said | None:
+def _percent(line: str) -> Marker | None:
     alone = _PERCENT.fullmatch(_ESCAPES.sub("", line))
     if alone:
         return _at(alone.group(1), None)
@@ -175,21 +175,21 @@ def _percent(line: str) -> Said | None:
     return _at(within.group(1), within.group(2)) if within else None
 
 
-def _azure(line: str) -> Said | None:
+def _azure(line: str) -> Marker | None:
     found = _AZURE.match(line)
     if found:
         value = _AZURE_VALUE.search(found.group(1))
         return _at(value.group(1), found.group(2)) if value else None
     group = _AZURE_GROUP.match(line)
-    return Said(message=clean(group.group(1))) if group and clean(group.group(1)) else None
+    return Marker(message=clean(group.group(1))) if group and clean(group.group(1)) else None
 
 
-def _teamcity(line: str) -> Said | None:
+def _teamcity(line: str) -> Marker | None:
     found = _TEAMCITY.match(line)
     if not found:
         return None
     text = clean(_TEAMCITY_ESCAPE.sub(_teamcity_character, found.group(2)))
-    return Said(message=text) if text else None
+    return Marker(message=text) if text else None
 
 
 def _teamcity_character(found: re.Match[str]) -> str:
@@ -199,8 +199,8 @@ def _teamcity_character(found: re.Match[str]) -> str:
     return _TEAMCITY_CHARACTERS.get(escape, escape)
 
 
-def _at(percent: str, message: str | None) -> Said | None:
+def _at(percent: str, message: str | None) -> Marker | None:
     value = float(percent)
     if not 0 <= value <= 100:
         return None
-    return Said(progress=int(value) if value == int(value) else value, message=clean(message or "") or None)
+    return Marker(progress=int(value) if value == int(value) else value, message=clean(message or "") or None)

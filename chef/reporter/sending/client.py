@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import re
 import socket
 import urllib.parse
 import urllib.request
 from typing import Any, Iterator
+
+from chef.reporter.sending.answers import ServerAnswer
 
 _MAX_ANSWER = 1024 * 1024
 _MAX_REDIRECTS = 3
@@ -21,52 +22,7 @@ class Unreachable(Exception):
     """No answer, or none that is one; the text says why in some words."""
 
 
-class Answer:
-    """What the server answered. `data` is its JSON object, empty where it has none."""
-
-    def __init__(self, status: int, headers: Any, body: bytes) -> None:
-        self.status = status
-        self.headers = headers
-        self.data: dict[str, Any] = {}
-        try:
-            found = json.loads(body.decode("utf-8")) if body.strip() else {}
-        except (ValueError, RecursionError):
-            return
-        if isinstance(found, dict):
-            self.data = found
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether Chef refused, and not a proxy or another server in its place."""
-        kind = self.headers.get("Content-Type") or ""
-        return kind.startswith("application/problem+json") and isinstance(self.data.get("code"), str)
-
-    @property
-    def code(self) -> str:
-        return str(self.data.get("code", ""))
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds to wait, if it says so."""
-        text = (self.headers.get("Retry-After") or "").strip()
-        return float(text) if text.isdigit() and len(text) < 6 else None
-
-    def reason(self) -> str:
-        """What to tell people of a refusal."""
-        detail = self.data.get("detail")
-        words = http.client.responses.get(self.status, "")
-        if self.is_ours and isinstance(detail, str):
-            words = without_index(detail)
-        text = "%d %s" % (self.status, words)
-        return " ".join(text.split())[:300]
-
-
-def without_index(text: str) -> str:
-    """Which update of its request it was says nothing to people."""
-    return re.sub(r"^update \d+: ", "", " ".join(text.split()))[:300]
-
-
-class Client:
+class HttpClient:
     """Requests to one server, one after the other, for one thread."""
 
     def __init__(self, url: str, token: str | None, version: str) -> None:
@@ -79,14 +35,14 @@ class Client:
         self._proxy_headers: dict[str, str] = {}
         self._is_fresh = True
 
-    def post(self, path: str, data: Any, timeout: float) -> Answer:
+    def post(self, path: str, data: Any, timeout: float) -> ServerAnswer:
         """Send JSON."""
         body = json.dumps(data).encode()
         return self.request("POST", path, body, timeout, {"Content-Type": "application/json"})
 
     def request(
         self, method: str, path: str, body: Any, timeout: float, headers: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> ServerAnswer:
         """Send a request; `body` is bytes, or an iterator of parts whose end is not known yet.
 
         Raises Unreachable. Where a kept connection turns out to be closed, it is sent over a new one:
@@ -150,7 +106,7 @@ class Client:
         except (http.client.HTTPException, OSError) as error:
             self.close()
             raise _Closed from error
-        except ValueError as error:  # What http.client says of an answer that is none.
+        except ValueError as error:  # http.client raises it for an answer that is none.
             self.close()
             raise Unreachable(_words(error)) from error
 
@@ -176,19 +132,19 @@ class Client:
                 connection.endheaders()
                 self._write_chunks(connection, body)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # Who refuses without reading all of it has answered before.
+            pass  # A server that refuses without reading the whole body has answered before.
 
     def _write_chunks(self, connection: http.client.HTTPConnection, parts: Iterator[bytes]) -> None:
         for part in parts:
             connection.send(b"%x\r\n%s\r\n" % (len(part), part))
         connection.send(b"0\r\n\r\n")
 
-    def _answer(self, response: http.client.HTTPResponse) -> Answer:
+    def _answer(self, response: http.client.HTTPResponse) -> ServerAnswer:
         try:
             body = response.read(_MAX_ANSWER)
             if not response.isclosed():
                 self.close()
-            return Answer(response.status, response.headers, body)
+            return ServerAnswer(response.status, response.headers, body)
         except (http.client.HTTPException, OSError, ValueError) as error:
             self.close()
             raise Unreachable(_words(error)) from error

@@ -16,16 +16,16 @@ from chef.reporter.output.lines import border
 MEMORY_BYTES = 4 * 1024 * 1024
 DISK_BYTES = 64 * 1024 * 1024
 BLOCK_BYTES = 64 * 1024
-SEGMENT_BYTES = 2 * 1024 * 1024
+FILE_BYTES = 2 * 1024 * 1024
 # With more waiting than this the order between streams is kept by blocks only, not by lines.
 BUSY_BYTES = 256 * 1024
 
 
-class Segment:
+class SpoolFile:
     """A part of the room on disk: a file without a name, gone with the last of its blocks."""
 
     def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.TemporaryFile(prefix="chef-")
+        self.content: IO[bytes] = tempfile.TemporaryFile(prefix="chef-")
         self.size = 0
         self.blocks = 0
 
@@ -36,7 +36,7 @@ class Block:
     `data` is None where it is on disk. `ends_line`: it ends where a line does.
     """
 
-    __slots__ = ("data", "ends_line", "number", "segment", "size", "start", "stream", "where")
+    __slots__ = ("data", "ends_line", "file", "number", "size", "start", "stream", "where")
 
     def __init__(self, stream: str, number: int, start: int, ends_line: bool) -> None:
         self.stream = stream
@@ -45,7 +45,7 @@ class Block:
         self.ends_line = ends_line
         self.size = 0
         self.data: bytearray | None = bytearray()
-        self.segment: Segment | None = None
+        self.file: SpoolFile | None = None
         self.where = 0
 
     @property
@@ -56,9 +56,9 @@ class Block:
         """Its output, wherever that is."""
         if self.data is not None:
             return bytes(self.data)
-        assert self.segment is not None
-        self.segment.file.seek(self.where)
-        return self.segment.file.read(self.size)
+        assert self.file is not None
+        self.file.content.seek(self.where)
+        return self.file.content.read(self.size)
 
 
 class Spool:
@@ -74,7 +74,7 @@ class Spool:
         self._number = 0
         self._newest: Block | None = None
         self._sealed = 0
-        self._segments: list[Segment] = []
+        self._files: list[SpoolFile] = []
         self._in_memory = 0
         self._closed = False
 
@@ -87,7 +87,7 @@ class Spool:
                 self._put(stream, data[: end or BLOCK_BYTES], end > 0)
                 data = data[end or BLOCK_BYTES :]
             self._put(stream, data, ends_line)
-            # Who gathers looks again by itself; being woken for each line would cost more than sending.
+            # The thread that gathers looks again by itself: waking it for each line would cost too much.
             if not before or before < BLOCK_BYTES <= self.waiting:
                 self.changed.notify_all()
 
@@ -166,8 +166,8 @@ class Spool:
             for blocks in self._blocks.values():
                 while blocks:
                     self._forget(blocks.popleft())
-            while self._segments:
-                self._segments.pop().file.close()
+            while self._files:
+                self._files.pop().content.close()
 
     def _put(self, stream: str, part: bytes, ends_line: bool) -> None:
         if not self._closed:
@@ -201,39 +201,39 @@ class Spool:
     def _move_to_disk(self, block: Block) -> None:
         if block.data is None:
             return
-        segment = self._segment_for(block)
-        if segment is None:
+        file = self._file_for(block)
+        if file is None:
             return
         try:
-            segment.file.seek(segment.size)
-            segment.file.write(block.data)
-            segment.file.flush()
+            file.content.seek(file.size)
+            file.content.write(block.data)
+            file.content.flush()
         except OSError:
             self._disk_limit = 0  # The disk is full: what is on it stays, nothing is added.
             self._drop_for(block)
             return
-        block.segment, block.where = segment, segment.size
-        segment.size += block.size
-        segment.blocks += 1
+        block.file, block.where = file, file.size
+        file.size += block.size
+        file.blocks += 1
         self._in_memory -= block.size
         block.data = None
 
-    def _segment_for(self, block: Block) -> Segment | None:
+    def _file_for(self, block: Block) -> SpoolFile | None:
         """Where on disk a block may go; None where room was made for it in memory."""
         if not self._has_room_on_disk(block.size) and self._drop_for(block):
             return None
-        if self._segments and self._segments[-1].size + block.size <= SEGMENT_BYTES:
-            return self._segments[-1]
+        if self._files and self._files[-1].size + block.size <= FILE_BYTES:
+            return self._files[-1]
         try:
-            self._segments.append(Segment())
+            self._files.append(SpoolFile())
         except OSError:
             self._disk_limit = 0
             self._drop_for(block)
             return None
-        return self._segments[-1]
+        return self._files[-1]
 
     def _has_room_on_disk(self, size: int) -> bool:
-        return sum(segment.size for segment in self._segments) + size <= self._disk_limit
+        return sum(file.size for file in self._files) + size <= self._disk_limit
 
     def _drop_for(self, block: Block) -> bool:
         """Drop the oldest blocks until this one has room; True where that is in memory."""
@@ -248,13 +248,13 @@ class Spool:
         self.waiting -= block.size
         if block is self._newest:
             self._newest = None
-        segment = block.segment
-        if segment is None:
+        file = block.file
+        if file is None:
             self._in_memory -= block.size
             return
-        segment.blocks -= 1
-        if not segment.blocks and segment is not self._segments[-1]:
-            self._segments.remove(segment)
-            segment.file.close()
-        elif not segment.blocks:
-            segment.size = 0
+        file.blocks -= 1
+        if not file.blocks and file is not self._files[-1]:
+            self._files.remove(file)
+            file.content.close()
+        elif not file.blocks:
+            file.size = 0

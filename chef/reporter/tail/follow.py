@@ -11,7 +11,8 @@ import time
 import urllib.parse
 from typing import Any, Iterator
 
-from chef.reporter.sending.client import Answer, Client, Unreachable
+from chef.reporter.sending.answers import ServerAnswer
+from chef.reporter.sending.client import HttpClient, Unreachable
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
 # All that a terminal would obey: control sequences, strings for it, control characters.
@@ -28,7 +29,7 @@ CANCELLED = 130
 REFUSED = 2
 
 
-class Refused(Exception):
+class TailRefused(Exception):
     """The server will not show it; the text says why."""
 
 
@@ -94,17 +95,17 @@ class Screen:
         sys.stdout.buffer.flush()
 
 
-class Reader:
+class TailClient:
     """What `tail` asks of the server."""
 
     def __init__(self, url: str, token: str | None, version: str) -> None:
-        self._client = Client(url, token, version)
+        self._client = HttpClient(url, token, version)
 
     def close(self) -> None:
         self._client.close()
 
     def get(self, path: str) -> dict[str, Any] | None:
-        """A JSON object, or None where there is no such thing. Raises Refused and Unreachable."""
+        """A JSON object, or None where there is no such thing. Raises TailRefused and Unreachable."""
         answer = self._client.request("GET", path, None, _TIMEOUT_S)
         if answer.status == 404:
             return None
@@ -117,7 +118,7 @@ class Reader:
         """The events of a stream as they come; None is a sign that the server is there."""
         response = self._client.open(path, {"Accept": "application/x-ndjson"}, _SILENCE_S)
         if response.status != 200:
-            _check(Answer(response.status, response.headers, response.read(65536)))
+            _check(ServerAnswer(response.status, response.headers, response.read(65536)))
         while True:
             try:
                 line = response.readline(16 * 1024 * 1024)
@@ -135,18 +136,18 @@ class Reader:
                 yield event
 
 
-def _check(answer: Answer) -> None:
+def _check(answer: ServerAnswer) -> None:
     if answer.status in (408, 429, 503) or answer.status >= 500:
         raise Unreachable(answer.reason())
     if answer.status != 200:
-        raise Refused(answer.reason())
+        raise TailRefused(answer.reason())
 
 
 class JobTail:
     """Follows one job. `run` returns its exit status."""
 
-    def __init__(self, reader: Reader, screen: Screen, job: str, lines: int | None, follow: bool) -> None:
-        self._reader = reader
+    def __init__(self, client: TailClient, screen: Screen, job: str, lines: int | None, follow: bool) -> None:
+        self._client = client
         self._screen = screen
         self._path = "/api/jobs/" + urllib.parse.quote(job, safe="")
         self._job = job
@@ -173,11 +174,11 @@ class JobTail:
 
     def _show_stored(self) -> int | None:
         """The lines that are there; the result is the exit status where there is no more to come."""
-        job = self._reader.get(self._path)
+        job = self._client.get(self._path)
         if job is None:
             if self._follow:
                 return None
-            raise Refused("there is no job %s" % self._job)
+            raise TailRefused("there is no job %s" % self._job)
         self._after = job["seq"]
         if self._lines != 0:
             for event in self._stored_lines():
@@ -189,12 +190,12 @@ class JobTail:
 
     def _stored_lines(self) -> Iterator[dict[str, Any]]:
         if self._lines is not None:
-            found = self._reader.get("%s/logs?tail=%d" % (self._path, min(self._lines, 1000)))
+            found = self._client.get("%s/logs?tail=%d" % (self._path, min(self._lines, 1000)))
             yield from found["lines"] if found else []
             return
         place = 0
         while True:
-            found = self._reader.get("%s/logs?after=%d&limit=1000" % (self._path, place))
+            found = self._client.get("%s/logs?after=%d&limit=1000" % (self._path, place))
             lines = found["lines"] if found else []
             if not lines:
                 return
@@ -204,7 +205,7 @@ class JobTail:
     def _listen(self) -> int | None:
         """Show events until the stream ends; the result is the exit status if the job has ended."""
         status: int | None = None
-        for event in self._reader.events("%s/events?after=%d" % (self._path, self._after)):
+        for event in self._client.events("%s/events?after=%d" % (self._path, self._after)):
             if event is None:
                 continue
             data = event.get("data") or {}
@@ -243,8 +244,10 @@ class JobTail:
 class ProjectTail:
     """Follows the jobs of a project, a line for each change."""
 
-    def __init__(self, reader: Reader, screen: Screen, project: str, lines: int | None, follow: bool) -> None:
-        self._reader = reader
+    def __init__(
+        self, client: TailClient, screen: Screen, project: str, lines: int | None, follow: bool
+    ) -> None:
+        self._client = client
         self._screen = screen
         self._project = project
         self._lines = lines
@@ -268,13 +271,13 @@ class ProjectTail:
         if not count:
             return
         query = urllib.parse.urlencode({"projectId": self._project, "limit": count})
-        found = self._reader.get("/api/jobs?" + query)
+        found = self._client.get("/api/jobs?" + query)
         for job in reversed(found["jobs"] if found else []):
             self._screen.plain("%s  %s" % (job["jobId"], progress_text(job)))
 
     def _listen(self) -> None:
         path = "/api/projects/%s/events" % urllib.parse.quote(self._project, safe="")
-        for event in self._reader.events(path):
+        for event in self._client.events(path):
             if event and event.get("event") == "project:progress":
                 self._screen.plain("%s  %s" % (event["data"]["jobId"], progress_text(event["data"])))
 

@@ -1,0 +1,62 @@
+"""The requests of the server's API that are about one job."""
+
+from __future__ import annotations
+
+import time
+import urllib.parse
+from typing import Any
+
+from chef.reporter.sending.answers import ServerAnswer
+from chef.reporter.sending.backoff import Deadline
+from chef.reporter.sending.client import HttpClient
+from chef.reporter.target import Target
+
+
+class JobApi:
+    """Requests about a target's job, each with the time that the deadline leaves. All raise Unreachable."""
+
+    def __init__(self, target: Target, version: str, deadline: Deadline) -> None:
+        self.is_new = target.is_new
+        self._target = target
+        self._client = HttpClient(target.url or "", target.token, version)
+        self._deadline = deadline
+        self._names_project = True
+
+    def post_updates(self, updates: list[dict[str, Any]]) -> ServerAnswer:
+        common = {"jobId": self._target.job, **self._project()}
+        return self._client.post("/api/updates", [{**common, **one} for one in updates], self._timeout())
+
+    def post_heartbeat(self, every: int) -> ServerAnswer:
+        """Promise to be heard of again within `every` seconds."""
+        return self._client.post(
+            self._path("heartbeat"), {**self._project(), "every": every}, self._timeout()
+        )
+
+    def put_output(self, stream: str, offset: int, body: Any) -> ServerAnswer:
+        """Send output from the server's offset on: bytes, or an iterator of parts."""
+        query = urllib.parse.urlencode({**self._project(), "stream": stream, "offset": offset})
+        return self._client.request("PUT", "%s?%s" % (self._path("logs"), query), body, self._timeout())
+
+    def ask_for_offset(self, stream: str) -> ServerAnswer:
+        """Ask how far the server is in a stream; the answer has it as `upload_offset`."""
+        path = "%s?stream=%s" % (self._path("logs"), urllib.parse.quote(stream, safe=""))
+        return self._client.request("HEAD", path, None, self._timeout())
+
+    def corrects_guess(self, answer: ServerAnswer) -> bool:
+        """Whether the job has a project that we have not been told: from here on it is not named."""
+        is_wrong = answer.code == "project_mismatch" and self._target.is_guess and self._names_project
+        self._names_project = self._names_project and not is_wrong
+        return is_wrong
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._client.close()
+
+    def _project(self) -> dict[str, str]:
+        return {"projectId": self._target.project} if self._names_project else {}
+
+    def _path(self, what: str) -> str:
+        return "/api/jobs/%s/%s" % (urllib.parse.quote(self._target.job, safe=""), what)
+
+    def _timeout(self) -> float:
+        return self._deadline.request_timeout(time.monotonic())
