@@ -12,7 +12,8 @@ from typing import Any, Callable, NamedTuple
 from chef.reporter.console import say
 from chef.reporter.memory import Memory
 from chef.reporter.output.masking import Masker
-from chef.reporter.process.command import Command, Ended
+from chef.reporter.process.command import Command
+from chef.reporter.process.exits import Ended, ended_with, outcome_text
 from chef.reporter.report import Report
 from chef.reporter.sending.sender import Sender
 from chef.reporter.target import Target
@@ -72,7 +73,7 @@ class ReportedRun:
         self._safely(lambda: self._end(ended))
         self._linger()
         if command.was_interrupted and ended.signal == signal.SIGINT:
-            # Who waits for us in the same terminal has been spared the Ctrl-C that ended the command.
+            # The shell that waits for us in the same terminal was spared the Ctrl-C that ended the command.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             os.killpg(0, signal.SIGINT)
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -86,8 +87,7 @@ class ReportedRun:
             return command.start()
         except Exception as error:
             self._failed(error)
-            status = subprocess.call(self._options.arguments)
-            return Ended(status) if status >= 0 else Ended(128 - status, signal=-status)
+            return ended_with(subprocess.call(self._options.arguments))
 
     def _tell_where(self) -> None:
         if self._options.quiet:
@@ -189,7 +189,7 @@ class ReportedRun:
         if not report.totals:
             report.nothing_came(self._named("stdout"))
         report.end(
-            ended.status, _outcome(self._options.arguments[0], ended), {**meta, "exitCode": ended.status}
+            ended.status, outcome_text(self._options.arguments[0], ended), {**meta, "exitCode": ended.status}
         )
 
     def _linger(self) -> None:
@@ -218,19 +218,6 @@ class ReportedRun:
     def _failed(self, error: Exception) -> None:
         self._fault = self._fault or "a fault of the reporter: %s: %s" % (type(error).__name__, error)
         self._report = None
-
-
-def _outcome(name: str, ended: Ended) -> str:
-    """How the command ended, for people."""
-    if ended.failure:
-        return ended.failure
-    name = os.path.basename(name)
-    if ended.signal is None:
-        return "%s ended with exit status %d" % (name, ended.status)
-    try:
-        return "%s was ended by %s" % (name, signal.Signals(ended.signal).name)
-    except ValueError:
-        return "%s was ended by signal %d" % (name, ended.signal)
 
 
 def command_text(words: list[str], mask: Callable[[str], str]) -> str:

@@ -1,0 +1,64 @@
+"""How a command ended, and how to end like it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    """How a command ended: its exit status as shells tell it, and the signal that ended it.
+
+    `failure`: why it could not be started at all.
+    """
+
+    status: int
+    signal: int | None = None
+    failure: str | None = None
+
+
+def ended_with(returncode: int) -> Ended:
+    """The end that `subprocess` tells as a negative number where it was a signal."""
+    return Ended(returncode) if returncode >= 0 else Ended(128 - returncode, signal=-returncode)
+
+
+def cannot_start(name: str, error: OSError) -> Ended:
+    """The words and the exit status of a shell where a command cannot be run."""
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return Ended(127, failure="%s: command not found" % name)
+    return Ended(126, failure="%s: %s" % (name, error.strerror or error))
+
+
+def outcome_text(name: str, ended: Ended) -> str:
+    """How the command ended, for people."""
+    if ended.failure:
+        return ended.failure
+    name = os.path.basename(name)
+    if ended.signal is None:
+        return "%s ended with exit status %d" % (name, ended.status)
+    try:
+        return "%s was ended by %s" % (name, signal.Signals(ended.signal).name)
+    except ValueError:
+        return "%s was ended by signal %d" % (name, ended.signal)
+
+
+def end_like(ended: Ended) -> int:
+    """End as the command did, by the same signal where it was one; else the exit status is returned."""
+    if ended.signal is None:
+        return ended.status
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        import resource
+
+        # The command has left its core already, if it should.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+        if ended.signal != signal.SIGKILL:
+            signal.signal(ended.signal, signal.SIG_DFL)
+        os.kill(os.getpid(), ended.signal)
+    except (ImportError, OSError, ValueError):
+        pass
+    return ended.status
