@@ -29,7 +29,7 @@ _QUIET_S = 20
 _KILLS = 3
 _SEED = 7
 _TICKS = os.sysconf("SC_CLK_TCK")
-# What a build's shell does: lines at a pace, a hundred a second.
+# A build's shell: lines at a pace, a hundred a second.
 _PACED = "n=0; while [ $n -lt {lines} ]; do n=$((n+1)); echo line $n; sleep 0.01; done; exit 3"
 
 # Commands that behave oddly, and how they end: exit status, or the signal as Popen has it.
@@ -113,7 +113,7 @@ class Machine:
                 while b"begun" not in out.read_bytes():
                     time.sleep(0.02)
                 (os.killpg if to_group else os.kill)(process.pid, number)
-            # What the kernel counted for this process alone, without what it waited for.
+            # Counted by the kernel for this process alone, without the processes that it waited for.
             usage = _watch(process)
         took = time.monotonic() - began
         said = (self.folder / "err").read_text(errors="replace")

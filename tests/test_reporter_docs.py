@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 DOCUMENT = "docs/publish.md"
 TOKEN = "write-token-0123456"
-# What the snippets build with: each says what it was asked to do. make leaves a failure where one is wanted.
+# The programs that the snippets build with: each says its arguments, and fails where a test wants that.
 TOOL = """#!/bin/sh
 echo "$(basename "$0") $*"
 [ ! -e fails ] || exit 3

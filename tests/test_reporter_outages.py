@@ -1,4 +1,4 @@
-"""What servers and networks may do to `chef run`: a build goes on, and one line says what did not arrive."""
+"""Servers and networks that fail `chef run`: a build goes on, and one line says what did not arrive."""
 
 from __future__ import annotations
 
@@ -537,7 +537,7 @@ def test_the_end_arrives_even_where_output_is_too_slow(tmp_path: Path) -> None:
     (complaint,) = done.complaints
     said = int(complaint.removeprefix("chef: did not arrive: ").split()[0])
     assert complaint.count("the end of the job") == 0
-    # What was on its way at the last moment may have arrived without our knowing it.
+    # A request that was on its way at the last moment may have arrived without an answer.
     assert missing <= said <= missing + 8 * 65_536
 
 

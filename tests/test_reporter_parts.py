@@ -21,6 +21,7 @@ from chef.domain.lines import StreamState, attach
 from chef.domain.model import ID
 from chef.domain.segments import Segmenter
 from chef.reporter import cli
+from chef.reporter.ids import make_id
 from chef.reporter.memory import Memory
 from chef.reporter.output.lines import LONG_LINE, LineGate, StreamTotals
 from chef.reporter.output.markers import Marker, MarkerParser, masked_phase, phase_named
@@ -29,7 +30,7 @@ from chef.reporter.running import command_text
 from chef.reporter.sending import spool
 from chef.reporter.sending.sender import Sender
 from chef.reporter.sending.spool import Spool
-from chef.reporter.target import Target, UsageError, check_token, find_target, make_id
+from chef.reporter.target import Target, UsageError, check_token, find_target
 from tests.tools.serving import ROOT
 
 SECRET = "s3cr3t-Value/42"
@@ -98,7 +99,7 @@ def test_base64_of_a_text_with_a_secret_shows_nothing_of_it(
     masker = Masker({"A_KEY": secret.decode("utf-8", "surrogateescape")})
     encode = base64.urlsafe_b64encode if urlsafe else base64.b64encode
     found = masker.mask(encode(before + secret + after))
-    # What is left of it are the characters that it shares with its neighbours.
+    # The characters that it shares with its neighbours are left of it.
     left = len(found.replace(b"***", b"").rstrip(b"="))
     assert b"***" in found
     assert left <= -(-len(before) * 4 // 3) + -(-len(after) * 4 // 3) + 4

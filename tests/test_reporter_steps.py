@@ -103,7 +103,7 @@ def test_a_job_says_that_a_step_of_it_did_not_arrive(served: Served, machine: Ma
     machine.run("run", "--step", "--", "echo", "arrived")
     away = machine.run("run", "--step", "--linger", "0", "--url", served.url, "--", "true")
     assert away.status == 0
-    # What was written while the server was away is in the sum all the same.
+    # Lines that were written while the server was away are in the sum all the same.
     port = str(free_port())
     machine.environment["CHEF_URL"] = f"http://127.0.0.1:{port}"
     machine.run("run", "--step", "--linger", "0", "--", "echo", "lost")

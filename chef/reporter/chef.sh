@@ -3,7 +3,7 @@
 #
 #   CHEF_URL=https://chef.example.com sh chef.sh run --project web -- make
 #
-# What cannot be sent fails nothing: the command runs, and its exit status is ours.
+# Nothing fails because it cannot be sent: the command runs, and its exit status is ours.
 # Our own variables begin with chef_: the command may be given variables of any other name, and gets them as
 # they are.
 chef_version=0
@@ -53,7 +53,7 @@ hash_of() {
 
 last_part() { printf '%s' "${1##*/}"; }
 
-# What the CI system says: chef_found_job, chef_found_project, chef_branch, chef_commit and so on.
+# The build as its CI system describes it: chef_found_job, chef_found_project, chef_branch, chef_commit and so on.
 # shellcheck disable=SC2034 # begin_fields takes them by their names
 detect() {
   chef_found_job='' chef_found_project='' chef_branch='' chef_commit='' chef_author='' chef_title='' chef_address=''
@@ -265,7 +265,7 @@ run() {
   (eval "ask progress $chef_begun" > "$chef_folder/complaint" 2>&1; rm -f "$chef_folder/busy"; exec > "$chef_folder/noise" 2>&1; send_on_and_on) \
     < /dev/null > /dev/null 2>&1 &
   chef_sender=$!
-  # What a command writes when a signal for all of us ends it is its output, too.
+  # A command that is ended by a signal for all of us may write a last word: that is its output, too.
   (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stdout.raw" < "$chef_folder/stdout") & chef_out=$!
   chef_err=$chef_out
   [ -n "$chef_together" ] || { (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2) & chef_err=$!; }
@@ -276,7 +276,7 @@ run() {
   else (exec "$@") > "$chef_folder/stdout" 2> "$chef_folder/stderr"
   fi
   chef_status=$?
-  # What the command left behind may hold the pipes: it is not waited for long.
+  # A process that the command left behind may hold the pipes: it is not waited for long.
   chef_tries=0
   while { is_running "$chef_out" || is_running "$chef_err"; } && [ "$chef_tries" -lt 10 ]; do short_pause; chef_tries=$((chef_tries + 1)); done
   kill -PIPE "$chef_out" "$chef_err" 2>/dev/null
@@ -350,7 +350,7 @@ add_on_and_on() {
   done
 }
 
-# Standard input to the log, while it comes. Who writes it never waits for the server.
+# Standard input to the log, while it comes. The program that writes it never waits for the server.
 log_input() {
   : > "$chef_folder/stdout.raw"; : > "$chef_folder/stdout.masked"; echo 0 > "$chef_folder/stdout.taken"
   add_on_and_on < /dev/null > /dev/null 2>&1 &

@@ -1,4 +1,4 @@
-"""What the reporter says to people: one line at a time, on stderr, where anybody reads that."""
+"""Messages of the reporter for people: one line at a time, on stderr, where anybody reads that."""
 
 from __future__ import annotations
 

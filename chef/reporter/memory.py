@@ -1,4 +1,4 @@
-"""What one command leaves for the next of the same job, on the same machine: how far its streams are.
+"""A note from one command to the next of the same job on the same machine: how far its streams are.
 
 A help and never needed: where the file cannot be read or written, nothing is remembered.
 """
@@ -16,7 +16,7 @@ from typing import Any
 from chef.reporter.output.lines import StreamTotals
 
 _MAX_BYTES = 64 * 1024
-# What is older is of another job that had the same id.
+# An older note is of another job that had the same id.
 _MAX_AGE_S = 24 * 60 * 60
 
 
@@ -34,7 +34,7 @@ class Memory:
         self._path = os.path.join(self._folder, name + ".json")
 
     def tallies(self) -> dict[str, StreamTotals]:
-        """What the streams add up to so far."""
+        """The sums of the streams so far."""
         try:
             return {name: StreamTotals(*map(int, state)) for name, state in self._read()["streams"].items()}
         except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -80,7 +80,7 @@ class Report:
         self._sender.update("progress", meta=self._clean(meta))
 
     def claims(self) -> dict[str, Any] | None:
-        """What the streams add up to, for the server to compare; only those of which we know all."""
+        """The sums of the streams, for the server to compare; only of those that are known whole."""
         claims = {name: total.claim() for name, total in self.totals.items() if self._is_known(name)}
         return claims or None
 

@@ -19,15 +19,15 @@ from chef.reporter.sending.sender import Sender
 from chef.reporter.target import Target
 
 # Output is looked at when so much has come, or after this time: each single line would cost far more.
-_TOGETHER_BYTES = 32 * 1024
-_TOGETHER_S = 0.1
+_GATHER_BYTES = 32 * 1024
+_GATHER_S = 0.1
 # A line that is not finished is shown after this long without output.
 _UNFINISHED_S = 5.0
 _MAX_COMMAND = 500
 
 
 class Options(NamedTuple):
-    """What `chef run` was asked for."""
+    """The options of `chef run`, and its command."""
 
     arguments: list[str]
     phase: str
@@ -137,7 +137,7 @@ class ReportedRun:
         if not self._fresh_bytes:
             self._fresh_since = self._last_output
         self._fresh_bytes += len(data)
-        if self._fresh_bytes >= _TOGETHER_BYTES:
+        if self._fresh_bytes >= _GATHER_BYTES:
             self._safely(self._look_at_output)
 
     def _look_at_output(self) -> None:
@@ -153,12 +153,12 @@ class ReportedRun:
         return named if stream == "stdout" else named + ".err"
 
     def _tick(self) -> float | None:
-        """What is due by now; the result says when to look again."""
+        """Do all that is due by now; the result says in how many seconds to look again."""
         report, now = self._report, time.monotonic()
         if report is None:
             return None
         if self._fresh_bytes:
-            left = self._fresh_since + _TOGETHER_S - now
+            left = self._fresh_since + _GATHER_S - now
             if left > 0:
                 return left
             self._safely(self._look_at_output)

@@ -69,7 +69,7 @@ class Done(NamedTuple):
 
     @property
     def complaints(self) -> list[str]:
-        """What the reporter itself said, except where the job's page is."""
+        """Lines of the reporter itself, except the one with the address of the job's page."""
         lines = [line for line in self.err.splitlines() if line.startswith("chef: ")]
         return [line for line in lines if "/jobs/" not in line]
 

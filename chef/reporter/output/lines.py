@@ -24,7 +24,7 @@ class LineGate:
         self._size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """What may go on: all lines that these bytes end."""
+        """Take some output; returns all lines that it ends."""
         end = border(data, len(data))
         if not end:
             self._hold(data)
@@ -47,7 +47,7 @@ class LineGate:
         return self._size >= LONG_LINE
 
     def take(self) -> bytes:
-        """What is held."""
+        """All that is held; nothing is, from then on."""
         held = b"".join(self._held)
         self._held.clear()
         self._size = 0
@@ -64,7 +64,7 @@ class LineGate:
 
 
 class StreamTotals:
-    r"""What a stream adds up to: bytes, lines (each `\n`, and a rest without one), CRC-32."""
+    r"""The sums of a stream: bytes, lines (each `\n`, and a rest without one), CRC-32."""
 
     def __init__(self, size: int = 0, newlines: int = 0, crc: int = 0, unfinished: int = 0) -> None:
         self.bytes = size
@@ -76,7 +76,7 @@ class StreamTotals:
         return StreamTotals(self.bytes, self._newlines, self.crc, self._unfinished)
 
     def state(self) -> list[int]:
-        """What `StreamTotals(*state)` makes again."""
+        """The arguments that make the same again."""
         return [self.bytes, self._newlines, self.crc, int(self._unfinished)]
 
     def add(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-r"""What a build's output says of itself: sections, percents, messages. The output is never changed.
+r"""Markers: words of a build's output about the build itself, such as sections. The output is not changed.
 
 | in the output | becomes |
 |---|---|
@@ -23,7 +23,7 @@ _NOT_A_PHASE = frozenset({"completed", "queued"})
 
 # Without one of these there is no marker, and most output has none: finding that out is cheap.
 _SIGNS = (b"::", b"##", b"section_", b"--- ", b"+++ ", b"~~~ ", b"%")
-# What may be a marker begins its line, after blanks and colours. (The line end comes first here, since
+# A marker begins its line, after blanks and colours. (The line end comes first here, since
 # a pattern that begins with few characters is searched for quickly.)
 _BEGINS = re.compile(
     rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
@@ -56,7 +56,7 @@ _EMOJI = re.compile(r":[a-z0-9_+-]+:")
 
 
 class Marker(NamedTuple):
-    """What one marker says; None is nothing. `ends` is a section that is over."""
+    """A marker's meaning; None is no word about it. `ends` is a section that is over."""
 
     phase: str | None = None
     progress: float | None = None
@@ -74,7 +74,7 @@ class MarkerParser:
         self._is_traced = False
 
     def find(self, lines: bytes) -> list[Marker]:
-        """What these lines say, in their order."""
+        """The markers in these lines, in their order."""
         # As `set -x` writes: its third level looks like a header, and comes with the second.
         self._is_traced = self._is_traced or b"\n++ " in lines or lines.startswith(b"++ ")
         if not any(sign in lines for sign in _SIGNS):

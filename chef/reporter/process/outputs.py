@@ -49,7 +49,7 @@ class CommandOutputs:
         return len(self._sources)
 
     def open(self) -> tuple[int, int]:
-        """What the command gets as stdout and stderr; the caller closes both."""
+        """Open the ends that the command gets as stdout and stderr; the caller closes both."""
         if os.isatty(1):
             self.master, slave = os.openpty()
             os.set_blocking(self.master, False)

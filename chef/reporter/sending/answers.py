@@ -88,7 +88,7 @@ def refusal_kind(answer: ServerAnswer) -> RefusalKind:
 
 
 class UpdatesOutcome(enum.Enum):
-    """What becomes of updates that were posted together."""
+    """The fate of updates that were posted in one request."""
 
     TAKEN = "they are stored"
     SPLIT = "one of them is refused: each is posted alone"
@@ -109,7 +109,7 @@ def updates_outcome(answer: ServerAnswer, count: int, refusals: int) -> UpdatesO
 
 
 class OutputOutcome(enum.Enum):
-    """What becomes of a piece of output that was sent."""
+    """The fate of a piece of output that was sent."""
 
     TAKEN = "it is stored"
     MOVED = "the server is at another place of the stream"

@@ -6,7 +6,7 @@ import enum
 
 
 class OffsetState(enum.Enum):
-    """What is known of the server's offset in a stream."""
+    """How well the server's offset in a stream is known."""
 
     UNKNOWN = "it has not been asked for"
     CERTAIN = "the server has told it, and nothing has gone wrong since"
@@ -59,6 +59,6 @@ class StreamOffset:
         self.shift -= size
 
     def doubt(self) -> None:
-        """What was sent may or may not have arrived."""
+        """A request broke: its body may or may not have arrived."""
         if self.state is OffsetState.CERTAIN:
             self.state = OffsetState.DOUBTFUL

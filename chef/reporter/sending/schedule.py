@@ -49,7 +49,7 @@ class HeartbeatSchedule:
 
 
 class Turn(enum.Enum):
-    """What is sent next."""
+    """The thing that is sent next."""
 
     UPDATES = "updates that come before the oldest output"
     HEARTBEAT = "a heartbeat"

@@ -1,6 +1,6 @@
 """Output that waits to be sent: little of it in memory, more on disk, and of too much the newest.
 
-One thread puts, another takes. What was taken is kept until it is confirmed, so that sending can begin
+One thread puts, another takes. All that was taken is kept until it is confirmed, so that sending can begin
 again from any place of it.
 """
 

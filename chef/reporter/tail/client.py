@@ -20,7 +20,7 @@ class TailRefused(Exception):
 
 
 class TailClient:
-    """What `tail` asks of the server."""
+    """The requests of `tail`."""
 
     def __init__(self, url: str, token: str | None, version: str) -> None:
         self._client = HttpClient(url, token, version)

@@ -164,7 +164,7 @@ def progress_text(data: dict[str, Any]) -> str:
 
 
 def exit_status(status: str, code: Any) -> int:
-    """What a shell would have said of the job."""
+    """The exit status that a shell would have had for the job."""
     if status == "completed":
         return 0
     if isinstance(code, int) and 1 <= code <= 255:

@@ -39,7 +39,7 @@ class Screen:
         self._newest = (stream, number)
 
     def settle(self, stream: str) -> None:
-        """What replaced a line before is not replaced any more."""
+        """Show the newest form of a line: it is not replaced any more."""
         shown = self._replacing.pop(stream, None)
         if shown is not None:
             self._write(shown + "\n")
@@ -50,7 +50,7 @@ class Screen:
             self.settle(stream)
 
     def note(self, text: str) -> None:
-        """What is no output of the build: on stderr, dimmed in a terminal."""
+        """A line that is no output of the build: on stderr, dimmed in a terminal."""
         if self._quiet:
             return
         shown = _CONTROLS.sub("", text.replace("\t", " "))
