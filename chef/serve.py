@@ -16,10 +16,9 @@ import gevent
 from gevent import monkey
 from gevent.event import Event
 
-from chef.access.credentials import http_credentials
 from chef.errors import StoreUnavailable
-from chef.http.connections import Limits
-from chef.http.handler import MayUpgrade, Server
+from chef.http.server import Server
+from chef.listening import make_server
 from chef.services import Services
 from chef.settings.config import Settings
 from chef.startup import make_application
@@ -47,17 +46,7 @@ def main(settings: Settings) -> int:
         return 1
     services: Services = app.extensions["chef"]
     extension = app.extensions.get("socketio")
-    server = Server(
-        (settings.host, settings.port),
-        app,
-        _may_upgrade(extension),
-        _limits(settings),
-        lambda reason: services.metrics.refused.labels(reason).inc(),
-        lambda environ: services.gate.knows(http_credentials(environ)),
-    )
-    services.metrics.watch(
-        "chef_connections", "Open connections, viewers included.", lambda: len(server.connections)
-    )
+    server = make_server(settings, app)
     try:
         server.init_socket()
     except OSError as error:
@@ -96,23 +85,6 @@ def shown_host(host: str) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104 - only compared
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-def _may_upgrade(extension: Any) -> MayUpgrade:
-    if extension is None:
-        return lambda environ: False
-    may_upgrade: MayUpgrade = extension.server.eio.may_upgrade
-    return may_upgrade
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        settings.max_connections,
-        settings.max_connections_per_address,
-        settings.header_timeout,
-        settings.body_timeout,
-        settings.keepalive_timeout,
-    )
 
 
 def _raise_descriptor_limit() -> None:

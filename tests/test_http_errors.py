@@ -17,11 +17,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from gevent.pywsgi import WSGIServer
+from gevent.server import StreamServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from chef.http.handler import Server
+from chef.http.handler import Handler
+from chef.http.server import Server
 from tests.tools.serving import Served
 
 UPDATE = b'{"type":"progress","jobId":"j","projectId":"p"}'
@@ -665,9 +667,9 @@ def _hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 @pytest.fixture(params=["chef", "stock"])
-def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, WSGIServer]]:
+def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, StreamServer]]:
     """Our HTTP server and gevent's own, both with the same application."""
-    server: WSGIServer
+    server: StreamServer
     if request.param == "chef":
         server = Server(("127.0.0.1", 0), _hello, lambda environ: False)
     else:
@@ -677,7 +679,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[tuple[str, WSGIServer]]
     server.stop(timeout=1)
 
 
-def test_trap_1_head_and_body_of_an_answer_are_one_packet(listener: tuple[str, WSGIServer]) -> None:
+def test_trap_1_head_and_body_of_an_answer_are_one_packet(listener: tuple[str, StreamServer]) -> None:
     kind, server = listener
     request = _request("POST", "/", {"Content-Length": 2}, b"{}")
     with closing(gevent.socket.create_connection(("127.0.0.1", server.server_port), timeout=9)) as connection:
@@ -698,13 +700,14 @@ def test_traps_1_and_4_every_connection_sends_without_delay_and_finds_out_who_is
 
     def probe(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         [handler] = server.busy
+        assert isinstance(handler, Handler)
         for level, name in (
             (socket.IPPROTO_TCP, socket.TCP_NODELAY),
             (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
             (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
             (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
         ):
-            seen.append(handler.socket.getsockopt(level, name))
+            seen.append(handler.connection._socket.getsockopt(level, name))
         return _hello(environ, start_response)
 
     server = Server(("127.0.0.1", 0), probe, lambda environ: False)

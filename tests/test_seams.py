@@ -20,7 +20,6 @@ import flask_socketio
 import gevent
 import gevent.baseserver
 import gevent.hub
-import gevent.pywsgi
 import gevent.server
 import gevent.socket
 import geventwebsocket.handler
@@ -30,7 +29,8 @@ import socketio
 import socketio.packet
 from flask import Flask
 
-from chef.http import handler as http
+from chef.http.opening import _Handshake as Handshake
+from chef.http.server import Server
 from chef.transport.engine import EngineServer
 from chef.transport.interface import EngineInterface
 from chef.transport.outbox import MOST_AT_ONCE, Outbox
@@ -40,15 +40,13 @@ from chef.transport.socketio import Extension, SocketServer
 
 INTERFACE, SOCKETIO = "chef/transport/interface.py", "chef/transport/socketio.py"
 PACKETS = "chef/transport/packets.py"
-CONNECTION = "chef/http/connection.py"
-WORKERS = "chef/greenlets.py"
-HTTP, SESSION = "chef/http/handler.py", "chef/transport/session.py"
+LISTENER, OPENING = "chef/http/server.py", "chef/http/opening.py"
+SESSION = "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
 SOCKETS, OUTBOX, SERVE = "chef/sockets/handlers.py", "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
 BaseServer: Any = gevent.baseserver.BaseServer
-WSGIHandler: Any = gevent.pywsgi.WSGIHandler  # its types leave out what is not public
 
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
@@ -91,31 +89,9 @@ METHODS: list[tuple[Any, str, list[str], str]] = [
         SOCKETIO,
     ),
     (engineio.packet.Packet, "encode", ["b64"], SESSION),
-    (Handler, "upgrade_websocket", [], HTTP),
-    (Handler, "run_websocket", [], HTTP),
-    (Handler, "run_application", [], HTTP),
-    (
-        gevent.pywsgi.WSGIServer,
-        "__init__",
-        [
-            "listener",
-            "application",
-            "backlog",
-            "spawn",
-            "log",
-            "error_log",
-            "handler_class",
-            "environ",
-            "ssl_args",
-        ],
-        HTTP,
-    ),
-    (gevent.pywsgi.WSGIServer, "handle", ["sock", "address"], HTTP),
-    (gevent.pywsgi.WSGIServer, "init_socket", [], HTTP),
-    (gevent.pywsgi.WSGIServer, "do_read", [], HTTP),
-    (gevent.pywsgi.WSGIServer, "do_handle", ["args"], HTTP),
-    (gevent.hub.Hub, "wait", ["watcher"], CONNECTION),
-    (gevent.hub.Hub, "handle_error", ["context", "type", "value", "tb"], WORKERS),
+    (Handler, "upgrade_connection", [], OPENING),
+    (gevent.server.StreamServer, "do_read", [], LISTENER),
+    (BaseServer, "do_handle", ["args"], LISTENER),
     (gevent.hub.Hub, "print_exception", ["context", "t", "v", "tb"], SERVE),
 ]
 
@@ -138,9 +114,6 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 SOURCES: list[tuple[Any, list[str], str]] = [
     # python-socketio's own client takes no longer answers to a poll.
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),
-    # It has the connection, and would close it when it is collected.
-    (geventwebsocket.websocket.WebSocket.__del__, ["self.close()", "except:"], HTTP),
-    (geventwebsocket.websocket.WebSocket.close, ["if self.closed:"], HTTP),
     # What we replace, with rules of our own: what it handles besides would be left out.
     (
         socketio.Manager.basic_disconnect,
@@ -166,18 +139,8 @@ SOURCES: list[tuple[Any, list[str], str]] = [
     # Ids of acknowledgements that are asked for begin at 1; 0 is where the library keeps its counter.
     (socketio.Manager._generate_ack_id, ["{0: itertools.count(1)}"], SOCKETIO),
     # We come instead of what they call, and must not leave out what they do besides.
-    (BaseServer._do_read, ["args = self.do_read()", "if not args:"], HTTP),
-    (BaseServer._do_read, ["self.do_handle(*args)"], HTTP),
-    (gevent.server.StreamServer.do_read, ["sock._accept()", "GeventSocket(sock.family, sock.type"], HTTP),
-    (gevent.server.StreamServer.init_socket, ["self._make_socket_stdlib(fresh)"], HTTP),
-    (gevent.pywsgi.WSGIServer.update_environ, ["'SERVER_NAME' not in self.environ", "'SERVER_PORT'"], HTTP),
-    (WSGIHandler.run_application, ["self.application(self.environ, self.start_response)"], HTTP),
-    (Handler.upgrade_connection, ['self.start_response("101 Switching Protocols"', "Stream(self)"], HTTP),
-    (
-        Handler.run_application,
-        ["self.upgrade_websocket()", "hasattr(self, 'websocket')", "self.write('')"],
-        HTTP,
-    ),
+    (BaseServer._do_read, ["args = self.do_read()", "if not args:", "self.do_handle(*args)"], LISTENER),
+    (gevent.server.StreamServer.do_read, ["sock._accept()", "GeventSocket(sock.family, sock.type"], LISTENER),
 ]
 
 
@@ -193,14 +156,17 @@ def test_what_we_put_ourselves_into_is_still_called(
 
 
 def test_what_gevent_websocket_reads_of_a_handler_is_there() -> None:
-    """Our handler has none of pywsgi's attributes but these, which it sets itself."""
-    source = inspect.getsource(Handler)
-    read = set(re.findall(r"self\.(\w+)", source)) - set(vars(Handler)) - {"websocket", "prevent_wsgi_call"}
-    ours = {"application", "client_address", "environ", "headers_sent", "request_version", "result", "server"}
-    theirs = {"provided_content_length", "response_use_chunked", "close_connection", "provided_date"}
-    assert read <= ours | theirs | {"status", "process_result", "write", "format_request"}, f"see {HTTP}"
+    """Of gevent-websocket one method runs, on a handler without a connection, which has what that reads."""
+    source = inspect.getsource(Handler.upgrade_connection)
+    read = set(re.findall(r"self\.(\w+)", source)) - {"websocket", "SUPPORTED_VERSIONS", "GUID"}
+    assert read == {"environ", "logger", "application", "start_response"}, f"see {OPENING}"
+    assert read <= set(dir(Handshake)) | {"environ"}
     stream = inspect.getsource(geventwebsocket.websocket.Stream.__init__)
-    assert set(re.findall(r"handler\.([\w.]+)", stream)) == {"rfile.read", "socket.sendall"}, f"see {HTTP}"
+    assert set(re.findall(r"handler\.([\w.]+)", stream)) == {"rfile.read", "socket.sendall"}, f"see {OPENING}"
+    made = geventwebsocket.websocket.WebSocket
+    assert "self.close()" in inspect.getsource(made.__del__), f"see {OPENING}"
+    assert {"closed", "environ", "stream", "handler"} <= set(made.__slots__), f"see {OPENING}"
+    assert "if self.closed:" in inspect.getsource(made.close), f"see {OPENING}"
 
 
 def test_the_extension_has_what_flask_socketio_reads_of_itself(app: Flask) -> None:
@@ -250,14 +216,12 @@ def test_an_answer_to_a_poll_is_no_longer_than_the_library_reads() -> None:
 
 
 def test_what_serves_is_of_the_libraries_classes() -> None:
-    assert issubclass(http.Handler, Handler)
-    assert issubclass(http.Server, gevent.pywsgi.WSGIServer)
+    assert issubclass(Handshake, Handler)
+    assert issubclass(Server, gevent.server.StreamServer)
 
 
 def test_the_connection_below_a_websocket_is_found_and_can_be_taken_out() -> None:
     """Rows 3, 4 and 22 of the stack's traps: neither library's WebSocket carries anything."""
-    assert "handler" in geventwebsocket.websocket.WebSocket.__slots__, f"see {SESSION}"
-    assert "closed" in geventwebsocket.websocket.WebSocket.__slots__, f"see {HTTP}"
     listener: Any = gevent.socket.socket()
     with closing(listener):
         listener.bind(("127.0.0.1", 0))
@@ -266,7 +230,7 @@ def test_the_connection_below_a_websocket_is_found_and_can_be_taken_out() -> Non
             descriptor, _ = listener._accept()
         accepted = _socket.socket(listener.family, listener.type, listener.proto, descriptor)
         with closing(accepted):
-            assert accepted.fileno() == descriptor, f"see {HTTP}"
+            assert accepted.fileno() == descriptor, f"see {LISTENER}"
     loop = gevent.get_hub().loop
     for watcher in (loop.io(0, 1), loop.io(0, 2), loop.timer(1)):
         assert all(hasattr(watcher, name) for name in ("start", "stop", "close", "active")), (

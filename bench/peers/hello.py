@@ -10,7 +10,7 @@ import socket  # noqa: E402
 from flask import Flask  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from chef.http.handler import Server  # noqa: E402
+from chef.http.server import Server  # noqa: E402
 
 app = Flask(__name__)
 

@@ -97,7 +97,7 @@ def _block(stream: Any, size: int) -> bytes:
     try:
         block: bytes = stream.read(size)
     except TimeoutError as error:
-        raise RequestTimeout(str(error)) from error
+        raise RequestTimeout(f"{error} (CHEF_BODY_TIMEOUT)") from error
     except (OSError, ValueError) as error:
         raise _cut_off() from error
     return block

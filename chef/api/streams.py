@@ -205,7 +205,7 @@ class _Stream:
         self._position = position
         self._principal = principal
         self._services = services()
-        # Known where our own server serves (chef.http.handler).
+        # Known where our own server serves (chef.http.environ).
         self._is_gone: Callable[[], bool] = request.environ.get("chef.peer_is_gone", lambda: False)
         self._send_head: Callable[[], None] = request.environ.get("chef.send_head", lambda: None)
         self._form = form

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from enum import Enum
 
-from chef.http.connection import Connection
+from chef.http.connection import Connection, Interrupted
 from chef.http.heads import Refused, parse_trailer
 
 _BLOCK = 64 * 1024
@@ -20,50 +22,88 @@ _DISCARD_S = 5
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class BrokenBody(OSError):
+class BrokenBody(Interrupted):
     """The body breaks off, or its chunks are none."""
+
+
+class BodyState(Enum):
+    """Where in a request's body its reader is."""
+
+    EXPECTED = "expected"
+    """The client waits for `100 Continue` before it sends anything."""
+    CONTENT = "content"
+    """Within the bytes of a Content-Length."""
+    FIRST_SIZE = "first size"
+    """Before the size of the first chunk."""
+    CHUNK = "chunk"
+    """Within a chunk, or behind its last byte: the line end that belongs to it may come later."""
+    ENDED = "ended"
+    """All of it is read."""
+    ABANDONED = "abandoned"
+    """Nobody reads the rest, so where the next request begins is not known."""
+
+
+_B = BodyState
+AFTER_BODY = {
+    _B.EXPECTED: (_B.CONTENT, _B.FIRST_SIZE, _B.ABANDONED),
+    _B.CONTENT: (_B.ENDED, _B.ABANDONED),
+    _B.FIRST_SIZE: (_B.CHUNK, _B.ENDED, _B.ABANDONED),
+    _B.CHUNK: (_B.ENDED, _B.ABANDONED),
+    _B.ENDED: (_B.ABANDONED,),
+    _B.ABANDONED: (),
+}
+"""The states that may follow each state of a body. One that is read is abandoned with its refused request."""
 
 
 class Body:
     """`wsgi.input`. `length` is `None` for a chunked body; `expects`: the client waits for `100 Continue`."""
 
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_ended",
-        "_expects",
-        "_extensions",
-        "_in_chunk",
-        "_left",
-        "abandoned",
-    )
+    __slots__ = ("_chunked", "_connection", "_extensions", "_left", "state")
 
     def __init__(self, connection: Connection, length: int | None, *, expects: bool) -> None:
         self._connection = connection
         self._chunked = length is None
         # What is left of the body, or of the chunk.
         self._left = length or 0
-        self._ended = length == 0
-        self._expects = expects
-        self._in_chunk = False
         self._extensions = 0
-        self.abandoned = False
+        if length == 0:
+            self.state = BodyState.ENDED
+        else:
+            self.state = BodyState.EXPECTED if expects else self._begins
+
+    @property
+    def _begins(self) -> BodyState:
+        return BodyState.FIRST_SIZE if self._chunked else BodyState.CONTENT
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody reads the rest, and the connection ends with the answer."""
+        return self.state is BodyState.ABANDONED
+
+    @property
+    def _is_over(self) -> bool:
+        return self.state is BodyState.ENDED or self.state is BodyState.ABANDONED
+
+    def _enter(self, state: BodyState) -> None:
+        if state not in AFTER_BODY[self.state]:
+            raise AssertionError(f"a body that is {self.state.value} cannot be {state.value}")
+        self.state = state
 
     def read_some(self, most: int) -> bytes:
         """Wait for the next bytes and return what there is, at most `most`; empty at the end.
 
-        Raises OSError where the body breaks off or stands still for too long (`TooSlow`).
+        Raises `Interrupted` where the body breaks off (`BrokenBody`), stands still for too long
+        (`TooSlow`) or loses its connection (`PeerGone`).
         """
-        if self._ended or most <= 0:
+        if self._is_over or most <= 0:
             return b""
-        if self._expects:
-            self._expects = False
+        if self.state is BodyState.EXPECTED:
+            self._enter(self._begins)
             self._connection.send(_CONTINUE)
         try:
             return self._receive(most)
-        except OSError:
-            # Where the next request would begin cannot be known.
-            self._ended = self.abandoned = True
+        except Interrupted:
+            self.abandon()
             raise
 
     def read(self, size: int | None = None) -> bytes:
@@ -101,47 +141,48 @@ class Body:
 
     def abandon(self) -> None:
         """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
-        self.abandoned = True
+        if not self.abandoned:
+            self._enter(BodyState.ABANDONED)
 
     @property
-    def is_too_much(self) -> bool:
+    def is_unwanted(self) -> bool:
         """Whether nobody will wait for what is left, if the application does not read it."""
-        return not self._ended and (self._expects or self._left > _MOST_DISCARDED_BYTES)
+        if self.state is BodyState.EXPECTED or self.state is BodyState.ABANDONED:
+            return True
+        return self.state is not BodyState.ENDED and self._left > _MOST_DISCARDED_BYTES
 
     def discard(self) -> None:
         """Read what the application left, so that the next request can follow: a little, not any amount."""
-        if self._ended:
+        if self._is_over:
             return
-        if self.is_too_much:
+        if self.is_unwanted:
             self.abandon()
+            return
         unread = 0
         self._connection.set_patience(_DISCARD_S)
-        try:
-            while not self.abandoned and (data := self.read_some(_BLOCK)):
+        with suppress(Interrupted):  # Then it is abandoned already.
+            while data := self.read_some(_BLOCK):
                 unread += len(data)
                 if unread > _MOST_DISCARDED_BYTES:
                     self.abandon()
-        except OSError:
-            self.abandon()
 
     def _receive(self, most: int) -> bytes:
         if self._chunked and self._left == 0:
             self._begin_chunk()
-            if self._ended:
+            if self._is_over:
                 return b""
         data = self._connection.receive(min(most, self._left))
         if not data:
             raise BrokenBody("the body breaks off")
         self._left -= len(data)
         if self._left == 0 and not self._chunked:
-            self._ended = True
+            self._enter(BodyState.ENDED)
         return data
 
     def _begin_chunk(self) -> None:
         # Not when the chunk's last byte came: some senders put this end before their next chunk.
-        if self._in_chunk and self._line(0) != b"":
+        if self.state is BodyState.CHUNK and self._line(0) != b"":
             raise BrokenBody("a chunk is longer than its size")
-        self._in_chunk = True
         size = _SIZE.fullmatch(self._line(_MOST_EXTENSION_BYTES))
         if size is None:
             raise BrokenBody("a chunk has no size")
@@ -151,7 +192,9 @@ class Body:
         self._left = int(size[1], 16)
         if self._left == 0:
             self._read_trailer()
-            self._ended = True
+            self._enter(BodyState.ENDED)
+        elif self.state is BodyState.FIRST_SIZE:
+            self._enter(BodyState.CHUNK)
 
     def _read_trailer(self) -> None:
         size = 0

@@ -1,12 +1,16 @@
-"""One connection: a socket with a buffer, and with limits of time that cost no timers.
+"""One connection: a socket with a buffer, a state by name, and limits of time that cost no timers.
 
-Who waits for a peer says until when (`due`), and `Connections` ends what is overdue. So a request that
-comes in one piece costs nothing for being watched.
+A wait for a peer says until when it lasts (`due`), and `Connections` ends what is overdue. So a request
+that comes in one piece costs nothing for being watched.
+
+Here is the border to the operating system: what it says of a peer becomes `PeerGone` or `TooSlow`, and
+everything above knows only those.
 """
 
 from __future__ import annotations
 
 import _socket
+import logging
 import re
 import socket
 import struct
@@ -19,6 +23,9 @@ import gevent
 from gevent import get_hub
 
 from chef.http.heads import MOST_HEAD_BYTES, MOST_LINE_BYTES, Refused, check_bytes
+from chef.http.states import AFTER_CONNECTION, ConnectionState
+
+log = logging.getLogger(__name__)
 
 SEND_PATIENCE_S = 60
 """How long a peer may take nothing of an answer."""
@@ -36,11 +43,23 @@ _LINGER_BYTES = 8 * 1024 * 1024
 _THROW_AWAY = struct.pack("ii", 1, 0)
 
 
-class PeerGone(ConnectionError):
-    """Nobody takes what is sent."""
+# The limit of time that a wait in a state stands under, if it is one that is told.
+_LIMITS = {
+    ConnectionState.HEAD: "header_timeout",
+    ConnectionState.SERVING: "body_timeout",
+    ConnectionState.LAST: "body_timeout",
+}
 
 
-class TooSlow(TimeoutError):
+class Interrupted(OSError):
+    """The peer does not go on with what it sends or takes. An OSError, as WSGI applications expect it."""
+
+
+class PeerGone(Interrupted, ConnectionError):
+    """The connection is broken: nobody takes what is sent, and nothing more comes."""
+
+
+class TooSlow(Interrupted, TimeoutError):
     """What the peer began to send did not come within its time."""
 
 
@@ -49,8 +68,8 @@ class Connection:
 
     It is a bare one: gevent's would make both watchers at once, and a WebSocket needs the socket alone.
 
-    Patience is a time that runs while the peer is waited for and comes back with every 500 bytes: who
-    is quicker on average never notices it.
+    Patience is a time that runs while the peer is waited for and comes back with every 500 bytes: a peer
+    that is quicker on average never notices it.
     """
 
     __slots__ = (
@@ -69,13 +88,16 @@ class Connection:
         "expired",
         "is_proxys",
         "known_by",
+        "number",
         "peer",
-        "waits_for",
+        "state",
     )
 
-    def __init__(self, sock: _socket.socket, peer: str) -> None:
+    def __init__(self, sock: _socket.socket, peer: str, number: int = 0) -> None:
         self._socket = sock
         self.peer = peer
+        self.number = number
+        self.state = ConnectionState.IDLE
         # Watchers, made when first waited for.
         self._reader: Any = None
         self._writer: Any = None
@@ -87,38 +109,55 @@ class Connection:
         self._sending = False
         # Until when the peer has time for what it is waited for, and whether that is over.
         self.due = inf
-        self.waits_for = ""
         self.expired = False
-        # Whom it counts for: see `Connections`.
+        # The address that it counts for: see `Connections`.
         self.address: str | None = None
         self.admitted = False
         self.is_proxys = False
         self.known_by: str | None = None
 
-    @property
-    def socket(self) -> _socket.socket:
-        """The socket, for gevent-websocket, which looks at it and never uses it."""
-        return self._socket
+    # States
 
-    def _wait_to_read(self, due: float, waits_for: str) -> None:
+    def enter(self, state: ConnectionState) -> None:
+        """Change the state. Raises AssertionError for one that must not follow."""
+        if state not in AFTER_CONNECTION[self.state]:
+            raise AssertionError(f"a connection that is {self.state.value} cannot be {state.value}")
+        if log.isEnabledFor(logging.DEBUG):
+            change = f"{self.state.value} -> {state.value}"
+            log.debug("connection %d of %s: %s", self.number, self.peer, change)
+        self.state = state
+
+    def allow_no_other_request(self) -> None:
+        """The request that is served becomes the last one, if it is not."""
+        if self.state is ConnectionState.SERVING:
+            self.enter(ConnectionState.LAST)
+
+    # Waiting
+
+    def _wait_to_read(self, due: float) -> None:
         if self._reader is None:
             self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
-        self._wait(self._reader, due, waits_for)
+        self._wait(self._reader, due)
 
     def _wait_to_write(self, due: float) -> None:
         if self._writer is None:
             self._writer = get_hub().loop.io(self._socket.fileno(), _WRITABLE)
-        self._wait(self._writer, due, "send")
+        self._wait(self._writer, due)
 
-    def _wait(self, watcher: Any, due: float, waits_for: str) -> None:
-        self.due, self.waits_for = due, waits_for
+    def _wait(self, watcher: Any, due: float) -> None:
+        self.due = due
         try:
             get_hub().wait(watcher)
         finally:
             self.due = inf
 
+    @property
+    def limit(self) -> str | None:
+        """The limit of time that what is waited for stands under; `None` where its end is no refusal."""
+        return "send_timeout" if self._sending else _LIMITS.get(self.state)
+
     def expire(self) -> None:
-        """End what is waited for: who reads gets the end of the stream, who sends an error."""
+        """End what is waited for: a reader gets the end of the stream, a sender an error."""
         self.due = inf
         self.expired = True
         with suppress(OSError):
@@ -146,7 +185,6 @@ class Connection:
             pass
         return False
 
-    @property
     def is_gone(self) -> bool:
         """Whether the peer has closed its side, as far as can be seen without waiting."""
         try:
@@ -158,16 +196,17 @@ class Connection:
 
     # Receiving
 
-    def receive_head(self, begins_by: float, waits_for: str, header_s: float) -> bytes | None:
+    def receive_head(self, begins_by: float, header_s: float) -> bytes | None:
         """The next request's head without the empty line that ends it; `None` where the peer sends none.
 
-        Raises `Refused` for what is no head, and OSError where the connection breaks.
+        It must begin by a time (monotonic seconds), and then come within `header_s` seconds.
+        Raises `Refused` for what is no head, and `PeerGone`.
         """
         if self._at == len(self._buffer):
-            # Who has just connected has mostly sent its request by now; between two there is a pause.
+            # A peer that has just connected has mostly sent its request by now; between two there is a pause.
             data = self._receive_now() if self._reader is None else None
             while data is None:
-                self._wait_to_read(begins_by, waits_for)
+                self._wait_to_read(begins_by)
                 data = self._receive_now()
             if not data:
                 return None
@@ -181,6 +220,7 @@ class Connection:
 
     def _receive_pieces_of_head(self, header_s: float) -> bytes | None:
         """The same where it comes in pieces or after empty lines, or is too large."""
+        self.enter(ConnectionState.HEAD)
         due = monotonic() + header_s
         block = bytearray(self.take_unread())
         checked = empty = 0
@@ -197,10 +237,10 @@ class Connection:
                 return bytes(block[:end])
             _check_beginning(block, checked)
             checked = len(block)
-            self._wait_to_read(due, "header")
+            self._wait_to_read(due)
             more = self._receive_now()
             if self.expired:
-                raise Refused(408, "the head of the request did not come in time (CHEF_HEADER_TIMEOUT)")
+                raise Refused(408, "the head of the request did not come in time", "header_timeout")
             if more is None:
                 continue
             if not more:
@@ -210,7 +250,7 @@ class Connection:
             block += more
 
     def receive(self, most: int) -> bytes:
-        """The next bytes, at most `most`; empty where the peer has ended. Raises `TooSlow`, OSError."""
+        """The next bytes, at most `most`; empty where the peer has ended. Raises `Interrupted`."""
         if self._at == len(self._buffer):
             if most >= _READ_BYTES:
                 return self._receive_more()
@@ -233,15 +273,8 @@ class Connection:
         self._at = end + 1
         return line[:-2] if line.endswith(b"\r\n") else None
 
-    def read(self, size: int) -> bytes:
-        """`size` bytes, fewer only at the end: what gevent-websocket reads its frames with."""
-        data = self.receive(size)
-        while data and len(data) < size and (more := self.receive(size - len(data))):
-            data += more
-        return data
-
     def take_unread(self) -> bytes:
-        """What was received and not read, for who reads the socket from now on."""
+        """What was received and not read, for the reader that the socket has from now on."""
         unread, self._buffer, self._at = self._buffer[self._at :], b"", 0
         return unread
 
@@ -254,9 +287,9 @@ class Connection:
         data = self._receive_now()
         while data is None:
             began = monotonic()
-            self._wait_to_read(began + (inf if self._patience is None else self._patience), "body")
+            self._wait_to_read(began + (inf if self._patience is None else self._patience))
             if self.expired:
-                raise TooSlow("the body did not come in time (CHEF_BODY_TIMEOUT)")
+                raise TooSlow("the body did not come in time")
             if self._patience is not None:
                 self._patience -= monotonic() - began
             data = self._receive_now()
@@ -269,6 +302,8 @@ class Connection:
             data: bytes = self._socket.recv(_READ_BYTES)
         except BlockingIOError:
             return None
+        except OSError as error:
+            raise PeerGone(str(error)) from error
         return data
 
     # Sending
@@ -305,11 +340,13 @@ class Connection:
 
     def detach(self) -> _socket.socket:
         """The socket itself, which is somebody else's from now on."""
+        self.enter(ConnectionState.DETACHED)
         self._let_go()
         return self._socket
 
     def close(self) -> None:
         """Free the descriptor."""
+        self.enter(ConnectionState.CLOSED)
         self._let_go()
         self._socket.close()
 
@@ -324,13 +361,14 @@ class Connection:
 
         Closed at once, the peer would be reset and might never read the refusal of what it is sending.
         """
+        self.enter(ConnectionState.LINGERING)
         due, left = monotonic() + _LINGER_S, _LINGER_BYTES
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
             while left > 0 and not self.expired and monotonic() < due:
                 data = self._receive_now()
                 if data is None:
-                    self._wait_to_read(due, "linger")
+                    self._wait_to_read(due)
                 elif not data:
                     return
                 else:

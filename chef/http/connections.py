@@ -1,8 +1,8 @@
 """All connections of a server: how many there may be, of whom, and who has taken too long.
 
-Two limits. In all there are `Limits.connections`, for whom a descriptor is left in any case; who comes
-then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except for
-those that show a valid token.
+Two limits. In all there are `Limits.connections`, for which a descriptor is left in any case; a peer that
+comes then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except
+for those that show a valid token.
 
 Whose a connection is: its peer's, if that has a public address. Peers nearby (this machine, private
 networks) are proxies, gateways of containers and load balancers that stand for many, or people at home:
@@ -12,44 +12,37 @@ with a public address could write anything there.
 
 from __future__ import annotations
 
-import _socket
 import resource
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from itertools import count as count_from
 from math import inf
 from time import monotonic
 from typing import Any
 
 import gevent
 
+from chef.http.accepting import TurnedAway, accept
 from chef.http.connection import Connection
+from chef.http.states import ConnectionState
 
 _LOOK_S = 0.5
 _ENDED_AT_ONCE = 20
 _PAUSE_S = 0.005
 # Of the descriptors that a process may have, this part is for connections.
 _SHARE = 0.8
-# An address whose places are taken may have this many more connections that have not said yet who they are.
+# An address whose places are taken may have this many more connections that have not shown a token yet.
 _MORE_TO_ASK = 64
-# Who is turned away keeps a descriptor for a moment, so that it can read why: this many at a time.
-_MOST_LEAVING = 100
+# So many are turned away before others have their turn.
 _MOST_TURNED_AWAY = 50
-_LEAVE_S = 1.0
-_REQUEST_BYTES = 64 * 1024
 # Descriptors that connections do not get, whatever their limit says: for the store, and for accepting.
 _KEPT_SHARE = 0.1
 _KEPT = 16
 # RFC 6598: what providers and platforms use between themselves and their customers.
 _SHARED = ip_network("100.64.0.0/10")
-
-IDLE = "idle"
-"""What a connection waits for between requests, or before the first."""
-# Waits that end in a refusal, by what `Connection` calls them.
-_REASONS = {"header": "header_timeout", "body": "body_timeout", "send": "send_timeout"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +57,8 @@ class Limits:
 
 
 class Connections:
-    """The open connections. `refused` is told each limit that is met, `is_known` whether an environ has
-    a valid token, `full` is what who is turned away is sent.
+    """The open connections. `refused` is told each limit that is met, `is_known` says whether an environ
+    has a valid token, `full` and `too_many` are what connections that may not stay are answered.
     """
 
     def __init__(
@@ -83,11 +76,12 @@ class Connections:
         self._full = full
         self._too_many = too_many
         self._open: set[Connection] = set()
+        self._numbers = count_from(1)
         self._detached = 0
         # By address: connections that count, and those that have not sent a request yet.
         self._places: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
-        self._leaving: deque[tuple[float, _socket.socket]] = deque()
+        self._turned_away = TurnedAway()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -99,33 +93,35 @@ class Connections:
 
     @property
     def heads(self) -> int:
-        """How many are in the middle of a request's head, or have not begun one."""
-        return sum(one.due != inf and one.waits_for in (IDLE, "header") for one in self._open)
+        """How many are waited for in the middle of a request's head, or before one."""
+        before = (ConnectionState.IDLE, ConnectionState.HEAD)
+        return sum(one.due != inf and one.state in before for one in self._open)
 
     # Coming and going
 
     def accept(self, listener: Any) -> tuple[int, Any] | None:
-        """Accept the next connection that may stay, if there is one: its descriptor and its address."""
+        """The next connection that may stay, if there is one: its descriptor and its address.
+
+        Raises `AcceptFailed`.
+        """
         for _ in range(_MOST_TURNED_AWAY):
-            try:
-                descriptor, address = listener._accept()
-            except BlockingIOError:
+            accepted = accept(listener)
+            if accepted is None:
                 return None
-            except ConnectionAbortedError:
-                continue
+            descriptor, address = accepted
             if descriptor >= _last_descriptor():
                 self._refused("descriptors")
-                self._turn_away(descriptor, self._full, lingers=False)
+                self._turned_away.refuse(descriptor, self._full, lingers=False)
                 continue
             refusal = self._refusal(_host(address))
             if refusal is None:
-                return descriptor, address
-            self._turn_away(descriptor, refusal, lingers=True)
+                return accepted
+            self._turned_away.refuse(descriptor, refusal, lingers=True)
         return None
 
     def open(self, sock: Any, address: Any) -> Connection:
         """Count a connection that `accept` let in."""
-        connection = Connection(sock, _host(address))
+        connection = Connection(sock, _host(address), next(self._numbers))
         connection.address = _counted(connection.peer)
         if connection.address is not None:
             self._asking[connection.address] += 1
@@ -146,12 +142,13 @@ class Connections:
         def release() -> None:
             if connection in self._open:
                 self._detached -= 1
+                connection.enter(ConnectionState.CLOSED)
                 self.close(connection)
 
         return release
 
     def admit(self, connection: Connection, environ: dict[str, Any]) -> bool:
-        """Whether a request may be answered, by whom it is for. Costs nothing on this machine."""
+        """Whether a request may be answered, by the address that it is for. Costs nothing on this machine."""
         forwarded = environ.get("HTTP_X_FORWARDED_FOR")
         if forwarded is not None and _is_near(connection.peer):
             connection.is_proxys = True
@@ -195,8 +192,6 @@ class Connections:
             connection.address = address
             self._asking[address] += 1
 
-    # Turning away
-
     def _refusal(self, host: str) -> bytes | None:
         """What a new connection is told if it may not stay."""
         if len(self._open) >= self.most:
@@ -210,21 +205,6 @@ class Connections:
                 return self._too_many
         return None
 
-    def _turn_away(self, descriptor: int, refusal: bytes, *, lingers: bool) -> None:
-        leaving = _socket.socket(fileno=descriptor)
-        leaving.setblocking(False)
-        # Closed with its request unread it would be reset, and might lose the answer.
-        with suppress(OSError):
-            leaving.send(refusal)
-            leaving.shutdown(_socket.SHUT_WR)
-            leaving.recv(_REQUEST_BYTES)
-        if not lingers:
-            leaving.close()
-            return
-        self._leaving.append((monotonic() + _LEAVE_S, leaving))
-        if len(self._leaving) > _MOST_LEAVING:
-            self._leaving.popleft()[1].close()
-
     # Time
 
     def watch_for_ever(self) -> None:
@@ -236,12 +216,11 @@ class Connections:
     def end_overdue(self) -> None:
         """End the connections whose time is over, and let go of those that were turned away.
 
-        Some at a time: each of them is answered, and who else waits for the event loop is not to wait
-        for hundreds of these.
+        Some at a time: each of them is answered, and all else that waits for the event loop is not to
+        wait for hundreds of these.
         """
         now = monotonic()
-        while self._leaving and self._leaving[0][0] <= now:
-            self._leaving.popleft()[1].close()
+        self._turned_away.let_go()
         overdue = [one for one in self._open if one.due <= now]
         for count, connection in enumerate(overdue, 1):
             if connection.due <= now:
@@ -250,15 +229,15 @@ class Connections:
                 gevent.sleep(_PAUSE_S)
 
     def _end(self, connection: Connection) -> None:
-        reason = _REASONS.get(connection.waits_for)
-        if reason is not None:
-            self._refused(reason)
+        limit = connection.limit
+        if limit is not None:
+            self._refused(limit)
         connection.expire()
 
     def end_idle(self) -> None:
         """End the connections that wait for a request of which nothing has come."""
         for connection in [one for one in self._open if one.due != inf]:
-            if connection.waits_for == IDLE and connection.is_quiet:
+            if connection.state is ConnectionState.IDLE and connection.is_quiet:
                 connection.expire()
 
 
@@ -303,7 +282,7 @@ def _is_near(host: str) -> bool:
 
 
 def _counted(host: str) -> str | None:
-    """The address that a peer counts for; `None` for one nearby, who may stand for many."""
+    """The address that a peer counts for; `None` for one nearby, which may stand for many."""
     return None if _parsed(host) is None or _is_near(host) else _address(host)
 
 

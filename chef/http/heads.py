@@ -36,12 +36,17 @@ _SINGLE = {
 
 
 class Refused(Exception):
-    """What was sent is no request that can be answered. `detail` quotes nothing of it."""
+    """What was sent is no request that can be answered, or not now. `detail` quotes nothing of it.
 
-    def __init__(self, status: int, detail: str) -> None:
+    `limit` is the name of the limit that was met, if it was one; `fields` are header lines of the answer.
+    """
+
+    def __init__(self, status: int, detail: str, limit: str = "", fields: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
+        self.limit = limit
+        self.fields = fields
 
 
 class Head:

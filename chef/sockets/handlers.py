@@ -101,7 +101,7 @@ class Viewers:
         except ChefError:
             raise Refused("Authentication error") from None
         if credentials.token and self._gate.knows(credentials):
-            # Known where our own server serves (chef.http.handler).
+            # Known where our own server serves (chef.http.environ).
             environ.get("chef.authenticated", lambda: None)()
         eio_sid = self._extension.server.manager.eio_sid_from_sid(sid, "/")
         connection = self._extension.server.connection(eio_sid)

@@ -43,7 +43,7 @@ PATH = "/ws"
 MOST_POLLING = 10_000
 """Sessions that poll at a time, unless a number is set."""
 # What a session must not keep of the request that made it: the handler hangs on each.
-_OF_THE_REQUEST = frozenset(("wsgi.input", "wsgi.websocket", "chef.peer_is_gone"))
+_OF_THE_REQUEST = frozenset(("wsgi.input", "chef.detach", "chef.peer_is_gone", "chef.send_head"))
 _ID_BYTES, _IDS_AT_ONCE = 15, 64
 
 
@@ -149,7 +149,7 @@ class EngineServer:
         wanted = read_request(environ)
         session = self._session(wanted) if wanted.sid is not None else None
         if wanted.transport == WEBSOCKET:
-            if "wsgi.websocket" not in environ:
+            if "chef.detach" not in environ:
                 raise Refusal(BAD_REQUEST, "a WebSocket begins with GET and the header Upgrade: websocket")
             if session is None:
                 self._open_websocket(environ)

@@ -311,5 +311,5 @@ class EngineSession:
 
 def _detach(environ: dict[str, Any], owner: Owner | None, server: SessionServer) -> tuple[WebSocket, bytes]:
     """The connection of a request that was upgraded, and what its client has sent already."""
-    detached, early, release = environ["wsgi.websocket"].handler.detach()
+    detached, early, release = environ["chef.detach"]()
     return WebSocket(detached, owner, server.max_http_buffer_size, release), early

@@ -1,0 +1,179 @@
+"""What goes out: the head of an answer, its body with a length or in chunks, and whether the connection ends.
+
+Source: RFC 9112, 6 and 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chef.http.body import Body
+from chef.http.connection import Connection
+from chef.http.heads import Head
+from chef.http.site import Environ, Site
+from chef.http.states import AFTER_RESPONSE, ConnectionState, ResponseState
+
+# Below this, copying the body next to its head costs less than a second packet.
+_JOIN_BYTES = 64 * 1024
+_BODILESS = (204, 304)
+_UNSENT = (ResponseState.AWAITED, ResponseState.READY)
+
+Fields = list[tuple[str, str]]
+
+
+class Response:
+    """The answers on one connection, one after the other: `begin` is called for each."""
+
+    def __init__(self, connection: Connection, site: Site) -> None:
+        self.state = ResponseState.ENDED
+        self._connection = connection
+        self._site = site
+        self._head: Head
+        self._body: Body
+        self._status = ""
+        self._code = 0
+        self._fields = ""
+        self._given: dict[str, str] = {}
+        self._sent = 0
+
+    def begin(self, head: Head, body: Body) -> None:
+        """Answer this request now."""
+        self.enter(ResponseState.AWAITED)
+        self._head = head
+        self._body = body
+
+    def enter(self, state: ResponseState) -> None:
+        """Change the state. Raises AssertionError for one that must not follow."""
+        if state not in AFTER_RESPONSE[self.state]:
+            raise AssertionError(f"an answer that is {self.state.value} cannot be {state.value}")
+        self.state = state
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a part of it is sent, so that nothing else can be answered."""
+        return self.state not in _UNSENT
+
+    # Of an application
+
+    def run(self, application: Callable[..., Iterable[bytes]], environ: Environ) -> None:
+        """Answer as a WSGI application does."""
+        result = application(environ, self.start_response)
+        try:
+            for data in result:
+                if data:
+                    self.write(data)
+            if not self.is_begun:
+                self.write(b"")
+            self._end()
+        finally:
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
+
+    def start_response(self, status: str, headers: Fields, exc_info: Any = None) -> Callable[[bytes], None]:
+        """WSGI's: the head of the answer, sent with the first part of its body."""
+        if exc_info is not None and self.is_begun:
+            raise exc_info[1]
+        text = "\r\n".join([f"{name}: {value}" for name, value in headers])
+        breaks = max(0, len(headers) - 1)
+        if text.count("\n") != breaks or text.count("\r") != breaks or not status.isprintable():
+            raise ValueError("a header of the answer has a line break in it")
+        self.enter(ResponseState.READY)
+        self._status = status
+        self._code = int(status[:3])
+        self._fields = text
+        self._given = {name.lower(): value for name, value in headers}
+        return self.write
+
+    def write(self, part: bytes) -> None:
+        """Send a part of the body, the first one together with the head."""
+        if self._head.method == "HEAD":
+            part = b""
+        if not self.is_begun:
+            self._begin(part)
+        elif part:
+            self._sent += len(part)
+            chunks = self.state is ResponseState.CHUNKING
+            self._connection.send(_chunk(part) if chunks else part)
+
+    def send_head(self) -> None:
+        """Send the head before there is any of the body."""
+        self.write(b"")
+
+    def _begin(self, part: bytes) -> None:
+        if self.state is ResponseState.AWAITED:
+            raise AssertionError("the application did not call start_response")
+        head = self._answers_head()
+        self._sent = len(part)
+        if self.state is ResponseState.CHUNKING and part:
+            part = _chunk(part)
+        if len(part) > _JOIN_BYTES:
+            self._connection.send(head)
+            self._connection.send(part)
+        else:
+            self._connection.send(head + part)
+
+    def _answers_head(self) -> bytes:
+        """The head, and with it how the body follows and whether the connection ends."""
+        given = self._given
+        lines = [f"HTTP/1.1 {self._status}"]
+        if self._fields:
+            lines.append(self._fields)
+        if "date" not in given:
+            lines.append(self._site.date())
+        self._enter_body()
+        if self.state is ResponseState.CHUNKING:
+            lines.append("Transfer-Encoding: chunked")
+        if given.get("connection", "").lower() == "close" or self._site.closing or self._body.is_unwanted:
+            self._connection.allow_no_other_request()
+        if "connection" not in given:
+            if self._connection.state is ConnectionState.LAST:
+                lines.append("Connection: close")
+            elif self._head.version == "HTTP/1.0":
+                lines.append("Connection: keep-alive")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    def _enter_body(self) -> None:
+        """Choose how the body follows. In HTTP/1.0 the connection's end ends one of unknown length."""
+        if "content-length" in self._given or not self._can_have_a_body:
+            self.enter(ResponseState.SENDING)
+        elif self._head.version == "HTTP/1.1":
+            self.enter(ResponseState.CHUNKING)
+        else:
+            self.enter(ResponseState.SENDING)
+            self._connection.allow_no_other_request()
+
+    @property
+    def _can_have_a_body(self) -> bool:
+        return self._head.method != "HEAD" and self._code not in _BODILESS
+
+    def _end(self) -> None:
+        """The body is sent. What is shorter or longer than it said must not run into the next answer."""
+        if self.state is ResponseState.CHUNKING:
+            self._connection.send(b"0\r\n\r\n")
+        else:
+            length = self._given.get("content-length")
+            if length is not None and length != str(self._sent) and self._can_have_a_body:
+                self._connection.allow_no_other_request()
+        self.enter(ResponseState.ENDED)
+
+    # Of the server itself
+
+    def refuse(self, answer: bytes) -> None:
+        """Send this answer instead of an application's; where one has begun, nothing more can be said."""
+        self._connection.allow_no_other_request()
+        if not self.is_begun:
+            self.enter(ResponseState.ENDED)
+            self._connection.send(answer)
+
+    def switch_protocols(self, fields: Fields) -> None:
+        """Answer 101: what follows on the connection is no HTTP."""
+        self._connection.allow_no_other_request()
+        self.enter(ResponseState.ENDED)
+        lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in fields)]
+        self._connection.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
+
+
+def _chunk(part: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(part), part)
