@@ -16,7 +16,7 @@ import pytest
 import requests
 import websocket
 
-from tests.tools.serving import Served, free_port, serving
+from tests.tools.serving import APP, Served, free_port, serving
 from tests.tools.watching import eventually, watch
 from tests.tools.wire import wire_order
 
@@ -110,7 +110,7 @@ def test_at_sigterm_what_is_in_flight_is_stored_and_answered(tmp_path: Path) -> 
     def post(url: str, number: int) -> None:
         statuses.append(requests.post(url, json=numbered(number), timeout=60).status_code)
 
-    with serving(tmp_path, {}) as server:
+    with serving(tmp_path, {}, APP) as server:
         url = f"{server.url}/api/updates"
         server.update(numbered(0))
         with closing(sqlite3.connect(tmp_path / "chef.db", isolation_level=None)) as blocker:
@@ -132,7 +132,7 @@ def test_at_sigterm_what_is_in_flight_is_stored_and_answered(tmp_path: Path) -> 
         assert server.process.wait(10) == 0
         assert time.monotonic() - begin < 10
         assert "Traceback" not in server.output.read_text()
-    with serving(tmp_path, {}) as server:
+    with serving(tmp_path, {}, APP) as server:
         kept = {message for entries in stored(server).values() for _, message in entries}
         assert kept == {f"message {number}" for number in range(11)}
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import requests
 
+from tests.tools.forking import Forked, fork_app
+
 ROOT = Path(__file__).resolve().parents[2]
 APP = (str(ROOT / "app.py"),)
 _START_S = 60
@@ -28,7 +30,7 @@ _COVERAGE = "COVERAGE_PROCESS_CONFIG"
 class Served:
     """A running server. `url` is where it is, `output` the file with what it wrote."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     port: int
     output: Path
     session: requests.Session = field(default_factory=requests.Session)
@@ -81,20 +83,23 @@ def measured() -> dict[str, str]:
     return {_COVERAGE: os.environ[_COVERAGE]} if _COVERAGE in os.environ else {}
 
 
-def serve(folder: Path, environment: dict[str, str], program: tuple[str, ...] = APP) -> Served:
-    """Start the server with a database in `folder` (unless told otherwise) and wait until it answers."""
+def serve(folder: Path, environment: dict[str, str], program: tuple[str, ...] = ()) -> Served:
+    """Start the server with a database in `folder` (unless told otherwise) and wait until it answers.
+
+    It is `app.py`, forked from a process that has imported it, or another program, started by Python.
+    """
     port = int(environment.get("PORT", "0")) or free_port()
     output = folder / f"server-{port}.log"
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     settings = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
+    environment = inherited | settings | environment | {"PORT": str(port), "PYTHONPATH": str(ROOT)}
+    process: subprocess.Popen[bytes] | Forked
     with output.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, *program],
-            cwd=folder,
-            env=inherited | settings | environment | {"PORT": str(port), "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=log,
-        )
+        if program:
+            command = [sys.executable, *program]
+            process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        else:
+            process = fork_app(folder, environment, log)
     served = Served(process, port, output)
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
@@ -109,7 +114,7 @@ def serve(folder: Path, environment: dict[str, str], program: tuple[str, ...] = 
 
 
 @contextmanager
-def serving(folder: Path, environment: dict[str, str], program: tuple[str, ...] = APP) -> Iterator[Served]:
+def serving(folder: Path, environment: dict[str, str], program: tuple[str, ...] = ()) -> Iterator[Served]:
     """`serve`, and stop it at the end, however that comes."""
     served = serve(folder, environment, program)
     try:
