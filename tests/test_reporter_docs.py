@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.test_docs import Block, blocks
-from tests.test_reporter_parts import SYSTEMS
+from tests.tools.ci_systems import SYSTEMS
 from tests.tools.reporting import save_scripts
 from tests.tools.serving import Served, serving
 

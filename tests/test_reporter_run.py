@@ -2,64 +2,28 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import threading
 import time
 import zlib
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.tools.reporting import Machine
-from tests.tools.serving import ROOT, Served, free_port, serve, serving
+from tests.tools.reporting import (
+    Machine,
+    job_has_line,
+    lines,
+    raw,
+    stored,
+)
+from tests.tools.serving import ROOT, Served, free_port, serve
 from tests.tools.watching import eventually
 
+pytest_plugins = ["tests.tools.reporter_fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-_numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all: each test has jobs of its own."""
-    with serving(tmp_path_factory.mktemp("served"), {}) as running:
-        yield running
-        assert "Traceback" not in running.output.read_text()
-
-
-@pytest.fixture
-def job() -> str:
-    return f"run-{next(_numbers)}"
-
-
-@pytest.fixture
-def machine(served: Served, job: str, tmp_path: Path) -> Machine:
-    return Machine(tmp_path, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
-
-
-def stored(server: Served, job: str) -> dict[str, Any]:
-    answer = server.get(f"/api/jobs/{job}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def raw(server: Served, job: str) -> bytes:
-    return server.get(f"/api/jobs/{job}/logs?raw=1").content
-
-
-def lines(server: Served, job: str) -> list[tuple[str, str]]:
-    found = server.get(f"/api/jobs/{job}/logs?limit=1000").json()["lines"]
-    return [(line["stream"], line["message"]) for line in found]
 
 
 def test_a_command_is_as_it_would_be_without_and_its_job_says_how_it_was(
@@ -195,7 +159,7 @@ def test_a_child_that_holds_the_pipe_is_not_waited_for(served: Served, machine: 
     assert stored(served, job)["lines"] == 1
 
 
-def test_who_reads_no_more_ends_the_command_as_without(machine: Machine) -> None:
+def test_a_reader_that_has_had_enough_ends_the_command_as_without(machine: Machine) -> None:
     line = " ".join(machine.command("run", "-q", "--", "yes")) + " | head -n 2"
     done = subprocess.run(
         ["sh", "-c", line], env=machine.environment, capture_output=True, timeout=30, check=False
@@ -221,7 +185,7 @@ def test_signals_reach_the_command_once(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_who_is_ended_by_a_signal_ends_by_it(
+def test_a_command_that_is_ended_by_a_signal_ends_us_by_it(
     served: Served, machine: Machine, job: str, number: signal.Signals
 ) -> None:
     with machine.start(
@@ -302,11 +266,6 @@ def test_the_server_knows_that_the_reporter_is_there(served: Served, machine: Ma
     assert stored(served, job)["reporter"] is None
 
 
-def job_has_line(server: Served, job: str, text: str) -> bool:
-    answer = server.get(f"/api/jobs/{job}/logs?tail=1000")
-    return answer.status_code == 200 and text in [line["message"] for line in answer.json()["lines"]]
-
-
 def test_lines_are_there_while_the_command_runs(served: Served, machine: Machine, job: str) -> None:
     script = "echo first; printf 'no end'; until [ -e go ]; do sleep 0.05; done; echo ' yet'"
     with machine.start("run", "--", "sh", "-c", script) as process:
@@ -325,85 +284,6 @@ def test_a_question_that_waits_is_seen(served: Served, machine: Machine, job: st
     assert raw(served, job) == b"sure? yes\n"
 
 
-# --- a terminal ----------------------------------------------------------------------------
-
-
-class Terminal:
-    """A terminal in which `chef run` is started by a shell's child, with what it shows so far."""
-
-    def __init__(self, command: list[str], environment: dict[str, str], folder: Path) -> None:
-        self.shown = b""
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(folder)
-            os.execvpe(command[0], command, environment)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        try:
-            while data := os.read(self._fd, 65536):
-                self.shown += data
-        except OSError:
-            pass
-
-    def type(self, data: bytes) -> None:
-        os.write(self._fd, data)
-
-    def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def wait(self) -> int:
-        _, status = os.waitpid(self.pid, 0)
-        self._reader.join(5)
-        os.close(self._fd)
-        return os.waitstatus_to_exitcode(status)
-
-
-def in_terminal(machine: Machine, *command: str) -> Terminal:
-    return Terminal(machine.command("run", *command), machine.environment, machine.folder)
-
-
-def test_in_a_terminal_the_command_has_one(served: Served, machine: Machine, job: str) -> None:
-    terminal = in_terminal(
-        machine, "--", "sh", "-c", "tty && test -t 2 && stty size; printf '\\033[31mred\\033[m\\n'"
-    )
-    assert terminal.wait() == 0
-    assert b"/dev/pts/" in terminal.shown
-    assert b"\x1b[31mred\x1b[m\r\n" in terminal.shown
-    assert b"\x1b[31mred\x1b[m\r\n" in raw(served, job)
-    assert stored(served, job)["lines"] == 3
-
-
-def test_a_window_that_changes_its_size_does_so_for_the_command(machine: Machine) -> None:
-    script = "trap 'stty size' WINCH; stty size; n=0; while [ ! -e go ] && sleep 0.05; do :; done"
-    terminal = in_terminal(machine, "-q", "--", "sh", "-c", script)
-    eventually(lambda: b"0 0\r\n" in terminal.shown)
-    terminal.resize(30, 100)
-    eventually(lambda: b"30 100\r\n" in terminal.shown)
-    (machine.folder / "go").touch()
-    assert terminal.wait() == 0
-
-
-def test_what_is_typed_goes_to_the_command(machine: Machine) -> None:
-    terminal = in_terminal(machine, "--", "sh", "-c", 'stty -echo; echo ready; read line; echo "got $line"')
-    eventually(lambda: b"ready" in terminal.shown)
-    terminal.type(b"hello\n")
-    assert terminal.wait() == 0
-    assert b"got hello\r\n" in terminal.shown
-
-
-def test_ctrl_c_ends_the_command_and_then_us(served: Served, machine: Machine, job: str) -> None:
-    terminal = in_terminal(machine, "--", "sh", "-c", "echo ready; exec sleep 60")
-    eventually(lambda: b"ready" in terminal.shown)
-    terminal.type(b"\x03")
-    assert terminal.wait() == -signal.SIGINT
-    assert stored(served, job)["error"]["code"] == 130
-
-
-# --- a server that comes and goes ----------------------------------------------------------
-
-
 def test_all_lines_are_there_once_though_the_server_is_killed_thrice(tmp_path: Path) -> None:
     port = str(free_port())
     (tmp_path / "machine").mkdir()
@@ -411,7 +291,7 @@ def test_all_lines_are_there_once_though_the_server_is_killed_thrice(tmp_path: P
     machine = Machine(tmp_path / "machine", CHEF_URL=url, CHEF_PROJECT="web", CHEF_JOB="killed")
     script = """
     n=0
-    while [ $n -lt 4000 ]; do n=$((n+1)); echo line $n; [ $((n % 20)) = 0 ] && sleep 0.03; done
+    while [ $n -lt 4000 ]; do n=$((n+1)); echo line $n; [ $((n % 40)) = 0 ] && sleep 0.03; done
     exit 9"""
     server = serve(tmp_path, {"PORT": port})
     try:

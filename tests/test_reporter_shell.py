@@ -9,35 +9,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools.reporting import save_scripts
-from tests.tools.serving import Served, free_port, serve, serving
+from tests.tools.reporting import lines, save_scripts, stored
+from tests.tools.serving import Served, free_port, serve
 from tests.tools.watching import eventually
 
+pytest_plugins = ["tests.tools.reporter_fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-_numbers = count(1)
 SHELLS = [["sh"], ["bash", "--posix"]]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served"), {}) as running:
-        yield running
-        assert "Traceback" not in running.output.read_text()
-
-
-@pytest.fixture
-def job() -> str:
-    return f"shell-{next(_numbers)}"
-
-
-class Machine:
+class ShellMachine:
     """A build machine with chef.sh on it."""
 
     def __init__(self, folder: Path, shell: list[str], **environment: str) -> None:
@@ -62,18 +48,8 @@ class Machine:
 
 
 @pytest.fixture(params=SHELLS, ids=" ".join)
-def machine(request: pytest.FixtureRequest, served: Served, job: str, tmp_path: Path) -> Machine:
-    return Machine(tmp_path, request.param, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
-
-
-def stored(server: Served, job: str) -> dict[str, Any]:
-    found: dict[str, Any] = server.get(f"/api/jobs/{job}").json()
-    return found
-
-
-def lines(server: Served, job: str) -> list[tuple[str, str]]:
-    found = server.get(f"/api/jobs/{job}/logs?limit=1000").json().get("lines", [])
-    return [(line["stream"], line["message"]) for line in found]
+def machine(request: pytest.FixtureRequest, served: Served, job: str, tmp_path: Path) -> ShellMachine:
+    return ShellMachine(tmp_path, request.param, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
 
 
 def test_it_is_clean_in_the_eyes_of_shellcheck(tmp_path: Path) -> None:
@@ -87,7 +63,7 @@ def test_it_is_clean_in_the_eyes_of_shellcheck(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: Machine, job: str) -> None:
+def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: ShellMachine, job: str) -> None:
     machine.environment["DEPLOY_TOKEN"] = "s3cr3t-value"
     command = "echo out; cat; echo key $DEPLOY_TOKEN >&2; printf 'no end'; exit 3"
     status, out, err = machine.run("run", "--", "sh", "-c", command, given="typed\n")
@@ -104,7 +80,9 @@ def test_a_command_runs_as_it_would_and_is_reported(served: Served, machine: Mac
     assert list(machine.folder.glob("tmp.*")) == []
 
 
-def test_streams_that_go_to_one_place_keep_their_order(served: Served, machine: Machine, job: str) -> None:
+def test_streams_that_go_to_one_place_keep_their_order(
+    served: Served, machine: ShellMachine, job: str
+) -> None:
     command = "for n in 1 2 3 4 5; do echo out $n; echo err $n >&2; done"
     with machine.start("run", "-q", "--", "sh", "-c", command, stderr=subprocess.STDOUT) as process:
         out, _ = process.communicate(timeout=60)
@@ -114,7 +92,7 @@ def test_streams_that_go_to_one_place_keep_their_order(served: Served, machine: 
 
 
 def test_what_a_command_says_when_a_signal_for_all_ends_it_is_seen(
-    served: Served, machine: Machine, job: str
+    served: Served, machine: ShellMachine, job: str
 ) -> None:
     command = 'trap "echo cleaned up; exit 5" TERM; echo ready; sleep 30 & wait'
     with machine.start("run", "-q", "--", "sh", "-c", command, start_new_session=True) as process:
@@ -128,7 +106,9 @@ def test_what_a_command_says_when_a_signal_for_all_ends_it_is_seen(
     assert stored(served, job)["error"]["code"] == 5
 
 
-def test_a_command_that_says_nothing_has_said_all_of_it(served: Served, machine: Machine, job: str) -> None:
+def test_a_command_that_says_nothing_has_said_all_of_it(
+    served: Served, machine: ShellMachine, job: str
+) -> None:
     assert machine.run("run", "-q", "--", "sh", "-c", "exit 4") == (4, "", "")
     assert stored(served, job)["integrity"] == {"complete": True, "lines": 0}
 
@@ -179,7 +159,7 @@ VARIABLES = [
 
 
 @pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
-def test_a_command_gets_its_variables_as_they_are(machine: Machine, reported: bool) -> None:
+def test_a_command_gets_its_variables_as_they_are(machine: ShellMachine, reported: bool) -> None:
     machine.environment |= {name: f"mine-{name}" for name in VARIABLES}
     if not reported:
         del machine.environment["CHEF_URL"]
@@ -196,7 +176,7 @@ def test_a_command_gets_its_variables_as_they_are(machine: Machine, reported: bo
 @pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
 @pytest.mark.parametrize("name", ["report", "send", "mask", "end", "exit", "test"])
 def test_a_command_may_have_the_name_of_a_function_or_a_builtin(
-    machine: Machine, name: str, reported: bool
+    machine: ShellMachine, name: str, reported: bool
 ) -> None:
     tool = machine.folder / "tools" / name
     tool.parent.mkdir()
@@ -209,7 +189,7 @@ def test_a_command_may_have_the_name_of_a_function_or_a_builtin(
 
 
 @pytest.mark.parametrize("reported", [True, False], ids=["reported", "without a server"])
-def test_a_command_that_cannot_run_has_the_status_of_a_shell(machine: Machine, reported: bool) -> None:
+def test_a_command_that_cannot_run_has_the_status_of_a_shell(machine: ShellMachine, reported: bool) -> None:
     (machine.folder / "plain").write_text("no program")
     if not reported:
         del machine.environment["CHEF_URL"]
@@ -218,7 +198,7 @@ def test_a_command_that_cannot_run_has_the_status_of_a_shell(machine: Machine, r
         assert (status, Path(command).name in err) == (expected, True)
 
 
-def test_steps_of_a_script(served: Served, machine: Machine, job: str) -> None:
+def test_steps_of_a_script(served: Served, machine: ShellMachine, job: str) -> None:
     commands = [
         ("phase", "installing", "npm ci"),
         ("progress", "45.5%", "a & b"),
@@ -241,12 +221,12 @@ def test_steps_of_a_script(served: Served, machine: Machine, job: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "status"), [("done", "completed"), ("fail", "failed")])
-def test_ends_by_hand(served: Served, machine: Machine, job: str, command: str, status: str) -> None:
+def test_ends_by_hand(served: Served, machine: ShellMachine, job: str, command: str, status: str) -> None:
     assert machine.run(command, "said") == (0, "", "")
     assert (stored(served, job)["status"], stored(served, job)["message"]) == (status, "said")
 
 
-def test_nothing_is_sent_with_a_secret_in_it(served: Served, machine: Machine, job: str) -> None:
+def test_nothing_is_sent_with_a_secret_in_it(served: Served, machine: ShellMachine, job: str) -> None:
     secret = "s3cr3t-value"
     ci = {"GITLAB_CI": "true", "CI_JOB_ID": "1", "CI_JOB_URL": f"https://ci.example.com/?key={secret}"}
     ci |= {
@@ -272,7 +252,7 @@ def test_nothing_is_sent_with_a_secret_in_it(served: Served, machine: Machine, j
     assert secret not in served.get(f"/api/jobs/{job}").text
 
 
-def test_standard_input_is_in_the_log_while_it_comes(served: Served, machine: Machine, job: str) -> None:
+def test_standard_input_is_in_the_log_while_it_comes(served: Served, machine: ShellMachine, job: str) -> None:
     with machine.start("log", "-", stdin=subprocess.PIPE) as process:
         assert process.stdin
         process.stdin.write("one\ntwo")
@@ -284,12 +264,14 @@ def test_standard_input_is_in_the_log_while_it_comes(served: Served, machine: Ma
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
-def test_a_server_that_hangs_does_not_hang_who_writes_to_the_log(tmp_path: Path, shell: list[str]) -> None:
+def test_a_server_that_hangs_does_not_hang_a_program_that_writes_to_the_log(
+    tmp_path: Path, shell: list[str]
+) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        machine = Machine(tmp_path, shell, CHEF_URL=url, CHEF_JOB="x")
+        machine = ShellMachine(tmp_path, shell, CHEF_URL=url, CHEF_JOB="x")
         status, out, err = machine.run("log", "-", given="a line that is long\n" * 500_000)
     assert (status, out) == (0, "")
     assert err.startswith("chef: did not arrive: curl: (28)")
@@ -306,11 +288,11 @@ def test_without_a_server_the_command_ends_as_it_would(
         listener.bind(("127.0.0.1", 0))
         if answers:
             listener.listen()
-        machine = Machine(
+        machine = ShellMachine(
             tmp_path, shell, CHEF_URL=f"http://127.0.0.1:{listener.getsockname()[1]}", CHEF_JOB="x"
         )
         began = time.monotonic()
-        status, out, err = machine.run("run", "-q", "--linger", "4", "--", "sh", "-c", "seq 50000; exit 4")
+        status, out, err = machine.run("run", "-q", "--linger", "2", "--", "sh", "-c", "seq 50000; exit 4")
         took = time.monotonic() - began
     assert (status, out.count("\n")) == (4, 50_000)
     assert err.startswith("chef: did not arrive: 288894 bytes of output, the end of the job (")
@@ -319,7 +301,7 @@ def test_without_a_server_the_command_ends_as_it_would(
 
 
 def test_without_a_url_one_line_says_so(tmp_path: Path) -> None:
-    machine = Machine(tmp_path, ["sh"], CHEF_JOB="x")
+    machine = ShellMachine(tmp_path, ["sh"], CHEF_JOB="x")
     assert machine.run("run", "sh", "-c", "exit 7") == (
         7,
         "",
@@ -331,14 +313,14 @@ def test_without_a_url_one_line_says_so(tmp_path: Path) -> None:
 def test_all_lines_are_there_once_though_the_server_is_killed(tmp_path: Path) -> None:
     port = str(free_port())
     (tmp_path / "machine").mkdir()
-    machine = Machine(
+    machine = ShellMachine(
         tmp_path / "machine",
         ["sh"],
         CHEF_URL=f"http://127.0.0.1:{port}",
         CHEF_PROJECT="web",
         CHEF_JOB="killed",
     )
-    script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); echo line $n; sleep 0.01; done"
+    script = "n=0; while [ $n -lt 400 ]; do n=$((n+1)); echo line $n; [ $((n % 2)) = 0 ] || sleep 0.01; done"
     server = serve(tmp_path, {"PORT": port})
     try:
         with machine.start("run", "-q", "--", "sh", "-c", script) as process:
@@ -369,12 +351,12 @@ def test_all_lines_are_there_once_though_the_server_is_killed(tmp_path: Path) ->
 def test_a_wrong_command_line_is_one_line_and_status_2(
     tmp_path: Path, arguments: tuple[str, ...], reason: str
 ) -> None:
-    status, out, err = Machine(tmp_path, ["sh"]).run(*arguments)
+    status, out, err = ShellMachine(tmp_path, ["sh"]).run(*arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert reason in err
 
 
 def test_its_help_says_what_it_cannot_do(tmp_path: Path) -> None:
-    status, out, _ = Machine(tmp_path, ["sh"]).run("--help")
+    status, out, _ = ShellMachine(tmp_path, ["sh"]).run("--help")
     assert status == 0
     assert "What chef.py can do and chef.sh cannot" in out

@@ -1,54 +1,32 @@
-"""Commands for scripts of several steps, and `chef tail`, against a served Chef."""
+"""Commands for scripts of several steps, against a served Chef."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import time
-from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.tools.reporting import Machine, Store, pretending, reply_json, reply_problem
-from tests.tools.serving import ROOT, Served, free_port, serve, serving
+from chef.reporter.cli import main
+from tests.tools.reporting import (
+    Machine,
+    Store,
+    pretending,
+    reply_json,
+    stored,
+)
+from tests.tools.serving import ROOT, Served, free_port, serving
 
+pytest_plugins = ["tests.tools.reporter_fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
-_numbers = count(1)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("served"), {}) as running:
-        yield running
-        assert "Traceback" not in running.output.read_text()
-
-
-@pytest.fixture
-def job() -> str:
-    return f"step-{next(_numbers)}"
-
-
-@pytest.fixture
-def machine(served: Served, job: str, tmp_path: Path) -> Machine:
-    return Machine(tmp_path, CHEF_URL=served.url, CHEF_PROJECT="web", CHEF_JOB=job)
-
-
-def stored(server: Served, job: str) -> dict[str, Any]:
-    found: dict[str, Any] = server.get(f"/api/jobs/{job}").json()
-    return found
-
-
-def lines(server: Served, job: str) -> list[tuple[str, str, str | None]]:
+def lines_and_levels(server: Served, job: str) -> list[tuple[str, str, str | None]]:
     found = server.get(f"/api/jobs/{job}/logs?limit=1000").json().get("lines", [])
     return [(line["stream"], line["message"], line["level"]) for line in found]
-
-
-# --- steps ---------------------------------------------------------------------------------
 
 
 def test_a_script_of_several_steps_is_one_job_whose_log_is_known_to_be_whole(
@@ -76,7 +54,7 @@ def test_a_script_of_several_steps_is_one_job_whose_log_is_known_to_be_whole(
     assert (found["status"], found["projectId"], found["message"]) == ("completed", "own", "all well")
     assert found["meta"]["title"] == "A build"
     assert found["integrity"] == {"complete": True, "lines": 6}
-    assert sorted(lines(served, job)) == [
+    assert sorted(lines_and_levels(served, job)) == [
         ("notes", "one line", "warning"),
         ("stderr", "careful", None),
         *(("stdout", line, None) for line in ("1", "2", "3", "built", "installed")),
@@ -207,9 +185,8 @@ def test_a_wrong_command_line_is_one_line_and_status_2(
     assert reason in done.err
 
 
-def test_every_command_has_a_help_text(tmp_path: Path) -> None:
-    machine = Machine(tmp_path)
-    listed = machine.run("--help").out.decode()
+def test_every_command_has_a_help_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = Machine(tmp_path).run("--help").out.decode()
     for command in (
         "run",
         "start",
@@ -224,7 +201,10 @@ def test_every_command_has_a_help_text(tmp_path: Path) -> None:
         "tail",
     ):
         assert f"\n    {command} " in listed
-        assert b"usage: chef.py " + command.encode() in machine.run(command, "--help").out
+        with pytest.raises(SystemExit) as ended:
+            main([command, "--help"], prog="chef.py")
+        assert ended.value.code == 0
+        assert f"usage: chef.py {command}" in capsys.readouterr().out
 
 
 def test_without_a_server_a_step_says_so_and_goes_on(tmp_path: Path) -> None:
@@ -254,7 +234,7 @@ def test_a_chef_within_a_chef_run_reports_to_the_same_job(served: Served, tmp_pa
     job = done.err.strip().rpartition("/")[2]
     found = stored(served, job)
     assert [span["phase"] for span in found["phases"]] == ["building", "installing", "testing", "completed"]
-    assert sorted(line for _, line, _ in lines(served, job)) == ["inner", "noted"]
+    assert sorted(line for _, line, _ in lines_and_levels(served, job)) == ["inner", "noted"]
 
 
 def test_markers_in_the_output_become_phases_and_progress(served: Served, machine: Machine, job: str) -> None:
@@ -306,7 +286,7 @@ def test_a_job_that_has_ended_is_not_written_to_again(served: Served, machine: M
     assert (again.status, again.out) == (4, b"second\n")
     missing = "7 bytes of output, the end of the job, 1 update"
     assert again.complaints == [f"chef: did not arrive: {missing} (409 job '{job}' has ended (completed))"]
-    assert [line for _, line, _ in lines(served, job)] == ["first"]
+    assert [line for _, line, _ in lines_and_levels(served, job)] == ["first"]
 
 
 def test_the_servers_own_checkout_reports_too_without_its_modules(
@@ -325,140 +305,6 @@ def test_the_servers_own_checkout_reports_too_without_its_modules(
     )
     assert (done.returncode, done.stdout) == (0, b"1\n")
     assert stored(served, job)["status"] == "completed"
-
-
-# --- tail ----------------------------------------------------------------------------------
-
-
-def update(job: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "progress", "jobId": job, "projectId": "web"} | fields
-
-
-def log(job: str, message: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "log", "jobId": job, "message": message} | fields
-
-
-@pytest.mark.parametrize(
-    ("ending", "status"),
-    [
-        ({"type": "completed"}, 0),
-        ({"type": "error", "message": "tests failed", "code": 7}, 7),
-        ({"type": "error", "message": "no code"}, 1),
-        ({"type": "error", "message": "a word", "code": "OOM"}, 1),
-        ({"type": "error", "message": "too large", "code": 1000}, 1),
-        ({"type": "progress", "status": "cancelled"}, 130),
-    ],
-)
-def test_tail_shows_the_log_as_it_comes_and_ends_as_the_job(
-    served: Served, machine: Machine, job: str, ending: dict[str, Any], status: int
-) -> None:
-    served.update(update(job, phase="installing"), log(job, "early"))
-    with machine.start("tail", job) as process:
-        time.sleep(0.5)
-        served.update(log(job, "late"), update(job, progress=60, message="halfway"), ending | {"jobId": job})
-        out, err = process.communicate(timeout=30)
-    assert process.returncode == status
-    assert out == b"early\nlate\n"
-    shown = err.decode().splitlines()
-    assert shown[0].split() == ["==", "installing", "30%"]
-    assert shown[1].split() == ["==", "building", "60%", "halfway"]
-    assert shown[-1].startswith(f"== {stored(served, job)['status']} after ")
-
-
-def test_tail_waits_for_a_job_and_for_a_server_and_misses_nothing(tmp_path: Path) -> None:
-    port = str(free_port())
-    machine = Machine(tmp_path, CHEF_URL=f"http://127.0.0.1:{port}")
-    with machine.start("tail", "-q", "later") as process:
-        time.sleep(0.5)
-        server = serve(tmp_path, {"PORT": port})
-        try:
-            time.sleep(0.5)
-            server.update(update("later"), log("later", "one"))
-            time.sleep(0.5)
-            server.kill()
-            server = serve(tmp_path, {"PORT": port})
-            server.update(log("later", "two"), {"type": "completed", "jobId": "later"})
-            out, err = process.communicate(timeout=30)
-        finally:
-            server.stop()
-    assert (process.returncode, out, err) == (0, b"one\ntwo\n", b"")
-
-
-def test_tail_shows_what_is_there(served: Served, machine: Machine, job: str) -> None:
-    served.update(update(job), log(job, "\n".join(f"line {number}" for number in range(1, 2501))))
-    every = machine.run("tail", "--no-follow", job)
-    assert (every.status, every.out.count(b"\n")) == (0, 2500)
-    last = machine.run("tail", "--no-follow", "-n", "2", job)
-    assert (last.status, last.out) == (0, b"line 2499\nline 2500\n")
-    with machine.start("tail", "-n", "1", job) as process:
-        time.sleep(0.5)
-        served.update(log(job, "new"), {"type": "error", "message": "x", "code": 5, "jobId": job})
-        out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (5, b"line 2500\nnew\n")
-    ended = machine.run("tail", "-n", "1", job)
-    assert (ended.status, ended.out) == (5, b"new\n")
-
-
-def test_tail_keeps_colours_and_nothing_else_that_terminals_obey(
-    served: Served, machine: Machine, job: str
-) -> None:
-    text = "\x1b[31mred\x1b[0m \x1b]0;title\x07\x1b[2J\x1b]52;c;aGk=\x1b\\gone\x08\x9b1m"
-    served.update(update(job), log(job, text), {"type": "completed", "jobId": job})
-    assert machine.run("tail", job).out == b"red gone\n"
-    assert machine.run("tail", "--color", "always", job).out == b"\x1b[31mred\x1b[0m gone\x1b[0m\n"
-
-
-def test_tail_shows_of_a_progress_bar_the_first_and_the_last(
-    served: Served, machine: Machine, job: str
-) -> None:
-    body = b"begin\n" + b"".join(b"%d%%\r" % number for number in range(101)) + b"\nend\n"
-    served.update(update(job))
-    served.post(f"/api/jobs/{job}/logs", data=body, headers={"Content-Type": "text/plain"})
-    served.update({"type": "completed", "jobId": job})
-    assert machine.run("tail", job).out == b"begin\n0%\n100%\nend\n"
-
-
-def test_tail_of_a_project_shows_its_jobs(served: Served, machine: Machine, job: str) -> None:
-    project = f"project-{job}"
-    served.update(update(job, projectId=project, phase="installing"))
-    with machine.start("tail", "--project", project) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline().split() == [job.encode(), b"installing", b"30%"]
-        time.sleep(0.5)
-        served.update(update(f"{job}-b", projectId=project, progress=60, message="on"))
-        served.update({"type": "completed", "jobId": job})
-        assert process.stdout.readline().split() == [f"{job}-b".encode(), b"building", b"60%", b"on"]
-        assert process.stdout.readline().split() == [job.encode(), b"completed", b"100%"]
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, b"")
-    assert machine.run("tail", "--project", project, "--no-follow", "-n", "1").out.startswith(
-        f"{job}-b".encode()
-    )
-
-
-def test_tail_says_why_it_may_not(tmp_path: Path) -> None:
-    with pretending(
-        lambda _request, connection: reply_problem(connection, "401 No", "unauthorized")
-    ) as server:
-        done = Machine(tmp_path, CHEF_URL=server.url).run("tail", "x")
-    assert (done.status, done.err) == (2, "chef: 401 it is unauthorized\n")
-    with pretending(Store().take) as server:
-        server.behaviour = lambda _request, connection: reply_problem(connection, "404 No", "not_found")
-        done = Machine(tmp_path, CHEF_URL=server.url).run("tail", "--no-follow", "x")
-    assert (done.status, done.err) == (2, "chef: there is no job x\n")
-
-
-def test_tail_ends_quietly_where_nobody_reads(served: Served, machine: Machine, job: str) -> None:
-    served.update(
-        update(job), log(job, "\n".join(map(str, range(5000)))), {"type": "completed", "jobId": job}
-    )
-    line = " ".join(machine.command("tail", job)) + " | head -n 1"
-    done = subprocess.run(
-        ["sh", "-c", line], env=machine.environment, capture_output=True, timeout=30, check=False
-    )
-    assert done.stdout == b"0\n"
-    assert b"Traceback" not in done.stderr
 
 
 def test_a_token_is_sent_and_nothing_else_of_the_environment(tmp_path: Path) -> None:

@@ -102,30 +102,30 @@ class Report:
     def _pass_on(self, stream: str, lines: bytes, ends_line: bool) -> None:
         if not lines:
             return
-        said = self._markers.find(lines) if self._markers else []
+        markers = self._markers.find(lines) if self._markers else []
         masked = self.masker.mask(lines)
         self._own.setdefault(stream, StreamTotals()).add(masked)
         self.totals.setdefault(stream, StreamTotals()).add(masked)
         self._sender.output(stream, masked, ends_line)
-        for one in said:
-            self._tell(one)
+        for marker in markers:
+            self._send_marker(marker)
 
-    def _tell(self, said: Marker) -> None:
+    def _send_marker(self, marker: Marker) -> None:
         """A marker as an update."""
         fields: dict[str, Any] = {}
-        if said.ends is not None:
-            if said.ends != self._phase:
+        if marker.ends is not None:
+            if marker.ends != self._phase:
                 return
             fields["phase"] = self._phase = self._own_phase
-        elif said.phase is not None:
-            fields["phase"] = self._phase = said.phase
-        if said.progress is not None:
+        elif marker.phase is not None:
+            fields["phase"] = self._phase = marker.phase
+        if marker.progress is not None:
             # Progress without a phase would take another, and 100 would end the job.
             fields["phase"] = self._phase
-            fields["progress"] = min(said.progress, 99) if self._phase == "completed" else said.progress
-        if said.message:
-            fields["message"] = self._cut(said.message, MAX_MESSAGE_BYTES)
-        self._sender.update("progress", passing=said.phase is None and said.ends is None, **fields)
+            fields["progress"] = min(marker.progress, 99) if self._phase == "completed" else marker.progress
+        if marker.message:
+            fields["message"] = self._cut(marker.message, MAX_MESSAGE_BYTES)
+        self._sender.update("progress", passing=marker.phase is None and marker.ends is None, **fields)
 
     def _cut(self, text: str, most: int) -> str:
         return self.masker.text(text).encode()[:most].decode("utf-8", "ignore")

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from chef.reporter.bundle import python_script, shell_script
 from chef.version import VERSION
+from tests.tools.serving import Served
 
 
 def save_scripts(folder: Path) -> Path:
@@ -214,3 +215,43 @@ def pretending(behaviour: Behaviour) -> Iterator[FakeServer]:
         yield server
     finally:
         server.close()
+
+
+BUILD = ("sh", "-c", "seq 20000; exit 4")
+OUTPUT = "".join(f"{number}\n" for number in range(1, 20_001)).encode()
+
+
+def build(
+    folder: Path, url: str, *options: str, command: tuple[str, ...] = BUILD, **environment: str
+) -> Done:
+    machine = Machine(folder, CHEF_URL=url, CHEF_PROJECT="web", CHEF_JOB="job", **environment)
+    return machine.run("run", *options, "--", *command)
+
+
+def silent(_request: Request, _connection: socket.socket) -> None:
+    threading.Event().wait(30)
+
+
+def always(status: str, body: bytes = b"", **headers: str) -> Behaviour:
+    return lambda _request, connection: reply(connection, status, body, **headers)
+
+
+def stored(server: Served, job: str) -> dict[str, Any]:
+    answer = server.get(f"/api/jobs/{job}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def raw(server: Served, job: str) -> bytes:
+    return server.get(f"/api/jobs/{job}/logs?raw=1").content
+
+
+def lines(server: Served, job: str) -> list[tuple[str, str]]:
+    found = server.get(f"/api/jobs/{job}/logs?limit=1000").json().get("lines", [])
+    return [(line["stream"], line["message"]) for line in found]
+
+
+def job_has_line(server: Served, job: str, text: str) -> bool:
+    answer = server.get(f"/api/jobs/{job}/logs?tail=1000")
+    return answer.status_code == 200 and text in [line["message"] for line in answer.json()["lines"]]

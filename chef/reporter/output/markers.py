@@ -83,8 +83,8 @@ class MarkerParser:
         found = list(_BEGINS.finditer(text))
         if b"%]" in text:
             found = sorted([*found, *_ENDS.finditer(text)], key=lambda one: one.start(1))
-        said = (self._read(one.group(1).decode("utf-8", "replace")) for one in found)
-        return [one for one in said if one is not None]
+        markers = (self._read(one.group(1).decode("utf-8", "replace")) for one in found)
+        return [marker for marker in markers if marker is not None]
 
     def _read(self, line: str) -> Marker | None:
         if self._stopped_by is not None:
@@ -102,9 +102,9 @@ class MarkerParser:
         if command:
             return _group(command.group(1), command.group(2))
         for read in (_section, _header, _percent, _azure, _teamcity):
-            said = read(line)
-            if said is not None:
-                return said
+            marker = read(line)
+            if marker is not None:
+                return marker
         return None
 
     def _obeys(self, name: str, value: str) -> bool:
