@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Self
 
 import gevent
 import pytest
@@ -21,6 +21,7 @@ from chef.live.events import Event, Form, events_of
 from chef.live.hub import Hub
 from chef.live.readers import Reader
 from chef.live.rooms import Key, Member, Room
+from chef.live.sinks import Wire
 from chef.store import Store
 from chef.wire.strict import loads
 from tests.tools.making import batch, log, open_store, update
@@ -48,6 +49,8 @@ class PlainForm:
 
 class Viewer:
     """A connection that takes `room` bytes, and more when it is drained; unlimited at first."""
+
+    wire: Wire | None = None
 
     def __init__(self, form: Form | None = None) -> None:
         self.form: Form = form or PlainForm()
@@ -78,7 +81,7 @@ class Viewer:
         self.limit = float("inf")
         self.drain()
 
-    def follow(self, hub: Hub, after: int = 0, key: Key = JOB) -> Viewer:
+    def follow(self, hub: Hub, after: int = 0, key: Key = JOB) -> Self:
         """Join as the edges do."""
         with hub.room(key) as room:
             room.raise_head(stored_head(hub.store, key))
@@ -94,6 +97,103 @@ class Viewer:
     @property
     def seqs(self) -> list[int]:
         return [event.seq for event in self.events]
+
+
+class LineForm:
+    """Frames are lines of bytes, each with the event's seq; joined they are one piece."""
+
+    batch = False
+
+    def encode(self, event: Event) -> bytes:
+        return f"{event.seq} {event.data}\n".encode()
+
+    def join(self, frames: Sequence[bytes]) -> Sequence[bytes]:
+        return (b"".join(frames),)
+
+
+LINES = LineForm()
+
+
+class Socket:
+    """A connection that lanes write to directly: its kernel takes `room` bytes until drained."""
+
+    def __init__(self) -> None:
+        self.room: float = float("inf")
+        self.received = bytearray()
+        self.backlog = bytearray()
+        self.error: OSError | None = None
+        self.direct_sends = 0
+
+    @property
+    def direct_send(self) -> Callable[[bytes], int] | None:
+        return self.take if not self.backlog and self.error is None else None
+
+    def take(self, data: bytes) -> int:
+        assert not self.backlog
+        self.direct_sends += 1
+        if self.error is not None:
+            raise self.error
+        sent = int(min(len(data), self.room))
+        if not sent:
+            raise BlockingIOError
+        self.room -= sent
+        self.received += data[:sent]
+        return sent
+
+    def keep(self, data: bytes, sent: int) -> None:
+        if self.error is None:
+            self.backlog += data[sent:]
+
+    def failed(self, error: OSError) -> int:
+        if not isinstance(error, BlockingIOError):
+            self.error = error
+        return 0
+
+    def drain(self) -> None:
+        self.received += self.backlog
+        self.backlog.clear()
+
+
+class Wired(Viewer):
+    """A viewer with a socket of its own, or one that it shares with its other subscriptions."""
+
+    def __init__(self, wire: Socket | None = None) -> None:
+        super().__init__(LINES)
+        self.wire: Socket = wire or Socket()
+
+    def ready(self) -> bool:
+        return len(self.wire.backlog) < self.limit
+
+    def send(self, frames: Sequence[bytes]) -> None:
+        for data in frames:
+            send, sent = self.wire.direct_send, 0
+            if send is not None:
+                try:
+                    sent = send(data)
+                except OSError as error:
+                    sent = self.wire.failed(error)
+            if sent != len(data):
+                self.wire.keep(data, sent)
+
+    def block(self) -> None:
+        self.limit = self.wire.room = 100  # Less than two events: it takes one in part.
+
+    def drain(self) -> None:
+        self.wire.drain()
+        self.wire.room = self.limit
+        super().drain()
+
+    def unblock(self) -> None:
+        self.limit = float("inf")
+        self.drain()
+
+    @property
+    def seqs(self) -> list[int]:
+        return [
+            int(line.split()[0])
+            for line in self.wire.received.splitlines(keepends=True)
+            if line[-1:] == b"\n"
+        ]
 
 
 def stored_head(store: Store, key: Key) -> int:
@@ -795,7 +895,8 @@ class Walk:
 
     def join(self) -> None:
         after = self.chance.randint(0, self.head)
-        self.viewers.append((after, Viewer().follow(self.hub, after, ("job", self.job_id))))
+        viewer = self.chance.choice([Viewer, Wired, Wired])()
+        self.viewers.append((after, viewer.follow(self.hub, after, ("job", self.job_id))))
 
     def leave(self) -> None:
         if self.viewers:
@@ -966,3 +1067,114 @@ def test_viewers_of_another_form_have_their_turn_however_fast_news_comes(hub: Hu
     assert had[-1] > 1
     until(lambda: has(other, 1, 100))
     until(lambda: all(has(one, 1, 100) for one in crowd))
+
+
+# Sockets that lanes write to directly
+
+
+def test_a_lane_writes_to_the_sockets_of_its_viewers(hub: Hub, write: Callable[..., None]) -> None:
+    viewers = [Wired().follow(hub) for _ in range(200)]
+    settle()
+    for viewer in viewers:
+        viewer.send = None  # type: ignore[assignment, method-assign] # It takes no way but the direct one.
+    write(3)
+    write()
+    until(lambda: all(has(viewer, 1, 4) for viewer in viewers))
+
+
+def test_bytes_that_a_socket_does_not_take_follow_once_it_does(hub: Hub, write: Callable[..., None]) -> None:
+    slow, stuck, live = (Wired().follow(hub) for _ in range(3))
+    settle()
+    slow.wire.room, stuck.wire.room = 150, 0
+    for _ in range(4):
+        write(2)
+        settle()
+    until(lambda: has(live, 1, 8))
+    assert 0 < len(slow.seqs) < 8
+    assert stuck.seqs == []
+    assert slow.wire.direct_sends <= 3  # Nothing is tried while something waits.
+    for viewer in (slow, stuck):
+        viewer.unblock()
+    write()
+    for viewer in (slow, stuck, live):
+        until(lambda viewer=viewer: has(viewer, 1, 9))  # type: ignore[misc]
+
+
+def test_two_subscriptions_of_one_connection_never_write_into_each_others_frames(
+    hub: Hub, write: Callable[..., None]
+) -> None:
+    wire = Socket()
+    job, project = Wired(wire).follow(hub), Wired(wire).follow(hub, key=PROJECT)
+    settle()
+    for room in (300, 10, 700, 0, 1):
+        wire.room = room
+        for _ in range(3):
+            write(message="m" * 100)
+            settle()
+        wire.drain()
+        wire.room = float("inf")
+        for viewer in (job, project):
+            viewer.drain()
+        settle()
+    lines = wire.received.decode().splitlines()
+    assert len(lines) == 30
+    for line in lines:
+        assert loads(line.partition(" ")[2].encode())["message"] == "m" * 100
+
+
+def test_a_socket_that_fails_is_told_so_and_the_others_are_served(
+    hub: Hub, write: Callable[..., None]
+) -> None:
+    viewers = [Wired().follow(hub) for _ in range(5)]
+    settle()
+    broken = viewers[2].wire
+
+    def fail(data: bytes) -> int:
+        raise ConnectionResetError
+
+    broken.take = fail  # type: ignore[method-assign]
+    write()
+    others = [viewer for viewer in viewers if viewer.wire is not broken]
+    until(lambda: all(has(viewer, 1, 1) for viewer in others))
+    assert isinstance(broken.error, ConnectionResetError)
+    assert broken.backlog == b""
+    write()
+    until(lambda: all(has(viewer, 1, 2) for viewer in others))
+
+
+def test_places_of_viewers_that_left_are_given_up(hub: Hub, write: Callable[..., None]) -> None:
+    viewers = [Wired().follow(hub) for _ in range(300)]
+    settle()
+    lane = viewers[0].cursor.lane  # type: ignore[union-attr]
+    assert lane is not None
+    for viewer in viewers[:290]:
+        viewer.leave()
+    write()
+    until(lambda: all(has(viewer, 1, 1) for viewer in viewers[290:]))
+    assert len(lane._cursors) == len(lane._wires) == 10
+    write()
+    until(lambda: all(has(viewer, 1, 2) for viewer in viewers[290:]))
+    assert all(viewer.seqs == [] for viewer in viewers[:290])
+
+
+def test_one_whose_socket_comes_later_is_written_to_directly_from_then_on(
+    hub: Hub, write: Callable[..., None]
+) -> None:
+    """As a viewer's that begins by polling and moves to a WebSocket."""
+    polls = Viewer(LINES)
+    polled: list[bytes] = []
+
+    def send(frames: Sequence[bytes]) -> None:
+        polled.extend(frames)
+
+    polls.send = send  # type: ignore[method-assign]
+    polls.follow(hub)
+    settle()
+    write()
+    until(lambda: polled)
+    polls.wire = socket = Socket()
+    write()
+    until(lambda: len(polled) == 2)
+    write()
+    until(lambda: socket.received.startswith(b"3 "))
+    assert len(polled) == 2

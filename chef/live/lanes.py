@@ -11,7 +11,7 @@ import gevent
 from chef.errors import StoreUnavailable
 from chef.live.events import Form, Published
 from chef.live.feed import RETRY_S, Feed
-from chef.live.sinks import Sink
+from chef.live.sinks import Sink, Wire
 
 log = logging.getLogger(__name__)
 
@@ -44,21 +44,35 @@ class Lane:
     position where the lane was.
     """
 
-    __slots__ = ("_cursors", "_feed", "_form", "_handing", "_loading", "position")
+    __slots__ = (
+        "_behind",
+        "_cursors",
+        "_feed",
+        "_form",
+        "_loading",
+        "_places",
+        "_unserved",
+        "_wires",
+        "position",
+    )
 
     def __init__(self, feed: Feed, form: Form, position: int) -> None:
         self._feed = feed
         self._form = form
-        self._cursors: dict[InLane, None] = {}
+        # Each cursor has a place, with its connection beside it. Places move only when nothing is handed out.
+        self._places: dict[InLane, int] = {}
+        self._cursors: list[InLane | None] = []
+        self._wires: list[Wire | None] = []
         self.position = position
         self._loading = False
-        # While a chunk is handed out: where the lane was, and the cursors that have not had the chunk yet.
-        self._handing: tuple[int, Sequence[InLane]] = (0, ())
+        # While a chunk is handed out: where the lane was, and the places that have not had the chunk yet.
+        self._behind = position
+        self._unserved = range(0)
 
     @property
     def is_empty(self) -> bool:
         """Whether no cursor is in it."""
-        return not self._cursors
+        return not self._places
 
     def takes(self, position: int) -> bool:
         """Whether a cursor at this position may join now."""
@@ -66,28 +80,31 @@ class Lane:
 
     def add(self, cursor: InLane) -> None:
         """Serve this cursor, too, from the lane's position on."""
-        self._cursors[cursor] = None
+        self._places[cursor] = len(self._cursors)
+        self._cursors.append(cursor)
+        self._wires.append(cursor.sink.wire)
 
     def remove(self, cursor: InLane) -> None:
         """Serve it no longer."""
-        self._cursors.pop(cursor, None)
+        place = self._places.pop(cursor, None)
+        if place is not None:
+            self._cursors[place] = self._wires[place] = None
 
     def had(self, cursor: InLane) -> int:
         """The position of what a cursor has had: behind the lane's where others are served before it."""
-        behind, unserved = self._handing
-        return behind if cursor in unserved else self.position
+        return self._behind if self._places[cursor] in self._unserved else self.position
 
     def disband(self) -> None:
         """Have each cursor go on by itself."""
-        for cursor in list(self._cursors):
-            cursor.step_out(self.position)
+        for cursor in list(self._places):
+            cursor.step_out(self.had(cursor))
 
     def serve(self) -> Iterator[int]:
         """Hand out what the ring has. Yields as `Room.serve` does."""
         feed = self._feed
         # What comes meanwhile is served in the next round: others have waited for their turn in this one.
         until = feed.head
-        while self._cursors and self.position < until and not self._loading:
+        while self._places and self.position < until and not self._loading:
             page = feed.ring.after(self.position)
             if page is None:
                 self._loading = True
@@ -101,7 +118,7 @@ class Lane:
     def _hand_out(self, page: Sequence[Published]) -> Iterator[int]:
         """Hand a page to all, in chunks."""
         for chunk in _chunks(page):
-            if not self._cursors:
+            if not self._places:
                 return
             form = self._form
             frames = form.join([frame for published in chunk for frame in published.frames(form)])
@@ -109,19 +126,62 @@ class Lane:
             yield from self._hand(frames, behind)
 
     def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[int]:
-        cursors = list(self._cursors)
-        for start in range(0, len(cursors), SLICE):
-            for cursor in cursors[start : start + SLICE]:
-                if cursor in self._cursors:  # Else it left while others were served.
-                    _hand_one(cursor, frames, behind)
-            self._handing = (behind, cursors[start + SLICE :])
-            yield min(SLICE, len(cursors) - start)
+        self._close_up()
+        count = len(self._cursors)
+        self._behind = behind
+        for start in range(0, count, SLICE):
+            places = range(start, min(start + SLICE, count))
+            if len(frames) == 1 and isinstance(frames[0], bytes):
+                self._send(places, frames[0])
+            else:
+                for place in places:
+                    self._hand_one(place, frames)
+            self._unserved = range(places.stop, count)
+            yield len(places)
+
+    def _close_up(self) -> None:
+        """Give up the places of those that have left, once they are the most."""
+        if len(self._cursors) > 2 * len(self._places):
+            cursors, self._places, self._cursors, self._wires = list(self._places), {}, [], []
+            for cursor in cursors:
+                self.add(cursor)
+
+    def _send(self, places: range, data: bytes) -> None:
+        """Send one text of bytes to many, with as little as can be between one system call and the next."""
+        wires, size = self._wires, len(data)
+        for place in places:
+            wire = wires[place]
+            if wire is None or (send := wire.direct_send) is None:
+                self._hand_one(place, (data,))
+                continue
+            try:
+                sent = send(data)
+            except OSError as error:
+                sent = wire.failed(error)
+            if sent != size:
+                wire.keep(data, sent)
+
+    def _hand_one(self, place: int, frames: Sequence[Any]) -> None:
+        """Hand frames to the cursor at a place, however it takes them."""
+        cursor = self._cursors[place]
+        if cursor is None:
+            return  # It left while others were served.
+        try:
+            if not cursor.sink.ready():
+                cursor.step_out(self._behind)
+                return
+            cursor.sink.send(frames)
+            if cursor in self._places:
+                self._wires[place] = cursor.sink.wire  # A connection that polled has one now.
+        except Exception:
+            log.exception("a viewer cannot be served and is given up")
+            cursor.leave()
 
     def _load(self) -> None:
         """Catch up from the store, once for all: what came at once was more than the ring holds."""
         feed = self._feed
         try:
-            while self._cursors and self.position < feed.head and feed.ring.after(self.position) is None:
+            while self._places and self.position < feed.head and feed.ring.after(self.position) is None:
                 page = feed.page(self.position)
                 if page is None:
                     return
@@ -134,17 +194,6 @@ class Lane:
         finally:
             self._loading = False
             feed.flush_soon()
-
-
-def _hand_one(cursor: InLane, frames: Sequence[Any], behind: int) -> None:
-    try:
-        if cursor.sink.ready():
-            cursor.sink.send(frames)
-        else:
-            cursor.step_out(behind)
-    except Exception:
-        log.exception("a viewer cannot be served and is given up")
-        cursor.leave()
 
 
 def _chunks(page: Sequence[Published]) -> Iterator[Sequence[Published]]:

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from chef.live.events import Form
+
+
+class Wire(Protocol):
+    """A connection whose socket may be written to without a detour, as long as nothing waits before it."""
+
+    @property
+    def direct_send(self) -> Callable[[bytes], int] | None:
+        """The socket's own non-blocking `send`; `None` while something waits, and behind the end."""
+        ...
+
+    def keep(self, data: bytes, sent: int) -> None:
+        """Send later what the socket did not take: all but the first `sent` bytes."""
+        ...
+
+    def failed(self, error: OSError) -> int:
+        """What an error of the socket's `send` means; returns how many bytes it took all the same."""
+        ...
 
 
 class Sink(Protocol):
@@ -14,6 +31,11 @@ class Sink(Protocol):
     @property
     def form(self) -> Form:
         """How its viewer takes events."""
+        ...
+
+    @property
+    def wire(self) -> Wire | None:
+        """Its connection, where that takes the bytes of a frame as they are."""
         ...
 
     def ready(self) -> bool:

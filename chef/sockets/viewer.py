@@ -10,6 +10,7 @@ from chef.access.auth import Principal
 from chef.live.cursors import Cursor
 from chef.live.events import Event, Form
 from chef.live.rooms import Key
+from chef.live.sinks import Wire
 from chef.sockets.forms import offset_frame
 from chef.transport.socketio import Connection
 from chef.wire.recovery import Kept, make_offset
@@ -28,6 +29,11 @@ class Subscription:
         self.open = False
         self.cursor: Cursor | None = None
         self._connection = connection
+
+    @property
+    def wire(self) -> Wire | None:
+        """The viewer's WebSocket, where it has one."""
+        return self._connection.websocket
 
     def ready(self) -> bool:
         """Whether the viewer's connection takes more now."""
@@ -66,6 +72,10 @@ class RecoverableSubscription(Subscription):
         self.kept = kept
         self._recovery = recovery
         self._had = had
+
+    @property
+    def wire(self) -> None:
+        """Its frames are made for it alone."""
 
     def send(self, frames: Sequence[Any]) -> None:
         """Send events as packets with an offset each; never waits."""

@@ -19,6 +19,7 @@ from chef.transport.engine import PATH, EngineServer
 from chef.transport.frames import payloads
 from chef.transport.limits import Allowance, Deadlines, Rate
 from chef.transport.packets import BadPacket, Packet
+from chef.transport.websocket import WebSocket
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +71,11 @@ class Connection(Protocol):
     on_drain: Callable[[], None] | None
 
     @property
+    def websocket(self) -> WebSocket | None:
+        """The WebSocket that carries it; `None` where it polls."""
+        ...
+
+    @property
     def ready(self) -> bool:
         """Whether it takes more now; once it does again, `on_drain` is called."""
         ...
@@ -92,6 +98,7 @@ class _Unserved:
 
     on_drain: Callable[[], None] | None = None
     ready = True
+    websocket = None
 
     def __init__(self, server: SocketServer, eio_sid: str) -> None:
         self._server = server
