@@ -9,13 +9,13 @@ import re
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.servers import ROOT
+from bench.servers import PEERS, ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 
@@ -69,6 +69,7 @@ def about_this_run(command: str) -> str:
     names = ("flask", "flask-socketio", "python-socketio", "python-engineio", "gevent", "sqlalchemy")
     parts = [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in names)]
     parts += [f"Node {_output('node', '--version')}", *(f"{n} {_node_version(n)}" for n in _NODE)]
+    parts += [f"{name} {pinned}" for name, pinned in _bun_versions() if name != "socket.io"]
     return (
         f"`{command}`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
         f"commit {_output('git', 'rev-parse', '--short', 'HEAD')}; "
@@ -83,6 +84,11 @@ _NODE = ("socket.io", "bufferutil", "socket.io-client")
 def _node_version(name: str) -> str:
     manifest = ROOT / "node_modules" / name / "package.json"
     return str(json.loads(manifest.read_text())["version"]) if manifest.exists() else "missing"
+
+
+def _bun_versions() -> Iterable[tuple[str, str]]:
+    manifest: dict[str, dict[str, str]] = json.loads((PEERS / "bun" / "package.json").read_text())
+    return manifest["dependencies"].items()
 
 
 def _processor() -> str:
