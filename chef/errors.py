@@ -36,7 +36,7 @@ class ChefError(Exception):
         errors: tuple[FieldError, ...] = (),
         code: str | None = None,
         retry_after: int | None = None,
-        extra: dict[str, object] | None = None,
+        extra: dict[str, int] | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail

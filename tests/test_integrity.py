@@ -216,7 +216,7 @@ def test_logs_and_the_end_in_one_batch_count_in_their_order(store: Store) -> Non
         "surplus": [{"stream": "stdout", "bytes": 5, "from": 4}],
     }
     (_, (_, ending)) = store.entries("job", 1)[0].events  # type: ignore[union-attr]
-    assert ending["integrity"] == {"complete": True, "lines": 1}
+    assert json.loads(ending)["integrity"] == {"complete": True, "lines": 1}
 
 
 def test_other_bytes_of_the_same_number_are_told_apart(store: Store) -> None:

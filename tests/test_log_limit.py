@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -119,7 +120,7 @@ def test_what_says_where_the_job_is_stays_in_the_gap(store: Store) -> None:
         write_lines(store, step * 20 + 1, step * 20 + 20)
     states = [entry for entry in all_entries(store) if isinstance(entry, StateEntry)]
     gap = gap_of(store)
-    assert [entry.events[0][1]["progress"] for entry in states] == list(range(50))
+    assert [json.loads(entry.events[0][1])["progress"] for entry in states] == list(range(50))
     assert sum(gap.first_seq < entry.seq < gap.last_seq for entry in states) > 20
 
 

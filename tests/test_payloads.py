@@ -12,7 +12,7 @@ from chef.domain import payloads, rules
 from chef.domain.clock import rfc3339
 from chef.domain.lines import Line, StreamState
 from chef.domain.model import Entry, Job, LogEntry, StateEntry, Update
-from chef.domain.payloads import job_json, line_json, line_text, log_events, logs_event, state_events
+from chef.domain.payloads import as_dict, job_json, line_text, log_events, logs_event, sent_line, state_events
 from chef.live.events import Event, Published, events_of
 from chef.wire.strict import loads
 from tests.tools.making import AT, piece, update
@@ -47,7 +47,7 @@ def test_progress_is_shown_as_a_person_writes_it(value: float, text: str) -> Non
 def test_job_progress_has_the_contracts_fields() -> None:
     ((name, payload),) = state_events(job_after(update(phase="building", message="compiling")))
     assert name == "progress"
-    assert payload == {
+    assert as_dict(payload) == {
         "jobId": "job",
         "projectId": "web",
         "status": "building",
@@ -65,8 +65,8 @@ def test_job_completed_has_the_contracts_fields() -> None:
     )
     (_, progress), (name, payload) = state_events(job)
     assert name == "completed"
-    assert (progress["status"], progress["progress"]) == ("completed", 100)
-    assert payload == {
+    assert (progress.status, progress.progress) == ("completed", 100)
+    assert as_dict(payload) == {
         "jobId": "job",
         "projectId": "web",
         "status": "completed",
@@ -87,7 +87,7 @@ def test_job_error_has_the_contracts_fields() -> None:
     job = job_after(update(phase="building"), update("error", message="tests failed", code="E1"))
     _, (name, payload) = state_events(job)
     assert name == "error"
-    assert payload == {
+    assert as_dict(payload) == {
         "jobId": "job",
         "projectId": "web",
         "status": "failed",
@@ -105,7 +105,7 @@ def test_job_error_has_the_contracts_fields() -> None:
 
 
 def test_a_job_has_the_contracts_fields() -> None:
-    assert job_json(job_after(update(phase="building")), AT) == {
+    assert as_dict(job_json(job_after(update(phase="building")), AT)) == {
         "jobId": "job",
         "projectId": "web",
         "status": "building",
@@ -128,14 +128,16 @@ def test_a_job_has_the_contracts_fields() -> None:
 
 
 def test_a_failed_job_says_how_and_a_finished_phase_how_long() -> None:
-    shown = job_json(job_after(update(phase="building"), update("error", message="no", code=2)), AT)
+    shown = as_dict(job_json(job_after(update(phase="building"), update("error", message="no", code=2)), AT))
     assert shown["error"] == {"message": "no", "code": 2}
     assert shown["phases"][0]["durationMs"] == shown["durationMs"] == 1500
 
 
 def test_a_line_has_the_contracts_fields() -> None:
     entry = replace(log_entry(b"10%\r20%\n", stream="stderr"), level="warn")
-    assert [line_json(entry, line, n) for line, n in zip(entry.lines, entry.numbers, strict=True)] == [
+    assert [
+        as_dict(sent_line(entry, line, n)) for line, n in zip(entry.lines, entry.numbers, strict=True)
+    ] == [
         {"line": 1, "at": AT_TEXT, "stream": "stderr", "level": "warn", "message": "10%"},
         {"line": 1, "at": AT_TEXT, "stream": "stderr", "level": "warn", "message": "20%", "replace": True},
     ]
@@ -147,12 +149,13 @@ def test_bytes_that_are_no_utf8_are_shown_as_replacement_characters() -> None:
 
 def test_each_log_line_is_an_event_with_its_own_seq() -> None:
     entry = log_entry(b"one\ntwo\nthree\n", first_seq=7)
-    found = [(one["seq"], one["line"], one["message"]) for one in log_events(entry, "job", "web", 7)]
+    found = [(one.seq, one.line, one.message) for one in log_events(entry, "job", "web", 7)]
     assert found == [(8, 8, "two"), (9, 9, "three")]
 
 
 def test_lines_together_are_one_event_with_the_last_lines_seq() -> None:
-    event = logs_event([log_entry(b"one\ntwo\n"), log_entry(b"three\n", 3, "stderr")], "job", "web", 1)
+    entries = [log_entry(b"one\ntwo\n"), log_entry(b"three\n", 3, "stderr")]
+    event = as_dict(logs_event(entries, "job", "web", 1))
     assert {name: event[name] for name in ("jobId", "projectId", "seq")} == {
         "jobId": "job",
         "projectId": "web",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -290,7 +291,7 @@ def test_after_the_end_there_are_no_updates(late: Update) -> None:
 def test_an_ending_tells_its_state_and_then_its_end() -> None:
     job, entry = rules.apply(new_job(), update("completed"), AT, 0)
     assert [name for name, _ in entry.events] == ["progress", "completed"]
-    assert {payload["seq"] for _, payload in entry.events} == {job.seq} == {1}
+    assert {json.loads(payload)["seq"] for _, payload in entry.events} == {job.seq} == {1}
     job, entry = rules.apply(new_job(), update(status="cancelled"), AT, 0)
     assert [name for name, _ in entry.events] == ["progress", "error"]
 

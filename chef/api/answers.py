@@ -9,6 +9,7 @@ from flask import Response, request
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.domain.model import ID, ID_RULE, Job
+from chef.domain.payloads import Wire
 from chef.errors import FieldError, Forbidden, Invalid, NotFound
 from chef.services import services
 from chef.wire.paging import read_cursor
@@ -18,7 +19,7 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50
 
 
-def answer(body: dict[str, Any], status: int = 200) -> Response:
+def answer(body: Wire | dict[str, Any], status: int = 200) -> Response:
     """A JSON answer that nobody keeps a copy of."""
     return Response(
         dumps(body) + b"\n", status, mimetype="application/json", headers={"Cache-Control": "no-store"}

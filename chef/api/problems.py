@@ -6,11 +6,12 @@ import logging
 import math
 import time
 from http import HTTPStatus
-from typing import Any
 
 from flask import Flask, Response, request
+from msgspec import UNSET
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from chef.api.shapes import FieldFault, OffsetProblem, Problem
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
 from chef.wire.strict import dumps
 
@@ -21,15 +22,17 @@ _CODES = {404: NotFound.code, 405: "method_not_allowed", 411: "length_required",
 
 def problem(error: ChefError) -> Response:
     """The response that a refusal is."""
-    body: dict[str, Any] = {
-        "type": f"urn:chef:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "code": error.code,
-        "detail": error.detail,
-        "errors": [_field_error(one) for one in error.errors],
-    }
-    response = _response(body | error.extra, error.status)
+    shape = OffsetProblem if error.extra else Problem
+    body = shape(
+        type=f"urn:chef:problem:{error.code}",
+        title=error.title,
+        status=error.status,
+        code=error.code,
+        detail=error.detail,
+        errors=[_fault(one) for one in error.errors],
+        **error.extra,
+    )
+    response = _response(body)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
@@ -40,34 +43,28 @@ def problem(error: ChefError) -> Response:
     return response
 
 
-def _field_error(error: FieldError) -> dict[str, Any]:
-    shown: dict[str, Any] = {"message": error.message}
-    if error.field is not None:
-        shown["field"] = error.field
-    if error.index is not None:
-        shown["index"] = error.index
-    return shown
+def _fault(error: FieldError) -> FieldFault:
+    field = UNSET if error.field is None else error.field
+    return FieldFault(error.message, field, UNSET if error.index is None else error.index)
 
 
-def _response(body: dict[str, Any], status: int) -> Response:
-    return Response(dumps(body) + b"\n", status, mimetype="application/problem+json")
+def _response(body: Problem) -> Response:
+    return Response(dumps(body) + b"\n", body.status, mimetype="application/problem+json")
 
 
 def _of_http(error: HTTPException) -> Response:
     """Flask's own refusals: no such route, wrong method, and the like."""
     status = error.code or 500
-    body = {
-        "type": "about:blank",
-        "title": error.name,
-        "status": status,
-        "code": _CODES.get(status, error.name.lower().replace(" ", "_")),
-        "detail": error.description or error.name,
-        "errors": [],
-    }
-    response = _response(body, status)
+    code = _CODES.get(status, error.name.lower().replace(" ", "_"))
+    response = _response(_blank(status, error.name, code, error.description or error.name))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
+
+
+def _blank(status: int, title: str, code: str, detail: str) -> Problem:
+    """A problem that is no more than its status says (RFC 9457, section 4.2.1)."""
+    return Problem("about:blank", title, status, code, detail, [])
 
 
 class Problems:
@@ -89,8 +86,7 @@ class Problems:
         log.exception("%s failed", asked, exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         detail = "a fault of the server, it is in its log"
-        body = {"type": "about:blank", "title": status.phrase, "status": status.value}
-        return _response(body | {"code": "internal", "detail": detail, "errors": []}, status.value)
+        return _response(_blank(status.value, status.phrase, "internal", detail))
 
     def _tell_outage(self, error: StoreUnavailable, asked: str) -> None:
         """Tell the operator why the store is not there: not once a request, builds repeat theirs often."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
+from msgspec import UNSET
 
 from chef.api.answers import (
     DEFAULT_LIMIT,
@@ -22,10 +22,11 @@ from chef.api.answers import (
     text_in_query,
     wrong,
 )
+from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.domain.clock import rfc3339
 from chef.domain.ledger import Project
 from chef.domain.model import ENDED, STATUSES, Gap, Job
-from chef.domain.payloads import job_json, line_json, line_text
+from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
 from chef.domain.text import clean_text
 from chef.errors import NotFound
 from chef.services import services
@@ -57,7 +58,7 @@ def list_jobs() -> Response:
     )
     page = found[:limit]
     more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer({"jobs": [job_json(listed.job, services().clock()) for listed in page], "next": more})
+    return answer(Jobs([job_json(listed.job, services().clock()) for listed in page], more))
 
 
 def _statuses_in_query() -> tuple[str, ...] | None:
@@ -84,7 +85,7 @@ def list_projects() -> Response:
     found = services().store.projects(allowed=principal.projects, before=cursor_in_query(), limit=limit + 1)
     page = found[:limit]
     more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer({"projects": [project_json(listed) for listed in page], "next": more})
+    return answer(Projects([_project_json(listed) for listed in page], more))
 
 
 @blueprint.get("/api/projects/<project_id>")
@@ -94,25 +95,19 @@ def get_project(project_id: str) -> Response:
     found = services().store.project(project_id)
     if found is None:
         raise NotFound(f"there is no project {project_id!r}")
-    return answer(project_json(found))
+    return answer(_project_json(found))
 
 
-def project_json(listed: ListedProject) -> dict[str, Any]:
-    """A project as the wire shows it."""
+def _project_json(listed: ListedProject) -> ProjectJson:
     project: Project = listed.project
-    return {
-        "projectId": project.project_id,
-        "createdAt": rfc3339(project.created_at),
-        "updatedAt": rfc3339(project.updated_at),
-        "counts": {
-            "total": project.running + project.completed + project.failed + project.cancelled,
-            "running": project.running,
-            "completed": project.completed,
-            "failed": project.failed,
-            "cancelled": project.cancelled,
-        },
-        "newestJob": job_json(listed.newest, services().clock()) if listed.newest else None,
-    }
+    counts = (project.running, project.completed, project.failed, project.cancelled)
+    return ProjectJson(
+        project.project_id,
+        rfc3339(project.created_at),
+        rfc3339(project.updated_at),
+        CountsJson(sum(counts), *counts),
+        job_json(listed.newest, services().clock()) if listed.newest else None,
+    )
 
 
 @blueprint.get("/api/jobs/<job_id>/logs")
@@ -131,20 +126,13 @@ def get_logs(job_id: str) -> Response:
     if _wants_text():
         return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8")
     lines = wanted.of(services().store.lines(job_id, wanted.first, wanted.last))
-    body: dict[str, Any] = {"lines": [_line(line) for line in lines], "total": job.lines}
-    if job.gap is not None and job.gap.lines:
-        body["removed"] = _removed(job.gap)
-    return answer(body)
+    removed = _removed(job.gap) if job.gap is not None and job.gap.lines else UNSET
+    return answer(LogLines([_line(line) for line in lines], job.lines, removed=removed))
 
 
-def _removed(gap: Gap) -> dict[str, int]:
-    """What the marker in the log says, for programs."""
-    return {
-        "firstLine": gap.first_line,
-        "lastLine": gap.last_line,
-        "lines": gap.lines,
-        "bytes": gap.bytes,
-    }
+def _removed(gap: Gap) -> RemovedLines:
+    """The marker in the log, for programs."""
+    return RemovedLines(gap.first_line, gap.last_line, gap.lines, gap.bytes)
 
 
 class _Range:
@@ -206,11 +194,9 @@ def _switch_in_query(name: str) -> bool:
     return text == "1"
 
 
-def _line(numbered: NumberedLine) -> dict[str, Any]:
+def _line(numbered: NumberedLine) -> LogLine:
     number, entry, line = numbered
-    payload = line_json(entry, line, number)
-    payload.pop("replace", None)  # What it replaced is not shown, so there is nothing to replace.
-    return payload
+    return listed_line(entry, line, number)
 
 
 def _refuse_beside(name: str, *others: str) -> None:
@@ -230,7 +216,7 @@ def _found(job: Job, needle: str) -> Response:
     lines = services().store.search(job.job_id, needle, after, limit + 1)
     lines = [line for line in lines if before is None or line[0] < before]
     more = lines[limit - 1][0] if len(lines) > limit else None
-    return answer({"lines": [_line(line) for line in lines[:limit]], "total": job.lines, "next": more})
+    return answer(LogLines([_line(line) for line in lines[:limit]], job.lines, more))
 
 
 def _clean(job: Job, first: int, last: int) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from chef.api.answers import answer, reader
+from chef.api.shapes import Health, WebsocketHealth
 from chef.services import services
 from chef.version import VERSION
 
@@ -15,15 +16,15 @@ blueprint = Blueprint("server", __name__)
 def health() -> Response:
     """Whether the server can do its work; 503 when the store does not answer."""
     reachable = services().store.is_reachable()
-    body = {
-        "status": "ok" if reachable else "degraded",
-        "websocket": {
-            "enabled": services().settings.websocket_enabled,
-            "connected_clients": services().connected_clients(),
-        },
-        "version": VERSION,
-        "store": "ok" if reachable else "unreachable",
-    }
+    body = Health(
+        status="ok" if reachable else "degraded",
+        websocket=WebsocketHealth(
+            enabled=services().settings.websocket_enabled,
+            connected_clients=services().connected_clients(),
+        ),
+        version=VERSION,
+        store="ok" if reachable else "unreachable",
+    )
     return answer(body, 200 if reachable else 503)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec import Raw
 
 from chef.access.auth import Principal
 from chef.api.answers import answer, check_id, check_project, number_in_query, reader, text_in_query, wrong
+from chef.api.shapes import Events
 from chef.domain.payloads import state_events
 from chef.errors import Forbidden, NotAcceptable, NotFound
 from chef.live.events import Event
@@ -16,7 +19,7 @@ from chef.live.following import Bookmark, History, find_start
 from chef.live.readers import Reader
 from chef.live.rooms import Key
 from chef.services import services
-from chef.wire.strict import dumps, loads
+from chef.wire.strict import dumps
 
 blueprint = Blueprint("streams", __name__)
 
@@ -168,10 +171,11 @@ def _respond(
     mimetype, epoch = _mimetype(), services().store.epoch
     if mimetype == _JSON:
         try:
-            return answer(_all_now(position) | {"epoch": epoch, "complete": complete})
+            events, more = _all_now(position)
+            return answer(Events(events, more, epoch, complete))
         finally:
             position.leave()
-    stream = _Stream(position, principal, _FORMATS[mimetype], follow, ended, is_job)
+    stream = _EventStream(position, principal, _FORMATS[mimetype], follow, ended, is_job)
     response = Response(stream, content_type=f"{mimetype}; charset=utf-8")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
@@ -180,17 +184,16 @@ def _respond(
     return response
 
 
-def _all_now(position: Reader) -> dict[str, object]:
-    """What is stored above the position, at most some pages of it; `next` is where to go on."""
+def _all_now(position: Reader) -> tuple[list[dict[str, Any]], int | None]:
+    """The stored events above the position, at most some pages of them, and where to go on (`None`: end)."""
     events: list[Event] = []
     while len(events) < 1000 and position.position < position.room.head and (page := position.load()):
         events += page
     more = position.position if position.position < position.room.head else None
-    shown = [{"event": event.name, "data": loads(event.data.encode())} for event in events]
-    return {"events": shown, "next": more}
+    return [{"event": event.name, "data": Raw(event.data)} for event in events], more
 
 
-class _Stream:
+class _EventStream:
     """The body of an event stream. It leaves its room when the connection goes, however that happens."""
 
     def __init__(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from flask import Blueprint, Response, request
+from msgspec import UNSET
 
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.api.answers import answer, check_id, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
+from chef.api.shapes import Accepted, JobReceipt, LogAccepted
 from chef.domain.model import LogPiece, UpdateType
 from chef.domain.segments import Segment, Segmenter
 from chef.errors import FieldError, Invalid, StoreUnavailable
@@ -67,9 +68,7 @@ def post_heartbeat(job_id: str) -> Response:
     fields = read_fields(request, services().settings.max_body_bytes)
     heartbeat, warnings = parse_heartbeat(fields, check_id(job_id, "jobId"))
     seq = services().tracker.heartbeat(heartbeat, writer.projects)
-    jobs = {job_id: {"seq": seq, "viewers": _viewers(job_id)}}
-    more = {"warnings": warnings} if warnings else {}
-    return answer({"accepted": 1, "duplicates": 0, "jobs": jobs} | more)
+    return answer(Accepted(1, 0, _receipts(services(), {job_id: seq}), warnings or UNSET))
 
 
 def _record_by_hand(job_id: str, kind: UpdateType) -> Response:
@@ -86,21 +85,16 @@ def _record(parsed: Parsed, writer: Principal) -> Response:
     return answer(record_parsed(services(), parsed, writer))
 
 
-def record_parsed(chef: Services, parsed: Parsed, writer: Principal) -> dict[str, Any]:
-    """Store what was parsed, all or none; returns the answer's JSON. Raises what refuses it."""
+def record_parsed(chef: Services, parsed: Parsed, writer: Principal) -> Accepted:
+    """Store the parsed updates, all or none. Raises what refuses them."""
     receipt = chef.tracker.record(parsed.updates, writer.projects)
-    jobs = {
-        job_id: {"seq": seq, "viewers": chef.hub.viewers(("job", job_id))}
-        for job_id, seq in receipt.seqs.items()
-    }
-    body: dict[str, Any] = {"accepted": receipt.accepted, "duplicates": receipt.duplicates, "jobs": jobs}
-    if parsed.warnings:
-        body["warnings"] = parsed.warnings
-    return body
+    return Accepted(
+        receipt.accepted, receipt.duplicates, _receipts(chef, receipt.seqs), parsed.warnings or UNSET
+    )
 
 
-def _viewers(job_id: str) -> int:
-    return services().hub.viewers(("job", job_id))
+def _receipts(chef: Services, seqs: Mapping[str, int]) -> dict[str, JobReceipt]:
+    return {job_id: JobReceipt(seq, chef.hub.viewers(("job", job_id))) for job_id, seq in seqs.items()}
 
 
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["POST", "PUT"])
@@ -177,10 +171,9 @@ class _LogBody:
             self._position += piece.size
 
     def _answer(self) -> Response:
-        viewers = _viewers(self._job_id)
-        body = {"offset": self._offset, "lines": self._lines, "seq": self._seq, "viewers": viewers}
+        viewers = services().hub.viewers(("job", self._job_id))
         warnings = _unknown_in_query(("projectId", "stream", "offset"))
-        return answer(body | ({"warnings": warnings} if warnings else {}))
+        return answer(LogAccepted(self._offset or 0, self._lines, self._seq, viewers, warnings or UNSET))
 
 
 def _is_short(max_line_bytes: int) -> bool:

@@ -219,12 +219,12 @@ class Job(Value, frozen=True):
 class StateEntry(Value, frozen=True):
     """A stored update that says where the job is: its events, ready to send again.
 
-    `events` are names without their room's prefix (`progress`, `completed`, `error`) and payloads.
+    `events` are names without their room's prefix (`progress`, `completed`, `error`) and payloads as JSON.
     `project_seq` is its place among the project's entries.
     """
 
     seq: int
-    events: tuple[tuple[str, Payload], ...]
+    events: tuple[tuple[str, str], ...]
     project_seq: int = 0
 
     @property
@@ -234,7 +234,7 @@ class StateEntry(Value, frozen=True):
     @property
     def size(self) -> int:
         """About how many bytes its events take."""
-        return sum(500 + len(payload["message"] or "") for _, payload in self.events)
+        return sum(300 + len(payload) for _, payload in self.events)
 
 
 class LogEntry(Value, frozen=True):

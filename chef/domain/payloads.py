@@ -1,12 +1,203 @@
-"""Jobs and entries as the wire shows them: the payloads of contract sections 3 and 4. Pure."""
+"""Jobs, lines and events as the wire shows them: the payloads of contract sections 3 and 4. Pure.
+
+Each is a Struct whose fields stand in the order of the JSON. The OpenAPI document describes these Structs
+(chef.api.schemas): a `title` in an annotation names the component schema of a value.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
 from chef.domain.lines import Line
-from chef.domain.model import Job, LogEntry, Payload, PhaseSpan
+from chef.domain.model import Job, LogEntry, PhaseSpan, Status
+
+Id = Annotated[str, Meta(title="Id")]
+Time = Annotated[str, Meta(title="Time")]
+PhaseName = Annotated[str, Meta(title="Phase")]
+StatusName = Annotated[Status, Meta(title="Status")]
+ExitCode = Annotated[int | str, Meta(title="Code")]
+MetaObject = Annotated[dict[str, Any], Meta(title="Meta")]
+ArtifactObject = Annotated[dict[str, Any], Meta(title="Artifact")]
+IntegrityObject = Annotated[dict[str, Any], Meta(title="Integrity")]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Count = Annotated[int, Meta(ge=0)]
+Seq = Annotated[int, Meta(ge=1, description="place in the job's order: 1, 2, 3 …")]
+LineNumber = Annotated[int, Meta(ge=1)]
+Replace = Annotated[
+    bool, Meta(description="takes the place of the line before it", extra_json_schema={"const": True})
+]
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A JSON object of the wire; `UNSET` fields are not in it. No payload can be part of a cycle."""
+
+
+# --- events --------------------------------------------------------------------------------
+
+
+class ProgressEvent(Wire, frozen=True):
+    """`job:progress`, `project:progress`: where a job is."""
+
+    job_id: Id
+    project_id: Id
+    status: StatusName
+    progress: Percent
+    message: str | None
+    phase: PhaseName
+    seq: Seq
+    at: Time
+
+
+class EndEvent(ProgressEvent, frozen=True, kw_only=True):
+    """The part that both endings have in common."""
+
+    started_at: Time | None
+    finished_at: Time | None
+    duration_ms: Count | None
+    meta: MetaObject
+    integrity: IntegrityObject | UnsetType = UNSET
+
+
+class CompletedEvent(EndEvent, frozen=True, kw_only=True):
+    """`job:completed`, `project:completed`: a job ended well."""
+
+    artifacts: list[ArtifactObject]
+
+
+class ErrorEvent(EndEvent, frozen=True, kw_only=True):
+    """`job:error`, `project:error`: a job failed or was cancelled."""
+
+    code: ExitCode | None
+
+
+class LogEvent(Wire, frozen=True):
+    """`job:log`: one line."""
+
+    job_id: Id
+    project_id: Id
+    seq: Seq
+    line: LineNumber
+    at: Time
+    stream: Id
+    level: str | None
+    message: str
+    replace: Replace | UnsetType = UNSET
+
+
+class LogLine(Wire, frozen=True):
+    """A line of a log as it is now."""
+
+    line: LineNumber
+    at: Time
+    stream: Id
+    level: str | None
+    message: str
+
+
+class SentLine(LogLine, frozen=True):
+    """A line as it came, perhaps in the place of the one before it."""
+
+    replace: Replace | UnsetType = UNSET
+
+
+class LogsEvent(Wire, frozen=True):
+    """`job:logs`: lines that came together; `seq` is that of the last one."""
+
+    job_id: Id
+    project_id: Id
+    seq: Seq
+    lines: list[SentLine]
+
+
+EventPayload = ProgressEvent | CompletedEvent | ErrorEvent | LogEvent | LogsEvent
+
+
+# --- jobs and projects ---------------------------------------------------------------------
+
+
+class PhaseSpanJson(Wire, frozen=True):
+    """A time that a job spent in a phase."""
+
+    phase: PhaseName
+    started_at: Time
+    finished_at: Time | None
+    duration_ms: Count | None
+
+
+class JobErrorJson(Wire, frozen=True):
+    """How a job failed."""
+
+    message: str | None
+    code: ExitCode | None
+
+
+class JobJson(Wire, frozen=True):
+    """A job as it stands."""
+
+    job_id: Id
+    project_id: Id
+    status: StatusName
+    progress: Percent
+    phase: PhaseName
+    message: str | None
+    seq: Seq
+    lines: Count
+    created_at: Time
+    updated_at: Time
+    seen_at: Annotated[str, Meta(title="Time", description="when anything last came from the build")]
+    reporter: Annotated[
+        Literal["alive", "lost"] | None,
+        Meta(description="of a running job whose reporter promised heartbeats: whether it keeps to that"),
+    ]
+    started_at: Time | None
+    finished_at: Time | None
+    duration_ms: Count | None
+    phases: list[PhaseSpanJson]
+    artifacts: list[ArtifactObject]
+    meta: MetaObject
+    error: JobErrorJson | UnsetType = UNSET
+    integrity: IntegrityObject | UnsetType = UNSET
+
+
+class CountsJson(Wire, frozen=True):
+    """A project's jobs by outcome."""
+
+    total: Count
+    running: Count
+    completed: Count
+    failed: Count
+    cancelled: Count
+
+
+class ProjectJson(Wire, frozen=True):
+    """A project with its counts and its newest job."""
+
+    project_id: Id
+    created_at: Time
+    updated_at: Time
+    counts: CountsJson
+    newest_job: JobJson | None
+
+
+# --- making them ---------------------------------------------------------------------------
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(payload: Wire) -> str:
+    """A payload as compact JSON. All input was checked to be JSON, so all of it is."""
+    return _encoder.encode(payload).decode()
+
+
+def as_dict(payload: Wire) -> dict[str, Any]:
+    """A payload as the plain values that its JSON stands for."""
+    plain: dict[str, Any] = msgspec.to_builtins(payload)
+    return plain
 
 
 def number(value: float) -> float:
@@ -14,75 +205,72 @@ def number(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def state_events(job: Job) -> tuple[tuple[str, Payload], ...]:
+def state_events(job: Job) -> tuple[tuple[str, ProgressEvent], ...]:
     """The events that show a job's newest state: `progress`, and the ending if it has ended."""
-    progress: Payload = {
-        "jobId": job.job_id,
-        "projectId": job.project_id,
-        "status": job.status,
-        "progress": number(job.progress),
-        "message": job.message,
-        "phase": job.phase,
-        "seq": job.state_seq,
-        "at": rfc3339(job.state_at),
-    }
+    state = (
+        job.job_id,
+        job.project_id,
+        job.status,
+        number(job.progress),
+        job.message,
+        job.phase,
+        job.state_seq,
+        rfc3339(job.state_at),
+    )
+    progress = ProgressEvent(*state)
     if not job.ended:
         return (("progress", progress),)
-    ending = progress | {
-        "startedAt": rfc3339_or_none(job.started_at),
-        "finishedAt": rfc3339_or_none(job.finished_at),
-        "durationMs": _duration(job.started_at, job.finished_at),
+    return (("progress", progress), _ending(job, state))
+
+
+def _ending(job: Job, state: tuple[Any, ...]) -> tuple[str, EndEvent]:
+    end: dict[str, Any] = {
+        "started_at": rfc3339_or_none(job.started_at),
+        "finished_at": rfc3339_or_none(job.finished_at),
+        "duration_ms": _duration(job.started_at, job.finished_at),
         "meta": job.meta,
+        "integrity": UNSET if job.integrity is None else job.integrity,
     }
-    if job.integrity is not None:
-        ending["integrity"] = job.integrity
     if job.status == "completed":
-        return (("progress", progress), ("completed", ending | {"artifacts": list(job.artifacts)}))
-    code = job.error.code if job.error else None
-    return (("progress", progress), ("error", ending | {"code": code}))
+        return "completed", CompletedEvent(*state, **end, artifacts=list(job.artifacts))
+    return "error", ErrorEvent(*state, **end, code=job.error.code if job.error else None)
 
 
-def job_json(job: Job, now: int) -> Payload:
+def job_json(job: Job, now: int) -> JobJson:
     """A job as `GET /api/jobs/JOB` answers it at a time."""
-    payload: Payload = {
-        "jobId": job.job_id,
-        "projectId": job.project_id,
-        "status": job.status,
-        "progress": number(job.progress),
-        "phase": job.phase,
-        "message": job.message,
-        "seq": job.seq,
-        "lines": job.lines,
-        "createdAt": rfc3339(job.created_at),
-        "updatedAt": rfc3339(job.updated_at),
-        "seenAt": rfc3339(job.seen_at),
-        "reporter": job.reporter(now),
-        "startedAt": rfc3339_or_none(job.started_at),
-        "finishedAt": rfc3339_or_none(job.finished_at),
-        "durationMs": _duration(job.started_at, job.finished_at),
-        "phases": [_span_json(span) for span in job.phases],
-        "artifacts": list(job.artifacts),
-        "meta": job.meta,
-    }
-    if job.error is not None:
-        payload["error"] = {"message": job.error.message, "code": job.error.code}
-    if job.integrity is not None:
-        payload["integrity"] = job.integrity
-    return payload
+    return JobJson(
+        job_id=job.job_id,
+        project_id=job.project_id,
+        status=job.status,
+        progress=number(job.progress),
+        phase=job.phase,
+        message=job.message,
+        seq=job.seq,
+        lines=job.lines,
+        created_at=rfc3339(job.created_at),
+        updated_at=rfc3339(job.updated_at),
+        seen_at=rfc3339(job.seen_at),
+        reporter=job.reporter(now),
+        started_at=rfc3339_or_none(job.started_at),
+        finished_at=rfc3339_or_none(job.finished_at),
+        duration_ms=_duration(job.started_at, job.finished_at),
+        phases=[_span_json(span) for span in job.phases],
+        artifacts=list(job.artifacts),
+        meta=job.meta,
+        error=JobErrorJson(job.error.message, job.error.code) if job.error is not None else UNSET,
+        integrity=UNSET if job.integrity is None else job.integrity,
+    )
 
 
-def line_json(entry: LogEntry, line: Line, number: int) -> Payload:
-    """One line of an entry: `{line, at, stream, level, message, replace?}`."""
-    payload: Payload = {
-        "line": number,
-        "at": rfc3339(entry.at),
-        "stream": entry.stream,
-        "level": entry.level,
-        "message": line_text(line),
-    }
-    if line.replaces:
-        payload["replace"] = True
-    return payload
+def listed_line(entry: LogEntry, line: Line, number: int) -> LogLine:
+    """One line of an entry as a list of lines has it: in place of nothing, since only it is there."""
+    return LogLine(number, rfc3339(entry.at), entry.stream, entry.level, line_text(line))
+
+
+def sent_line(entry: LogEntry, line: Line, number: int) -> SentLine:
+    """One line of an entry as it came."""
+    text, replaces = line_text(line), line.replaces or UNSET
+    return SentLine(number, rfc3339(entry.at), entry.stream, entry.level, text, replaces)
 
 
 def line_text(line: Line) -> str:
@@ -90,30 +278,34 @@ def line_text(line: Line) -> str:
     return line.text.decode("utf-8", "replace")
 
 
-def log_events(entry: LogEntry, job_id: str, project_id: str, after: int) -> Iterator[Payload]:
+def log_events(entry: LogEntry, job_id: str, project_id: str, after: int) -> Iterator[LogEvent]:
     """One `job:log` payload for each line of the entry with a seq above `after`."""
+    at, stream, level = rfc3339(entry.at), entry.stream, entry.level
     for seq, (line, number) in enumerate(zip(entry.lines, entry.numbers, strict=True), entry.first_seq):
         if seq > after:
-            yield {"jobId": job_id, "projectId": project_id, "seq": seq} | line_json(entry, line, number)
+            text, replaces = line.text.decode("utf-8", "replace"), line.replaces or UNSET
+            yield LogEvent(job_id, project_id, seq, number, at, stream, level, text, replaces)
 
 
-def logs_event(entries: Sequence[LogEntry], job_id: str, project_id: str, after: int) -> Payload:
+def logs_event(entries: Sequence[LogEntry], job_id: str, project_id: str, after: int) -> LogsEvent:
     """The lines with a seq above `after` of entries that follow each other, as one `job:logs` payload."""
-    lines: list[Payload] = []
+    lines: list[SentLine] = []
     for entry in entries:
         first = max(0, after + 1 - entry.first_seq)
-        numbered = list(zip(entry.lines, entry.numbers, strict=True))[first:]
-        lines += [line_json(entry, line, number) for line, number in numbered]
-    return {"jobId": job_id, "projectId": project_id, "seq": entries[-1].seq, "lines": lines}
+        at, stream, level = rfc3339(entry.at), entry.stream, entry.level
+        for line, number in list(zip(entry.lines, entry.numbers, strict=True))[first:]:
+            text, replaces = line.text.decode("utf-8", "replace"), line.replaces or UNSET
+            lines.append(SentLine(number, at, stream, level, text, replaces))
+    return LogsEvent(job_id, project_id, entries[-1].seq, lines)
 
 
-def _span_json(span: PhaseSpan) -> Payload:
-    return {
-        "phase": span.phase,
-        "startedAt": rfc3339(span.started_at),
-        "finishedAt": rfc3339_or_none(span.finished_at),
-        "durationMs": _duration(span.started_at, span.finished_at),
-    }
+def _span_json(span: PhaseSpan) -> PhaseSpanJson:
+    return PhaseSpanJson(
+        span.phase,
+        rfc3339(span.started_at),
+        rfc3339_or_none(span.finished_at),
+        _duration(span.started_at, span.finished_at),
+    )
 
 
 def _duration(started_at: int | None, finished_at: int | None) -> int | None:

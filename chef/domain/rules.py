@@ -24,7 +24,7 @@ from chef.domain.model import (
     Status,
     Update,
 )
-from chef.domain.payloads import state_events
+from chef.domain.payloads import encode, state_events
 from chef.domain.segments import Segment, WithinCutLine, segment_text, skip
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 
@@ -111,7 +111,7 @@ def apply(
         job = _advance(job, update, at)
     job = verify(replace(job, claim=update.integrity), streams or {})
     job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
-    return job, StateEntry(job.seq, state_events(job))
+    return job, StateEntry(job.seq, tuple((name, encode(payload)) for name, payload in state_events(job)))
 
 
 def check_running(job: Job, index: int) -> None:

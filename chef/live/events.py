@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
-from chef.domain.model import Entry, LogEntry, Payload, StateEntry
-from chef.domain.payloads import log_events, logs_event
-from chef.wire.strict import dumps
+from chef.domain.model import Entry, LogEntry, StateEntry
+from chef.domain.payloads import EventPayload, encode, log_events, logs_event
 
 
 class Event(NamedTuple):
@@ -41,9 +40,9 @@ class Form(Protocol):
         ...
 
 
-def make_event(name: str, payload: Payload, place: str | None = None) -> Event:
+def make_event(name: str, payload: EventPayload, place: str | None = None) -> Event:
     """The event of a payload. Its seq is the payload's, and so is its place unless given."""
-    return Event(name, payload["seq"], dumps(payload).decode(), place or str(payload["seq"]))
+    return Event(name, payload.seq, encode(payload), place or str(payload.seq))
 
 
 class Published:
@@ -101,7 +100,7 @@ def _single_events(published: Published, after: int) -> Iterator[Event]:
         for payload in log_events(entry, published.job_id, published.project_id, after):
             yield make_event("job:log", payload)
     else:
-        for count, (name, payload) in enumerate(entry.events, 1):
+        for count, (name, data) in enumerate(entry.events, 1):
             is_last = count == len(entry.events)
             place = f"{published.position}" if is_last else f"{published.before}+{count}"
-            yield make_event(f"{published.prefix}:{name}", payload, place)
+            yield Event(f"{published.prefix}:{name}", entry.seq, data, place)

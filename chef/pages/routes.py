@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES
-from chef.domain.payloads import job_json
+from chef.domain.payloads import as_dict, job_json
 from chef.errors import Forbidden, NotFound
 from chef.pages import snapshots
 from chef.pages.constants import SOURCE_KINDS
@@ -68,7 +68,7 @@ def job(job_id: str) -> Response:
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
     now = services().clock()
-    shown = job_json(found, now) if found else None
+    shown = as_dict(job_json(found, now)) if found else None
     page = render_template(
         "job.html",
         job_id=job_id,

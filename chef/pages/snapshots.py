@@ -8,7 +8,7 @@ from typing import Any
 
 from chef.access.auth import Principal
 from chef.domain.model import ENDED, STATUSES, Job
-from chef.domain.payloads import job_json, line_json
+from chef.domain.payloads import as_dict, job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
 from chef.pages.silence import shown_status
 from chef.services import services
@@ -59,8 +59,7 @@ def newest_lines(job: Job | None) -> Lines:
         if size > FIRST_BYTES and lines:
             first = number + 1
             break
-        shown = line_json(entry, line, number)
-        lines.append(_rendered(shown))
+        lines.append(_rendered(as_dict(sent_line(entry, line, number))))
     return Lines(lines[::-1], first, job.lines)
 
 
@@ -76,7 +75,7 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
         return []
     start = job.phases[0].started_at
     whole = max(1, (job.finished_at or now) - start)
-    present = shown_status(job_json(job, now), now)
+    present = shown_status(as_dict(job_json(job, now)), now)
     spans = []
     for place, span in enumerate(job.phases, 1):
         end = span.finished_at or max(now, span.started_at)
@@ -152,7 +151,7 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
 def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
     now = services().clock()
-    shown = job_json(job, now)
+    shown = as_dict(job_json(job, now))
     return shown | {"shown": shown_status(shown, now), "tookMs": took(job, now)}
 
 

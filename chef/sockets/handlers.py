@@ -17,7 +17,7 @@ from chef.access.auth import Credentials, Gate, Principal
 from chef.access.credentials import socket_credentials
 from chef.domain.clock import Clock
 from chef.domain.model import Job, Kind
-from chef.domain.payloads import job_json, state_events
+from chef.domain.payloads import as_dict, job_json, state_events
 from chef.errors import (
     ChefError,
     Forbidden,
@@ -241,7 +241,7 @@ class Viewers:
                 "seq": history.seq,
                 "epoch": history.epoch,
                 "complete": start.complete,
-                "job": job_json(job, self._clock()) if job else None,
+                "job": as_dict(job_json(job, self._clock())) if job else None,
             }
             if start.first_seq is not None:
                 payload["firstSeq"] = start.first_seq

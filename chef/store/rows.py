@@ -82,7 +82,7 @@ _json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 _details = msgspec.json.Decoder(_Details)
 _log = msgspec.msgpack.Decoder(_LogData)
-_events = msgspec.json.Decoder(list[tuple[str, dict[str, Any]]])
+_events = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
 
 
 def job_values(job: Job) -> dict[str, Any]:
@@ -199,8 +199,12 @@ def entry_values(entry: Entry, project_pk: int) -> dict[str, Any]:
         "size": 0,
         "project_pk": project_pk,
         "project_seq": entry.project_seq,
-        "data": _deflated(_json.encode(entry.events), _PLAIN, _DEFLATED, _QUICK),
+        "data": _deflated(_events_data(entry), _PLAIN, _DEFLATED, _QUICK),
     }
+
+
+def _events_data(entry: StateEntry) -> bytes:
+    return _json.encode([(name, msgspec.Raw(payload)) for name, payload in entry.events])
 
 
 def log_values(entry: LogEntry) -> dict[str, Any]:
@@ -255,7 +259,8 @@ def entries_of(row: Any) -> Sequence[Entry]:
     if kind in (_LOG, _LOG_DEFLATED):
         return _log_entries(_log_of(row.data), row.first_seq)
     events = zlib.decompress(row.data[1:]) if kind == _DEFLATED else row.data[1:]
-    return [StateEntry(row.seq, tuple(_events.decode(events)), row.project_seq)]
+    decoded = tuple((name, bytes(payload).decode()) for name, payload in _events.decode(events))
+    return [StateEntry(row.seq, decoded, row.project_seq)]
 
 
 def log_entries_of(row: Any) -> list[LogEntry]:

@@ -51,10 +51,10 @@ def loads(data: bytes, *, line: int = 1) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Compact UTF-8 JSON of plain values: dict, list, tuple, str, int, float, bool and None.
+    """Compact UTF-8 JSON of plain values (dict, list, tuple, str, int, float, bool and None) and of payloads.
 
-    Raises ValueError for a number that is not finite or a lone surrogate: input was checked, so
-    either is a fault of ours. (msgspec alone would write such a number as `null`.)
+    Raises ValueError for a lone surrogate, or a number among plain values that is not finite: input was
+    checked, so either is a fault of ours. (msgspec alone would write such a number as `null`.)
     """
     text = msgspec.json.encode(value)
     # The walk costs more than the encoding, and only a text with a null can hide such a number.

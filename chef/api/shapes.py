@@ -1,0 +1,126 @@
+"""The answers of the API as Structs; some hold payloads of chef.domain.payloads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import UNSET, Meta, UnsetType
+
+from chef.domain.payloads import Count, Id, JobJson, LogLine, ProjectJson, Seq, Wire
+
+Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
+Cursor = Annotated[str, Meta(min_length=1)]
+Next = Annotated[Cursor | None, Meta(description="`cursor` of the next page")]
+_MOST = Meta(max_length=1000)
+
+
+class JobReceipt(Wire, frozen=True):
+    """The newest seq that a body's updates got in a job, and the number of the job's viewers."""
+
+    seq: Seq
+    viewers: Count
+
+
+class Accepted(Wire, frozen=True):
+    """Updates were stored."""
+
+    accepted: Count
+    duplicates: Count
+    jobs: dict[Id, JobReceipt]
+    warnings: Warnings | UnsetType = UNSET
+
+
+class LogAccepted(Wire, frozen=True):
+    """A log body was stored."""
+
+    offset: Count
+    lines: Count
+    seq: Count
+    viewers: Count
+    warnings: Warnings | UnsetType = UNSET
+
+
+class FieldFault(Wire, frozen=True):
+    """One thing that is wrong with a request."""
+
+    message: str
+    field: str | UnsetType = UNSET
+    index: Annotated[int, Meta(ge=0, description="which update of the body")] | UnsetType = UNSET
+
+
+class Problem(Wire, frozen=True):
+    """A refusal (RFC 9457)."""
+
+    type: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    code: Annotated[str, Meta(pattern="^[a-z_]+$")]
+    detail: str
+    errors: list[FieldFault]
+
+
+class OffsetProblem(Problem, frozen=True):
+    """A refusal of a log body that begins past the end of its stream (RFC 9457)."""
+
+    offset: Annotated[int, Meta(ge=0, description="the place to go on from")]
+
+
+class Jobs(Wire, frozen=True):
+    """A page of jobs."""
+
+    jobs: Annotated[list[JobJson], _MOST]
+    next: Next
+
+
+class Projects(Wire, frozen=True):
+    """A page of projects."""
+
+    projects: Annotated[list[ProjectJson], _MOST]
+    next: Next
+
+
+class RemovedLines(Wire, frozen=True):
+    """The part that is missing in the middle of a log that grew beyond its limit."""
+
+    first_line: Count
+    last_line: Count
+    lines: Count
+    bytes: Count
+
+
+class LogLines(Wire, frozen=True):
+    """Lines of a log."""
+
+    lines: Annotated[list[LogLine], _MOST]
+    total: Annotated[int, Meta(ge=0, description="lines of the whole log")]
+    next: Annotated[Count | None, Meta(description="of a search: the line to go on after")] | UnsetType = (
+        UNSET
+    )
+    removed: RemovedLines | UnsetType = UNSET
+
+
+class Events(Wire, frozen=True):
+    """Events that are stored by now."""
+
+    events: list[Annotated[dict[str, Any], Meta(title="Event")]]
+    next: Annotated[Count | None, Meta(description="`after` of the next page")]
+    epoch: Annotated[str, Meta(description="which store's history this is")]
+    complete: Annotated[
+        bool, Meta(description="`false` where it cannot go on as asked, or a part was removed")
+    ]
+
+
+class WebsocketHealth(Wire, frozen=True, rename=None):
+    """The Socket.IO endpoint; clients are counted over all processes."""
+
+    enabled: bool
+    connected_clients: Count
+
+
+class Health(Wire, frozen=True):
+    """Whether the server can do its work."""
+
+    status: Literal["ok", "degraded"]
+    websocket: WebsocketHealth
+    version: str
+    store: Literal["ok", "unreachable"]
