@@ -10,7 +10,8 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
-from chef.api import edge, openapi, problems, reading, reporter, server, streams, writing
+from chef.api import edge, problems, reading, reporter, server, streams, writing
+from chef.api.openapi import document
 from chef.domain.clock import Clock, now_ms
 from chef.live.hub import Hub
 from chef.live.retention import Retention
@@ -29,7 +30,7 @@ _BLUEPRINTS = (
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,
-    openapi.blueprint,
+    document.blueprint,
 )
 _EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 

@@ -1,0 +1,141 @@
+"""Examples for the OpenAPI document: one build, as it is sent and as it is answered.
+
+Answers are made as the server makes them, so they have all fields that there are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from msgspec.structs import replace
+
+from chef.api.shapes import (
+    Accepted,
+    Events,
+    FieldFault,
+    Health,
+    JobReceipt,
+    Jobs,
+    LogAccepted,
+    LogLines,
+    Problem,
+    Projects,
+    WebsocketHealth,
+)
+from chef.domain.clock import rfc3339
+from chef.domain.lines import Line
+from chef.domain.model import Job, LogEntry, PhaseSpan
+from chef.domain.payloads import (
+    CountsJson,
+    ProjectJson,
+    as_dict,
+    job_json,
+    listed_line,
+    log_events,
+    state_events,
+)
+
+UPDATE: dict[str, Any] = {
+    "type": "progress",
+    "jobId": "job-id-123",
+    "projectId": "project-id-456",
+    "status": "building",
+    "progress": 50,
+    "message": "Running build...",
+    "phase": "building",
+}
+LOG_UPDATE: dict[str, Any] = {
+    "type": "log",
+    "jobId": "job-id-123",
+    "message": "src/main.c: In function 'main':",
+    "stream": "stderr",
+    "level": "warning",
+}
+NDJSON = f"{json.dumps(UPDATE)}\n{json.dumps(LOG_UPDATE)}\n"
+BY_HAND: dict[str, dict[str, Any]] = {
+    "progress": {"projectId": "project-id-456", "phase": "installing"},
+    "completed": {"projectId": "project-id-456", "message": "Deployed"},
+    "error": {"projectId": "project-id-456", "message": "tests failed", "code": 2},
+    "exit": {"projectId": "project-id-456", "code": 0},
+    "heartbeat": {"projectId": "project-id-456", "every": 30},
+}
+ACCEPTED = as_dict(
+    Accepted(
+        3,
+        0,
+        {"job-id-123": JobReceipt(42, 5)},
+        ("update 0: unknown field 'progres', did you mean 'progress'?",),
+    )
+)
+LOG_ACCEPTED = as_dict(LogAccepted(offset=32, lines=2, seq=44, viewers=5))
+
+# 2026-03-02 at 09:30:00.000, 09:31:10.250 and 09:32:05.500.
+_BEGAN, _TESTED, _ENDED = 1772443800000, 1772443870250, 1772443925500
+_RUNNING = Job(
+    "job-id-123",
+    "project-id-456",
+    created_at=_BEGAN,
+    updated_at=_TESTED,
+    status="building",
+    phase="building",
+    progress=50,
+    message="Running build...",
+    state_seq=2,
+    state_at=_TESTED,
+)
+_DONE = replace(
+    _RUNNING,
+    updated_at=_ENDED,
+    seq=45,
+    lines=41,
+    status="completed",
+    phase="completed",
+    progress=100,
+    message="Deployed",
+    started_at=_BEGAN,
+    finished_at=_ENDED,
+    phases=(PhaseSpan("building", _BEGAN, _TESTED), PhaseSpan("completed", _TESTED, _ENDED)),
+    artifacts=({"name": "site.tar.gz", "url": "https://builds.example.com/site.tar.gz", "size": 48213},),
+    meta={"branch": "main", "commit": "4f1c2d9", "author": "Ada"},
+)
+_JOB = job_json(_DONE, _ENDED)
+JOB = as_dict(_JOB)
+JOBS = as_dict(Jobs([_JOB], "MXo"))
+_COUNTS = CountsJson(total=1, running=0, completed=1, failed=0, cancelled=0)
+_PROJECT = ProjectJson("project-id-456", rfc3339(_BEGAN), rfc3339(_ENDED), _COUNTS, _JOB)
+PROJECT = as_dict(_PROJECT)
+PROJECTS = as_dict(Projects([_PROJECT], None))
+_ENTRY = LogEntry(1, 1, _BEGAN, "stdout", None, [Line(b"npm ci", b"\n", replaces=False, pre=b"")])
+LOG_LINES = as_dict(LogLines([listed_line(_ENTRY, _ENTRY.lines[0], 1)], total=41))
+_LOG = as_dict(next(log_events(_ENTRY, "job-id-123", "project-id-456", after=0)))
+_PROGRESS = as_dict(state_events(_RUNNING)[0][1])
+EVENTS = as_dict(
+    Events(
+        [{"event": "job:log", "data": _LOG}, {"event": "job:progress", "data": _PROGRESS}],
+        next=None,
+        epoch="5f0f9c3e7a1b4d2c",
+        complete=True,
+    )
+)
+EVENTS_NDJSON = "".join(f"{json.dumps(event)}\n" for event in EVENTS["events"])
+SSE = f"event: job:progress\nid: 2\ndata: {json.dumps(_PROGRESS)}\n\n"
+
+_WEBSOCKET = WebsocketHealth(enabled=True, connected_clients=5)
+HEALTH = as_dict(Health("ok", _WEBSOCKET, "1.0.0", "ok"))
+DEGRADED = as_dict(Health("degraded", _WEBSOCKET, "1.0.0", "unreachable"))
+
+
+def problem(status: int, code: str) -> dict[str, Any]:
+    """A refusal; that of a wrong field names it."""
+    is_field = status == 422
+    return as_dict(
+        Problem(
+            type=f"urn:chef:problem:{code}",
+            title=code.replace("_", " ").capitalize(),
+            status=status,
+            code=code,
+            detail="update 0: progress must be between 0 and 100" if is_field else "one sentence",
+            errors=[FieldFault("must be between 0 and 100", "progress", 0)] if is_field else [],
+        )
+    )

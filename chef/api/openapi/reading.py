@@ -1,0 +1,201 @@
+"""The requests of readers, as OpenAPI operations (contract sections 4 and 5)."""
+
+from __future__ import annotations
+
+from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT
+from chef.api.openapi import examples
+from chef.api.openapi.parts import (
+    BYTES,
+    JSON,
+    NDJSON,
+    SSE,
+    TEXT,
+    Part,
+    Rights,
+    header,
+    json_answer,
+    operation,
+    parameter_ref,
+    query,
+)
+from chef.domain.model import STATUSES
+from chef.wire.jsonschema import ref
+
+_MAX_LINE = 2**53
+
+
+def reading(rights: Rights) -> dict[str, Part]:
+    """The operations by path and method."""
+    operations = {
+        "/api/jobs": _list_jobs(rights.read),
+        "/api/jobs/{jobId}": _get_job(rights.read),
+        "/api/jobs/{jobId}/logs": _get_logs(rights.read),
+        "/api/jobs/{jobId}/events": _events("job", rights.read),
+        "/api/projects": _list_projects(rights.read),
+        "/api/projects/{projectId}": _get_project(rights.read),
+        "/api/projects/{projectId}/events": _events("project", rights.read),
+        "/api/openapi.json": _get_openapi(),
+        "/health": _get_health(),
+        "/metrics": _get_metrics(rights.read),
+    }
+    return {path: {"get": found} for path, found in operations.items()}
+
+
+def _list_jobs(security: list[Part]) -> Part:
+    status = {"type": "string", "enum": [*STATUSES, "running"]}
+    return operation(
+        "reading",
+        "listJobs",
+        "Jobs, newest first",
+        {"200": json_answer("a page of jobs", "Jobs", examples.JOBS)},
+        "401 403 422 503",
+        parameters=[
+            query("projectId", ref("Id")),
+            query("status", status, "`running` is any that has not ended"),
+            *_paging(),
+        ],
+        security=security,
+    )
+
+
+def _get_job(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "getJob",
+        "One job as it stands",
+        {"200": json_answer("the job", "Job", examples.JOB)},
+        "401 403 404 422 503",
+        security=security,
+    )
+
+
+def _get_logs(security: list[Part]) -> Part:
+    line = {"type": "integer", "minimum": 0, "maximum": _MAX_LINE}
+    log = {
+        "description": "lines as JSON, the clean text, or the exact bytes",
+        "content": {
+            JSON: {"schema": ref("LogLines"), "example": examples.LOG_LINES},
+            TEXT: {"schema": {"type": "string"}, "example": "npm ci\nadded 412 packages in 9s\n"},
+            BYTES: {"schema": {"type": "string"}},
+        },
+    }
+    limits = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+    return operation(
+        "reading",
+        "getLogs",
+        "A range of the log, its end, all of it as text, or what a search finds",
+        {"200": log},
+        "401 403 404 422 503",
+        parameters=[
+            query("after", line, "lines with a higher number"),
+            query("before", line, "lines with a lower number; alone: the last ones of these"),
+            query("limit", limits, f"{DEFAULT_LIMIT} unless given; a text has no limit by itself"),
+            query("tail", limits, "the last N lines (not with after, before, limit)"),
+            query("q", {"type": "string", "minLength": 1, "maxLength": 1000}, "lines that hold this text"),
+            query("raw", {"enum": ["0", "1"]}, "1: the exact bytes that came (with stream alone)"),
+            query("stream", ref("Id"), "with raw=1: of this stream, else of all as they came"),
+        ],
+        security=security,
+    )
+
+
+def _list_projects(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "listProjects",
+        "Projects, the one with the newest job first",
+        {"200": json_answer("a page of projects", "Projects", examples.PROJECTS)},
+        "401 403 422 503",
+        parameters=_paging(),
+        security=security,
+    )
+
+
+def _get_project(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "getProject",
+        "One project with its counts and its newest job",
+        {"200": json_answer("the project", "Project", examples.PROJECT)},
+        "401 403 404 422 503",
+        security=security,
+    )
+
+
+def _paging() -> list[Part]:
+    return [parameter_ref("limit"), parameter_ref("cursor")]
+
+
+def _events(whose: str, security: list[Part]) -> Part:
+    position = {"type": "integer", "minimum": 0, "maximum": 2**53}
+    streams = {
+        SSE: {"schema": {"type": "string"}, "example": examples.SSE},
+        NDJSON: {"schema": {"type": "string"}, "example": examples.EVENTS_NDJSON},
+        JSON: {"schema": ref("Events"), "example": examples.EVENTS},
+    }
+    return operation(
+        "events",
+        f"get{whose.capitalize()}Events",
+        f"The events of a {whose}: a stream that stays open, or JSON without waiting",
+        {"200": {"description": "the events", "content": streams, "headers": _resuming()}},
+        "401 403 404 406 422 503",
+        parameters=[
+            query("after", position, "events after this position"),
+            query("epoch", {"type": "string"}, "of which history `after` is, as an earlier answer told it"),
+            query("follow", {"enum": ["0", "1"]}, "0: close after the newest event"),
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "schema": {"type": "string", "pattern": "^[0-9]{0,17}$"},
+                "description": "what a browser's EventSource sends when it reconnects",
+            },
+        ],
+        security=security,
+    )
+
+
+def _resuming() -> Part:
+    return {
+        "Chef-Epoch": header("of a stream: which store's history this is", {"type": "string"}),
+        "Chef-Complete": header(
+            "of a stream: `false` where it cannot go on as asked, or a part was removed",
+            {"enum": ["true", "false"]},
+        ),
+    }
+
+
+def _get_openapi() -> Part:
+    document_schema = {"type": "object", "required": ["openapi", "info", "paths"]}
+    return operation(
+        "server",
+        "getOpenapi",
+        "This document",
+        {"200": {"description": "OpenAPI 3.1", "content": {JSON: {"schema": document_schema}}}},
+        "",
+        security=[],
+    )
+
+
+def _get_health() -> Part:
+    return operation(
+        "server",
+        "getHealth",
+        "Whether the server can do its work",
+        {
+            "200": json_answer("it can", "Health", examples.HEALTH),
+            "503": json_answer("the store does not answer", "Health", examples.DEGRADED),
+        },
+        "",
+        security=[],
+    )
+
+
+def _get_metrics(security: list[Part]) -> Part:
+    return operation(
+        "server",
+        "getMetrics",
+        "Metrics for Prometheus",
+        {"200": {"description": "Prometheus text", "content": {TEXT: {"schema": {"type": "string"}}}}},
+        "401 403",
+        security=security,
+    )
