@@ -1,4 +1,4 @@
-"""What can go wrong, as values: a code that programs read and a sentence that people read.
+"""Refusals as values: a code for programs and a sentence for people.
 
 The edges turn these into `application/problem+json` (chef.api.problems) and into refused
 acknowledgements (chef.sockets). Nothing here knows HTTP beyond the status it maps to.
@@ -85,7 +85,7 @@ class Conflict(ChefError):
 
 
 class RequestTimeout(ChefError):
-    """What was begun did not come to its end within its time."""
+    """A request did not come to its end within its time."""
 
     code, status, title = "request_timeout", 408, "Request timeout"
 

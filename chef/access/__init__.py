@@ -1,1 +1,1 @@
-"""Who a request is of, and what it may do."""
+"""Access: the caller of a request, and what that caller may do."""

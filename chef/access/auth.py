@@ -1,4 +1,4 @@
-"""Who may do what (contract section 6). Pure: the edges fill `Credentials`, nothing here knows Flask.
+"""The rights of callers (contract section 6). Pure: the edges fill `Credentials`, nothing here knows Flask.
 
 The rules, in the order in which they decide:
 
@@ -6,7 +6,7 @@ The rules, in the order in which they decide:
   then (for reading only, and never from a foreign origin) the cookie. A wrong one is refused even if a
   later one would do.
 - Where nothing is configured there is nothing to check against: tokens are ignored, anyone reads, and
-  who writes is decided by the loopback rule.
+  the loopback rule decides whether a caller writes.
 - Where only `CHEF_API_TOKEN` is set and reading is public, a token is not looked at for reading: a
   viewer's page need not know whether its token is any good. Where a JWT key is set, a token that is
   sent must be valid even if reading is public, so that an expired one is noticed.
@@ -47,7 +47,7 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """What a caller may do. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never."""
+    """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never."""
 
     scopes: frozenset[str]
     projects: frozenset[str] | None = None
@@ -67,6 +67,16 @@ class Principal:
         """
         return self.projects is None or (project_id is not None and self.may_read(project_id))
 
+    def check_may_read(self, project_id: str) -> None:
+        """Raise Forbidden for a project that may not be read."""
+        if not self.may_read(project_id):
+            raise Forbidden("this token is not for this project")
+
+    def check_may_see(self, project_id: str | None) -> None:
+        """Raise Forbidden for a job that may not be shown (see `may_see`)."""
+        if not self.may_see(project_id):
+            raise Forbidden("this token is not for this job's project")
+
     def may_write(self, project_id: str) -> bool:
         return WRITE in self.scopes and self.covers(project_id)
 
@@ -77,7 +87,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a request brings along, as far as it tells who asks.
+    """The part of a request that tells the caller.
 
     `authorization` is the header, `token` the Socket.IO handshake's `auth.token` as the client sent
     it (any JSON), `cookie` what `/login` set. `remote_addr` is the socket's peer, `proxied` whether a
@@ -124,7 +134,7 @@ def is_proxied(environ: Mapping[str, Any]) -> bool:
 
 
 class Gate:
-    """Decides who may write and who may read, for one set of settings.
+    """Decides which callers may write and which may read, for one set of settings.
 
     `clock` gives milliseconds; times in tokens are compared without leeway.
     """
@@ -141,7 +151,7 @@ class Gate:
         return self._public_read
 
     def writer(self, credentials: Credentials) -> Principal:
-        """Who writes with these credentials. Raises `Unauthorized`, or `Forbidden` if the token may not."""
+        """The caller, who may write. Raises `Unauthorized`, or `Forbidden` if the token may not."""
         token = _presented(credentials) if self._checks_tokens else None
         if token is None:
             return self._local_writer(credentials)
@@ -151,7 +161,7 @@ class Gate:
         return principal
 
     def reader(self, credentials: Credentials) -> Principal:
-        """Who reads with these credentials; the answer never lets anyone write.
+        """The caller, who may read; the answer never lets anyone write.
 
         Raises `Unauthorized`, or `Forbidden` if the token is valid and may not read.
         """
@@ -247,8 +257,8 @@ def _claims(token: str, key: VerifyingKey) -> dict[str, Any]:
             key.key,
             algorithms=[key.algorithm],
             # PyJWT would take times from the machine's clock and take "170" or true for one, so `_time`
-            # checks them. Who a token is about (sub, jti) changes nothing here. A token made for another
-            # service (aud) stays refused.
+            # checks them. The subject and the id of a token (sub, jti) change nothing here. A token made for
+            # another service (aud) stays refused.
             options={
                 "require": ["exp"],
                 "verify_exp": False,

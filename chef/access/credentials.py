@@ -1,4 +1,4 @@
-"""Who asks: credentials from a WSGI environ, for REST, pages and the Socket.IO handshake alike."""
+"""Credentials from a WSGI environ, for REST, pages and the Socket.IO handshake alike."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is sent and read over HTTP: REST, event streams, OpenAPI (contract sections 2, 4, 5)."""
+"""The API over HTTP: REST, event streams, OpenAPI (contract sections 2, 4, 5)."""

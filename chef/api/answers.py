@@ -1,4 +1,4 @@
-"""What the routes share: answers, ids in paths, list parameters, cursors."""
+"""Shared by the routes: answers, ids in paths, list parameters, cursors, the rights of a reader."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.domain.model import ID, ID_RULE, Job
 from chef.domain.payloads import Wire
-from chef.errors import FieldError, Forbidden, Invalid, NotFound
+from chef.errors import FieldError, Invalid, NotFound
 from chef.services import services
 from chef.wire.paging import read_cursor
 from chef.wire.strict import dumps
@@ -19,11 +19,18 @@ MAX_LIMIT = 1000
 DEFAULT_LIMIT = 50
 
 
+HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+"""The headers of JSON answers: nobody keeps a copy of one."""
+
+
+def json_body(body: Wire | dict[str, Any]) -> bytes:
+    """An answer's body, with the newline that terminals like."""
+    return dumps(body) + b"\n"
+
+
 def answer(body: Wire | dict[str, Any], status: int = 200) -> Response:
-    """A JSON answer that nobody keeps a copy of."""
-    return Response(
-        dumps(body) + b"\n", status, mimetype="application/json", headers={"Cache-Control": "no-store"}
-    )
+    """A JSON answer."""
+    return Response(json_body(body), status, headers=HEADERS)
 
 
 def wrong(field: str, message: str) -> Invalid:
@@ -46,14 +53,24 @@ def text_in_query(name: str) -> str | None:
     return given[0] if given else None
 
 
-def number_in_query(name: str, default: int | None, low: int, high: int) -> int | None:
-    """A whole number of the query within bounds, or Invalid."""
+def number_in_query(
+    name: str, default: int | None, low: int, high: int, rule: str | None = None
+) -> int | None:
+    """A whole number of the query within bounds, or Invalid, which tells the `rule`."""
     text = text_in_query(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit()) or len(text) > 19 or not low <= int(text) <= high:
-        raise wrong(name, f"must be a whole number from {low} to {high}")
+        raise wrong(name, rule or f"must be a whole number from {low} to {high}")
     return int(text)
+
+
+def switch_in_query(name: str, *, default: bool) -> bool:
+    """A parameter that is `0` or `1`, or Invalid."""
+    text = text_in_query(name)
+    if text not in (None, "0", "1"):
+        raise wrong(name, "must be 0 or 1")
+    return default if text is None else text == "1"
 
 
 def limit_in_query() -> int:
@@ -73,7 +90,7 @@ def cursor_in_query() -> int | None:
 
 
 def reader() -> Principal:
-    """Who reads with this request; raises Unauthorized or Forbidden."""
+    """The caller, who reads with this request; raises Unauthorized or Forbidden."""
     return services().gate.reader(http_credentials(request.environ))
 
 
@@ -81,8 +98,7 @@ def readable_job(job_id: str) -> Job:
     """A job that the caller may see. Forbidden does not tell whether it exists."""
     principal = reader()
     job = services().store.job(check_id(job_id, "jobId"))
-    if not principal.may_see(job.project_id if job else None):
-        raise Forbidden("this token is not for this job's project")
+    principal.check_may_see(job.project_id if job else None)
     if job is None:
         raise NotFound(f"there is no job {job_id!r}")
     return job
@@ -90,5 +106,4 @@ def readable_job(job_id: str) -> Job:
 
 def check_project(principal: Principal, project_id: str) -> None:
     """Refuse a project that the caller's token is not for."""
-    if not principal.may_read(check_id(project_id, "projectId")):
-        raise Forbidden("this token is not for this project")
+    principal.check_may_read(check_id(project_id, "projectId"))

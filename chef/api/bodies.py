@@ -20,7 +20,7 @@ from chef.errors import (
     UnsupportedMediaType,
 )
 from chef.wire.forms import coerce_form
-from chef.wire.parse import parse_object
+from chef.wire.parse import ContentType, parse_object
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -29,16 +29,19 @@ _MULTIPART = "multipart/form-data"
 _BLOCK = 64 * 1024
 
 
-def update_body_kind(request: Request) -> str:
-    """`json` or `ndjson`, by the Content-Type; without one it is taken for JSON."""
+UPDATE_KINDS: dict[str, ContentType] = {"": "json", JSON: "json", **dict.fromkeys(NDJSON, "ndjson")}
+"""The types of update bodies; one without a type is taken for JSON."""
+
+
+def update_body_kind(request: Request) -> ContentType:
+    """`json` or `ndjson`, by the Content-Type."""
     mimetype = _mimetype(request)
-    if mimetype in ("", JSON):
-        return "json"
-    if mimetype in NDJSON:
-        return "ndjson"
-    raise UnsupportedMediaType(
-        f"updates are sent as {JSON} or {NDJSON[0]}, not {mimetype} (with curl: --json)"
-    )
+    kind = UPDATE_KINDS.get(mimetype)
+    if kind is None:
+        raise UnsupportedMediaType(
+            f"updates are sent as {JSON} or {NDJSON[0]}, not {mimetype} (with curl: --json)"
+        )
+    return kind
 
 
 def _mimetype(request: Request) -> str:
@@ -108,7 +111,7 @@ def _cut_off() -> BadRequest:
 
 
 def check_log_body(request: Request) -> None:
-    """Refuse what is no text: a log body is taken as it is, whatever type curl says it has."""
+    """Refuse a body that is no text: a log is taken as it is, whatever type curl says it has."""
     mimetype = _mimetype(request)
     if mimetype in (JSON, *NDJSON, _MULTIPART):
         raise UnsupportedMediaType(f"a log is sent as text/plain, not {mimetype}")

@@ -1,4 +1,4 @@
-"""`POST /api/updates` on a short way: what builds send most does without Flask's machinery.
+"""`POST /api/updates` on a short way: the most frequent request does without Flask's machinery.
 
 A request passes through Flask's contexts, routing, hooks and response objects in twice the time that
 storing its update takes. Here the plain case goes to the same functions as the view of `chef.api.writing`
@@ -13,28 +13,21 @@ from typing import Any
 
 from chef.access.auth import Credentials
 from chef.access.credentials import http_credentials
-from chef.api.bodies import JSON, NDJSON, read_bytes
+from chef.api.answers import HEADERS, json_body
+from chef.api.bodies import UPDATE_KINDS, read_bytes
 from chef.api.problems import Problems
 from chef.api.writing import record_parsed
 from chef.errors import ChefError
 from chef.services import Services
 from chef.wire.parse import ContentType, parse_updates
-from chef.wire.strict import dumps
 
 PATH = "/api/updates"
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
-_KINDS: dict[str, ContentType] = {"": "json", JSON: "json"}
-_KINDS.update(dict.fromkeys(NDJSON, "ndjson"))
 # Of these something else follows than taking the body: CORS headers, a refusal.
-_NOT_PLAIN = ("HTTP_ORIGIN", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING")
-# What the view's answer has too; tests hold that both are the same.
-_HEADERS = [
-    ("Content-Type", "application/json"),
-    ("Cache-Control", "no-store"),
-]
+_MORE_TO_DO = ("HTTP_ORIGIN", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING")
 
 
 class Edge:
@@ -48,14 +41,14 @@ class Edge:
         self._chef = chef
         self._problems = problems
         self._headers = {"X-Content-Type-Options": "nosniff", **headers}
-        self._all_headers = [*_HEADERS, *self._headers.items()]
+        self._all_headers = [*HEADERS.items(), *self._headers.items()]
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a plain `POST /api/updates`; hand on everything else."""
-        if environ["PATH_INFO"] != PATH or (plain := _plain(environ)) is None:
+        if environ["PATH_INFO"] != PATH or (post := _plain_post(environ)) is None:
             return self._application(environ, start_response)
         try:
-            answer = self._take(environ, plain)
+            answer = self._take(environ, post)
         except ChefError as error:
             refusal = self._problems.refused(error, f"POST {PATH}")
         except Exception as error:  # noqa: BLE001 - as Flask does it: an answer and a line in the log
@@ -66,41 +59,41 @@ class Edge:
         refusal.headers.update(self._headers)
         return refusal(environ, start_response)
 
-    def _take(self, environ: Environ, plain: _Plain) -> bytes:
+    def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef
-        writer = chef.gate.writer(plain.credentials)
-        body = read_bytes(environ, plain.length, chef.settings.max_body_bytes)
-        return dumps(record_parsed(chef, parse_updates(body, plain.kind), writer)) + b"\n"
+        writer = chef.gate.writer(post.credentials)
+        body = read_bytes(environ, post.length, chef.settings.max_body_bytes)
+        return json_body(record_parsed(chef, parse_updates(body, post.kind), writer))
 
 
 @dataclass(frozen=True, slots=True)
-class _Plain:
-    """What the head of a plain request says."""
+class _PlainPost:
+    """The head of a plain request."""
 
     credentials: Credentials
     length: int
     kind: ContentType
 
 
-def _plain(environ: Environ) -> _Plain | None:
-    """What a request's head says if it is plain; looked for once in a head that comes again."""
+def _plain_post(environ: Environ) -> _PlainPost | None:
+    """A request's head if it is plain; read once of a head that comes again."""
     notes = environ.get("chef.head")
     if notes is None:
-        return _found(environ)
+        return _read_head(environ)
     if "edge" not in notes:
-        notes["edge"] = _found(environ)
-    plain: _Plain | None = notes["edge"]
-    return plain
+        notes["edge"] = _read_head(environ)
+    post: _PlainPost | None = notes["edge"]
+    return post
 
 
-def _found(environ: Environ) -> _Plain | None:
-    kind = _KINDS.get(environ.get("CONTENT_TYPE", ""))
+def _read_head(environ: Environ) -> _PlainPost | None:
+    kind = UPDATE_KINDS.get(environ.get("CONTENT_TYPE", ""))
     length = environ.get("CONTENT_LENGTH", "")
     if (
         environ["REQUEST_METHOD"] != "POST"
         or kind is None
         or not (length.isascii() and length.isdigit())
-        or any(name in environ for name in _NOT_PLAIN)
+        or any(name in environ for name in _MORE_TO_DO)
     ):
         return None
-    return _Plain(http_credentials(environ), int(length), kind)
+    return _PlainPost(http_credentials(environ), int(length), kind)

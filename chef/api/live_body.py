@@ -1,4 +1,4 @@
-"""A log body as it comes: what arrives together is stored together, and nothing waits for long."""
+"""A log body as it comes: lines that arrive together are stored together, and nothing waits for long."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GATHER_S = 0.04
 BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
-# A server that stops takes what still comes for so long; who sends on is answered before it is cut off.
+# A server that stops takes the rest of a body for so long; a client that sends on then gets an answer.
 LEAVE_S = 4.0
 
 _End = Literal["end", "broken", "slow"]
@@ -79,7 +79,7 @@ def _read(stream: Any, length: int | None, blocks: Queue[bytes | _End]) -> None:
         end = "slow"
     except Exception:  # noqa: BLE001 - the body breaks off, or its chunks are no chunks
         end = "broken"
-    # Not in a `finally`: who was killed must not wait for room in a queue that nobody reads any more.
+    # Not in a `finally`: a killed greenlet must not wait for room in a queue that nobody reads any more.
     blocks.put(end)
 
 

@@ -38,7 +38,7 @@ def problem(error: ChefError) -> Response:
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if error.status == 413:
-        # What is left of the body is not wanted: nobody should have to send it.
+        # The rest of the body is not wanted: nobody should have to send it.
         response.headers["Connection"] = "close"
     return response
 
@@ -76,13 +76,13 @@ class Problems:
         self._told = -math.inf
 
     def refused(self, error: ChefError, asked: str) -> Response:
-        """The answer to what was refused."""
+        """The answer to a request that was refused."""
         if isinstance(error, StoreUnavailable):
             self._tell_outage(error, asked)
         return problem(error)
 
     def failed(self, error: Exception, asked: str) -> Response:
-        """The answer where the server itself is at fault; what it was is for the log."""
+        """The answer where the server itself is at fault; the fault itself is for the log."""
         log.exception("%s failed", asked, exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         detail = "a fault of the server, it is in its log"

@@ -1,4 +1,4 @@
-"""What anyone with the right reads over HTTP (contract section 4)."""
+"""Jobs, logs and projects over HTTP, for anyone with the right to read (contract section 4)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from chef.api.answers import (
     number_in_query,
     readable_job,
     reader,
+    switch_in_query,
     text_in_query,
     wrong,
 )
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.domain.clock import rfc3339
 from chef.domain.ledger import Project
-from chef.domain.model import ENDED, STATUSES, Gap, Job
+from chef.domain.model import RUNNING, STATUSES, Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
 from chef.domain.text import clean_text
 from chef.errors import NotFound
@@ -38,7 +39,6 @@ blueprint = Blueprint("reading", __name__)
 _MAX_LINE = 2**53
 _MAX_QUERY = 1000
 _NO_GAP = Gap(0, 0, 0, -1, 0, 0)
-_STATUS_GROUPS = {"running": tuple(status for status in STATUSES if status not in ENDED)}
 
 
 @blueprint.get("/api/jobs")
@@ -65,10 +65,10 @@ def _statuses_in_query() -> tuple[str, ...] | None:
     text = text_in_query("status")
     if text is None:
         return None
-    known = {status: (status,) for status in STATUSES} | _STATUS_GROUPS
-    if text not in known:
-        raise wrong("status", f"must be one of {', '.join(known)}")
-    return known[text]
+    statuses = {status: (status,) for status in STATUSES} | {"running": RUNNING}
+    if text not in statuses:
+        raise wrong("status", f"must be one of {', '.join(statuses)}")
+    return statuses[text]
 
 
 @blueprint.get("/api/jobs/<job_id>")
@@ -114,7 +114,7 @@ def _project_json(listed: ListedProject) -> ProjectJson:
 def get_logs(job_id: str) -> Response:
     """The log: a range of lines as JSON, the clean text, the exact bytes, or what a search finds."""
     job = readable_job(job_id)
-    if _switch_in_query("raw"):
+    if switch_in_query("raw", default=False):
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
         return _stream(_raw(job, _stream_in_query()), "application/octet-stream")
     if "stream" in request.args:
@@ -185,13 +185,6 @@ class _Range:
 def _wants_text() -> bool:
     best = request.accept_mimetypes.best_match(["application/json", "text/plain"], "application/json")
     return best == "text/plain"
-
-
-def _switch_in_query(name: str) -> bool:
-    text = text_in_query(name)
-    if text not in (None, "0", "1"):
-        raise wrong(name, "must be 0 or 1")
-    return text == "1"
 
 
 def _line(numbered: NumberedLine) -> LogLine:

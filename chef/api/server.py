@@ -1,4 +1,4 @@
-"""What operators and tools ask the server itself: health, metrics, the API's description."""
+"""Questions of operators and tools to the server itself: health and metrics."""
 
 from __future__ import annotations
 

@@ -10,10 +10,19 @@ from flask import Blueprint, Response, request
 from msgspec import Raw
 
 from chef.access.auth import Principal
-from chef.api.answers import answer, check_id, check_project, number_in_query, reader, text_in_query, wrong
+from chef.api.answers import (
+    answer,
+    check_id,
+    check_project,
+    number_in_query,
+    reader,
+    switch_in_query,
+    text_in_query,
+    wrong,
+)
 from chef.api.shapes import Events
 from chef.domain.payloads import state_events
-from chef.errors import Forbidden, NotAcceptable, NotFound
+from chef.errors import NotAcceptable, NotFound
 from chef.live.events import Event
 from chef.live.following import Bookmark, History, find_start
 from chef.live.readers import Reader
@@ -35,8 +44,8 @@ _ENDINGS = ("job:completed", "job:error")
 class _Format:
     """How events are written. `heartbeat` is what keeps the connection open and means nothing.
 
-    `opening` goes before the first event: what a browser's EventSource takes as alive. Who reads JSON line
-    by line is sent nothing but that as long as there is something to say.
+    `opening` goes before the first event: what a browser's EventSource takes as alive. A client that reads
+    JSON line by line is sent nothing but events as long as there are some.
     """
 
     event: Callable[[str, str | None, str], bytes]
@@ -74,7 +83,7 @@ _FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a request asks for: where to go on, and whether to stay."""
+    """The wishes of a request: where to go on, and whether to stay."""
 
     bookmark: Bookmark
     follow: bool
@@ -101,8 +110,7 @@ def job_events(job_id: str) -> Response:
     hub = services().hub
     with hub.room(key) as room:
         job = services().store.job(job_id)
-        if not principal.may_see(job.project_id if job else None):
-            raise Forbidden("this token is not for this job's project")
+        principal.check_may_see(job.project_id if job else None)
         if job is None and not wanted.follow:
             raise NotFound(f"there is no job {job_id!r}")
         history = History.of_job(services().store.epoch, job)
@@ -150,10 +158,7 @@ def _project_id_of(event: Event) -> str:
 
 
 def _follow() -> bool:
-    text = text_in_query("follow")
-    if text not in (None, "0", "1"):
-        raise wrong("follow", "must be 0 or 1")
-    return text != "0" and _mimetype() != _JSON
+    return switch_in_query("follow", default=True) and _mimetype() != _JSON
 
 
 def _mimetype() -> str:
@@ -242,10 +247,10 @@ class _EventStream:
                 yield self._form.heartbeat
 
     def _end(self) -> str:
-        """What `end` says: nothing, or the ending where this stream began behind it.
+        """The payload of `end`: nothing, or the ending where this stream began behind it.
 
-        An ending's two events share an id. Who was cut off between them goes on behind both, and finds
-        here what it missed.
+        An ending's two events share an id. A client that was cut off between them goes on behind both, and
+        finds the one that it missed here.
         """
         job = None if self._end_told else self._services.store.job(self._position.room.key[1])
         if job is None or not job.ended:

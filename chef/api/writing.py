@@ -1,4 +1,4 @@
-"""What build scripts send (contract section 2)."""
+"""The requests of build scripts (contract section 2)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from msgspec import UNSET
 
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
-from chef.api.answers import answer, check_id, text_in_query
+from chef.api.answers import answer, check_id, number_in_query, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
 from chef.api.shapes import Accepted, JobReceipt, LogAccepted
 from chef.domain.model import LogPiece, UpdateType
 from chef.domain.segments import Segment, Segmenter
-from chef.errors import FieldError, Invalid, StoreUnavailable
+from chef.errors import Invalid, StoreUnavailable
 from chef.services import Services, services
 from chef.wire.findings import Findings
 from chef.wire.parse import Parsed, parse_exit, parse_fields, parse_heartbeat, parse_updates
+from chef.wire.strict import MAX_INTEGER
 
 blueprint = Blueprint("writing", __name__)
 
-_MAX_OFFSET = 2**63 - 1
 _MOST_HELD = 4096
 
 
@@ -32,7 +32,7 @@ def post_updates() -> Response:
     writer = _writer()
     kind = update_body_kind(request)
     body = read_body(request, services().settings.max_body_bytes)
-    return _record(parse_updates(body, "ndjson" if kind == "ndjson" else "json"), writer)
+    return _record(parse_updates(body, kind), writer)
 
 
 @blueprint.post("/api/jobs/<job_id>/progress")
@@ -126,12 +126,12 @@ class _LogBody:
         check_log_body(request)
         max_line_bytes = services().settings.max_log_line_bytes
         # Nothing of the body is needed to refuse a job that has ended, or an offset past the end.
-        known = 0 if _is_short(max_line_bytes) else self._skip_to(self._stored_offset())
+        stored = 0 if _is_short(max_line_bytes) else self._skip_to(self._stored_offset())
         segmenter = Segmenter(max_line_bytes)
         hub = services().hub
         for block in read_live(request, lambda: hub.closed, lambda: hub.viewers(("job", self._job_id)) > 0):
-            # What is stored already must not count in how long a line is.
-            new, known = block[known:], max(0, known - len(block))
+            # Bytes that are stored already must not count in the length of a line.
+            new, stored = block[stored:], max(0, stored - len(block))
             if segments := segmenter.feed(new):
                 self._store(segments)
         segments = segmenter.finish()
@@ -143,8 +143,8 @@ class _LogBody:
         """Go on from where the stream is; returns how many bytes of the body it has already."""
         if self._position is None:
             return 0
-        known, self._position = offset - self._position, offset
-        return known
+        stored, self._position = offset - self._position, offset
+        return stored
 
     def _stored_offset(self) -> int:
         return services().tracker.log_offset(self._piece(()), self._writer.projects)
@@ -158,7 +158,7 @@ class _LogBody:
         try:
             receipt = services().tracker.record([piece], self._writer.projects)
         except StoreUnavailable as error:
-            # What came before is kept, and the cause is for the server's log.
+            # Earlier pieces are kept, and the cause is for the server's log.
             detail = "the store cannot be written now: go on from the offset that HEAD tells"
             raise StoreUnavailable(detail) from error.__cause__
         self._lines += receipt.lines
@@ -201,12 +201,12 @@ def head_logs(job_id: str) -> Response:
     return response
 
 
-def _unknown_in_query(known: tuple[str, ...]) -> tuple[str, ...]:
+def _unknown_in_query(names: tuple[str, ...]) -> tuple[str, ...]:
     """Warnings about parameters that mean nothing: a misspelt `offset` would store a body twice."""
     findings = Findings()
     for name in request.args:
-        if name not in known:
-            findings.unknown("", name, known)
+        if name not in names:
+            findings.unknown("", name, names)
     return findings.warnings()
 
 
@@ -216,10 +216,5 @@ def _id_in_query(name: str) -> str | None:
 
 
 def _offset_in_query() -> int | None:
-    value = text_in_query("offset")
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit()) or len(value) > 19 or int(value) > _MAX_OFFSET:
-        message = "must be a whole number from 0: a byte position in the stream"
-        raise Invalid(f"offset {message}", errors=(FieldError(message, "offset"),))
-    return int(value)
+    rule = "must be a whole number from 0: a byte position in the stream"
+    return number_in_query("offset", None, 0, MAX_INTEGER, rule)

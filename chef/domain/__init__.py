@@ -1,1 +1,1 @@
-"""What a build is and what its updates do to it: pure, no I/O."""
+"""The domain: builds and the rules of their updates. Pure, no I/O."""

@@ -11,7 +11,7 @@ from chef.domain.tally import Tally
 
 
 def verdict(claim: Claim, streams: Mapping[str, StreamState]) -> Payload:
-    """What of the claimed streams is here: `complete`, how many `lines`, and else what is wrong where.
+    """Compare claimed streams with those that are here: `complete`, how many `lines`, and the faults.
 
     `missing` names what has not arrived and from which byte on, `surplus` what is more than was claimed,
     `differs` what has the claimed size but other bytes or lines. `unchecked` names streams whose bytes
@@ -49,7 +49,7 @@ def _missing(name: str, claimed: Mapping[str, Any], stream: StreamState) -> Payl
 
 
 def _different(claimed: Mapping[str, Any], tally: Tally) -> Payload:
-    """What a stream of the right size has else than was claimed. The same bytes are the same lines."""
+    """The differences of a stream of the right size from its claim. The same bytes are the same lines."""
     if "crc32" in claimed:
         crc = f"{tally.crc:08x}"
         return {} if crc == claimed["crc32"] else {"crc32": crc, "claimed": claimed["crc32"]}

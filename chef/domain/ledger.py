@@ -1,4 +1,4 @@
-"""What a transaction of the store decides: which updates are taken, with which seq. Pure.
+"""The decisions of a transaction of the store: which updates are taken, with which seq. Pure.
 
 The store loads the rows that some batches concern into a `Ledger`, the ledger takes or refuses
 each batch whole, and the store writes what the ledger then holds, in one commit.
@@ -48,7 +48,7 @@ class Stored(Value, frozen=True):
 
 @dataclass(slots=True)
 class Receipt:
-    """What became of a batch that was taken. `seqs` has the newest seq of the batch for each job.
+    """The outcome of a batch that was taken. `seqs` has the newest seq of the batch for each job.
 
     `streams` has the state of each (job, stream) that log pieces went to.
     """
@@ -94,7 +94,7 @@ class _Rows:
 class Ledger:
     """The state that a transaction loaded, and all that it changed.
 
-    `known` is what is in the store, `changed` what has to be written, `stored` the new entries.
+    `known` are rows of the store, `changed` those that have to be written, `stored` the new entries.
     """
 
     def __init__(self, max_line_bytes: int, max_entry_bytes: int = rules.MAX_ENTRY_BYTES) -> None:
@@ -157,7 +157,7 @@ class _Attempt:
             return
         job, entries = self._apply(job, update, index)
         if found is None and not entries:
-            # What has no line makes no job, and its stream is where it was.
+            # A log without a line makes no job, and its stream is where it was.
             key = (update.job_id, update.stream)
             del self.rows.streams[key]
             self._receipt.streams[key] = self._stream(key)

@@ -21,7 +21,7 @@ import msgspec
 from chef.domain.segments import OneText, PlainSegments, Segment
 from chef.domain.tally import NOTHING, Tally
 
-# What attach() keeps of bare newlines that belong to no line of their own; more is noise.
+# Bare newlines that belong to no line of their own, as many bytes as attach() keeps; more is noise.
 _MAX_PENDING = 4096
 
 _REPLACES = itemgetter(2)

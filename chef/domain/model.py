@@ -22,7 +22,7 @@ ID_RULE = "must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -"
 PHASE = re.compile(PHASE_PATTERN)
 
 Kind = Literal["job", "project"]
-"""What one can follow."""
+"""The things that one can follow."""
 
 UpdateType = Literal["progress", "log", "completed", "error"]
 Status = Literal["queued", "preparing", "installing", "building", "completed", "failed", "cancelled"]
@@ -36,6 +36,7 @@ STATUSES: tuple[Status, ...] = (
     "cancelled",
 )
 ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+RUNNING: tuple[Status, ...] = tuple(status for status in STATUSES if status not in ENDED)
 
 MISSED_HEARTBEATS = 3
 """So many times the promised time a reporter may be silent before it is called lost."""
@@ -46,7 +47,7 @@ REMOVED_MARKER = "… [removed: "
 Meta = dict[str, Any]
 Artifact = dict[str, Any]
 Claim = dict[str, dict[str, Any]]
-"""What a sender says of its streams, by their names: `bytes`, and perhaps `lines` and `crc32`."""
+"""A sender's statement of its streams, by their names: `bytes`, and perhaps `lines` and `crc32`."""
 Payload = dict[str, Any]
 """An event's one argument, as JSON has it."""
 
@@ -115,14 +116,14 @@ class PhaseSpan(Value, frozen=True):
 
 
 class JobError(Value, frozen=True):
-    """How a job failed: what was said of it and the exit status or code, if one was given."""
+    """How a job failed: a message and the exit status or code, if they were given."""
 
     message: str | None
     code: int | str | None
 
 
 class Gap(Value, frozen=True):
-    """What was removed from the middle of a log that grew beyond its limit.
+    """The part that was removed from the middle of a log that grew beyond its limit.
 
     The log lines with a seq from `first_seq` to `last_seq` are gone, and with them the lines numbered
     `first_line` to `last_line`, `bytes` in all; a marker stands in their place, with the seq `last_seq`.
@@ -204,7 +205,7 @@ class Job(Value, frozen=True):
         return max(self.updated_at, self.heartbeat_at or 0)
 
     def reporter(self, now: int) -> Literal["alive", "lost"] | None:
-        """Whether who promised heartbeats keeps to it; `None` without a promise and after the end."""
+        """Whether a reporter keeps its promise of heartbeats; `None` without a promise and after the end."""
         if self.heartbeat_every is None or self.ended:
             return None
         patience = MISSED_HEARTBEATS * self.heartbeat_every * 1000

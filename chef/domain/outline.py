@@ -28,7 +28,7 @@ MARK = (
 
 _ERROR = re.compile(ERROR, re.IGNORECASE)
 _MARK = re.compile(MARK)
-# What such lines hold, in lower case: most rows hold none of it, and to look for words is quick.
+# Words of such lines, in lower case: most rows hold none of them, and to look for words is quick.
 _ERROR_WORDS = (b"err", b"fatal", b"panic", b"fail", b"exception", b"traceback", b"segmentation", b"\xe2\x9c")
 _MARK_WORDS = (b"group::", b"group]", b"section_", b"--- ", b"+++ ", b"~~~ ", b"stop-commands::")
 # `::stop-commands::TOKEN` holds until `::TOKEN::`, whatever the token is.

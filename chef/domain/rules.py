@@ -1,4 +1,4 @@
-"""What an update does to a job (contract section 2): phases, progress, status, endings. Pure.
+"""The effect of an update on a job (contract section 2): phases, progress, status, endings. Pure.
 
 `start` makes a job of its first update, `apply` and `apply_log` take it one step on. They return
 the new job and the entry to store, or raise a ChefError and leave everything as it was.
@@ -115,13 +115,13 @@ def apply(
 
 
 def check_running(job: Job, index: int) -> None:
-    """Refuse what a job takes until its end only."""
+    """Refuse an update that is only taken before the job's end."""
     if job.ended:
         raise _job_finished(job, index)
 
 
 def verify(job: Job, streams: Mapping[str, StreamState]) -> Job:
-    """Compare what the job's sender claimed at its end with its streams as they are now."""
+    """Compare the claim that came with the job's end with its streams as they are now."""
     return job if job.claim is None else replace(job, integrity=verdict(job.claim, streams))
 
 
@@ -136,19 +136,10 @@ def apply_log(
 ) -> tuple[Job, list[LogEntry], StreamState]:
     """Apply a log update or a piece of a log body to a job and the stream it goes to."""
     _check_takes_logs(job, at, index)
-    if isinstance(item, LogPiece):
-        lines, after = attach(stream, _from_offset(item, stream), job.lines + 1)
-        level = None
-    else:
-        # Only a log body's first newline can belong to the body before it.
-        before = replace(stream, tail="closed") if stream.tail == "open" else stream
-        lines, after = attach(before, segment_text(item.message or "", max_line_bytes), job.lines + 1)
-        # A message is no part of the bytes that log bodies count, nor does it end their line.
-        tail = stream.tail if stream.tail == "open" and after.tail == "closed" else after.tail
-        after = replace(after, offset=stream.offset, tally=stream.tally, tail=tail)
-        level = item.level
+    lines, after = _attach(stream, item, job.lines + 1, max_line_bytes)
     if not lines:
         return job, [], after
+    level = item.level if isinstance(item, Update) else None
     parts = in_parts(lines, MAX_ENTRY_LINES)
     sizes = [raw_bytes(part) for part in parts]
     if max(sizes) <= max_entry_bytes and not replacing(lines):
@@ -168,8 +159,21 @@ def apply_log(
     return _enter_phase(job, job.phase, at), entries, after
 
 
+def _attach(
+    stream: StreamState, item: Update | LogPiece, next_line: int, max_line_bytes: int
+) -> tuple[Sequence[Line], StreamState]:
+    if isinstance(item, LogPiece):
+        return attach(stream, _from_offset(item, stream), next_line)
+    # Only a log body's first newline can belong to the body before it.
+    before = replace(stream, tail="closed") if stream.tail == "open" else stream
+    lines, after = attach(before, segment_text(item.message or "", max_line_bytes), next_line)
+    # A message is no part of the bytes that log bodies count, nor does it end their line.
+    tail = stream.tail if stream.tail == "open" and after.tail == "closed" else after.tail
+    return lines, replace(after, offset=stream.offset, tally=stream.tally, tail=tail)
+
+
 def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> None:
-    """Refuse what `apply_log` would refuse of a log body, whatever is in it."""
+    """Refuse a log body that `apply_log` would refuse whatever is in it."""
     _check_takes_logs(job, at, 0)
     _from_offset(piece, stream)
 

@@ -38,7 +38,7 @@ class OneText(Sequence[T]):
     r"""Plain lines as the one text that they are: whole, each ended by `\n`, none in another's place.
 
     Most of what comes is such, many thousands a second, and on its way into the store nobody looks at a
-    single line. Who does gets what these stand for.
+    single line. Code that does gets the single ones.
     """
 
     __slots__ = ("_count", "data")
@@ -54,7 +54,7 @@ class OneText(Sequence[T]):
 
     @abstractmethod
     def _all(self) -> Iterator[T]:
-        """What this stands for, one by one."""
+        """The single ones, one by one."""
 
     def __len__(self) -> int:
         return self._count
@@ -190,7 +190,7 @@ def body_bytes(segments: Iterable[Segment]) -> int:
 
 
 class WithinCutLine(ValueError):
-    """What is stored already ends within a line of which not all bytes were kept."""
+    """The stored part of a body ends within a line of which not all bytes were kept."""
 
 
 def skip(segments: Sequence[Segment], count: int) -> Sequence[Segment]:

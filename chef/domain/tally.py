@@ -1,4 +1,4 @@
-"""What a log stream adds up to, to be compared with what its sender claims. Pure, over bytes."""
+"""The sum of a log stream, to be compared with the claim of its sender. Pure, over bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CRC = itemgetter(3)
 
 
 class Tally(NamedTuple):
-    r"""What all bytes of a stream's bodies add up to, however they were cut into bodies and lines.
+    r"""The sum of all bytes of a stream's bodies, however they were cut into bodies and lines.
 
     `lines` counts `\n`, and what follows the last one as one more: that is `unfinished`.
     """

@@ -1,4 +1,4 @@
-"""What a page loads besides itself: our modules and styles, and the libraries that npm brought.
+"""The files that a page loads besides itself: our modules and styles, and the libraries that npm brought.
 
 Every address carries the hash of its content, so a browser may keep it for ever and a new version
 is never mixed with an old one. Modules import each other by the names of the import map for the
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, request, send_file, url_for
 
-# What may be served of node_modules, and nothing else: our name for it, and where npm puts it.
+# The files of node_modules that may be served, and no others: our name for it, and where npm puts it.
 _LIBRARIES = {
     "ansi-sequence-parser.js": "ansi-sequence-parser/dist/index.js",
     "socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js",
 }
-# What a module imports, at once or when it is needed.
+# The imports of a module, at once or when they are needed.
 _IMPORT = re.compile(r'^(?:import .*?|export .*?|\} )from "([^"]+)"|\bimport\("([^"]+)"\)', re.MULTILINE)
 _FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -79,7 +79,7 @@ class Assets:
         return list(found)
 
     def import_map_source(self) -> str:
-        """What a Content-Security-Policy calls the import map, the one inline script of a page."""
+        """The name in a Content-Security-Policy of the import map, the one inline script of a page."""
         digest = hashlib.sha256(self.import_map().encode()).digest()
         return f"'sha256-{base64.b64encode(digest).decode()}'"
 

@@ -1,4 +1,4 @@
-"""Refusals and faults as pages, for who looks at them in a browser. The API keeps its problem+json."""
+"""Refusals and faults as pages, for people in a browser. The API keeps its problem+json."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def _ask_for_login(_error: Exception) -> Response:
     if request.method != "GET":
         return redirect("/login", 303)
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and COOKIE not in request.cookies:
-        # Who follows a link in a chat comes without the SameSite=Strict cookie. A page of our own that
-        # goes on to the same address brings it.
+        # A browser that follows a link in a chat comes without the SameSite=Strict cookie. A page of our own
+        # that goes on to the same address brings it.
         return make_response(render_template("again.html", here=here), 200)
     return redirect("/login?" + urlencode({"next": here}), 303)
 
@@ -82,7 +82,7 @@ def _refused_by_flask(error: HTTPException) -> Response:
 
 
 def _of_status() -> dict[int, str]:
-    """What is said of refusals that are none of ours, but Flask's."""
+    """The sentences for Flask's own refusals."""
     return {
         400: _("the request is not one that a page takes"),
         404: _("there is no such page"),

@@ -34,14 +34,14 @@ def install(app: Flask) -> None:
 
 
 def language() -> str:
-    """The language of who looks, of those that there are."""
+    """The viewer's language, of those that there are."""
     if not has_request_context():
         return LANGUAGES[0]
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
 
 
 def gettext(text: str, **values: object) -> str:
-    """A text in the language of who looks; `%(name)s` in it becomes the value of that name."""
+    """A text in the viewer's language; `%(name)s` in it becomes the value of that name."""
     return str(flask_babel.gettext(text, **values))
 
 
@@ -63,7 +63,7 @@ class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
         return self._french.translations if str(get_locale()) == "fr" else NullTranslations()
 
     def module_texts(self) -> dict[str, str | list[str]]:
-        """What the modules in static/ need of the present language; nothing for English."""
+        """The texts that the modules in static/ need in the present language; none for English."""
         return self._french.module_texts if language() == "fr" else {}
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What the job page asks for besides the API: where a log has groups, errors and what is searched for."""
+"""Requests of the job page besides the API: where a log has groups, errors and what is searched for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chef.services import services
 from chef.store import Place
 from chef.wire.strict import dumps
 
-# Parts of outlines that are kept: of a long log they are asked for again by each who opens it.
+# Parts of outlines that are kept: of a long log they are asked for again by each viewer that opens it.
 _MOST_PARTS = 128
 _MOST_HITS = 2_000
 _PLACE = re.compile(r"(\d{1,15})-(\d{1,15})")
@@ -29,7 +29,7 @@ class Outlines:
         self._parts: OrderedDict[tuple[Any, ...], dict[str, Any]] = OrderedDict()
 
     def part(self, job: Job, place: Place) -> dict[str, Any]:
-        """What stands out in the part of a log behind a place; `next` is where the following one begins."""
+        """The lines that stand out in the part of a log behind a place; `next` begins the next part."""
         key = (job.job_id, job.created_at, job.gap.last_seq if job.gap else 0, place)
         part = self._parts.get(key)
         if part is not None:
@@ -81,7 +81,7 @@ def _job(job_id: str) -> Job:
 
 
 def _about(job: Job) -> dict[str, Any]:
-    """How long the log is, and what was removed from its middle."""
+    """The length of the log, and the part removed from its middle."""
     gap = job.gap
     removed = {"firstLine": gap.first_line, "lastLine": gap.last_line} if gap and gap.lines else None
     return {"total": job.lines, "removed": removed}

@@ -1,4 +1,4 @@
-"""Why something was refused, in the language of who looks. What lies below the pages says it in English."""
+"""The reasons of refusals in the viewer's language. The rooms below the pages give them in English."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ blueprint = make_blueprint("pages")
 
 @blueprint.get("/")
 def overview() -> str:
-    """All projects and what runs now."""
+    """All projects and the running jobs."""
     principal, before = viewer(), _before()
     projects = snapshots.projects(principal, before)
     return render_template(
@@ -92,7 +92,7 @@ def job(job_id: str) -> Response:
 
 
 def _details(meta: dict[str, Any]) -> list[tuple[str, Any]]:
-    """What a build says of itself besides its title and where it comes from, which the page's head shows."""
+    """A build's own facts, besides its title and its source, which the page's head shows."""
     named = ("title", *SOURCE_KINDS)
     return [(key, value) for key, value in meta.items() if key not in named or not isinstance(value, str)]
 
@@ -117,7 +117,7 @@ def _status() -> str | None:
 
 
 def _live(**more: Any) -> dict[str, Any]:
-    """What the page's module is told. `now` is the server's clock, by which it says how old a thing is."""
+    """The data for the page's module. `now` is the server's clock, by which it says how old a thing is."""
     return {"now": rfc3339(services().clock()), "transport": transport()} | more
 
 

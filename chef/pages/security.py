@@ -1,4 +1,4 @@
-"""Headers that keep what a build prints from doing anything in the browser of who looks at it."""
+"""Headers that keep the output of a build from doing anything in a viewer's browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page shows when it is first painted, and from where its live part goes on."""
+"""The content of a page when it is first painted, and where its live part goes on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.auth import Principal
-from chef.domain.model import ENDED, STATUSES, Job
+from chef.domain.model import RUNNING, Job
 from chef.domain.payloads import as_dict, job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
 from chef.pages.silence import shown_status
@@ -24,14 +24,13 @@ RUNNING_JOBS = 100
 RECENT_JOBS = 300
 OUTCOMES = 12
 
-_RUNNING = tuple(status for status in STATUSES if status not in ENDED)
 FILTERS: dict[str, tuple[str, ...]] = {
-    "running": _RUNNING,
+    "running": RUNNING,
     "completed": ("completed",),
     "failed": ("failed",),
     "cancelled": ("cancelled",),
 }
-"""What one can see a project's jobs by, as in `GET /api/jobs?status=`."""
+"""The filters of a project's jobs, as in `GET /api/jobs?status=`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +108,8 @@ def project_jobs(project_id: str, before: int | None, status: str | None = None)
 
 
 def running_jobs(principal: Principal) -> list[dict[str, Any]]:
-    """What runs now in all projects that the viewer may see, newest first."""
-    found = services().store.jobs(statuses=_RUNNING, allowed=principal.projects, limit=RUNNING_JOBS)
+    """The running jobs of all projects that the viewer may see, newest first."""
+    found = services().store.jobs(statuses=RUNNING, allowed=principal.projects, limit=RUNNING_JOBS)
     return [_listed(one.job) for one in found]
 
 

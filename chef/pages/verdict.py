@@ -12,7 +12,7 @@ from chef.pages.words import number, size
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a page says of a job's `integrity`: a headline and, in lists, what it is made of."""
+    """A page's words on a job's `integrity`: a headline and a list of details."""
 
     complete: bool
     word: str

@@ -1,4 +1,4 @@
-"""Who looks at a page, and what they may see of it."""
+"""The viewer of a page, and the viewer's rights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chef.services import services
 
 
 def viewer() -> Principal:
-    """Who reads with this request; raises Unauthorized or Forbidden."""
+    """The viewer, who reads with this request; raises Unauthorized or Forbidden."""
     return services().gate.reader(http_credentials(request.environ))
 
 
@@ -24,7 +24,7 @@ def is_https() -> bool:
 
 
 def origin() -> str:
-    """Where this server is for who looks at the page: `https://chef.example`."""
+    """The address of this server for the viewer of the page: `https://chef.example`."""
     return f"{'https' if is_https() else 'http'}://{request.host}"
 
 
@@ -43,7 +43,7 @@ def check_id(value: str) -> str:
 def visible_job(principal: Principal, job_id: str) -> Job | None:
     """A job, or `None` before its first update.
 
-    Who may see only some projects gets the same refusal for a job of another project as for one that
+    A viewer of some projects alone gets the same refusal for a job of another project as for one that
     does not exist: the page does not tell which it is.
     """
     job = services().store.job(check_id(job_id))

@@ -13,14 +13,13 @@ import gevent
 from flask import Flask
 from flask_socketio import ConnectionRefusedError as Refused
 
-from chef.access.auth import Credentials, Gate, Principal
+from chef.access.auth import Credentials, Gate
 from chef.access.credentials import socket_credentials
 from chef.domain.clock import Clock
 from chef.domain.model import Job, Kind
 from chef.domain.payloads import as_dict, job_json, state_events
 from chef.errors import (
     ChefError,
-    Forbidden,
     NotFound,
     StoreUnavailable,
     TooManyRequests,
@@ -162,10 +161,9 @@ class Viewers:
         """What there is of a job or project; raises Forbidden where the viewer may not see it."""
         if wanted.kind == "job":
             job = self._job(wanted.id)
-            _check_may_see(viewer.principal, job)
+            viewer.principal.check_may_see(job.project_id if job else None)
             return History.of_job(self._store.epoch, job)
-        if not viewer.principal.may_read(wanted.id):
-            raise Forbidden("this token is not for this project")
+        viewer.principal.check_may_read(wanted.id)
         found = self._project(wanted.id)
         return History(self._store.epoch, found.project.seq if found else 0)
 
@@ -232,7 +230,7 @@ class Viewers:
     def _subscribe_job(self, viewer: Viewer, wanted: Request) -> Answer:
         with self._hub.room(wanted.key) as room:
             job = self._job(wanted.id)
-            _check_may_see(viewer.principal, job)
+            viewer.principal.check_may_see(job.project_id if job else None)
             history = History.of_job(self._store.epoch, job)
             start = find_start(history, Bookmark(wanted.after, wanted.epoch), otherwise=history.seq)
             payload = {
@@ -252,8 +250,7 @@ class Viewers:
             return Answer(payload, self._begin(viewer, wanted, room, start.position, first))
 
     def _subscribe_project(self, viewer: Viewer, wanted: Request) -> Answer:
-        if not viewer.principal.may_read(wanted.id):
-            raise Forbidden("this token is not for this project")
+        viewer.principal.check_may_read(wanted.id)
         with self._hub.room(wanted.key) as room:
             found = self._project(wanted.id)
             history = History(self._store.epoch, found.project.seq if found else 0)
@@ -358,11 +355,6 @@ def _asks_for_recovery(environ: dict[str, Any]) -> bool:
     """Whether the handshake's query says `recovery=1`."""
     query: str = environ.get("QUERY_STRING", "")
     return "recovery" in query and parse_qs(query).get("recovery", [""])[0] == "1"
-
-
-def _check_may_see(principal: Principal, job: Job | None) -> None:
-    if not principal.may_see(job.project_id if job else None):
-        raise Forbidden("this token is not for this job's project")
 
 
 def _refusal(error: ChefError, kind: Kind, arguments: Sequence[Any]) -> Answer:

@@ -17,7 +17,7 @@ _DIGESTED = {
 
 
 def content_digest(update: Update) -> bytes:
-    """SHA-256 over what an update says: equal for the same content, however it was written.
+    """SHA-256 over the content of an update: equal for the same content, however it was written.
 
     50 is 50.0, the order of keys means nothing, and a field left out is its default. It is stored, so its
     form must stay: a field that is added later must not change updates without it.

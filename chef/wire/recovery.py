@@ -1,4 +1,4 @@
-"""Socket.IO's connection state recovery: what is kept of a viewer, and what its offsets say. Pure.
+"""Socket.IO's connection state recovery: the record kept of a viewer, and its offsets. Pure.
 
 A server sends `pid` with CONNECT and a string, the offset, as the last argument of each event; a client
 returns both in its next CONNECT (source: socket.io-protocol's and socket.io-client's documentation of
@@ -40,7 +40,7 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a subscription had come: an entry's position, and how many events of the next were had."""
+    """How far a subscription had come: an entry's position, and how many events of the next it got."""
 
     position: int
     skip: int = 0

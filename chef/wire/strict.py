@@ -1,4 +1,4 @@
-"""JSON as Chef takes and gives it (contract section 2): what is not surely read alike everywhere is refused.
+"""JSON as Chef takes and gives it (contract section 2): a text that readers may take differently is refused.
 
 A browser drops its connection on `NaN`, a Go client on an integer beyond 64 bits, PostgreSQL refuses
 NUL and lone surrogates, and of repeated keys every reader takes another one. So none of them gets in.
@@ -149,7 +149,7 @@ def _check_strings(value: Any) -> None:
 
 
 def string_fault(text: str) -> str | None:
-    """What Chef cannot keep in this text: a NUL, a lone surrogate, or nothing (`None`)."""
+    """The character of this text that Chef cannot keep: a NUL, a lone surrogate, or none (`None`)."""
     if "\0" in text:
         return "a NUL character"
     if not text.isascii() and _SURROGATE.search(text):

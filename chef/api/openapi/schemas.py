@@ -1,7 +1,7 @@
-"""The shapes of the API as JSON Schema (2020-12), for the OpenAPI document. Data, no behaviour.
+"""The component schemas of the OpenAPI document, in JSON Schema (2020-12).
 
-What is sent is described by the rows that it is checked by (chef.wire.fields); what is received as it is made
-(chef.domain.payloads), open for fields that are added later.
+Updates are described by the rows that they are checked by (chef.wire.fields); answers and events by the
+Structs that they are (chef.api.shapes, chef.domain.payloads), open for fields that are added later.
 """
 
 from __future__ import annotations
