@@ -12,7 +12,7 @@ from flask import Flask, current_app, request
 from flask_socketio import SocketIOTestClient, emit, join_room, leave_room, rooms
 from werkzeug.test import EnvironBuilder
 
-from chef.transport.socketio import Extension
+from chef.transport.extension import Extension
 
 
 class Application:
@@ -164,7 +164,7 @@ def test_a_handler_that_fails_does_not_acknowledge_and_leaves_no_trace_of_a_conn
     extension.on("connect")(fail)
     with pytest.raises(RuntimeError):
         extension.test_client(app)
-    assert extension.server.manager.rooms == {}
+    assert extension.server.manager._namespaces == {}
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(
     connect(app, extension)
     assert not any("nobody" in packet for packet in packets)
     assert extension.server.manager._held == {}
-    assert extension.server.manager.rooms == {}
+    assert extension.server.manager._namespaces == {}
 
 
 def test_the_time_to_connect_is_the_applications(app: Flask) -> None:

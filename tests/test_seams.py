@@ -31,19 +31,23 @@ from flask import Flask
 
 from chef.http.opening import _Handshake as Handshake
 from chef.http.server import Server
+from chef.transport.clients import Clients
 from chef.transport.engine import EngineServer
+from chef.transport.extension import Extension
+from chef.transport.handling import goes_without_request
 from chef.transport.interface import EngineInterface
 from chef.transport.outbox import MOST_AT_ONCE, Outbox
 from chef.transport.packets import Packet
 from chef.transport.session import EngineSession
-from chef.transport.socketio import Extension, SocketServer
+from chef.transport.socketio import SocketServer
 
 INTERFACE, SOCKETIO = "chef/transport/interface.py", "chef/transport/socketio.py"
 PACKETS = "chef/transport/packets.py"
 LISTENER, OPENING = "chef/http/server.py", "chef/http/opening.py"
 SESSION = "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
-SOCKETS, OUTBOX, SERVE = "chef/sockets/handlers.py", "chef/transport/outbox.py", "chef/serve.py"
+EXTENSION = "chef/transport/extension.py"
+OUTBOX, SERVE = "chef/transport/outbox.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
 BaseServer: Any = gevent.baseserver.BaseServer
@@ -51,42 +55,27 @@ BaseServer: Any = gevent.baseserver.BaseServer
 # Owner, name, its parameters without self, who uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "_engineio_server_class", [], SOCKETIO),
-    (socketio.Server, "_handle_connect", ["eio_sid", "namespace", "data"], SOCKETIO),
-    (
-        socketio.Server,
-        "_handle_event_internal",
-        ["server", "sid", "eio_sid", "data", "namespace", "id"],
-        SOCKETIO,
-    ),
     (socketio.Server, "_trigger_event", ["event", "namespace", "args"], SOCKETIO),
     (socketio.Server, "_handle_eio_connect", ["eio_sid", "environ"], SOCKETIO),
     (socketio.Server, "_handle_eio_message", ["eio_sid", "data"], SOCKETIO),
     (socketio.Server, "_handle_eio_disconnect", ["eio_sid", "reason"], SOCKETIO),
-    (socketio.Server, "_handle_ack", ["eio_sid", "namespace", "id", "data"], SOCKETIO),
-    (socketio.Manager, "sid_from_eio_sid", ["eio_sid", "namespace"], SOCKETIO),
-    (socketio.Manager, "is_connected", ["sid", "namespace"], SOCKETIO),
     (socketio.packet.Packet, "decode", ["encoded_packet"], PACKETS),
     (socketio.packet.Packet, "reconstruct_binary", ["data", "attachments"], PACKETS),
     (socketio.Server, "_send_packet", ["eio_sid", "pkt"], SOCKETIO),
-    (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], SOCKETS),
-    (socketio.Server, "disconnect", ["sid", "namespace", "ignore_queue"], SOCKETS),
+    (socketio.Server, "_send_eio_packet", ["eio_sid", "eio_pkt"], CLIENTS),
     (socketio.Server, "_handle_disconnect", ["eio_sid", "namespace", "reason"], SOCKETIO),
-    (socketio.Manager, "basic_enter_room", ["sid", "namespace", "room", "eio_sid"], CLIENTS),
-    (socketio.Manager, "basic_leave_room", ["sid", "namespace", "room"], CLIENTS),
-    (socketio.Manager, "basic_disconnect", ["sid", "namespace", "kwargs"], CLIENTS),
-    (socketio.Manager, "get_participants", ["namespace", "room"], CLIENTS),
-    (socketio.Manager, "get_rooms", ["sid", "namespace"], CLIENTS),
-    (socketio.Manager, "is_sid_room", ["namespace", "room"], CLIENTS),
-    (socketio.Manager, "pre_connect", ["eio_sid", "namespace"], SOCKETIO),
-    (socketio.Manager, "connect", ["sid", "namespace"], SOCKETIO),
-    (socketio.Manager, "disconnect", ["sid", "namespace", "kwargs"], SOCKETIO),
-    (socketio.Manager, "eio_sid_from_sid", ["sid", "namespace"], SOCKETS),
-    (flask_socketio.SocketIO, "init_app", ["app", "kwargs"], SOCKETIO),
+    (flask_socketio.SocketIO, "init_app", ["app", "kwargs"], EXTENSION),
+    (
+        flask_socketio.SocketIO,
+        "_handle_event",
+        ["handler", "message", "namespace", "sid", "args"],
+        EXTENSION,
+    ),
     (
         flask_socketio._SocketIOMiddleware,
         "__init__",
         ["socketio_app", "flask_app", "socketio_path"],
-        SOCKETIO,
+        EXTENSION,
     ),
     (engineio.packet.Packet, "encode", ["b64"], SESSION),
     (Handler, "upgrade_connection", [], OPENING),
@@ -114,12 +103,7 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 SOURCES: list[tuple[Any, list[str], str]] = [
     # python-socketio's own client takes no longer answers to a poll.
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),
-    # What we replace, with rules of our own: what it handles besides would be left out.
-    (
-        socketio.Manager.basic_disconnect,
-        ["self.callbacks[sid]", "self.pending_connect", "self.pending_disconnect", "self.basic_leave_room("],
-        CLIENTS,
-    ),
+    # We do what it does by rules of our own: what it does besides would be left out.
     (
         socketio.Server._handle_eio_message,
         [
@@ -135,9 +119,6 @@ SOURCES: list[tuple[Any, list[str], str]] = [
         ["self.reconstruct_binary(self.data, self.attachments)"],
         PACKETS,
     ),
-    (socketio.Manager.trigger_callback, ["self.callbacks[sid][id]"], SOCKETIO),
-    # Ids of acknowledgements that are asked for begin at 1; 0 is where the library keeps its counter.
-    (socketio.Manager._generate_ack_id, ["{0: itertools.count(1)}"], SOCKETIO),
     # We come instead of what they call, and must not leave out what they do besides.
     (BaseServer._do_read, ["args = self.do_read()", "if not args:", "self.do_handle(*args)"], LISTENER),
     (gevent.server.StreamServer.do_read, ["sock._accept()", "GeventSocket(sock.family, sock.type"], LISTENER),
@@ -175,9 +156,9 @@ def test_the_extension_has_what_flask_socketio_reads_of_itself(app: Flask) -> No
     stock = vars(flask_socketio.SocketIO())
     for name in ("server", "server_options", "handlers", "async_mode", "manage_session"):
         used = name in stock or hasattr(flask_socketio.SocketIO, name)
-        assert used or name in inspect.getsource(flask_socketio.SocketIO), f"{name}: see {SOCKETIO}"
+        assert used or name in inspect.getsource(flask_socketio.SocketIO), f"{name}: see {EXTENSION}"
         assert hasattr(extension, name)
-    assert extension.handlers == []  # all were registered with the server directly
+    assert extension.handlers == []  # The server was there, so each was registered with it at once.
 
 
 def test_our_classes_are_those_that_run(app: Flask) -> None:
@@ -189,7 +170,8 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert session._queue is None  # made when first needed
     assert type(session.queue) is Outbox
     assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
-    assert server.async_handlers is False
+    # Events are handled in the order in which they came: a subscribe before the unsubscribe that follows it.
+    assert all(goes_without_request(handler) for handler in server.handlers["/"].values())
     assert server.eio.async_handlers is False
     assert len(server.eio.sessions) == 0
 
@@ -209,6 +191,18 @@ def test_python_socketio_asks_our_engine_io_for_what_its_interface_has() -> None
     assert all(hasattr(engine, name) for name in asked_for)
     # It names engineio's own server in two places only, both of which we come before.
     assert re.findall(r"engineio\.Server\b[.\w]*", source) == ["engineio.Server.reason", "engineio.Server"]
+
+
+def test_python_socketio_asks_our_table_of_clients_for_what_it_has() -> None:
+    source = inspect.getsource(socketio.base_server) + inspect.getsource(socketio.server)
+    asked_for = set(re.findall(r"self\.manager\.(\w+)", source))
+    assert asked_for <= set(vars(Clients)), f"see {CLIENTS}"
+    for name in asked_for:
+        theirs = [
+            one for one in inspect.signature(getattr(socketio.Manager, name)).parameters if one != "kwargs"
+        ]
+        ours = list(inspect.signature(getattr(Clients, name)).parameters)
+        assert ours[: len(theirs)] == theirs, f"{name} takes something else: see {CLIENTS}"
 
 
 def test_an_answer_to_a_poll_is_no_longer_than_the_library_reads() -> None:

@@ -16,8 +16,8 @@ from flask_socketio import SocketIO, SocketIOTestClient
 
 from chef.domain.clock import now_ms
 from chef.errors import StoreUnavailable
-from chef.sockets import handlers
-from chef.transport.socketio import Extension
+from chef.sockets import sweeping
+from chef.transport.extension import Extension
 
 SECRET = "a secret that is long enough for HS256"
 MakeApp = Callable[..., Flask]
@@ -348,8 +348,8 @@ def test_a_token_for_one_project_does_not_learn_whether_another_job_exists(make_
 def test_a_token_that_expires_ends_its_connection_within_a_minute(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert handlers.SWEEP_S <= 60
-    monkeypatch.setattr(handlers, "SWEEP_S", 0.02)
+    assert sweeping.SWEEP_S <= 60
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.02)
     # exp is in whole seconds of the real clock for PyJWT, and of ours for Chef.
     app = make_app(jwt_secret=SECRET)
     soon = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.2)})
@@ -369,7 +369,7 @@ def test_a_token_that_expires_ends_its_connection_within_a_minute(
 def test_one_that_cannot_be_closed_keeps_no_other_open(
     make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "SWEEP_S", 0.02)
+    monkeypatch.setattr(sweeping, "SWEEP_S", 0.02)
     app = make_app(jwt_secret=SECRET)
     connect(app, {"token": signed(exp=now_ms() / 1000 + 0.1)})
     other = connect(app, {"token": signed(exp=now_ms() / 1000 + 0.1)})

@@ -1,5 +1,5 @@
 """Viewers on Socket.IO (contract section 3)."""
 
-from chef.sockets.handlers import install
+from chef.sockets.endpoint import install
 
 __all__ = ["install"]

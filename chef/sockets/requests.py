@@ -1,4 +1,4 @@
-"""What a viewer asks for: the arguments of subscribe and unsubscribe events, checked."""
+"""The arguments of subscribe and unsubscribe events, checked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chef.live.rooms import Key
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SubscriptionRequest:
     """A subscription as it was asked for. `after` `None` is the plain form: newest state, then live."""
 
     kind: Kind
@@ -26,14 +26,14 @@ class Request:
         return (self.kind, self.id)
 
 
-def parse_request(kind: Kind, arguments: Sequence[Any]) -> Request:
+def parse_request(kind: Kind, arguments: Sequence[Any]) -> SubscriptionRequest:
     """The argument of a subscribe or unsubscribe event. Raises Invalid, which names what is wrong."""
     name = f"{kind}Id"
     if len(arguments) != 1:
         raise _wrong(name, f"must be the one argument, as a string or in an object, not {len(arguments)}")
     argument = arguments[0]
     if not isinstance(argument, dict):
-        return Request(kind, _checked_id(name, argument))
+        return SubscriptionRequest(kind, _checked_id(name, argument))
     after, epoch, batch = argument.get("after"), argument.get("epoch"), argument.get("batch", False)
     if after is not None and (not isinstance(after, int) or isinstance(after, bool) or after < 0):
         raise _wrong("after", "must be a whole number from 0")
@@ -41,7 +41,7 @@ def parse_request(kind: Kind, arguments: Sequence[Any]) -> Request:
         raise _wrong("epoch", "must be a string")
     if not isinstance(batch, bool):
         raise _wrong("batch", "must be true or false")
-    return Request(kind, _checked_id(name, argument.get(name)), after, epoch, batch)
+    return SubscriptionRequest(kind, _checked_id(name, argument.get(name)), after, epoch, batch)
 
 
 def _checked_id(name: str, value: object) -> str:

@@ -1,4 +1,4 @@
-"""One viewer: what it may read, what it follows, and what it needs to come back to that."""
+"""One viewer: its rights, its subscriptions, and what it needs to come back to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chef.live.events import Event, Form
 from chef.live.rooms import Key
 from chef.live.sinks import Wire
 from chef.sockets.forms import offset_frame
-from chef.transport.socketio import Connection
+from chef.transport.channel import Channel
 from chef.wire.recovery import Kept, make_offset
 
 
@@ -22,26 +22,26 @@ class Subscription:
     It takes nothing until it is `open`, which is when the acknowledgement has been sent.
     """
 
-    __slots__ = ("_connection", "cursor", "form", "open")
+    __slots__ = ("_channel", "cursor", "form", "open")
 
-    def __init__(self, connection: Connection, form: Form) -> None:
+    def __init__(self, channel: Channel, form: Form) -> None:
         self.form = form
         self.open = False
         self.cursor: Cursor | None = None
-        self._connection = connection
+        self._channel = channel
 
     @property
     def wire(self) -> Wire | None:
         """The viewer's WebSocket, where it has one."""
-        return self._connection.websocket
+        return self._channel.websocket
 
     def ready(self) -> bool:
         """Whether the viewer's connection takes more now."""
-        return self.open and self._connection.ready
+        return self.open and self._channel.ready
 
     def send(self, frames: Sequence[Any]) -> None:
         """Send frames to the viewer; never waits."""
-        self._connection.send_frames(frames)
+        self._channel.send_frames(frames)
 
     def leave(self) -> None:
         """Follow no longer."""
@@ -59,19 +59,19 @@ class Subscription:
 class RecoverableSubscription(Subscription):
     """The same for a viewer that asked for recovery: each packet carries its offset.
 
-    `had` is the place of the last event that the viewer had before its connection broke: where that is
-    in the middle of the first entry, what comes up to it is left out.
+    `resumes_after` is the place of the last event that the viewer had before its connection broke: where
+    that is in the middle of the first entry, the events up to it are left out.
     """
 
-    __slots__ = ("_had", "_recovery", "kept")
+    __slots__ = ("_recovery", "_resumes_after", "kept")
 
     def __init__(
-        self, connection: Connection, form: Form, recovery: Recovery, kept: Kept, had: str | None = None
+        self, channel: Channel, form: Form, recovery: Recovery, kept: Kept, resumes_after: str | None = None
     ) -> None:
-        super().__init__(connection, form)
+        super().__init__(channel, form)
         self.kept = kept
         self._recovery = recovery
-        self._had = had
+        self._resumes_after = resumes_after
 
     @property
     def wire(self) -> None:
@@ -79,9 +79,10 @@ class RecoverableSubscription(Subscription):
 
     def send(self, frames: Sequence[Any]) -> None:
         """Send events as packets with an offset each; never waits."""
-        had = [number for number, event in enumerate(frames, 1) if event.place == self._had]
-        self._had = None
-        events = frames[had[0] :] if had else frames
+        places = [event.place for event in frames] if self._resumes_after is not None else []
+        sent_before = places.index(self._resumes_after) + 1 if self._resumes_after in places else 0
+        self._resumes_after = None
+        events = frames[sent_before:]
         packets = [self._recovery.packet(self.kept.number, event) for event in events]
         super().send([b"".join(packets)])
 
@@ -93,7 +94,7 @@ class RecoverableSubscription(Subscription):
 
 @dataclass(slots=True)
 class Recovery:
-    """What a viewer needs to come back: its private id and how far each subscription has come."""
+    """Needed to come back: the viewer's private id, and how far each subscription has come."""
 
     pid: str
     places: dict[int, str] = field(default_factory=dict)
@@ -112,12 +113,12 @@ class Recovery:
 
 @dataclass(slots=True)
 class Viewer:
-    """One connection: what it may read and what it follows."""
+    """One connection: its rights and its subscriptions."""
 
     sid: str
     eio_sid: str
     principal: Principal
-    connection: Connection
+    channel: Channel
     recovery: Recovery | None = None
     subscriptions: dict[Key, Subscription] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import msgspec
@@ -34,11 +35,11 @@ class BadPacket(Exception):
 
 
 class _Writer:
-    """What the library writes payloads with, as it calls it."""
+    """A module of JSON in the library's eyes: `dumps` and `loads`, as it calls them."""
 
     @staticmethod
     def dumps(data: Any, **options: Any) -> str:
-        """JSON in a tenth of the time; what msgspec does not write (a lone surrogate) in the usual time."""
+        """JSON in a tenth of the time; values that msgspec refuses (a lone surrogate) in the usual time."""
         try:
             return msgspec.json.encode(data).decode()
         except (ValueError, TypeError, OverflowError):
@@ -103,8 +104,53 @@ class Packet(socketio_packet.Packet):
         return attachments[number]
 
 
+class PacketReader:
+    """Makes packets of one client's messages: a text, and the attachments that it announces.
+
+    `max_bytes` bounds the attachments of one packet together.
+    """
+
+    __slots__ = ("_attached_bytes", "_max_bytes", "_waiting")
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        # The packet that waits for its attachments, and how much of them has come.
+        self._waiting: Packet | None = None
+        self._attached_bytes = 0
+
+    def read(self, message: object, check: Callable[[Packet], None]) -> Packet | None:
+        """The packet that is whole with this message; `None` while attachments are missing.
+
+        `check` raises BadPacket for one that may not come now, before its attachments are kept.
+        """
+        if isinstance(message, bytes):
+            return self._attach(message)
+        if self._waiting is not None:
+            raise BadPacket("text where an attachment was announced")
+        if not isinstance(message, str) or not message:
+            raise BadPacket("a message that is no packet")
+        packet = Packet(encoded_packet=message)
+        check(packet)
+        if not packet.attachment_count:
+            return packet
+        self._waiting = packet
+        return None
+
+    def _attach(self, data: bytes) -> Packet | None:
+        packet = self._waiting
+        if packet is None:
+            raise BadPacket("an attachment that was not announced")
+        self._attached_bytes += len(data)
+        if self._attached_bytes > self._max_bytes:
+            raise BadPacket("attachments that are too large together")
+        if not packet.add_attachment(data):
+            return None
+        self._waiting, self._attached_bytes = None, 0
+        return packet
+
+
 def _integer(text: str) -> int | float:
-    # What does not fit is for the handler to refuse, as any wrong number; Python reads only 4,300 digits.
+    # A number that does not fit is for the handler to refuse; Python reads only 4,300 digits.
     if len(text) <= 20 and MIN_INTEGER <= (value := int(text)) <= MAX_INTEGER:
         return value
     return float(text)

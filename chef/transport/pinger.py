@@ -24,7 +24,7 @@ class Pinged(Protocol):
         ...
 
 
-class _Line:
+class _DelayQueue:
     """Has a turn with each session a constant time after it was added: so first in, first out."""
 
     def __init__(self, delay: float, act: Callable[[Pinged, float], None]) -> None:
@@ -67,8 +67,8 @@ class Pinger:
     """Pings each session an interval after its last answer, and has it closed a timeout after that."""
 
     def __init__(self, interval: float, timeout: float) -> None:
-        self._resting = _Line(interval, self._ping)
-        self._asked = _Line(timeout, lambda session, mark: session.expire(mark))
+        self._resting = _DelayQueue(interval, self._ping)
+        self._asked = _DelayQueue(timeout, lambda session, mark: session.expire(mark))
 
     def add(self, session: Pinged) -> None:
         """Ping a session when the interval has passed."""

@@ -1,27 +1,26 @@
-"""Socket.IO as its protocol text says, where the libraries differ, and the seams that Chef needs."""
+"""Socket.IO as its protocol text says, where python-socketio differs.
+
+The library's server keeps handlers, rooms and `emit`, and calls what is ours: the transport (`eio`), the
+table of clients (`manager`), the packets (`serializer`), and what is done with each packet that comes.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple
 
 import flask_socketio
 import gevent
 import socketio
-from engineio import packet as engineio_packet
-from flask import Flask
 from socketio import packet as socketio_packet
 
+from chef.transport.channel import Channel, SessionlessChannel
 from chef.transport.clients import Clients
-from chef.transport.engine import PATH, EngineServer
-from chef.transport.frames import payloads
+from chef.transport.engine import EngineServer
+from chef.transport.handling import Reply, Welcome, goes_without_request
 from chef.transport.limits import Allowance, Deadlines, Rate
-from chef.transport.packets import BadPacket, Packet
-from chef.transport.websocket import WebSocket
-
-log = logging.getLogger(__name__)
+from chef.transport.packets import BadPacket, Packet, PacketReader
 
 DEFAULT_RATE = Rate(per_second=100, burst=2000)
 # Of a request's environ, what does not differ between clients.
@@ -45,113 +44,29 @@ _APART_S = 0.01
 _LIBRARY_EVENTS = ("*", "connect", "disconnect")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a handler returns: the acknowledgement, and what is to happen after it has been sent.
+class _Traffic(PacketReader):
+    """One connection's packets, over all its namespaces, and how many more it may send."""
 
-    `refusal` is the event that tells a refusal to a caller who asked for no acknowledgement.
-    """
+    __slots__ = ("allowance",)
 
-    payload: dict[str, Any]
-    then: Callable[[], None] | None = None
-    refusal: str | None = None
+    def __init__(self, max_bytes: int, rate: Rate) -> None:
+        super().__init__(max_bytes)
+        self.allowance = Allowance(rate)
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """What the connect handler returns: what CONNECT says besides the sid, and what happens after it."""
+class _Caller(NamedTuple):
+    """A client that sent a packet: its session, the namespace and its sid there."""
 
-    extra: dict[str, Any]
-    then: Callable[[], None] | None = None
-
-
-class Connection(Protocol):
-    """The way to one viewer, whichever transport it is."""
-
-    on_drain: Callable[[], None] | None
-
-    @property
-    def websocket(self) -> WebSocket | None:
-        """The WebSocket that carries it; `None` where it polls."""
-        ...
-
-    @property
-    def ready(self) -> bool:
-        """Whether it takes more now; once it does again, `on_drain` is called."""
-        ...
-
-    def send_frames(self, frames: Sequence[bytes]) -> None:
-        """Send frames, each one or several that were joined; never waits."""
-        ...
-
-    def stalled_for(self) -> float:
-        """Seconds since it last took something, while something waits."""
-        ...
-
-    def close(self) -> None:
-        """End it."""
-        ...
-
-
-class _Unserved:
-    """The connection of Flask-SocketIO's test client, which has no session: it replaces the method here."""
-
-    on_drain: Callable[[], None] | None = None
-    ready = True
-    websocket = None
-
-    def __init__(self, server: SocketServer, eio_sid: str) -> None:
-        self._server = server
-        self._eio_sid = eio_sid
-
-    def send_frames(self, frames: Sequence[bytes]) -> None:
-        for data in frames:
-            for payload in payloads(data):
-                packet = engineio_packet.Packet(engineio_packet.MESSAGE, payload[1:].decode())
-                self._server._send_eio_packet(self._eio_sid, packet)
-
-    def stalled_for(self) -> float:
-        return 0.0
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-
-@dataclass(slots=True)
-class _Client:
-    """What is known of a connection besides its namespaces. `packet` waits for its attachments."""
-
-    allowance: Allowance
-    packet: Packet | None = None
-    attached_bytes: int = 0
-
-    def read(self, data: object) -> Packet:
-        """The packet of a text message; its attachments may be still to come."""
-        if self.packet is not None:
-            raise BadPacket("text where an attachment was announced")
-        if not isinstance(data, str) or not data:
-            raise BadPacket("a message that is no packet")
-        return Packet(encoded_packet=data)
-
-    def attach(self, data: bytes, most_bytes: int) -> Packet | None:
-        """The packet that these bytes complete, or `None` while some of its attachments are missing."""
-        packet = self.packet
-        if packet is None:
-            raise BadPacket("an attachment that was not announced")
-        self.attached_bytes += len(data)
-        if self.attached_bytes > most_bytes:
-            raise BadPacket("attachments that are too large together")
-        if not packet.add_attachment(data):
-            return None
-        self.packet, self.attached_bytes = None, 0
-        return packet
+    eio_sid: str
+    namespace: str
+    sid: str
 
 
 class SocketServer(socketio.Server):
     """Socket.IO with answers that are always sent, and before what follows from them.
 
-    What breaks the protocol ends its connection at once (stack-traps 9), with one line in the log.
-    `over_limit` answers an event that came too soon after too many; who goes on all the same is closed.
+    A client that breaks the protocol loses its connection at once (stack-traps 9), with one line in the log.
+    `over_limit` answers an event that came too soon after too many; a client that goes on is closed.
     `count` is told the reason of each refusal and ending.
     """
 
@@ -168,51 +83,75 @@ class SocketServer(socketio.Server):
         self._rate = rate
         self._over_limit = over_limit
         self._count = self.eio.sessions.count = count
-        self._clients: dict[str, _Client] = {}
+        self._traffic: dict[str, _Traffic] = {}
+        # Whether some handler sees the request with which a client came; else it is not kept.
+        self._keeps_requests = False
         self._shared_environ: dict[str, Any] | None = None
         # Not told in the log: of these there may be as many as anybody likes.
         self._expected = Deadlines(connect_timeout, lambda eio_sid: self._end(eio_sid, "connect_timeout"))
 
+    # Flask-SocketIO's side
+
+    def on(self, event: str, handler: Any = None, namespace: str | None = None) -> Any:
+        """Register a handler, as the library does."""
+        if not goes_without_request(handler):
+            self._keeps_requests = True
+        return super().on(event, handler, namespace)
+
+    def register_namespace(self, namespace_handler: socketio.Namespace) -> None:
+        """Register a class of handlers, as the library does."""
+        self._keeps_requests = True
+        super().register_namespace(namespace_handler)
+
+    def get_environ(self, sid: str, namespace: str | None = None) -> dict[str, Any] | None:
+        """The environ of the request with which a client came, which a handler may add to."""
+        environ: dict[str, Any] | None = super().get_environ(sid, namespace)
+        return dict(environ) if environ is not None and environ is self._shared_environ else environ
+
+    def channel(self, eio_sid: str) -> Channel:
+        """The way to the client with this Engine.IO session."""
+        session: Channel | None = self.eio.sessions.get(eio_sid)
+        return session if session is not None else SessionlessChannel(self, eio_sid)
+
+    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
+        """End a client's connection to a namespace; what carries it ends too if it does not connect again."""
+        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
+        super().disconnect(sid, namespace=namespace, ignore_queue=ignore_queue)
+        self._expect(eio_sid)
+
+    # Called by Engine.IO
+
     def _engineio_server_class(self) -> type[EngineServer]:
         return EngineServer
 
-    def connection(self, eio_sid: str) -> Connection:
-        """The way to the client with this Engine.IO session."""
-        session: Connection | None = self.eio.sessions.get(eio_sid)
-        return session if session is not None else _Unserved(self, eio_sid)
-
     def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
         super()._handle_eio_connect(eio_sid, environ)
-        self._clients[eio_sid] = _Client(Allowance(self._rate))
-        self._expected.begin(eio_sid)
+        self._traffic[eio_sid] = _Traffic(self.eio.max_http_buffer_size, self._rate)
+        self._expect(eio_sid)
 
     def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        self._clients.pop(eio_sid, None)
+        self._traffic.pop(eio_sid, None)
         self._expected.end(eio_sid)
         super()._handle_eio_disconnect(eio_sid, reason)
 
     def _handle_eio_message(self, eio_sid: str, data: object) -> None:
-        client = self._clients.get(eio_sid)
-        if client is None:
+        traffic = self._traffic.get(eio_sid)
+        if traffic is None:
             return  # It was closed over what came before this.
-        left = client.allowance.spend()
+        left = traffic.allowance.spend()
         if left < 0:
             self._count("events_per_second")
         if left < -self._rate.burst:
             self._end(eio_sid, "too_many_events", "it sends too much")
             return
         try:
-            if isinstance(data, bytes):
-                packet = client.attach(data, self.eio.max_http_buffer_size)
-            else:
-                packet = client.read(data)
-                self._check_place(eio_sid, packet)
-                if packet.attachment_count:
-                    client.packet, packet = packet, None
+            packet = traffic.read(data, lambda begun: self._check_place(eio_sid, begun))
             if packet is not None:
                 self._take(eio_sid, packet, may_act=left >= 0)
         except BadPacket as fault:
             self._end(eio_sid, "bad_packet", str(fault))
+
+    # Packets
 
     def _check_place(self, eio_sid: str, packet: Packet) -> None:
         """Whether this packet may come now: CONNECT once and first, all else after it."""
@@ -225,64 +164,68 @@ class SocketServer(socketio.Server):
 
     def _take(self, eio_sid: str, packet: Packet, *, may_act: bool) -> None:
         kind, namespace = packet.packet_type, packet.namespace
-        sid = self.manager.sid_from_eio_sid(eio_sid, namespace)
         if kind == socketio_packet.CONNECT:
-            self._handle_connect(eio_sid, namespace, packet.data)
-        elif kind == socketio_packet.DISCONNECT:
+            self._connect(eio_sid, namespace, packet.data)
+            return
+        caller = _Caller(eio_sid, namespace, self.manager.sid_from_eio_sid(eio_sid, namespace))
+        if kind == socketio_packet.DISCONNECT:
             self._handle_disconnect(eio_sid, namespace, self.reason.CLIENT_DISCONNECT)
         elif kind in (socketio_packet.ACK, socketio_packet.BINARY_ACK):
-            if not packet.id or packet.id not in self.manager.callbacks.get(sid, ()):
+            if not self.manager.waits_for(caller.sid, packet.id):
                 raise BadPacket("an acknowledgement that nobody asked for")
-            self._handle_ack(eio_sid, namespace, packet.id, packet.data)
+            self.manager.trigger_callback(caller.sid, packet.id, packet.data)
+        elif may_act or self._over_limit is None:
+            self._dispatch(caller, packet.data or [], packet.id)
         else:
-            event: list[Any] = packet.data or []
-            if may_act or self._over_limit is None:
-                self._handle_event_internal(self, sid, eio_sid, event, namespace, packet.id)
-            else:
-                self._answer(eio_sid, namespace, packet.id, self._over_limit(event[0], event[1:]))
+            name, *arguments = packet.data or []
+            self._answer(caller, packet.id, self._over_limit(name, arguments))
 
     def _end(self, eio_sid: str, reason: str, words: str | None = None) -> None:
         """End a connection for what its client did or did not do."""
         self.eio.sessions.end(eio_sid, reason, words)
-        if self._clients.pop(eio_sid, None) is not None:
+        if self._traffic.pop(eio_sid, None) is not None:
             self._handle_eio_disconnect(eio_sid, self.reason.SERVER_DISCONNECT)  # Engine.IO knows it no more.
-
-    def disconnect(self, sid: str, namespace: str | None = None, ignore_queue: bool = False) -> None:
-        """End a client's connection to a namespace; what carries it ends too if it does not connect again."""
-        eio_sid = self.manager.eio_sid_from_sid(sid, namespace or "/")
-        super().disconnect(sid, namespace=namespace, ignore_queue=ignore_queue)
-        if eio_sid in self._clients:
-            self._expected.begin(eio_sid)
 
     def _handle_disconnect(self, eio_sid: str, namespace: str | None, reason: str | None = None) -> None:
         super()._handle_disconnect(eio_sid, namespace, reason)
-        if eio_sid in self._clients:
+        self._expect(eio_sid)
+
+    def _expect(self, eio_sid: str) -> None:
+        """Give a connection its time to say CONNECT."""
+        if eio_sid in self._traffic:
             self._expected.begin(eio_sid)
 
-    def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
-        namespace = namespace or "/"
-        if not (namespace in self.handlers or namespace in self.namespaces):
+    # CONNECT
+
+    def _connect(self, eio_sid: str, namespace: str, auth: Any) -> None:
+        if not self._has_namespace(namespace):
             # The library answers a bare string, of which JavaScript clients make an error without a message.
             self._refuse(eio_sid, namespace, {"message": "Invalid namespace"})
             return
         sid = self.manager.pre_connect(eio_sid, namespace)
         try:
-            welcome = self._trigger_event("connect", namespace, sid, self.environ[eio_sid], data or None)
+            welcome = self._trigger_event("connect", namespace, sid, self.environ[eio_sid], auth or None)
         except flask_socketio.ConnectionRefusedError as refusal:
-            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self.manager.disconnect(sid, namespace)
             self._refuse(eio_sid, namespace, refusal.error_args)
             return
         except BaseException:
-            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self.manager.disconnect(sid, namespace)
             self.eio.sessions.disconnect(eio_sid)
             raise
         if welcome is False:
-            self.manager.disconnect(sid, namespace, ignore_queue=True)
+            self.manager.disconnect(sid, namespace)
             self._refuse(eio_sid, namespace, flask_socketio.ConnectionRefusedError().error_args)
             return
-        self._welcome(eio_sid, namespace, sid, welcome if isinstance(welcome, Welcome) else Welcome({}))
+        caller = _Caller(eio_sid, namespace, sid)
+        self._welcome(caller, welcome if isinstance(welcome, Welcome) else Welcome({}))
 
-    def _welcome(self, eio_sid: str, namespace: str, sid: str, welcome: Welcome) -> None:
+    def _has_namespace(self, namespace: str) -> bool:
+        known = (self.handlers, self.namespace_handlers, self.namespaces)
+        return self.namespaces == "*" or any(namespace in names for names in known)
+
+    def _welcome(self, caller: _Caller, welcome: Welcome) -> None:
+        eio_sid, namespace, sid = caller.eio_sid, caller.namespace, caller.sid
         self._expected.end(eio_sid)
         data = {"sid": sid} | welcome.extra
         connect = Packet(socketio_packet.CONNECT, data, namespace=namespace, binary=False)
@@ -290,19 +233,18 @@ class SocketServer(socketio.Server):
         if self.manager.holds(sid):
             gevent.sleep(_APART_S)
         self.manager.connect(sid, namespace)
-        if eio_sid in self.environ and self.handlers.keys() == {"/"}:
-            # Who it is has been seen. A handler of Flask-SocketIO's gets its request from what is left.
-            self.environ[eio_sid] = self._lean(self.environ[eio_sid])
         if eio_sid not in self.environ:
             # It left while it was let in, and the library took it for not connected yet.
             self._handle_disconnect(eio_sid, namespace, self.reason.TRANSPORT_CLOSE)
             return
+        if not self._keeps_requests:
+            self.environ[eio_sid] = self._lean(self.environ[eio_sid])
         self.manager.release(sid)
         if welcome.then is not None:
             welcome.then()
 
     def _lean(self, environ: dict[str, Any]) -> dict[str, Any]:
-        """What is the same in all clients' requests, in one environ for all."""
+        """What is the same in all clients' requests, in one environ for all: no handler asks for more."""
         if self._shared_environ is None:
             self._shared_environ = {name: value for name, value in environ.items() if name in _KEPT_OF_ALL}
             self._shared_environ["QUERY_STRING"] = ""
@@ -311,61 +253,57 @@ class SocketServer(socketio.Server):
     def _refuse(self, eio_sid: str, namespace: str, error: Any) -> None:
         self._send_packet(eio_sid, Packet(socketio_packet.CONNECT_ERROR, data=error, namespace=namespace))
 
-    def _handle_event_internal(
-        self, server: Any, sid: str, eio_sid: str, data: list[Any], namespace: str, id: int | None
-    ) -> None:
-        """Run the handler, send its acknowledgement, then do what it wanted done after that."""
-        name = data[0]
-        if isinstance(name, str) and name not in _LIBRARY_EVENTS:
-            answer = self._trigger_event(name, namespace, sid, *data[1:])
-        else:
-            # The library would run its own handlers: a client could say that it has connected again.
-            catch_all = self.handlers.get(namespace, {}).get("*")
-            answer = catch_all(name, sid, *data[1:]) if catch_all else self.not_handled
-        if answer is not self.not_handled:
-            self._answer(eio_sid, namespace, id, answer)
+    # Events
 
-    def _answer(self, eio_sid: str, namespace: str, id: int | None, returned: Any) -> None:
-        """Send what a handler returned: an `Answer`, or the arguments as Flask-SocketIO takes them."""
-        answer = returned if isinstance(returned, Answer) else None
+    def _dispatch(self, caller: _Caller, event: list[Any], id: int | None) -> None:
+        """Have an event handled: in its turn, or beside others that the client sends (`async_handlers`)."""
+        handle, in_turn = self._find_handler(caller, event)
+        if in_turn or not self.async_handlers:
+            self._run(caller, handle, id)
+        else:
+            self.start_background_task(self._run, caller, handle, id)
+
+    def _find_handler(self, caller: _Caller, event: list[Any]) -> tuple[Callable[[], Any], bool]:
+        """A call that handles an event, and whether it is to be made in the event's turn.
+
+        A function comes before a method of a class, as in Flask-SocketIO, and both before a catch-all. For
+        some names the library would run handlers of its own: a client could say that it has connected again.
+        """
+        _, namespace, sid = caller
+        name, *arguments = event
+        functions = self.handlers.get(namespace, {})
+        if not isinstance(name, str) or name in _LIBRARY_EVENTS:
+            catch_all = functions.get("*", lambda *_: self.not_handled)
+            return partial(catch_all, name, sid, *arguments), goes_without_request(catch_all)
+        methods = self.namespace_handlers.get(namespace)
+        if name not in functions and hasattr(methods, f"on_{name}"):
+            return partial(methods.trigger_event, name, sid, *arguments), False
+        in_turn = goes_without_request(functions.get(name) or functions.get("*"))
+        return partial(self._trigger_event, name, namespace, sid, *arguments), in_turn
+
+    def _run(self, caller: _Caller, handle: Callable[[], Any], id: int | None) -> None:
+        """Run a handler, send its acknowledgement, then do what it wanted done after that."""
+        answer = handle()
+        if answer is not self.not_handled:
+            self._answer(caller, id, answer)
+
+    def _answer(self, caller: _Caller, id: int | None, returned: Any) -> None:
+        """Send what a handler returned: a `Reply`, or the arguments as Flask-SocketIO takes them."""
+        eio_sid, namespace = caller.eio_sid, caller.namespace
+        reply = returned if isinstance(returned, Reply) else None
         if id is not None:
-            arguments = [answer.payload] if answer else _arguments(returned)
-            binary = False if answer else None  # An `Answer` has no bytes in it: they need not be looked for.
+            arguments = [reply.payload] if reply else _arguments(returned)
+            binary = False if reply else None  # A `Reply` has no bytes in it: they need not be looked for.
             ack = Packet(socketio_packet.ACK, arguments, namespace=namespace, id=id, binary=binary)
             self._send_packet(eio_sid, ack)
-        elif answer is not None and answer.refusal is not None:
-            event = [answer.refusal, answer.payload]
+        elif reply is not None and reply.refusal is not None:
+            event = [reply.refusal, reply.payload]
             self._send_packet(eio_sid, Packet(socketio_packet.EVENT, data=event, namespace=namespace))
-        if answer is not None and answer.then is not None:
-            answer.then()
+        if reply is not None and reply.then is not None:
+            reply.then()
 
 
 def _arguments(returned: Any) -> list[Any]:
     if returned is None:
         return []
     return list(returned) if isinstance(returned, tuple) else [returned]
-
-
-class _Middleware(flask_socketio._SocketIOMiddleware):
-    """Flask-SocketIO's, which also serves clients that put no slash behind the path."""
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["PATH_INFO"] == PATH:
-            environ = environ | {"PATH_INFO": f"{PATH}/"}
-        return super().__call__(environ, start_response)
-
-
-class Extension(flask_socketio.SocketIO):
-    """Flask-SocketIO on the server class above, which it lets nobody choose."""
-
-    def init_app(self, app: Flask, **options: Any) -> None:
-        """What the base class does, for one application and without message queues."""
-        app.extensions["socketio"] = self
-        self.manage_session = False
-        self.server_options = options
-        self.server = SocketServer(**options)
-        self.async_mode = self.server.async_mode
-        for message, handler, namespace in self.handlers:
-            self.server.on(message, handler, namespace=namespace)
-        self.sockio_mw = _Middleware(self.server, app, socketio_path=PATH.strip("/"))
-        app.wsgi_app = self.sockio_mw  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ from flask import Flask  # noqa: E402
 from flask_socketio import emit  # noqa: E402
 
 from chef.http.server import Server  # noqa: E402
-from chef.transport.socketio import Extension  # noqa: E402
+from chef.transport.extension import Extension  # noqa: E402
 
 PING_INTERVAL_MS, PING_TIMEOUT_MS, MAX_BYTES = 2500, 20_500, 1_000_000
 

@@ -11,11 +11,11 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 
-class Together(Generic[K, T]):
-    """Calls `read` for a key on behalf of all who ask for it meanwhile.
+class SharedReads(Generic[K, T]):
+    """Calls `read` for a key on behalf of all callers that ask for it meanwhile.
 
-    Each gets what was read after it asked: who comes while a read runs shares the next one with all
-    others who do, since the one that runs may have looked already.
+    Each gets what was read after it asked: a caller that comes while a read runs shares the next one with
+    all others that do, since the one that runs may have looked already.
     """
 
     def __init__(self, read: Callable[[K], T]) -> None:
@@ -24,7 +24,7 @@ class Together(Generic[K, T]):
         self._next: dict[K, AsyncResult[T]] = {}
 
     def __call__(self, key: K) -> T:
-        """What is read now; raises what the read raises."""
+        """The value that is read now; raises what the read raises."""
         result = self._next.get(key)
         if result is not None:
             return cast("T", result.get())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 from gevent.event import Event
 
-from chef.sockets.together import Together
+from chef.sockets.reads import SharedReads
 
 
 class Slow:
@@ -27,7 +27,7 @@ class Slow:
 
 def test_who_comes_while_a_read_runs_shares_the_next() -> None:
     read = Slow()
-    together = Together(read)
+    together = SharedReads(read)
     first = gevent.spawn(together, "job")
     gevent.sleep(0)
     later = [gevent.spawn(together, "job") for _ in range(5)]
@@ -40,7 +40,7 @@ def test_who_comes_while_a_read_runs_shares_the_next() -> None:
 
 def test_other_keys_do_not_wait() -> None:
     read = Slow()
-    together = Together(read)
+    together = SharedReads(read)
     greenlets = [gevent.spawn(together, key) for key in ("a", "b")]
     gevent.sleep(0)
     assert read.begun == 2
@@ -52,7 +52,7 @@ def test_all_who_share_a_read_get_its_error_and_the_next_reads_again() -> None:
     read = Slow()
     read.fails = True
     read.go.set()
-    together = Together(read)
+    together = SharedReads(read)
     greenlets = [gevent.spawn(together, "job") for _ in range(3)]
     gevent.joinall(greenlets)
     assert all(isinstance(one.exception, ValueError) for one in greenlets)
@@ -62,7 +62,7 @@ def test_all_who_share_a_read_get_its_error_and_the_next_reads_again() -> None:
 
 def test_one_that_is_killed_leaves_nobody_waiting() -> None:
     read = Slow()
-    together = Together(read)
+    together = SharedReads(read)
     running = gevent.spawn(together, "job")
     gevent.sleep(0)
     leader, other = (gevent.spawn(together, "job") for _ in range(2))
@@ -79,5 +79,5 @@ def test_one_that_is_killed_leaves_nobody_waiting() -> None:
 def test_one_at_a_time_is_read_each_time() -> None:
     read = Slow()
     read.go.set()
-    together = Together(read)
+    together = SharedReads(read)
     assert [together("job") for _ in range(3)] == [("job", number) for number in (1, 2, 3)]

@@ -1,0 +1,58 @@
+"""Viewers that may stay no longer: their token has expired, or they take nothing."""
+
+from __future__ import annotations
+
+import logging
+
+import gevent
+
+from chef.domain.clock import Clock
+from chef.sockets.registry import ViewerRegistry
+from chef.sockets.viewer import Viewer
+from chef.transport.socketio import SocketServer
+
+log = logging.getLogger(__name__)
+
+STALLED_S = 60
+"""A viewer whose connection takes nothing for so long is closed; it comes back and resumes."""
+SWEEP_S = 10
+"""A token that expires ends its connection within 60 s (contract section 6)."""
+
+
+class Sweeper:
+    """Looks after all viewers now and then, in one greenlet from the first viewer on."""
+
+    def __init__(self, registry: ViewerRegistry, server: SocketServer, clock: Clock) -> None:
+        self._registry = registry
+        self._server = server
+        self._clock = clock
+        self._greenlet: gevent.Greenlet[..., None] | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        if self._greenlet is None:
+            self._greenlet = gevent.spawn(self._run)
+
+    def close(self) -> None:
+        """Stop looking after viewers."""
+        if self._greenlet is not None:
+            self._greenlet.kill()
+            self._greenlet = None
+
+    def _run(self) -> None:
+        while True:
+            gevent.sleep(SWEEP_S)
+            now = self._clock()
+            for viewer in self._registry:
+                try:
+                    self._look_after(viewer, now)
+                except Exception:  # one that cannot be closed must not keep all others open
+                    log.exception("a viewer's connection could not be closed")
+
+    def _look_after(self, viewer: Viewer, now: int) -> None:
+        if viewer.principal.expired(now):
+            self._server.disconnect(viewer.sid)
+            self._server.eio.sessions.disconnect(viewer.eio_sid)
+        elif viewer.channel.stalled_for() > STALLED_S:
+            log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
+            viewer.channel.close()
