@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Connect = Callable[[str, dict[str, Any], Any], Any]
+"""A handler of `connect` as python-socketio calls it: with sid, environ and auth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,34 @@ def needs_no_request(handler: Handler) -> Handler:
 def goes_without_request(handler: object) -> bool:
     """Whether a handler, or what an extension has wrapped around it, says `needs_no_request`."""
     return getattr(handler, "needs_no_request", False) is True
+
+
+def connect_both(own: Connect, added: Connect, undo: Callable[..., object]) -> Connect:
+    """A handler of `connect` that an application adds behind one of ours, which it cannot do without.
+
+    The application may refuse whom ours let in: then `undo` is called with the sid and a reason.
+    """
+
+    def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
+        welcome = own(sid, environ, auth)
+        accepted = False
+        try:
+            accepted = welcome is not False and added(sid, environ, auth) is not False
+        finally:
+            if not accepted:
+                undo(sid, "server disconnect")
+        return welcome if accepted else False
+
+    return connect
+
+
+def disconnect_both(own: Callable[..., object], added: Callable[..., object]) -> Callable[..., None]:
+    """A handler of `disconnect` that an application adds; ours is called last, whatever that does."""
+
+    def disconnect(sid: str, *reason: str) -> None:
+        try:
+            added(sid, *reason)
+        finally:
+            own(sid, *reason)
+
+    return disconnect

@@ -18,7 +18,7 @@ from socketio import packet as socketio_packet
 from chef.transport.channel import Channel, SessionlessChannel
 from chef.transport.clients import Clients
 from chef.transport.engine import EngineServer
-from chef.transport.handling import Reply, Welcome, goes_without_request
+from chef.transport.handling import Reply, Welcome, connect_both, disconnect_both, goes_without_request
 from chef.transport.limits import Allowance, Deadlines, Rate
 from chef.transport.packets import BadPacket, Packet, PacketReader
 
@@ -84,6 +84,8 @@ class SocketServer(socketio.Server):
         self._over_limit = over_limit
         self._count = self.eio.sessions.count = count
         self._traffic: dict[str, _Traffic] = {}
+        # Handlers that go without a request, by namespace and event.
+        self._own: dict[tuple[str, str], Callable[..., Any]] = {}
         # Whether some handler sees the request with which a client came; else it is not kept.
         self._keeps_requests = False
         self._shared_environ: dict[str, Any] | None = None
@@ -93,10 +95,23 @@ class SocketServer(socketio.Server):
     # Flask-SocketIO's side
 
     def on(self, event: str, handler: Any = None, namespace: str | None = None) -> Any:
-        """Register a handler, as the library does."""
-        if not goes_without_request(handler):
+        """Register a handler, as the library does.
+
+        One of `connect` or `disconnect` does not replace one that goes without a request: it is added.
+        """
+        namespace = namespace or "/"
+        if goes_without_request(handler):
+            self._own[namespace, event] = handler
+        else:
             self._keeps_requests = True
+            handler = self._beside_own(event, handler, namespace)
         return super().on(event, handler, namespace)
+
+    def _beside_own(self, event: str, handler: Any, namespace: str) -> Any:
+        own, leave = self._own.get((namespace, event)), self._own.get((namespace, "disconnect"))
+        if event not in self.reserved_events or own is None or leave is None:
+            return handler
+        return disconnect_both(own, handler) if event == "disconnect" else connect_both(own, handler, leave)
 
     def register_namespace(self, namespace_handler: socketio.Namespace) -> None:
         """Register a class of handlers, as the library does."""
