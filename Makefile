@@ -44,6 +44,7 @@ check: setup  ## format, lint, types, imports and the quick tests: seconds
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	npm run -s lint
+	npm run -s types
 	@$(BIN)/mypy & types=$$!; \
 	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow and not real and not whole" --hypothesis-profile=quick; tests=$$?; \
 	wait $$types && exit $$tests

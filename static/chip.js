@@ -4,45 +4,62 @@ import { byId, loginUrl, now, setText } from "chef/dom.js";
 import { age } from "chef/format.js";
 import { texts } from "chef/texts.js";
 
-// Younger than this an age says nothing; older than that it is what one wants to know.
+/** @import { ConnectionState } from "chef/connection-state.js" */
+
+// A younger age says nothing; an older one is what a reader wants to know.
 const FRESH_MS = 5_000;
 const QUIET_MS = 60_000;
-// What a connection that has gone silent no longer is.
+// The states in which a connection is no more when it has gone silent.
 const NEEDS_CONNECTION = new Set(["live", "catching-up", "ended"]);
 
 export class Chip {
   #element = byId("chip");
   #word = byId("chip-word");
   #age = byId("chip-age");
+  /** @type {ConnectionState} */
   #state = "connecting";
   #isSilent = false;
+  /** @type {number | null} */
   #updatedAt = null;
   #isOfOne;
 
-  /** `isOfOne`: the page is about one thing, which is quiet when it has not been updated for long. */
+  /**
+   * `isOfOne`: the page is about one thing, which is quiet when it has not been updated for long.
+   *
+   * @param {{ isOfOne?: boolean }} [options]
+   */
   constructor({ isOfOne = false } = {}) {
     this.#isOfOne = isOfOne;
     this.#paint();
   }
 
-  /** `connecting`, `catching-up`, `live`, `reconnecting`, `ended`, `signed-out` or `refused`. */
+  /** @param {ConnectionState} state */
   show(state) {
     if (state === this.#state) return;
     this.#state = state;
     this.#paint();
   }
 
-  /** Whether the connection says nothing although it was asked. */
-  set silent(is) {
-    this.#isSilent = is;
+  /**
+   * Whether the connection says nothing although it was asked.
+   *
+   * @param {boolean} isSilent
+   */
+  set silent(isSilent) {
+    this.#isSilent = isSilent;
     this.#paint();
   }
 
+  /** @returns {ConnectionState} */
   get #shown() {
     return this.#isSilent && NEEDS_CONNECTION.has(this.#state) ? "reconnecting" : this.#state;
   }
 
-  /** When the newest update came, in milliseconds by the server's clock. */
+  /**
+   * When the newest update came, in milliseconds by the server's clock.
+   *
+   * @param {number} at
+   */
   set updatedAt(at) {
     this.#updatedAt = Math.max(at, this.#updatedAt ?? 0);
     this.tick();

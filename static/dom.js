@@ -1,11 +1,29 @@
-// What all pages do with their documents. Text is only ever set as text.
+// The document of a page. Text is only ever set as text.
 
 import { age } from "chef/format.js";
 import { localTime } from "chef/i18n.js";
+import { pageData } from "chef/page-data.js";
 import { texts } from "chef/texts.js";
 
-/** What the server told this page's module. */
-export const live = JSON.parse(document.getElementById("live").textContent);
+/** @import { Job } from "chef/state.js" */
+
+/**
+ * The state in which the server rendered a page, and from which its live part goes on (chef/pages/routes.py).
+ * `now` is the server's clock. The job's page has `jobId`, `job` and `epoch`, the lists the rest.
+ *
+ * @typedef {object} Live
+ * @property {string} now
+ * @property {"socket" | "stream"} transport
+ * @property {string} jobId
+ * @property {Job | null} job
+ * @property {string} epoch
+ * @property {string} [projectId]
+ * @property {string | null} [status]
+ * @property {boolean} [isNewest]
+ */
+
+/** @type {Live} */
+export const live = pageData("live");
 
 // By the server's clock: the viewer's may be wrong by hours.
 const skew = Date.parse(live.now) - Date.now();
@@ -15,55 +33,127 @@ export function now() {
   return Date.now() + skew;
 }
 
-export function byId(id) {
-  return document.getElementById(id);
+/**
+ * An element of a kind, which must be there.
+ *
+ * @template {Element} [T=HTMLElement]
+ * @param {Element | null} element
+ * @param {new () => T} [kind]
+ * @returns {T}
+ */
+export function expected(element, kind) {
+  if (element instanceof (kind ?? HTMLElement)) return /** @type {T} */ (element);
+  throw new TypeError(`the page has no such element: ${kind?.name ?? "HTMLElement"}`);
 }
 
-/** The first element within `root` (or itself) that shows a field. */
-export function field(root, name) {
-  return root.querySelector(`[data-field="${name}"]`);
+/**
+ * The element with an id, which the page's template has.
+ *
+ * @template {Element} [T=HTMLElement]
+ * @param {string} id
+ * @param {new () => T} [kind]
+ */
+export function byId(id, kind) {
+  return expected(document.getElementById(id), kind);
 }
 
-/** Set a text where it differs, so that selections and screen readers are left alone. */
+/**
+ * The first element within `root` that matches a selector, which the page's template has.
+ *
+ * @template {Element} [T=HTMLElement]
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {new () => T} [kind]
+ */
+export function within(root, selector, kind) {
+  return expected(root.querySelector(selector), kind);
+}
+
+/**
+ * The first element within `root` that shows a field.
+ *
+ * @template {Element} [T=HTMLElement]
+ * @param {ParentNode} root
+ * @param {string} name
+ * @param {new () => T} [kind]
+ */
+export function field(root, name, kind) {
+  return within(root, `[data-field="${name}"]`, kind);
+}
+
+/**
+ * Set a text where it differs, so that selections and screen readers are left alone.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
 export function setText(element, text) {
-  if (element && element.textContent !== text) element.textContent = text;
+  if (element.textContent !== text) element.textContent = text;
 }
 
-/** A copy of a template's one element. */
+/**
+ * A copy of a template's one element.
+ *
+ * @param {string} id
+ */
 export function clone(id) {
-  return byId(id).content.firstElementChild.cloneNode(true);
+  const { firstElementChild } = byId(id, HTMLTemplateElement).content;
+  return expected(/** @type {Element | null} */ (firstElementChild?.cloneNode(true) ?? null));
 }
 
-/** Make `parent` have exactly these children in this order, moving as few as possible. */
+/**
+ * Make `parent` have exactly these children in this order, moving as few as possible.
+ *
+ * @param {Element} parent
+ * @param {Element[]} children
+ */
 export function arrange(parent, children) {
   const wanted = new Set(children);
   for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
-  children.forEach((child, index) => {
+  for (const [index, child] of children.entries()) {
     if (parent.children[index] !== child) put(parent, child, parent.children[index] ?? null);
-  });
+  }
 }
 
-/** Put a child in its place; one that is there already keeps the focus where the browser can. */
+/**
+ * Put a child in its place; one that is there already keeps the focus where the browser can.
+ *
+ * @param {Element} parent
+ * @param {Element} child
+ * @param {Element | null} before
+ */
 function put(parent, child, before) {
-  const moves = child.parentNode === parent && "moveBefore" in parent;
-  if (moves) parent.moveBefore(child, before);
+  if (child.parentNode === parent && "moveBefore" in parent) parent.moveBefore(child, before);
   else parent.insertBefore(child, before);
 }
 
+/**
+ * @param {ParentNode} root
+ * @param {string} status
+ */
 export function setIcon(root, status) {
   const href = `#i-${status || "waiting"}`;
-  const icon = field(root, "icon");
+  const icon = field(root, "icon", SVGUseElement);
   if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
 }
 
-// Which moment an element has in local time: what the server made tells it in UTC.
-const shownWhen = new WeakMap();
+/**
+ * The moments that are shown in local time already: the server renders them in UTC.
+ *
+ * @type {WeakMap<HTMLTimeElement, string>}
+ */
+const localTimes = new WeakMap();
 
-/** Show a moment as its age; the exact local time is the tooltip. */
+/**
+ * Show a moment as its age; the exact local time is the tooltip.
+ *
+ * @param {HTMLTimeElement} element
+ * @param {string | null} at
+ */
 export function setWhen(element, at) {
   if (!at) return;
-  if (shownWhen.get(element) !== at) {
-    shownWhen.set(element, at);
+  if (localTimes.get(element) !== at) {
+    localTimes.set(element, at);
     element.dateTime = at;
     element.title = localTime(at);
   }
@@ -71,7 +161,11 @@ export function setWhen(element, at) {
   setText(element, past < 5000 ? texts.justNow : texts.ago(age(past)));
 }
 
-/** What is too long for its place scrolls: let the keyboard get there, where there is nothing in it that it reaches. */
+/**
+ * Let the keyboard reach elements that scroll, being too long for their places, where nothing in them can be reached.
+ *
+ * @param {HTMLElement[]} elements
+ */
 export function keepInReach(elements) {
   for (const element of elements) {
     const scrolls = element.scrollHeight > element.clientHeight + 1;
@@ -80,13 +174,17 @@ export function keepInReach(elements) {
   }
 }
 
-/** Call `tick` now and every second. */
+/**
+ * Call `tick` now and every second.
+ *
+ * @param {() => void} tick
+ */
 export function everySecond(tick) {
   tick();
   setInterval(tick, 1000);
 }
 
-/** Where somebody without a valid token goes. */
+/** The address where somebody without a valid token signs in. */
 export function loginUrl() {
   return `/login?next=${encodeURIComponent(location.pathname + location.search)}`;
 }

@@ -5,7 +5,11 @@ import { constants } from "chef/constants.js";
 /** CSI, OSC and other strings, two-byte escapes, control characters. */
 export const ESCAPES = new RegExp(constants.patterns.escape, "gs");
 
-/** A log line without what a terminal would take as a command; tabs stay. */
+/**
+ * A log line without what a terminal would take as a command; tabs stay.
+ *
+ * @param {string} text
+ */
 export function cleanText(text) {
   return text.replace(ESCAPES, "");
 }

@@ -7,13 +7,26 @@ import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { texts } from "chef/texts.js";
 
+/** @import { Silence } from "chef/silence.js" */
+/** @import { Job } from "chef/state.js" */
+
 const SOURCE_KINDS = constants.sourceKinds;
 
-/** Whether an entry of `meta` says where the build comes from; the others are details. */
-export function isSource([name, value]) {
+/**
+ * Whether an entry of `meta` says where the build comes from; the others are details.
+ *
+ * @param {[string, unknown]} entry
+ * @returns {entry is [string, string]}
+ */
+export function isSource(entry) {
+  const [name, value] = entry;
   return SOURCE_KINDS.includes(name) && typeof value === "string";
 }
 
+/**
+ * @param {Job | null} job
+ * @param {string} jobId
+ */
 export function showHead(job, jobId) {
   setText(byId("name"), job ? jobName(job) : jobId);
   setText(byId("message"), messageOf(job));
@@ -23,7 +36,11 @@ export function showHead(job, jobId) {
   tickHead(job);
 }
 
-/** Say anew what changes with time alone. */
+/**
+ * Say anew what changes with time alone.
+ *
+ * @param {Job | null} job
+ */
 export function tickHead(job) {
   const status = shownStatus(job, now());
   const summary = byId("summary");
@@ -36,62 +53,82 @@ export function tickHead(job) {
   setText(byId("duration"), job.finishedAt ? duration(job.durationMs) : runningFor(now() - since));
 }
 
-/** What the job says; why it failed is said by itself, once. */
+/**
+ * The job's message; why it failed stands by itself, once.
+ *
+ * @param {Job | null} job
+ */
 function messageOf(job) {
   if (!job) return texts.waitingForJob;
   return job.error ? "" : (job.message ?? "");
 }
 
+/** @param {Job | null} job */
 function showProgress(job) {
   const progress = job?.progress ?? 0;
-  const bar = byId("bar");
+  const bar = byId("bar", HTMLProgressElement);
   bar.value = progress;
-  bar.setAttribute("aria-valuenow", progress);
-  bar.setAttribute("aria-valuetext", texts.percentOfPhase(percent(progress), phaseWord(job?.phase)));
+  bar.setAttribute("aria-valuenow", String(progress));
+  bar.setAttribute(
+    "aria-valuetext",
+    texts.percentOfPhase(percent(progress), job ? phaseWord(job.phase) : ""),
+  );
   setText(byId("percent"), percent(progress));
 }
 
+/** @param {string} phase */
 export function phaseWord(phase) {
   return Object.hasOwn(texts.phase, phase) ? texts.phase[phase] : phase;
 }
 
+/** @param {Job | null} job */
 function showProject(job) {
-  const project = byId("project-link");
+  const project = byId("project-link", HTMLAnchorElement);
   project.hidden = !job;
   if (!job) return;
   project.href = `/projects/${encodeURIComponent(job.projectId)}`;
   setText(project, job.projectId);
 }
 
-/** Branch, commit and so on; to be called when meta changed. */
+/**
+ * Branch, commit and so on; to be called when meta changed.
+ *
+ * @param {Job | null} job
+ */
 export function showSource(job) {
-  const known = Object.fromEntries(
-    Object.entries(job?.meta ?? {}).filter((entry) => isSource(entry) && entry[1]),
+  const known = new Map(Object.entries(job?.meta ?? {}).filter(isSource));
+  const items = SOURCE_KINDS.map((kind) => ({ kind, value: known.get(kind) }));
+  byId("source").replaceChildren(
+    ...items.flatMap(({ kind, value }) => (value ? [sourceItem(kind, value)] : [])),
   );
-  const kinds = SOURCE_KINDS.filter((kind) => kind in known);
-  byId("source").replaceChildren(...kinds.map((kind) => sourceItem(kind, known[kind])));
 }
 
+/**
+ * @param {string} kind
+ * @param {string} value
+ */
 function sourceItem(kind, value) {
   const item = clone("source-template");
   item.dataset.kind = kind;
-  field(item, "icon").setAttribute("href", `#i-${kind}`);
+  field(item, "icon", SVGUseElement).setAttribute("href", `#i-${kind}`);
   field(item, "label").textContent = `${texts.source[kind]}: `;
   fillLinked(item, value);
   return item;
 }
 
+/** @param {Job | null} job */
 function showFailure(job) {
-  const failure = byId("failure");
-  failure.hidden = !job?.error;
-  if (!job?.error) return;
+  const error = job?.error;
+  byId("failure").hidden = !error;
+  if (!error) return;
   setText(byId("failure-word"), texts.status[job.status]);
-  setText(byId("failure-message"), job.error.message ?? "");
+  setText(byId("failure-message"), error.message ?? "");
   const code = byId("failure-code");
-  code.hidden = job.error.code === null;
-  setText(code, texts.code(job.error.code));
+  code.hidden = error.code === null;
+  if (error.code !== null) setText(code, texts.code(error.code));
 }
 
+/** @param {Silence | null} silence */
 function showSilence(silence) {
   const notice = byId("silence");
   notice.hidden = silence === null;

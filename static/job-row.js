@@ -6,34 +6,51 @@ import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
-/** Show a job in its row. */
+/** @import { Job } from "chef/state.js" */
+
+/**
+ * Show a job in its row.
+ *
+ * @param {HTMLElement} row
+ * @param {Job} job
+ */
 export function fillJobRow(row, job) {
   row.dataset.job = job.jobId;
   setHref(field(row, "link"), `/jobs/${encodeURIComponent(job.jobId)}`);
   setText(field(row, "name"), jobName(job));
-  const project = field(row, "project");
+  // A project's own page does not name it in each row.
+  const project = row.querySelector('[data-field="project"]');
   if (project) {
     setHref(project, `/projects/${encodeURIComponent(job.projectId)}`);
     setText(project, job.projectId);
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
   setText(field(row, "message"), job.message ?? "");
-  field(row, "bar").value = job.progress;
+  field(row, "bar", HTMLProgressElement).value = job.progress;
   setText(field(row, "percent"), percent(job.progress));
   tickJobRow(row, job);
 }
 
-/** Say anew what changes with time alone. */
-export function tickJobRow(row, job) {
+/**
+ * Say anew what changes with time alone.
+ *
+ * @param {HTMLElement} row
+ * @param {Job} job
+ */
+function tickJobRow(row, job) {
   const status = shownStatus(job, now());
   row.dataset.status = status;
   setIcon(row, status);
   setText(field(row, "status"), texts.status[status]);
   const since = Date.parse(job.startedAt ?? job.createdAt);
   setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));
-  setWhen(field(row, "when"), job.updatedAt);
+  setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
 }
 
+/**
+ * @param {Element} link
+ * @param {string} href
+ */
 export function setHref(link, href) {
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);
 }

@@ -5,7 +5,7 @@ import { Chip } from "chef/chip.js";
 import { followJob } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { DelayedCall } from "chef/delayed-call.js";
-import { byId, everySecond, keepInReach, live, now, setText } from "chef/dom.js";
+import { byId, everySecond, keepInReach, live, now, setText, within } from "chef/dom.js";
 import { phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
@@ -15,72 +15,71 @@ import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
 import { texts } from "chef/texts.js";
 
+/** @import { ConnectionState, JobPage } from "chef/connection-state.js" */
+/** @import { Line } from "chef/log-lines.js" */
+/** @import { Job, LogEvent, LogsEvent } from "chef/state.js" */
+
 // Lines are taken for some minutes after a job's end, and may be on their way a little longer.
 const LATE_LINES_MS = constants.lateLogsMs + 30_000;
 // A job that says nothing for so long is asked after, so often.
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
-// What progress says besides its event may wait a little: there may be many.
+// Changes of progress may come often: what their events leave out is read a little later.
 const SOON_MS = 2_000;
-
+// Lines may come a hundred times a second: what they change besides the log is shown so often.
 const LINES_MS = 100;
 
-const SCROLLERS = [
-  document.querySelector("h1"),
-  byId("message-line"),
-  byId("failure"),
-  document.querySelector(".side"),
-];
+const SCROLLERS = [within(document, "h1"), byId("message-line"), byId("failure"), within(document, ".side")];
 
 const { jobId } = live;
 const chip = new Chip({ isOfOne: true });
 const notifier = new Notifier(jobId);
 const log = new LogPanel(jobId);
+/** @type {Job | null} */
 let job = live.job;
+/** @type {ConnectionState} */
 let connection = "connecting";
+/** @type {string | null} */
 let announced = null;
 
+/** @type {JobPage} */
 const page = {
-  state(name) {
-    connection = name;
+  showConnection(state) {
+    connection = state;
     showConnection();
   },
 
-  silent(is) {
-    chip.silent = is && !page.isOver();
+  showSilence(isSilent) {
+    chip.silent = isSilent && !page.isOver();
   },
 
-  job(newest) {
+  update(newest) {
     if (newest && newest.seq >= (job?.seq ?? 0)) show(newest);
   },
 
-  event(name, event) {
-    if (name === "job:log") log.add([event]);
-    else if (name === "job:logs") log.add(event.lines);
+  receive(name, event) {
+    const isLog = name === "job:log" || name === "job:logs";
+    if (isLog) log.add(linesOf(/** @type {LogEvent | LogsEvent} */ (event)));
     const before = job;
     const after = applyEvent(before, name, event);
-    if (after === before) return;
-    if (
-      after.status === before?.status &&
-      after.startedAt === before.startedAt &&
-      name.startsWith("job:log")
-    ) {
+    if (after === before || after === null) return;
+    if (isLog && after.status === before?.status && after.startedAt === before.startedAt) {
       job = after;
       showingLines.after(LINES_MS);
       return;
     }
     show(after);
-    const isLog = name === "job:log" || name === "job:logs";
     if (before === null || after.phase !== before.phase || hasEnded(after)) rereadSoon();
     else if (!isLog) rereadSoon(SOON_MS);
   },
 
-  async afresh(isSame = false) {
+  async restart(isSameHistory) {
     const newest = await getJob(jobId);
+    /** @type {{ lines: Line[], total: number }} */
     const end = newest
       ? await getJson(`${jobPath(jobId)}/logs`, { tail: constants.limits.lines })
       : { lines: [], total: 0 };
-    if (isSame) log.renew(end.lines, end.total);
+    if (isSameHistory) log.renew(end.lines, end.total);
     else log.reset(end.lines, end.total);
     job = null;
     show(newest);
@@ -88,14 +87,23 @@ const page = {
   },
 
   isOver() {
-    return hasEnded(job) && now() - Date.parse(job.finishedAt) > LATE_LINES_MS;
+    const finishedAt = hasEnded(job) ? job?.finishedAt : null;
+    return Boolean(finishedAt) && now() - Date.parse(String(finishedAt)) > LATE_LINES_MS;
   },
 };
+
+/**
+ * @param {LogEvent | LogsEvent} event
+ * @returns {Line[]}
+ */
+function linesOf(event) {
+  return "lines" in event ? event.lines : [event];
+}
 
 /** Read what events do not say: artifacts, meta. A little later, and not all viewers of a job at once. */
 const rereading = new DelayedCall(async () => {
   try {
-    page.job(await getJob(jobId));
+    page.update(await getJob(jobId));
   } catch {
     // The connection's own state says that the server is away; it reads the job when it is back.
   }
@@ -105,6 +113,7 @@ function rereadSoon(delay = 0) {
   rereading.after(delay + 100 + Math.random() * 400);
 }
 
+/** @param {Job | null} newest */
 function show(newest) {
   const before = job;
   job = newest;
@@ -124,7 +133,6 @@ function show(newest) {
   announce();
 }
 
-/** Lines may come a hundred times a second: what they change besides the log is shown now and then. */
 const showingLines = new DelayedCall(() => {
   if (!job) return;
   chip.updatedAt = Date.parse(job.updatedAt);
@@ -140,24 +148,22 @@ function showLogHead() {
   log.startedAt = job?.startedAt ?? job?.createdAt ?? null;
   setText(byId("line-count"), count ? texts.lines(count) : "");
   byId("raw-link").hidden = count === 0;
-  setText(
-    document.querySelector(".log-empty"),
-    hasEnded(job) ? texts.emptyLog.ended : texts.emptyLog.running,
-  );
+  setText(within(document, ".log-empty"), hasEnded(job) ? texts.emptyLog.ended : texts.emptyLog.running);
 }
 
 /** Tell screen readers of a new state or phase, once. */
 function announce() {
   const status = shownStatus(job, now());
-  const words = status && texts.announce(texts.status[status], hasEnded(job) ? "" : phaseWord(job.phase));
+  const phase = job && !hasEnded(job) ? phaseWord(job.phase) : "";
+  const words = status && texts.announce(texts.status[status], phase);
   if (announced !== null && announced !== words) setText(byId("announcement"), words);
   announced = words;
 }
 
-/** A reporter that is heard of emits no event: who looks at a silent job asks. */
+/** A reporter's heartbeats emit no event: the page asks for a silent job while somebody looks at it. */
 function askWhetherAlive() {
-  if (job && !hasEnded(job) && !document.hidden && now() - Date.parse(job.updatedAt) >= SILENT_MS)
-    rereadSoon();
+  if (!job || hasEnded(job) || document.hidden) return;
+  if (now() - Date.parse(job.updatedAt) >= SILENT_MS) rereadSoon();
 }
 
 addKeys({

@@ -4,63 +4,75 @@ import { byId } from "chef/dom.js";
 import { remember, remembered } from "chef/memory.js";
 import { texts } from "chef/texts.js";
 
+/**
+ * A shortcut. `key` is as KeyboardEvent.key says it ("j", "G", "/", "Escape"), or with "Mod+" before it for Ctrl,
+ * or Cmd on a Mac. A handler that returns false has done nothing: the browser does its own.
+ *
+ * @typedef {object} Shortcut
+ * @property {string} name
+ * @property {string} key
+ * @property {string} description
+ * @property {(event: KeyboardEvent) => unknown} handler
+ */
+
 const OFF = "chef.keys.off";
+/** @type {Map<string, Shortcut>} */
 const table = new Map();
 
 /**
- * Add shortcuts, each `{name, key, description, handler}`.
+ * Add shortcuts; the same name again replaces. Keys without Mod are left alone in fields, and where somebody
+ * switched them off.
  *
- * `key` is as KeyboardEvent.key says it ("j", "G", "/", "Escape"), or with "Mod+" before it for Ctrl, or Cmd on a
- * Mac. The same name again replaces. A handler that returns false has done nothing: the browser does what it does.
- * Keys without Mod are left alone in fields, and where somebody switched them off.
+ * @param {Shortcut[]} shortcuts
  */
 export function addKeys(...shortcuts) {
   for (const shortcut of shortcuts) table.set(shortcut.name, shortcut);
 }
 
-/** The shortcuts of this page, in the order in which they were added. */
-export function allKeys() {
-  return [...table.values()];
-}
-
-/** Whether single keys work; who dictates, or hits keys by accident, can switch them off. */
-export function keysAreOn() {
+/** Whether single keys work; those who dictate, or hit keys by accident, can switch them off. */
+function keysAreOn() {
   return !remembered(OFF);
 }
 
-const isMac = /mac|iphone|ipad/i.test(navigator.userAgentData?.platform ?? navigator.platform);
+/** @type {{ platform: string } | undefined} */
+const userAgentData = "userAgentData" in navigator ? Object(navigator.userAgentData) : undefined;
+const isMac = /mac|iphone|ipad/i.test(userAgentData?.platform ?? navigator.platform);
+
+const dialog = /** @type {HTMLDialogElement | null} */ (document.getElementById("keys"));
 
 document.addEventListener("keydown", (event) => {
-  const shortcut = !event.defaultPrevented && !event.isComposing && shortcutOf(event);
+  if (event.defaultPrevented || event.isComposing) return;
+  const shortcut = shortcutOf(event);
   if (shortcut && shortcut.handler(event) !== false) event.preventDefault();
 });
 
+/** @param {KeyboardEvent} event */
 function shortcutOf(event) {
   const mod = isMac ? event.metaKey : event.ctrlKey;
   const other = isMac ? event.ctrlKey : event.metaKey;
-  if (other || event.altKey || byId("keys")?.open) return undefined;
+  if (other || event.altKey || dialog?.open) return undefined;
   if (!mod && (!keysAreOn() || isWriting(event.target))) return undefined;
   const pressed = mod ? `Mod+${event.key}` : event.key;
-  return allKeys().find((one) => one.key === pressed);
+  return [...table.values()].find((one) => one.key === pressed);
 }
 
-function isWriting(element) {
-  return element.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+/** @param {EventTarget | null} target */
+function isWriting(target) {
+  if (!(target instanceof HTMLElement)) return false;
+  return target.isContentEditable || /^(?:INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
 }
 
-/** How a key is written on keyboards here. */
+/**
+ * How a key is written on keyboards here.
+ *
+ * @param {string} key
+ */
 function keyName(key) {
   if (key.startsWith("Mod+")) return `${isMac ? "⌘" : "Ctrl+"}${key.slice(4).toUpperCase()}`;
   return texts.keyNames[key] ?? key;
 }
 
-function showKeys() {
-  const dialog = byId("keys");
-  byId("keys-list").replaceChildren(...allKeys().map(keyRow));
-  byId("keys-on").checked = keysAreOn();
-  dialog.showModal();
-}
-
+/** @param {Shortcut} shortcut */
 function keyRow({ key, description }) {
   const [row, term, words, cap] = ["div", "dt", "dd", "kbd"].map((tag) => document.createElement(tag));
   cap.textContent = keyName(key);
@@ -70,12 +82,21 @@ function keyRow({ key, description }) {
   return row;
 }
 
-if (byId("keys")) {
-  addKeys({ name: "help", key: "?", description: texts.keys.help, handler: showKeys });
-  byId("keys-on").addEventListener("change", (event) => remember(OFF, !event.target.checked));
+/** @param {HTMLDialogElement} shown */
+function offerHelp(shown) {
+  const isOn = byId("keys-on", HTMLInputElement);
+  const show = () => {
+    byId("keys-list").replaceChildren(...[...table.values()].map(keyRow));
+    isOn.checked = keysAreOn();
+    shown.showModal();
+  };
+  addKeys({ name: "help", key: "?", description: texts.keys.help, handler: show });
+  isOn.addEventListener("change", () => remember(OFF, !isOn.checked));
   const button = byId("keys-button");
   button.hidden = false;
-  button.addEventListener("click", showKeys);
+  button.addEventListener("click", show);
   // A click beside the dialog closes it, as people expect; Escape does by itself.
-  byId("keys").addEventListener("click", (event) => event.target === byId("keys") && byId("keys").close());
+  shown.addEventListener("click", (event) => event.target === shown && shown.close());
 }
+
+if (dialog) offerHelp(dialog);

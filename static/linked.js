@@ -2,12 +2,22 @@
 
 import { webUrl } from "chef/format.js";
 
-/** Put a text, as a link where it is an address of the web, in the place of the last child of an element. */
-export function fillLinked(element, text, href = text) {
-  element.lastElementChild.replaceWith(linked(text, href));
+/**
+ * Put a text, as a link where it is an address of the web, in the place of the last child of an element.
+ *
+ * @param {Element} element
+ * @param {string} text
+ */
+export function fillLinked(element, text) {
+  element.lastElementChild?.replaceWith(linked(text));
 }
 
-/** A text as an element, a link where `href` is an address of the web. */
+/**
+ * A text as an element, a link where `href` is an address of the web.
+ *
+ * @param {string} text
+ * @param {unknown} [href]
+ */
 export function linked(text, href = text) {
   const isolated = document.createElement("bdi");
   isolated.textContent = text;

@@ -11,9 +11,15 @@ export function addListKeys() {
   );
 }
 
+/** @param {1 | -1} step */
 function go(step) {
-  const rows = [...document.querySelectorAll(".list > li")].filter((row) => row.offsetParent);
+  /** @type {HTMLElement[]} */
+  const rows = [...document.querySelectorAll(/** @type {"li"} */ (".list > li"))].filter(
+    (row) => row.offsetParent,
+  );
   const present = rows.findIndex((row) => row.contains(document.activeElement));
   const next = present < 0 ? 0 : Math.min(Math.max(present + step, 0), rows.length - 1);
-  rows[next]?.querySelector("[data-field=link]").focus();
+  /** @type {HTMLElement | null | undefined} */
+  const link = rows[next]?.querySelector("[data-field=link]");
+  link?.focus();
 }

@@ -1,17 +1,24 @@
-// What the pages with lists of jobs share: jobs by id, kept up by events, painted some times a second.
+// The lists of jobs on a page: jobs by id, kept up by events, painted some times a second.
 
 import { Chip } from "chef/chip.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { everySecond, now } from "chef/dom.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 
+/** @import { ConnectionState } from "chef/connection-state.js" */
+/** @import { Job, StateEvent } from "chef/state.js" */
+
 const PAINT_MS = 100;
 const REREAD_MS = 700;
-// Reporters that are heard of emit no event: who looks at silent jobs asks.
+// Reporters' heartbeats emit no event: the page asks for silent jobs while somebody looks at them.
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
 
-/** Say in the tab's title how many jobs run: `(2) web · Chef`. */
+/**
+ * Say in the tab's title how many jobs run: `(2) web · Chef`.
+ *
+ * @param {Job[]} jobs
+ */
 export function showRunning(jobs) {
   const count = jobs.filter((job) => !hasEnded(job)).length;
   const name = document.title.replace(/^\(\d+\) /, "");
@@ -19,19 +26,29 @@ export function showRunning(jobs) {
   if (document.title !== title) document.title = title;
 }
 
-/**
- * Jobs on a page. `read(jobs)` reads the lists anew and fills the map; `paint()` shows it; `takesNew`
- * tells of an event of a job that is not listed yet whether that belongs here.
- */
+/** The jobs on a page. */
 export class JobLists {
+  /** @type {Map<string, Job>} */
   jobs = new Map();
   #chip = new Chip();
+  /** @type {() => Promise<void>} */
   #read;
+  /** @type {() => void} */
   #paint;
+  /** @type {(event: StateEvent) => boolean} */
   #takesNew;
   #painting = new DelayedCall(() => this.#paint());
   #rereading = new DelayedCall(() => this.refresh().catch(() => this.#rereading.after(REREAD_MS)));
 
+  /**
+   * `read` reads the lists anew and puts the jobs; `paint` shows them; `takesNew` tells of an event of a job that is
+   * not listed yet whether it belongs here.
+   *
+   * @param {object} page
+   * @param {() => Promise<void>} page.read
+   * @param {() => void} page.paint
+   * @param {(event: StateEvent) => boolean} page.takesNew
+   */
   constructor({ read, paint, takesNew }) {
     [this.#read, this.#paint, this.#takesNew] = [read, paint, takesNew];
     everySecond(() => {
@@ -41,15 +58,23 @@ export class JobLists {
     setInterval(() => this.#askWhetherAlive(), ASK_MS);
   }
 
-  state(name) {
-    this.#chip.show(name);
+  /** @param {ConnectionState} state */
+  showConnection(state) {
+    this.#chip.show(state);
   }
 
-  silent(is) {
-    this.#chip.silent = is;
+  /** @param {boolean} isSilent */
+  showSilence(isSilent) {
+    this.#chip.silent = isSilent;
   }
 
-  event(name, event) {
+  /**
+   * Take an event of a job.
+   *
+   * @param {string} name
+   * @param {StateEvent} event
+   */
+  receive(name, event) {
     const known = this.jobs.get(event.jobId);
     this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
@@ -59,20 +84,47 @@ export class JobLists {
 
   /** Read the lists anew. */
   async refresh() {
-    await this.#read(this.jobs);
+    await this.#read();
     this.#paint();
   }
 
-  /** Keep what is newer: an event may have overtaken the answer that this job came with. */
+  /**
+   * Keep what is newer: an event may have overtaken the answer that this job came with.
+   *
+   * @param {Job} job
+   */
   put(job) {
     const known = this.jobs.get(job.jobId);
     if (!known || known.seq <= job.seq) this.jobs.set(job.jobId, job);
     this.#chip.updatedAt = Date.parse(job.updatedAt);
   }
 
+  /**
+   * The jobs with these ids, as far as they are known.
+   *
+   * @param {string[]} ids
+   */
+  known(ids) {
+    return ids.flatMap((id) => this.jobs.get(id) ?? []);
+  }
+
   #askWhetherAlive() {
     if (document.hidden) return;
-    const isSilent = (job) => !hasEnded(job) && now() - Date.parse(job.updatedAt) >= SILENT_MS;
-    if ([...this.jobs.values()].some(isSilent)) this.#rereading.after(REREAD_MS);
+    const silent = [...this.jobs.values()].some(
+      (job) => !hasEnded(job) && now() - Date.parse(job.updatedAt) >= SILENT_MS,
+    );
+    if (silent) this.#rereading.after(REREAD_MS);
   }
+}
+
+/**
+ * The rows that the server rendered, by the value of a data attribute.
+ *
+ * @param {Element | null} list
+ * @param {"job" | "project"} key
+ * @returns {Map<string, HTMLElement>}
+ */
+export function rowsOf(list, key) {
+  const rows = /** @type {HTMLElement[]} */ ([...(list?.children ?? [])]);
+  return new Map(rows.map((row) => [row.dataset[key] ?? "", row]));
 }

@@ -1,34 +1,66 @@
 // The lines of a log that are known here: a bounded part of all, read in blocks where somebody looks.
 
+/** @import { Parameters } from "chef/api.js" */
+
+/**
+ * A line of a log as the API and events show it; `replace` where it takes the place of an earlier form.
+ *
+ * @typedef {object} Line
+ * @property {number} line its number
+ * @property {string} at
+ * @property {string} stream
+ * @property {string | null} level
+ * @property {string} message
+ * @property {boolean} [replace]
+ */
+
+/** The lines that were removed from a log's middle. @typedef {{ firstLine: number, lastLine: number }} Removed */
+
+/** The answer of `GET /api/jobs/JOB/logs`. @typedef {{ lines: Line[], total: number, removed?: Removed | null }} LogPart */
+
+/** A line; null if it was removed from the log, undefined if it is not known here. @typedef {Line | null | undefined} KnownLine */
+
 const BLOCK = 200;
 const MOST_BYTES = 12 * 1024 * 1024;
-// What a line takes besides its text.
+// The memory that a line takes besides its text.
 const LINE_BYTES = 200;
 const MOST_READS = 2;
 const RETRY_MS = 1_500;
 
 export class LogLines {
-  // By number, the one used longest ago first: `lines` by their place in it, null where one was removed.
+  /**
+   * By number, the one used longest ago first: `lines` by their place in it, null where one was removed.
+   *
+   * @type {Map<number, { lines: KnownLine[], bytes: number }>}
+   */
   #blocks = new Map();
   #bytes = 0;
   #total = 0;
   #read;
-  #changed;
+  #owner;
+  /** @type {number[]} */
   #wanted = [];
-  // The reads that run, and what came live meanwhile: that is newer than what they answer.
-  #reading = new Map();
+  /** The blocks that are being read. @type {Set<number>} */
+  #reading = new Set();
+  /** The lines that came live meanwhile: they are newer than the answers. @type {Map<number, Line>} */
   #newer = new Map();
   #generation = 0;
+  /** @type {ReturnType<typeof setTimeout> | null} */
   #retry = null;
 
   /**
-   * `read(parameters)` promises what `GET /api/jobs/JOB/logs` answers. `changed(numbers, removed)` is called
-   * with the lines that came by reading, and what the answer says was removed from the log's middle;
-   * `failed(isFailing)` when reading does not work and when it does again.
+   * `read` promises the answer of `GET /api/jobs/JOB/logs`. `changed` is called with the numbers of lines that came by
+   * reading, and with the account of those that were removed from the log's middle; `failed` when reading does not
+   * work and when it does again.
+   *
+   * @param {object} owner
+   * @param {(parameters: Parameters) => Promise<LogPart>} owner.read
+   * @param {(numbers: number[], removed: Removed | null) => void} owner.changed
+   * @param {(isFailing: boolean) => void} owner.failed
    */
   constructor({ read, changed, failed }) {
     this.#read = read;
-    this.#changed = { changed, failed };
+    this.#owner = { changed, failed };
   }
 
   /** How many lines the log has, as far as is known. */
@@ -40,18 +72,29 @@ export class LogLines {
     this.#total = Math.max(this.#total, total);
   }
 
-  /** A line; null if it was removed from the log, undefined if it is not known here. */
+  /**
+   * @param {number} number
+   * @returns {KnownLine}
+   */
   get(number) {
     return this.#blocks.get(blockOf(number))?.lines[number - firstOf(blockOf(number))];
   }
 
-  /** Take a line that came live or with the page; returns what stood there before. */
+  /**
+   * Take a line that came live or with the page.
+   *
+   * @param {Line} line
+   */
   put(line) {
     if (this.#reading.size > 0) this.#newer.set(line.line, line);
     this.total = line.line;
-    return this.#set(line.line, line);
+    this.#set(line.line, line);
   }
 
+  /**
+   * @param {number} number
+   * @param {Line | null} line
+   */
   #set(number, line) {
     const index = blockOf(number);
     let block = this.#blocks.get(index);
@@ -60,15 +103,14 @@ export class LogLines {
       this.#blocks.set(index, block);
     }
     const place = number - firstOf(index);
-    const before = block.lines[place];
+    const more = sizeOf(line) - sizeOf(block.lines[place]);
     block.lines[place] = line;
-    const more = sizeOf(line) - sizeOf(before);
     block.bytes += more;
     this.#bytes += more;
     if (this.#bytes > MOST_BYTES) this.#evict(index);
-    return before;
   }
 
+  /** @param {number} kept the block that stays in any case */
   #evict(kept) {
     const wanted = new Set(this.#wanted.map(blockOf)).add(kept);
     for (const [index, block] of this.#blocks) {
@@ -79,13 +121,18 @@ export class LogLines {
     }
   }
 
-  /** Say which lines are looked at, the most important first: those that are not known are read. */
+  /**
+   * Name the lines that are looked at, the most important first: those that are not known are read.
+   *
+   * @param {number[]} numbers
+   */
   want(numbers) {
     this.#wanted = numbers;
     for (const index of new Set(numbers.map(blockOf))) this.#touch(index);
     this.#readNext();
   }
 
+  /** @param {number} index */
   #touch(index) {
     const block = this.#blocks.get(index);
     if (block === undefined) return;
@@ -103,29 +150,34 @@ export class LogLines {
     }
   }
 
+  /** @param {number} index */
   async #readBlock(index) {
     const generation = this.#generation;
     const first = firstOf(index);
-    this.#reading.set(index, true);
+    this.#reading.add(index);
     try {
       const answer = await this.#read({ after: first - 1, before: first + BLOCK, limit: BLOCK });
       if (generation !== this.#generation) return;
       this.#reading.delete(index);
       this.#take(first, answer);
-      this.#changed.failed(false);
+      this.#owner.failed(false);
       // A server that does not have yet what it told is not asked again and again.
       if (this.#hasHole(first)) this.#readLater();
       else this.#readNext();
     } catch {
       if (generation !== this.#generation) return;
       this.#reading.delete(index);
-      this.#changed.failed(true);
+      this.#owner.failed(true);
       this.#readLater();
     } finally {
       if (this.#reading.size === 0) this.#newer.clear();
     }
   }
 
+  /**
+   * @param {number} first
+   * @param {LogPart} answer
+   */
   #take(first, { lines, total, removed }) {
     this.total = total;
     const found = new Map(lines.map((line) => [line.line, line]));
@@ -134,9 +186,10 @@ export class LogLines {
       this.#set(number, this.#newer.get(number) ?? found.get(number) ?? null);
       numbers.push(number);
     }
-    this.#changed.changed(numbers, removed ?? null);
+    this.#owner.changed(numbers, removed ?? null);
   }
 
+  /** @param {number} first */
   #hasHole(first) {
     const last = Math.min(first + BLOCK - 1, this.#total);
     for (let number = first; number <= last; number++) if (this.get(number) === undefined) return true;
@@ -150,8 +203,14 @@ export class LogLines {
     }, RETRY_MS);
   }
 
-  /** The lines `first` to `last`, read where they are not known. For copying: nothing is kept. */
+  /**
+   * The lines `first` to `last`, read where they are not known. For copying: nothing is kept.
+   *
+   * @param {number} first
+   * @param {number} last
+   */
   async range(first, last) {
+    /** @type {Line[]} */
     const lines = [];
     for (let number = first; number <= last; ) {
       const known = this.get(number);
@@ -168,7 +227,11 @@ export class LogLines {
     return lines;
   }
 
-  /** Forget everything: the log is another one. */
+  /**
+   * Forget everything: the log is another one.
+   *
+   * @param {number} total
+   */
   reset(total) {
     this.#generation++;
     this.#blocks.clear();
@@ -178,14 +241,17 @@ export class LogLines {
   }
 }
 
+/** @param {number} number */
 function blockOf(number) {
   return Math.floor((number - 1) / BLOCK);
 }
 
+/** @param {number} index */
 function firstOf(index) {
   return index * BLOCK + 1;
 }
 
+/** @param {KnownLine} line */
 function sizeOf(line) {
   if (line === undefined) return 0;
   return line === null ? 8 : LINE_BYTES + 2 * line.message.length;

@@ -1,83 +1,102 @@
 // The panel of the log: its head with search, errors and options, and its keys.
 
 import { getJson, getText, jobPath } from "chef/api.js";
-import { DelayedCall } from "chef/delayed-call.js";
-import { byId, setText } from "chef/dom.js";
-import { cleanText } from "chef/escapes.js";
+import { byId, setText, within } from "chef/dom.js";
 import { addKeys } from "chef/keys.js";
+import { LogSpeaker } from "chef/log-aloud.js";
 import { LogCopy } from "chef/log-copy.js";
 import { LogGroups } from "chef/log-groups.js";
+import { OptionsMenu } from "chef/log-options.js";
 import { placeIn } from "chef/log-outline.js";
 import { LogSearch } from "chef/log-search.js";
 import { timeTexts } from "chef/log-times.js";
 import { LogView } from "chef/log-view.js";
 import { texts } from "chef/texts.js";
 
-const KEPT = "chef.log";
-const TIMES = ["none", "since", "clock"];
-// What is said aloud of a log that is not quiet: so many lines, so often.
-const SAID_LINES = 3;
-const SAID_MS = 2_000;
+/** @import { Line } from "chef/log-lines.js" */
+
+const COPIED_MS = 2_000;
 
 export class LogPanel {
   #view;
   #groups;
   #search;
   #copy;
-  #options = { wraps: matchMedia("(max-width: 820px)").matches, times: "none", speaks: false, ...kept() };
+  #menu = byId("log-menu");
+  #options = new OptionsMenu(() => this.#apply());
+  #speaker = new LogSpeaker(byId("log-said"));
+  /** @type {string | null} */
   #startedAt = null;
+  /** The error that one went to last. @type {number | null} */
   #error = null;
-  #unsaid = [];
-  #saying = new DelayedCall(() => this.#sayNow());
 
+  /** @param {string} jobId */
   constructor(jobId) {
     const page = `/jobs/${encodeURIComponent(jobId)}`;
-    const rendered = [];
-    this.#view = new LogView({
+    const logs = `${jobPath(jobId)}/logs`;
+    const elements = {
       scroller: byId("log"),
       container: byId("lines"),
       button: byId("jump"),
       note: byId("log-note"),
-      read: (parameters) => getJson(`${jobPath(jobId)}/logs`, parameters),
-      wraps: this.#options.wraps,
-      rendered,
-    });
+    };
+    this.#view = new LogView(elements, (parameters) => getJson(logs, parameters));
+    this.#view.wraps = this.#options.options.wraps;
+    this.#view.begin();
     this.#groups = new LogGroups(this.#view, `${page}/outline`, () => this.#showErrors());
     this.#search = new LogSearch(this.#view, `${page}/matches`);
-    this.#copy = new LogCopy(this.#view, (parameters) => getText(`${jobPath(jobId)}/logs`, parameters));
-    this.#view.markedChanged = () => this.#showMarked();
+    this.#copy = new LogCopy(this.#view, (parameters) => getText(logs, parameters));
+    this.#view.marks.listen(() => this.#showMarked());
     byId("log-tools").hidden = false;
     this.#listen();
     this.#addKeys();
     this.#apply();
     this.#showMarked();
-    this.#groups.begin(rendered);
+    this.#groups.begin();
   }
 
   get total() {
-    return this.#view.total;
+    return this.#view.lines.total;
   }
 
-  /** Take live lines. */
+  /**
+   * Take live lines.
+   *
+   * @param {Line[]} lines
+   */
   add(lines) {
     this.#view.add(lines);
-    if (this.#options.speaks) this.#say(lines);
+    if (this.#options.options.speaks) this.#speaker.add(lines);
   }
 
-  /** Show the end of another log instead. */
+  /**
+   * Show the end of another log instead.
+   *
+   * @param {Line[]} lines
+   * @param {number} total
+   */
   reset(lines, total) {
     this.#view.reset(lines, total);
     this.#groups.reset();
   }
 
-  /** When the job began: times are told from there. */
+  /**
+   * When the job began: times are told from there.
+   *
+   * @param {string | null} at
+   */
   set startedAt(at) {
     if (at === this.#startedAt) return;
     this.#startedAt = at;
-    this.#view.show({ time: timeTexts(this.#options.times, at) });
+    this.#apply();
   }
 
-  /** Too much was missed to have it sent: take the end, and keep the place. */
+  /**
+   * Too much was missed to have it sent: take the end, and keep the place.
+   *
+   * @param {Line[]} lines
+   * @param {number} total
+   */
   renew(lines, total) {
     this.#view.renew(lines, total);
     this.#groups.read();
@@ -86,75 +105,60 @@ export class LogPanel {
   #listen() {
     byId("error-next").addEventListener("click", () => this.#goToError(1));
     byId("error-previous").addEventListener("click", () => this.#goToError(-1));
-    byId("log-wrap").addEventListener("change", ({ target }) => this.#set({ wraps: target.checked }));
-    byId("log-times").addEventListener("change", ({ target }) => this.#set({ times: target.value }));
-    byId("log-speak").addEventListener("change", ({ target }) => this.#set({ speaks: target.checked }));
     byId("log-fold").addEventListener("click", () => this.#groups.foldAll(true));
     byId("log-unfold").addEventListener("click", () => this.#groups.foldAll(false));
-    byId("log-begin").addEventListener("click", () => this.#go(() => this.#view.goTo(1, 0)));
-    byId("log-end").addEventListener("click", () => this.#go(() => this.#view.goToEnd()));
+    byId("log-begin").addEventListener("click", () => this.#leaveMenu(() => this.#view.goTo(1, 0)));
+    byId("log-end").addEventListener("click", () => this.#leaveMenu(() => this.#view.goToEnd()));
     byId("log-goto").addEventListener("submit", (event) => this.#goToLine(event));
     byId("marked-copy").addEventListener("click", () => this.#copyMarked());
-    byId("marked-clear").addEventListener("click", () => this.#view.unmark());
-    const menu = byId("log-menu");
-    menu.addEventListener("keydown", (event) => event.key === "Escape" && this.#closeMenu(event));
-    document.addEventListener(
-      "pointerdown",
-      (event) => menu.contains(event.target) || menu.removeAttribute("open"),
-    );
+    byId("marked-clear").addEventListener("click", () => this.#view.marks.clear());
+    this.#menu.addEventListener("keydown", (event) => event.key === "Escape" && this.#closeMenu(event));
+    document.addEventListener("pointerdown", ({ target }) => {
+      if (!this.#menu.contains(/** @type {Node} */ (target))) this.#menu.removeAttribute("open");
+    });
   }
 
+  /** @param {KeyboardEvent} event */
   #closeMenu(event) {
-    byId("log-menu").removeAttribute("open");
-    byId("log-menu").querySelector("summary").focus();
+    this.#menu.removeAttribute("open");
+    within(this.#menu, "summary").focus();
     event.preventDefault();
   }
 
-  /** Do what the menu says and go back to the log. */
-  #go(what) {
-    byId("log-menu").removeAttribute("open");
-    what();
+  /**
+   * Do what the menu offers and go back to the log.
+   *
+   * @param {() => void} action
+   */
+  #leaveMenu(action) {
+    this.#menu.removeAttribute("open");
+    action();
     this.#view.scroller.focus({ preventScroll: true });
   }
 
+  /** @param {Event} event */
   #goToLine(event) {
     event.preventDefault();
-    const number = Number(byId("line-number").value);
+    const number = Number(byId("line-number", HTMLInputElement).value);
     if (!Number.isInteger(number) || number < 1) return;
-    this.#go(() => {
-      this.#view.mark(number, number);
+    this.#leaveMenu(() => {
+      this.#view.marks.mark(number, number);
       this.#view.goTo(number);
     });
   }
 
   #askForLine() {
-    byId("log-menu").setAttribute("open", "");
+    this.#menu.setAttribute("open", "");
     byId("line-number").focus();
-    byId("line-number").select();
+    byId("line-number", HTMLInputElement).select();
   }
 
-  // Options
-
-  #set(change) {
-    Object.assign(this.#options, change);
-    try {
-      localStorage.setItem(KEPT, JSON.stringify(this.#options));
-    } catch {
-      // Where a browser keeps nothing it holds for this page.
-    }
-    this.#apply();
-  }
-
+  /** Show the log as the options want it. */
   #apply() {
-    const { wraps, times, speaks } = this.#options;
-    byId("log-wrap").checked = wraps;
-    byId("log-times").value = times;
-    byId("log-speak").checked = speaks;
+    const { wraps, times } = this.#options.options;
     this.#view.wraps = wraps;
-    this.#view.show({ time: timeTexts(times, this.#startedAt) });
+    this.#view.rows.show({ time: timeTexts(times, this.#startedAt) });
   }
-
-  // Errors
 
   #showErrors() {
     const count = this.#groups.outline.errors.length;
@@ -163,53 +167,44 @@ export class LogPanel {
     byId("log-folds").hidden = this.#groups.all.length === 0;
   }
 
+  /** @param {1 | -1} step */
   #goToError(step) {
     const { errors } = this.#groups.outline;
     if (errors.length === 0) return false;
     const [first, last] = this.#view.inView;
     // From the one where one went last, as long as that is in view.
     const isThere = this.#error !== null && this.#error >= first && this.#error <= last;
-    const from = isThere ? this.#error : step > 0 && !this.#view.window.isFollowing ? first - 1 : last + 1;
+    const edge = step > 0 && !this.#view.window.isFollowing ? first - 1 : last + 1;
+    const from = isThere ? Number(this.#error) : edge;
     const place = step > 0 ? placeIn(errors, from + 1) : placeIn(errors, from) - 1;
     this.#error = errors[(place + errors.length) % errors.length];
     this.#view.bringIntoView(this.#error);
-    this.#view.show({ current: this.#error });
+    this.#view.rows.show({ current: this.#error });
     return true;
   }
 
-  // Marked lines
-
   #showMarked() {
-    const { marked } = this.#view;
-    byId("log-marked").hidden = marked === null;
-    if (marked) setText(byId("marked-lines"), texts.log.marked(...marked));
+    const { range } = this.#view.marks;
+    byId("log-marked").hidden = range === null;
+    if (range) setText(byId("marked-lines"), texts.log.marked(...range));
     setText(byId("marked-copy"), texts.copy);
   }
 
   async #copyMarked() {
-    const worked = await this.#copy.copyLines(...this.#view.marked);
+    const { range } = this.#view.marks;
+    if (!range) return;
+    const worked = await this.#copy.copyLines(...range);
     setText(byId("marked-copy"), worked ? texts.copied : texts.log.copyFailed);
-    setTimeout(() => setText(byId("marked-copy"), texts.copy), 2_000);
+    setTimeout(() => setText(byId("marked-copy"), texts.copy), COPIED_MS);
   }
-
-  // Aloud
-
-  /** Say new lines to who has asked for it: the newest of them, and not all the time. */
-  #say(lines) {
-    this.#unsaid.push(...lines.slice(-SAID_LINES));
-    this.#saying.after(SAID_MS);
-  }
-
-  #sayNow() {
-    const lines = this.#unsaid.slice(-SAID_LINES);
-    this.#unsaid = [];
-    setText(byId("log-said"), lines.map((line) => cleanText(line.message)).join("\n"));
-  }
-
-  // Keys
 
   #addKeys() {
     const { keys } = texts.log;
+    /**
+     * @param {keyof typeof keys} name
+     * @param {string} key
+     * @param {() => unknown} handler
+     */
     const add = (name, key, handler) =>
       addKeys({ name: `log-${name}`, key, description: keys[name], handler });
     // Once more, and it is the browser's own.
@@ -229,57 +224,47 @@ export class LogPanel {
     add("nextGroup", "]", () => this.#goToGroup(1));
     add("previousGroup", "[", () => this.#goToGroup(-1));
     add("fold", "x", () => this.#foldHere());
-    add("wrap", "w", () => this.#set({ wraps: !this.#options.wraps }));
-    add("times", "t", () =>
-      this.#set({ times: TIMES[(TIMES.indexOf(this.#options.times) + 1) % TIMES.length] }),
-    );
+    add("wrap", "w", () => this.#options.toggleWraps());
+    add("times", "t", () => this.#options.cycleTimes());
   }
 
   /** Mark all lines, so that they can be copied; elsewhere on the page it is the browser's own. */
   #markAll() {
     if (document.activeElement !== this.#view.scroller || this.total === 0) return false;
-    this.#view.mark(1, this.total);
+    this.#view.marks.mark(1, this.total);
     return true;
   }
 
   /** Close what is open: the search, else marked lines. */
   #close() {
     if (this.#search.isOpen) this.#search.close();
-    else if (this.#view.marked) this.#view.unmark();
+    else if (this.#view.marks.range) this.#view.marks.clear();
     else return false;
     return true;
   }
 
+  /** @param {1 | -1} step */
   #goToGroup(step) {
-    const from = this.#focused() ?? this.#view.inView[0];
+    const from = this.#focusedLine() ?? this.#view.inView[0];
     const first = this.#groups.near(from, step);
     if (first === null) return;
     this.#view.bringIntoView(first);
-    this.#view.window.element(first)?.querySelector(".fold")?.focus({ preventScroll: true });
+    /** @type {HTMLElement | null | undefined} */
+    const button = this.#view.window.elements.get(first)?.querySelector(".fold");
+    button?.focus({ preventScroll: true });
   }
 
   /** Fold or unfold the group whose heading has the focus, else the first one in view. */
   #foldHere() {
     const [first, last] = this.#view.inView;
-    const heading = this.#focused() ?? this.#groups.near(first - 1, 1);
+    const heading = this.#focusedLine() ?? this.#groups.near(first - 1, 1);
     if (heading !== null && heading <= last) this.#groups.toggle(heading);
   }
 
-  #focused() {
+  /** The number of the line whose row has the focus, or null. */
+  #focusedLine() {
+    /** @type {HTMLElement | null | undefined} */
     const row = document.activeElement?.closest(".line");
     return row ? Number(row.dataset.number) : null;
-  }
-}
-
-function kept() {
-  try {
-    const { wraps, times, speaks } = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-    return {
-      ...(typeof wraps === "boolean" && { wraps }),
-      ...(TIMES.includes(times) && { times }),
-      ...(typeof speaks === "boolean" && { speaks }),
-    };
-  } catch {
-    return {};
   }
 }

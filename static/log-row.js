@@ -1,11 +1,23 @@
 // One line of a log as a row of the document. Text is only ever set as text; styles are set on elements,
 // since the page's policy allows none in markup.
 
-import { clone } from "chef/dom.js";
+import { clone, within } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { needleFor, piecesOf } from "chef/log-text.js";
 
-// What only ends a group says nothing to who reads.
+/** @import { KnownLine } from "chef/log-lines.js" */
+/** @import { Piece } from "chef/log-text.js" */
+
+/**
+ * How a line is shown.
+ *
+ * @typedef {object} LineDisplay
+ * @property {string} needle the text that is searched for
+ * @property {((at: string) => string) | null} time makes the text of a time
+ * @property {{ marker: string } | null} group the group that begins here
+ */
+
+// A line that only ends a group says nothing to a reader.
 const GROUP_END = /^(?:::endgroup::|##\[endgroup\])\s*$/;
 
 /** A new, empty row. */
@@ -14,42 +26,54 @@ export function newRow() {
 }
 
 /**
- * Fill a row with a line, or with nothing where that is not known yet. `shown` says how: `needle` what is
- * searched for, `time(at)` the text of a time, `group` the group that begins here or null.
+ * Fill a row with a line, or with nothing where that is not known yet.
+ *
+ * @param {HTMLElement} row
+ * @param {number} number
+ * @param {KnownLine} line
+ * @param {LineDisplay} display
  */
-export function fillRow(row, number, line, shown) {
+export function fillRow(row, number, line, display) {
   row.id = `L${number}`;
-  row.dataset.number = number;
-  const [link, at, text] = ["n", "at", "text"].map((name) => row.querySelector(`.${name}`));
-  link.dataset.n = number;
+  row.dataset.number = String(number);
+  const [at, text] = [within(row, ".at"), within(row, ".text")];
+  const link = within(row, ".n", HTMLAnchorElement);
+  link.dataset.n = String(number);
   link.href = `#L${number}`;
   row.classList.toggle("loading", line === undefined);
-  row.classList.toggle("group-end", Boolean(line) && GROUP_END.test(cleanText(line.message)));
+  row.classList.toggle("group-end", Boolean(line && GROUP_END.test(cleanText(line.message))));
   setData(row, "stream", line && line.stream !== "stdout" ? line.stream : null);
   setData(row, "level", line?.level);
-  setData(at, "t", line && shown.time ? shown.time(line.at) : null);
-  at.title = at.dataset.t ? line.at : "";
-  text.replaceChildren(...(line ? nodesOf(line.message, shown.needle, shown.group) : []));
+  setData(at, "t", line && display.time?.(line.at));
+  at.title = line && at.dataset.t ? line.at : "";
+  text.replaceChildren(...(line ? nodesOf(line.message, display) : []));
 }
 
+/**
+ * @param {HTMLElement} element
+ * @param {string} name
+ * @param {string | null | undefined} value
+ */
 function setData(element, name, value) {
   if (value) element.dataset[name] = value;
   else delete element.dataset[name];
 }
 
-function nodesOf(message, search, group) {
+/**
+ * @param {string} message
+ * @param {LineDisplay} display
+ */
+function nodesOf(message, { needle, group }) {
+  /** @type {Node[]} */
   const nodes = [];
-  let link = null;
+  let link = /** @type {{ href: string, element: HTMLAnchorElement } | null} */ (null);
   let marker = group && cleanText(message).startsWith(group.marker) ? group.marker.length : 0;
-  for (const piece of piecesOf(message, needleFor(search))) {
-    let node = nodeOf(piece);
-    if (marker > 0) {
-      // What marks a group is there for who copies it, and not to be seen.
-      node = withoutMarker(piece, marker);
-      marker -= piece.text.length;
-    }
+  for (const piece of piecesOf(message, needleFor(needle))) {
+    // The marker of a group is there to be copied, and not to be seen.
+    const node = marker > 0 ? withoutMarker(piece, marker) : nodeOf(piece);
+    marker -= piece.text.length;
     if (piece.href === null) link = null;
-    else if (link?.href !== piece.href) link = linkTo(piece.href);
+    else if (link?.href !== piece.href) link = { href: piece.href, element: linkTo(piece.href) };
     if (link === null) nodes.push(node);
     else {
       link.element.append(node);
@@ -59,6 +83,7 @@ function nodesOf(message, search, group) {
   return nodes;
 }
 
+/** @param {Piece} piece */
 function nodeOf({ text, style, isFound, isBidi }) {
   if (isFound) return element("mark", "", text);
   // Alone in an element that is isolated it turns nothing around.
@@ -70,6 +95,10 @@ function nodeOf({ text, style, isFound, isBidi }) {
   return span;
 }
 
+/**
+ * @param {Piece} piece
+ * @param {number} length of the marker, or of what is left of it
+ */
 function withoutMarker(piece, length) {
   const hidden = element("span", "marker", piece.text.slice(0, length));
   if (length >= piece.text.length) return hidden;
@@ -78,6 +107,11 @@ function withoutMarker(piece, length) {
   return both;
 }
 
+/**
+ * @param {string} name
+ * @param {string} className
+ * @param {string} text
+ */
 function element(name, className, text) {
   const made = document.createElement(name);
   if (className) made.className = className;
@@ -85,10 +119,11 @@ function element(name, className, text) {
   return made;
 }
 
+/** @param {string} href */
 function linkTo(href) {
   const made = document.createElement("a");
   made.href = href;
   made.rel = "noopener noreferrer nofollow";
   made.target = "_blank";
-  return { href, element: made };
+  return made;
 }

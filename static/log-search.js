@@ -8,26 +8,39 @@ import { placeIn } from "chef/log-outline.js";
 import { needleFor } from "chef/log-text.js";
 import { texts } from "chef/texts.js";
 
+/** @import { Line } from "chef/log-lines.js" */
+/** @import { LogView } from "chef/log-view.js" */
+
 const TYPING_MS = 180;
+const RETRY_MS = 2_000;
 const MOST_HITS = 20_000;
 
 export class LogSearch {
   #view;
   #url;
   #form = byId("log-search");
-  #field = byId("search-field");
-  #count = byId("search-count");
+  #field = byId("search-field", HTMLInputElement);
   #text = "";
-  // The numbers of the lines that hold the text, ascending; `isWhole` when all are known.
+  /** The numbers of the lines that hold the text, ascending. @type {number[]} */
   #hits = [];
+  // Whether all of them are known.
   #isWhole = true;
+  /** @type {number | null} */
   #current = null;
-  #typing = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
+  // The number of the present search; an answer to an earlier one means nothing.
   #turn = 0;
-  #jumps = false;
+  // Whether the view is still to go to the nearest hit.
+  #mustJump = false;
 
+  /**
+   * @param {LogView} view
+   * @param {string} url where the lines that hold a text are asked for
+   */
   constructor(view, url) {
-    [this.#view, this.#url] = [view, url];
+    this.#view = view;
+    this.#url = url;
     view.listen((lines) => this.#take(lines));
     byId("search-open").addEventListener("click", () => (this.isOpen ? this.close() : this.open()));
     byId("search-close").addEventListener("click", () => this.close());
@@ -48,7 +61,7 @@ export class LogSearch {
   }
 
   open() {
-    const selected = this.#view.hasSelection ? getSelection().toString() : "";
+    const selected = this.#view.selection.text;
     this.#form.hidden = false;
     byId("search-open").setAttribute("aria-expanded", "true");
     if (selected && !/[\r\n]/.test(selected)) this.#field.value = selected.slice(0, constants.maxQuery);
@@ -65,6 +78,7 @@ export class LogSearch {
     this.#view.scroller.focus({ preventScroll: true });
   }
 
+  /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.isComposing) return;
     if (event.key === "Escape") this.close();
@@ -81,40 +95,48 @@ export class LogSearch {
     this.#typing = setTimeout(() => this.#search(this.#field.value), TYPING_MS);
   }
 
+  /** @param {string} text */
   async #search(text) {
     clearTimeout(this.#typing);
     const turn = ++this.#turn;
-    [this.#text, this.#hits, this.#isWhole, this.#current] = [
-      text,
-      [],
-      text === "" || this.#view.total === 0,
-      null,
-    ];
-    this.#view.show({ needle: text, current: null });
-    this.#jumps = text !== "";
+    this.#text = text;
+    this.#hits = [];
+    this.#isWhole = text === "" || this.#view.lines.total === 0;
+    this.#current = null;
+    this.#view.rows.show({ needle: text, current: null });
+    this.#mustJump = text !== "";
     this.#showCount();
-    for (let after = 0; !this.#isWhole && this.#hits.length < MOST_HITS; ) {
-      try {
-        const found = await getJson(this.#url, { q: text, after });
-        if (turn !== this.#turn) return;
-        this.#add(found.lines);
-        this.#isWhole = found.next === null;
-        after = found.next;
-      } catch {
-        if (turn !== this.#turn) return;
-        setText(this.#count, texts.log.searchFailed);
-        await new Promise((then) => setTimeout(then, 2_000));
-        if (turn !== this.#turn) return;
-        continue;
-      }
-      this.#jump();
-      this.#showCount();
-    }
+    await this.#read(turn);
     if (turn !== this.#turn) return;
     this.#jump(true);
     this.#showCount();
   }
 
+  /**
+   * Read the hits from the server, until all are here or another search has begun.
+   *
+   * @param {number} turn
+   */
+  async #read(turn) {
+    for (let after = 0; !this.#isWhole && this.#hits.length < MOST_HITS; ) {
+      /** @type {{ lines: number[], next: number | null } | null} */
+      const found = await getJson(this.#url, { q: this.#text, after }).catch(() => null);
+      if (turn !== this.#turn) return;
+      if (found === null) {
+        setText(byId("search-count"), texts.log.searchFailed);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+        if (turn !== this.#turn) return;
+        continue;
+      }
+      this.#add(found.lines);
+      this.#isWhole = found.next === null;
+      after = found.next ?? after;
+      this.#jump();
+      this.#showCount();
+    }
+  }
+
+  /** @param {number[]} numbers */
   #add(numbers) {
     for (const number of numbers) {
       const place = placeIn(this.#hits, number);
@@ -122,60 +144,81 @@ export class LogSearch {
     }
   }
 
-  /** Lines that came: live ones may hold the text, and such as were replaced hold it no more. */
+  /**
+   * Lines came: live ones may hold the text, and replaced ones may hold it no more.
+   *
+   * @param {Line[]} lines
+   */
   #take(lines) {
-    if (this.#text === "") return;
     const needle = needleFor(this.#text);
-    let changed = false;
-    for (const line of lines) {
-      const place = placeIn(this.#hits, line.line);
-      const isKnown = this.#hits[place] === line.line;
+    if (needle === null) return;
+    const changes = lines.filter((line) => {
       needle.lastIndex = 0;
-      const holds = needle.test(cleanText(line.message));
-      if (holds === isKnown) continue;
-      // Beyond what the server has told yet it will tell itself.
-      if (holds && (this.#isWhole || place < this.#hits.length)) this.#hits.splice(place, 0, line.line);
-      else if (isKnown && line.replace === true) this.#hits.splice(place, 1);
-      else continue;
-      changed = true;
+      return this.#takeLine(line, needle.test(cleanText(line.message)));
+    });
+    if (changes.length > 0) this.#showCount();
+  }
+
+  /**
+   * @param {Line} line
+   * @param {boolean} holds the line holds the text
+   * @returns whether the hits have changed
+   */
+  #takeLine(line, holds) {
+    const place = placeIn(this.#hits, line.line);
+    const isKnown = this.#hits[place] === line.line;
+    if (holds === isKnown) return false;
+    if (holds) {
+      // The server itself will tell of lines beyond those that it has told of yet.
+      if (!this.#isWhole && place >= this.#hits.length) return false;
+      this.#hits.splice(place, 0, line.line);
+      return true;
     }
-    if (changed) this.#showCount();
+    if (line.replace !== true) return false;
+    this.#hits.splice(place, 1);
+    return true;
   }
 
   /** As one types: go to the nearest place, from where one is. */
   #jump(isLast = false) {
-    if (!this.#jumps || this.#hits.length === 0) return;
+    if (!this.#mustJump || this.#hits.length === 0) return;
     const [first, last] = this.#view.inView;
     const next = this.#hits[placeIn(this.#hits, first)];
     if (next === undefined && !isLast) return;
-    this.#jumps = false;
-    // One who reads the end looks for what came last.
+    this.#mustJump = false;
+    // A reader of the end looks for what came last.
     const before = this.#hits[placeIn(this.#hits, last + 1) - 1];
     this.#goTo(next !== undefined && (next <= last || !this.#view.window.isAtEnd) ? next : (before ?? next));
   }
 
-  /** Go to the next hit (1) or the one before (-1), around the ends. */
+  /**
+   * Go to the next hit (1) or the one before (-1), around the ends.
+   *
+   * @param {1 | -1} step
+   */
   go(step) {
-    if (!this.isOpen || this.#text === "") return this.open();
-    if (this.#hits.length === 0) return undefined;
-    const from = this.#current ?? this.#view.inView[step > 0 ? 0 : 1] + (step > 0 ? -1 : 1);
-    const place = step > 0 ? placeIn(this.#hits, from + 1) : placeIn(this.#hits, from) - 1;
-    const count = this.#hits.length;
-    return this.#goTo(this.#hits[(place + count) % count]);
+    if (!this.isOpen || this.#text === "") this.open();
+    else if (this.#hits.length > 0) {
+      const from = this.#current ?? this.#view.inView[step > 0 ? 0 : 1] - step;
+      const place = step > 0 ? placeIn(this.#hits, from + 1) : placeIn(this.#hits, from) - 1;
+      const count = this.#hits.length;
+      this.#goTo(this.#hits[(place + count) % count]);
+    }
   }
 
+  /** @param {number} number */
   #goTo(number) {
     this.#current = number;
     this.#view.bringIntoView(number);
-    this.#view.show({ current: number });
+    this.#view.rows.show({ current: number });
     this.#showCount();
   }
 
   #showCount() {
-    setText(this.#count, this.#countText());
-    const none = this.#hits.length === 0;
-    byId("search-next").disabled = none;
-    byId("search-previous").disabled = none;
+    setText(byId("search-count"), this.#countText());
+    const isEmpty = this.#hits.length === 0;
+    byId("search-next", HTMLButtonElement).disabled = isEmpty;
+    byId("search-previous", HTMLButtonElement).disabled = isEmpty;
   }
 
   #countText() {

@@ -1,5 +1,6 @@
 // The time of a line, as its reader wants it.
 
+import { twoDigits } from "chef/format.js";
 import { language } from "chef/i18n.js";
 
 const clock = new Intl.DateTimeFormat(language, {
@@ -9,7 +10,15 @@ const clock = new Intl.DateTimeFormat(language, {
   hourCycle: "h23",
 });
 
-/** What makes a line's time a text: `since` the job's start, `clock` in the viewer's time; null for `none`. */
+/** @typedef {"none" | "since" | "clock"} TimeDisplay `since` the job's start, `clock` in the viewer's time */
+
+/**
+ * A function that makes a line's time a text; null for `none`.
+ *
+ * @param {TimeDisplay} how
+ * @param {string | null} startedAt
+ * @returns {((at: string) => string) | null}
+ */
 export function timeTexts(how, startedAt) {
   if (how === "clock") return (at) => clock.format(new Date(at));
   if (how !== "since" || !startedAt) return null;
@@ -17,11 +26,14 @@ export function timeTexts(how, startedAt) {
   return (at) => since(Date.parse(at) - start);
 }
 
-/** `+0:07.250`, `+1:02:03.004`. */
+/**
+ * `+0:07.250`, `+1:02:03.004`.
+ *
+ * @param {number} milliseconds
+ */
 export function since(milliseconds) {
   const whole = Math.max(0, Math.round(milliseconds));
-  const two = (number) => String(number).padStart(2, "0");
   const [hours, minutes] = [Math.floor(whole / 3_600_000), Math.floor(whole / 60_000) % 60];
-  const seconds = `${two(Math.floor(whole / 1000) % 60)}.${String(whole % 1000).padStart(3, "0")}`;
-  return hours > 0 ? `+${hours}:${two(minutes)}:${seconds}` : `+${minutes}:${seconds}`;
+  const seconds = `${twoDigits(Math.floor(whole / 1000) % 60)}.${String(whole % 1000).padStart(3, "0")}`;
+  return hours > 0 ? `+${hours}:${twoDigits(minutes)}:${seconds}` : `+${minutes}:${seconds}`;
 }

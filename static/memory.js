@@ -1,5 +1,10 @@
-// What a browser remembers for a page: some browsers keep nothing, and say so by throwing.
+// The memory of a browser for a page: some browsers keep nothing, and say so by throwing.
 
+/**
+ * @template T
+ * @param {() => T} action
+ * @param {T} otherwise
+ */
 function attempt(action, otherwise) {
   try {
     return action();
@@ -8,15 +13,43 @@ function attempt(action, otherwise) {
   }
 }
 
-/** A yes or no under a name, for this browser or, with `forTab`, for this tab alone. */
+/**
+ * A yes or no under a name, for this browser or, with `forTab`, for this tab alone.
+ *
+ * @param {string} name
+ * @param {{ forTab?: boolean }} [options]
+ */
 export function remembered(name, { forTab = false } = {}) {
   return attempt(() => (forTab ? sessionStorage : localStorage).getItem(name) !== null, false);
 }
 
+/**
+ * @param {string} name
+ * @param {boolean} is
+ * @param {{ forTab?: boolean }} [options]
+ */
 export function remember(name, is, { forTab = false } = {}) {
   attempt(() => {
     const storage = forTab ? sessionStorage : localStorage;
     if (is) storage.setItem(name, "1");
     else storage.removeItem(name);
-  });
+  }, undefined);
+}
+
+/**
+ * The value under a name, which a page wrote as JSON; an empty object for none.
+ *
+ * @param {string} name
+ * @returns {Record<string, unknown>}
+ */
+export function rememberedValues(name) {
+  return attempt(() => Object(JSON.parse(localStorage.getItem(name) ?? "{}")), {});
+}
+
+/**
+ * @param {string} name
+ * @param {Record<string, unknown>} values
+ */
+export function rememberValues(name, values) {
+  attempt(() => localStorage.setItem(name, JSON.stringify(values)), undefined);
 }

@@ -3,58 +3,80 @@
 import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
 import { constants } from "chef/constants.js";
-import { arrange, byId, clone, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
+import { arrange, byId, clone, expected, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { jobName } from "chef/format.js";
 import { fillJobRow, setHref } from "chef/job-row.js";
 import { addListKeys } from "chef/list-keys.js";
-import { JobLists, showRunning } from "chef/lists.js";
+import { JobLists, rowsOf, showRunning } from "chef/lists.js";
 import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
+
+/** @import { Parameters } from "chef/api.js" */
+/** @import { Job } from "chef/state.js" */
+
+/** @typedef {{ projectId: string, jobIds: string[] }} ShownProject a project and its newest jobs, the newest first */
+/** @typedef {{ projectId: string, newestJob: Job | null }} ListedProject as `GET /api/projects` lists it */
 
 // As many as the server renders.
 const { limits } = constants;
 // New projects announce themselves to nobody: the overview looks for them.
 const LOOK_MS = 4_000;
 
-const rowsOf = (list, key) => new Map([...(list?.children ?? [])].map((row) => [row.dataset[key], row]));
-const runningRows = rowsOf(byId("running"), "job");
+// Only the newest part of the list of projects shows what runs.
+const runningList = document.getElementById("running");
+const runningRows = rowsOf(runningList, "job");
 const projectRows = rowsOf(byId("projects"), "project");
+/** @type {string[]} */
 let running = [];
+/** @type {ShownProject[] | null} */
 let projects = null;
 
-const lists = new JobLists({ read, paint, takesNew: () => live.isNewest });
+const isNewest = live.isNewest ?? false;
+const lists = new JobLists({ read, paint, takesNew: () => isNewest });
 const connection = followProjects([...projectRows.keys()], lists);
 
 async function read() {
   const found = await readProjects();
-  const [recent, now] = live.isNewest
+  const [recent, runningNow] = isNewest
     ? await Promise.all([readJobs({ limit: limits.recentJobs }), readRunning()])
     : [[], []];
-  const listed = found.map((project) => project.newestJob).filter(Boolean);
-  for (const job of [...recent, ...now, ...listed]) lists.put(job);
-  running = now.map((job) => job.jobId);
-  const jobsOf = new Map(found.map(({ projectId }) => [projectId, []]));
-  for (const job of recent) jobsOf.get(job.projectId)?.push(job);
+  const listed = found.flatMap((project) => project.newestJob ?? []);
+  for (const job of [...recent, ...runningNow, ...listed]) lists.put(job);
+  running = runningNow.map((job) => job.jobId);
   projects = found.map(({ projectId, newestJob }) => ({
     projectId,
-    jobs: newestOf(jobsOf.get(projectId), newestJob).map((job) => job.jobId),
+    jobIds: newestOf(
+      recent.filter((job) => job.projectId === projectId),
+      newestJob,
+    ).map((job) => job.jobId),
   }));
 }
 
-/** A project's newest jobs: those among the newest of all, its very newest in any case. */
+/**
+ * A project's newest jobs: those among the newest of all, its very newest in any case.
+ *
+ * @param {Job[]} jobs
+ * @param {Job | null} newest
+ */
 function newestOf(jobs, newest) {
   if (jobs.length > 0) return jobs.slice(0, limits.outcomes);
   return newest ? [newest] : [];
 }
 
+/** @returns {Promise<ListedProject[]>} */
 async function readProjects() {
+  /** @type {Parameters} */
   const parameters = { limit: limits.projects };
   const cursor = new URLSearchParams(location.search).get("cursor");
   if (cursor) parameters.cursor = cursor;
   return (await getJson("/api/projects", parameters)).projects;
 }
 
+/**
+ * @param {Parameters} parameters
+ * @returns {Promise<Job[]>}
+ */
 async function readJobs(parameters) {
   return (await getJson("/api/jobs", parameters)).jobs;
 }
@@ -63,57 +85,73 @@ const readRunning = () => readJobs({ status: "running", limit: limits.runningJob
 
 function paint() {
   if (projects === null) return;
-  paintRunning();
-  const none = projects.length === 0;
-  byId("projects-section").hidden = none;
-  byId("empty").hidden = !none || !live.isNewest;
-  for (const project of projects)
-    paintProject(rowFor(projectRows, project.projectId, "project-template"), project);
-  arrange(
-    byId("projects"),
-    projects.map(({ projectId }) => projectRows.get(projectId)),
-  );
+  const isEmpty = projects.length === 0;
+  paintRunning(isEmpty);
+  byId("projects-section").hidden = isEmpty;
+  byId("empty").hidden = !isEmpty || !isNewest;
+  const rows = projects.map((project) => {
+    const row = rowFor(projectRows, project.projectId, "project-template");
+    paintProject(row, project);
+    return row;
+  });
+  arrange(byId("projects"), rows);
 }
 
-function paintRunning() {
-  if (!byId("running")) return;
-  byId("running-section").hidden = projects.length === 0;
-  const jobs = running.map((jobId) => lists.jobs.get(jobId)).filter((job) => !hasEnded(job));
-  for (const job of jobs) fillJobRow(rowFor(runningRows, job.jobId, "job-template"), job);
-  arrange(
-    byId("running"),
-    jobs.map((job) => runningRows.get(job.jobId)),
-  );
+/** @param {boolean} isEmpty there is no project at all */
+function paintRunning(isEmpty) {
+  if (!runningList) return;
+  byId("running-section").hidden = isEmpty;
+  const jobs = lists.known(running).filter((job) => !hasEnded(job));
+  const rows = jobs.map((job) => {
+    const row = rowFor(runningRows, job.jobId, "job-template");
+    fillJobRow(row, job);
+    return row;
+  });
+  arrange(runningList, rows);
   showRunning(jobs);
 }
 
+/**
+ * @param {Map<string, HTMLElement>} rows
+ * @param {string} key
+ * @param {string} template
+ */
 function rowFor(rows, key, template) {
-  if (!rows.has(key)) rows.set(key, clone(template));
-  return rows.get(key);
+  const row = rows.get(key) ?? clone(template);
+  rows.set(key, row);
+  return row;
 }
 
-function paintProject(row, { projectId, jobs }) {
+/**
+ * @param {HTMLElement} row
+ * @param {ShownProject} project
+ */
+function paintProject(row, { projectId, jobIds }) {
   row.dataset.project = projectId;
   setHref(field(row, "link"), `/projects/${encodeURIComponent(projectId)}`);
   setText(field(row, "name"), projectId);
   const outcomes = field(row, "outcomes");
-  const known = rowsOf(outcomes, "job");
+  const rows = rowsOf(outcomes, "job");
+  const jobs = lists.known(jobIds);
   arrange(
     outcomes,
-    jobs.map((jobId) => paintOutcome(rowFor(known, jobId, "outcome-template"), jobId)),
+    jobs.map((job) => paintOutcome(rowFor(rows, job.jobId, "outcome-template"), job)),
   );
-  const newest = lists.jobs.get(jobs[0]);
-  if (newest) paintNewest(row, newest);
+  if (jobs.length > 0) paintNewest(row, jobs[0]);
 }
 
-function paintOutcome(row, jobId) {
-  const status = shownStatus(lists.jobs.get(jobId), now());
-  row.dataset.job = jobId;
+/**
+ * @param {HTMLElement} row
+ * @param {Job} job
+ */
+function paintOutcome(row, job) {
+  const status = shownStatus(job, now());
+  row.dataset.job = job.jobId;
   row.dataset.status = status;
   setIcon(row, status);
   const link = field(row, "link");
-  setHref(link, `/jobs/${encodeURIComponent(jobId)}`);
-  const words = texts.outcome(jobId, texts.status[status]);
+  setHref(link, `/jobs/${encodeURIComponent(job.jobId)}`);
+  const words = texts.outcome(job.jobId, texts.status[status]);
   if (link.title !== words) {
     link.title = words;
     link.setAttribute("aria-label", words);
@@ -121,19 +159,23 @@ function paintOutcome(row, jobId) {
   return row;
 }
 
+/**
+ * @param {HTMLElement} row
+ * @param {Job} job
+ */
 function paintNewest(row, job) {
   const status = shownStatus(job, now());
-  field(row, "newest").closest("[data-status]").dataset.status = status;
+  expected(field(row, "newest").closest("[data-status]")).dataset.status = status;
   setHref(field(row, "newest-link"), `/jobs/${encodeURIComponent(job.jobId)}`);
   setText(field(row, "newest"), jobName(job));
   setText(field(row, "status"), texts.status[status]);
-  setWhen(field(row, "when"), job.updatedAt);
+  setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
 }
 
 /** Look for projects that came since, and follow them. */
 async function look() {
   try {
-    if (live.isNewest && !document.hidden && projects !== null) {
+    if (isNewest && !document.hidden && projects !== null) {
       const found = (await readProjects()).map(({ projectId }) => projectId);
       const known = new Set(projects.map(({ projectId }) => projectId));
       if (found.some((projectId) => !known.has(projectId))) {
@@ -153,10 +195,10 @@ addListKeys();
 
 function offerToCopy() {
   const button = byId("copy");
-  if (!button || !navigator.clipboard) return;
+  if (!navigator.clipboard) return;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(byId("try-it").textContent);
+    await navigator.clipboard.writeText(byId("try-it").textContent ?? "");
     setText(button, texts.copied);
     setTimeout(() => setText(button, texts.copy), 2_000);
   });

@@ -7,48 +7,61 @@ import { arrange, byId, clone, live } from "chef/dom.js";
 import { fillJobRow } from "chef/job-row.js";
 import { addKeys } from "chef/keys.js";
 import { addListKeys } from "chef/list-keys.js";
-import { JobLists, showRunning } from "chef/lists.js";
+import { JobLists, rowsOf, showRunning } from "chef/lists.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
+/** @import { Parameters } from "chef/api.js" */
+/** @import { Job } from "chef/state.js" */
+
+const { projectId = "", status, isNewest = false } = live;
 const list = byId("jobs");
-const rows = new Map([...list.children].map((row) => [row.dataset.job, row]));
+const rows = rowsOf(list, "job");
+/** @type {string[]} */
 let order = [];
 let isRead = false;
 
 const lists = new JobLists({
   async read() {
-    const parameters = { projectId: live.projectId, limit: constants.limits.jobs };
-    if (live.status) parameters.status = live.status;
+    /** @type {Parameters} */
+    const parameters = { projectId, limit: constants.limits.jobs };
+    if (status) parameters.status = status;
     const cursor = new URLSearchParams(location.search).get("cursor");
     if (cursor) parameters.cursor = cursor;
+    /** @type {{ jobs: Job[] }} */
     const { jobs } = await getJson("/api/jobs", parameters);
     for (const job of jobs) lists.put(job);
     order = jobs.map((job) => job.jobId);
     isRead = true;
   },
   paint,
-  takesNew: (event) => live.isNewest && isShown(event),
+  takesNew: (event) => isNewest && isShown(event),
 });
 
-/** Whether a job is one of those that the page is about. */
+/**
+ * Whether a job is one of those that the page is about.
+ *
+ * @param {{ status?: string }} job
+ */
 function isShown(job) {
-  if (!live.status) return true;
-  return live.status === "running" ? !hasEnded(job) : job.status === live.status;
+  if (!status) return true;
+  return status === "running" ? !hasEnded({ status: job.status ?? "" }) : job.status === status;
 }
 
 function paint() {
   if (!isRead) return;
-  const shown = order.filter((jobId) => isShown(lists.jobs.get(jobId)));
-  for (const jobId of rows.keys()) if (!shown.includes(jobId)) rows.delete(jobId);
-  for (const jobId of shown) {
-    if (!rows.has(jobId)) rows.set(jobId, clone("job-template"));
-    fillJobRow(rows.get(jobId), lists.jobs.get(jobId));
+  const jobs = lists.known(order).filter(isShown);
+  const shown = new Set(jobs.map(({ jobId }) => jobId));
+  for (const jobId of rows.keys()) if (!shown.has(jobId)) rows.delete(jobId);
+  for (const job of jobs) {
+    const row = rows.get(job.jobId) ?? clone("job-template");
+    rows.set(job.jobId, row);
+    fillJobRow(row, job);
   }
-  showRunning(shown.map((jobId) => lists.jobs.get(jobId)));
+  showRunning(jobs);
   arrange(
     list,
-    shown.map((jobId) => rows.get(jobId)),
+    jobs.flatMap(({ jobId }) => rows.get(jobId) ?? []),
   );
 }
 
@@ -59,4 +72,4 @@ addKeys({
   handler: () => location.assign("/"),
 });
 addListKeys();
-followProjects([live.projectId], lists);
+followProjects([projectId], lists);

@@ -3,25 +3,45 @@
 import { constants } from "chef/constants.js";
 import { hasEnded } from "chef/state.js";
 
+/** @import { Job } from "chef/state.js" */
+
 const { quietMs, lostMs } = constants.silence;
 
 /**
- * How silent a job is at a moment, or null: `{kind, silent, unheard}`, times in milliseconds.
+ * `silent` is how long ago the last update came, `unheard` how long ago anything came, in milliseconds.
+ *
+ * @typedef {{ kind: "quiet" | "alive" | "lost", silent: number, unheard: number }} Silence
+ */
+
+/** @typedef {Pick<Job, "status" | "updatedAt" | "seenAt" | "reporter">} Heard */
+
+/**
+ * How silent a job is at a moment, or null.
  *
  * `quiet`; `alive`, its reporter being there; `lost`. Never failed: from here one cannot tell.
+ *
+ * @param {Heard | null} job
+ * @param {number} at in milliseconds
+ * @returns {Silence | null}
  */
 export function silenceOf(job, at) {
   if (!job || hasEnded(job)) return null;
   const silent = at - Date.parse(job.updatedAt);
   const unheard = job.seenAt ? Math.min(silent, at - Date.parse(job.seenAt)) : silent;
   const reporter = job.reporter ?? null;
-  if (reporter === "lost" || (reporter === null && silent >= lostMs))
+  if (reporter === "lost" || (reporter === null && silent >= lostMs)) {
     return { kind: "lost", silent, unheard };
+  }
   if (silent < quietMs) return null;
   return { kind: reporter === "alive" ? "alive" : "quiet", silent, unheard };
 }
 
-/** The status that a page shows: the job's, or `lost`; of no job yet, none. */
+/**
+ * The status that a page shows: the job's, or `lost`; of no job yet, none.
+ *
+ * @param {Heard | null} job
+ * @param {number} at in milliseconds
+ */
 export function shownStatus(job, at) {
   return silenceOf(job, at)?.kind === "lost" ? "lost" : (job?.status ?? "");
 }

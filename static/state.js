@@ -2,10 +2,75 @@
 
 import { constants } from "chef/constants.js";
 
+/** @import { Line } from "chef/log-lines.js" */
+
+/**
+ * A job; moments are RFC 3339 texts, durations milliseconds, `progress` percent (docs/contract.md, section 4).
+ *
+ * @typedef {object} Job
+ * @property {string} jobId
+ * @property {string} projectId
+ * @property {string} status
+ * @property {number} progress
+ * @property {string} phase
+ * @property {string | null} message
+ * @property {number} seq
+ * @property {number} lines
+ * @property {string} createdAt
+ * @property {string} updatedAt
+ * @property {string} [seenAt]
+ * @property {"alive" | "lost" | null} [reporter]
+ * @property {string | null} startedAt
+ * @property {string | null} finishedAt
+ * @property {number | null} durationMs
+ * @property {PhaseSpan[]} phases
+ * @property {Artifact[]} artifacts
+ * @property {Record<string, unknown>} meta
+ * @property {{ message: string | null, code: number | string | null }} [error]
+ * @property {Integrity} [integrity]
+ */
+
+/**
+ * @typedef {object} PhaseSpan
+ * @property {string} phase
+ * @property {string} startedAt
+ * @property {string | null} finishedAt
+ * @property {number | null} durationMs
+ */
+
+/** @typedef {{ name: string, url?: unknown, size?: unknown }} Artifact */
+
+/** @typedef {{ stream: string, bytes: number, from: number, lines?: number | null }} Gap a range of a stream's bytes */
+
+/**
+ * Whether all of a log arrived, as far as its sender said what there was.
+ *
+ * @typedef {object} Integrity
+ * @property {boolean} complete
+ * @property {number | null} [lines]
+ * @property {Gap[]} [missing]
+ * @property {Gap[]} [surplus]
+ * @property {{ stream: string }[]} [differs]
+ * @property {string[]} [unchecked]
+ */
+
+/** @typedef {{ jobId: string, projectId: string, seq: number }} EventHead */
+
+/**
+ * An event of a job's state: what a job shows of itself, and the moment `at` (docs/contract.md, section 3).
+ *
+ * @typedef {EventHead & Partial<Job> & { at: string, phase: string, code?: number | string | null }} StateEvent
+ */
+
+/** @typedef {EventHead & Line} LogEvent one line */
+/** @typedef {EventHead & { lines: Line[] }} LogsEvent several lines */
+/** @typedef {StateEvent | LogEvent | LogsEvent} JobEvent */
+
 const ENDED = new Set(constants.endedStatuses);
 
+/** @param {Pick<Job, "status"> | null | undefined} job */
 export function hasEnded(job) {
-  return job !== null && ENDED.has(job.status);
+  return job !== null && job !== undefined && ENDED.has(job.status);
 }
 
 /**
@@ -14,29 +79,57 @@ export function hasEnded(job) {
  * A job read over HTTP knows all up to its seq, so older events are no news. An ending has the seq of
  * the progress event before it. What an event does not say (meta of a progress update) is read anew
  * by the page when the phase changes and at the end.
+ *
+ * @template {Job | null} T
+ * @param {T} job null before the first update
+ * @param {string} name of the event
+ * @param {JobEvent} event
+ * @returns {T | Job}
  */
 export function applyEvent(job, name, event) {
   const kind = name.slice(name.indexOf(":") + 1);
-  if (kind === "log" || kind === "logs") return applyLog(job, event);
-  const before = job ?? newJob(event);
+  if (kind === "log") return applyLines(job, event, [/** @type {LogEvent} */ (event)]);
+  if (kind === "logs") return applyLines(job, event, /** @type {LogsEvent} */ (event).lines);
+  return applyState(job, kind, /** @type {StateEvent} */ (event));
+}
+
+/**
+ * @template {Job | null} T
+ * @param {T} job
+ * @param {string} kind
+ * @param {StateEvent} event
+ * @returns {T | Job}
+ */
+function applyState(job, kind, event) {
+  const before = job ?? newJob(event, event.at);
   const isNews = kind === "progress" ? event.seq > before.seq : event.seq >= before.seq && !before.finishedAt;
   if (!isNews) return job;
   const { at, code, ...said } = event;
   const after = { ...before, ...said, updatedAt: at };
-  heard(after, at);
-  if (kind === "error") after.error = { message: event.message, code: code ?? null };
+  noteReporter(after, at);
+  if (kind === "error") after.error = { message: event.message ?? null, code: code ?? null };
   after.phases = nextPhases(before.phases, event.phase, at, kind !== "progress");
   if (after.startedAt === null && event.phase !== "queued") after.startedAt = at;
   return after;
 }
 
-/** What speaks is there, whatever was thought of it. */
-function heard(job, at) {
+/**
+ * A job of which something was heard has a reporter, even if that was taken for lost.
+ *
+ * @param {Job} job
+ * @param {string} at
+ */
+function noteReporter(job, at) {
   job.seenAt = at;
   if (job.reporter) job.reporter = "alive";
 }
 
-function newJob({ jobId, projectId, at }) {
+/**
+ * @param {EventHead} head
+ * @param {string} at
+ * @returns {Job}
+ */
+function newJob({ jobId, projectId }, at) {
   return {
     jobId,
     projectId,
@@ -57,34 +150,52 @@ function newJob({ jobId, projectId, at }) {
   };
 }
 
-function applyLog(job, event) {
-  const lines = event.lines ?? [event];
-  const newest = lines.at(-1);
-  const before = job ?? newJob({ ...event, at: newest.at });
-  if (event.seq <= before.seq) return job;
+/**
+ * @template {Job | null} T
+ * @param {T} job
+ * @param {EventHead} head
+ * @param {Line[]} lines at least one
+ * @returns {T | Job}
+ */
+function applyLines(job, head, lines) {
+  const { at } = lines[lines.length - 1];
+  const before = job ?? newJob(head, at);
+  if (head.seq <= before.seq) return job;
   const after = {
     ...before,
-    seq: event.seq,
-    lines: lines.reduce((most, one) => Math.max(most, one.line), before.lines),
-    updatedAt: newest.at,
-    startedAt: before.startedAt ?? newest.at,
+    seq: head.seq,
+    lines: lines.reduce((most, { line }) => Math.max(most, line), before.lines),
+    updatedAt: at,
+    startedAt: before.startedAt ?? at,
   };
-  heard(after, newest.at);
+  noteReporter(after, at);
   return after;
 }
 
-function nextPhases(phases, phase, at, ends) {
+/**
+ * The phases after an event: the last one goes on, or the next one begins.
+ *
+ * @param {PhaseSpan[]} phases
+ * @param {string} phase
+ * @param {string} at
+ * @param {boolean} isEnd the job has ended, and with it its last phase
+ * @returns {PhaseSpan[]}
+ */
+function nextPhases(phases, phase, at, isEnd) {
   const last = phases.at(-1);
-  const closed = (span) => ({
-    ...span,
-    finishedAt: at,
-    durationMs: Math.max(0, Date.parse(at) - Date.parse(span.startedAt)),
-  });
   let spans = phases;
   if (last?.phase !== phase) {
-    const open = { phase, startedAt: at, finishedAt: null, durationMs: null };
-    spans = [...phases.slice(0, -1), ...(last ? [last.finishedAt ? last : closed(last)] : []), open];
+    const before = last ? [...phases.slice(0, -1), last.finishedAt ? last : closed(last, at)] : [];
+    spans = [...before, { phase, startedAt: at, finishedAt: null, durationMs: null }];
   }
-  if (ends) spans = [...spans.slice(0, -1), closed(spans.at(-1))];
+  if (isEnd) spans = [...spans.slice(0, -1), closed(spans[spans.length - 1], at)];
   return spans;
+}
+
+/**
+ * @param {PhaseSpan} span
+ * @param {string} at
+ */
+function closed(span, at) {
+  return { ...span, finishedAt: at, durationMs: Math.max(0, Date.parse(at) - Date.parse(span.startedAt)) };
 }

@@ -3,17 +3,23 @@
 import { constants } from "chef/constants.js";
 import { _, ngettext, number } from "chef/i18n.js";
 
+/** @import { ConnectionState } from "chef/connection-state.js" */
+
 // Those that the server says, too.
 const { words } = constants;
 
 export const texts = {
   status: words.statuses,
   phase: words.phases,
+  /** @type {Record<string, string>} */
   source: { branch: _("Branch"), commit: _("Commit"), author: _("Author"), url: _("Address") },
   silence: {
+    /** @param {string} age */
     silent: (age) => _("No update for %(age)s", { age }),
     quiet: () => _("The build may still be running. The page goes on as soon as it says something."),
+    /** @param {string} age */
     alive: (age) => _("The build says nothing, but its reporter is there: heard from %(age)s ago.", { age }),
+    /** @param {string} age */
     lost: (age) =>
       _(
         "Nothing heard for %(age)s. Whether the build goes on cannot be told from here; if it speaks again, the page goes on.",
@@ -24,15 +30,20 @@ export const texts = {
     complete: _("The log is complete"),
     incomplete: _("The log is not complete"),
     all: _("All that was sent has arrived"),
+    /** @param {number} count */
     lines: (count) =>
       ngettext(
         "%(count)s line was sent and has arrived",
         "%(count)s lines were sent and have arrived",
         count,
       ),
+    /** @param {Record<"stream" | "size" | "start", string>} where */
     missing: (where) => _("%(stream)s: %(size)s missing from byte %(start)s on", where),
+    /** @param {Record<"stream" | "size" | "start", string>} where */
     surplus: (where) => _("%(stream)s: %(size)s more than was sent, from byte %(start)s on", where),
+    /** @param {string} stream */
     differs: (stream) => _("%(stream)s: not the content that was sent", { stream }),
+    /** @param {string} stream */
     unchecked: (stream) => _("%(stream)s: only counted, not compared", { stream }),
   },
   notify: {
@@ -44,6 +55,7 @@ export const texts = {
   },
   waiting: words.waiting,
   waitingForJob: _("Waiting for the first update of this job…"),
+  /** @type {Record<ConnectionState, string>} */
   connection: {
     connecting: _("Connecting…"),
     "catching-up": _("Catching up…"),
@@ -53,13 +65,19 @@ export const texts = {
     "signed-out": _("Signed out"),
     refused: _("No access"),
   },
+  /** @param {number | string} code */
   code: (code) => _("code %(code)s", { code }),
+  /** @param {string} age */
   updated: (age) => _("updated %(age)s ago", { age }),
+  /** @param {string} age */
   quiet: (age) => _("no update for %(age)s", { age }),
+  /** @param {string} age */
   ago: (age) => _("%(age)s ago", { age }),
   justNow: _("just now"),
   units: words.units,
+  /** @param {number} count */
   lines: (count) => ngettext("%(count)s line", "%(count)s lines", count),
+  /** @param {number} count */
   newLines: (count) => ngettext("%(count)s new line ↓", "%(count)s new lines ↓", count),
   toEnd: _("To the end ↓"),
   loadingLines: _("Loading lines…"),
@@ -69,9 +87,12 @@ export const texts = {
     ended: _("This job wrote no log."),
   },
   log: {
+    /** @type {(name: string, count: number) => string} */
     group: (name, count) =>
       ngettext("%(name)s, group of %(count)s line", "%(name)s, group of %(count)s lines", count, { name }),
+    /** @param {number} count */
     errors: (count) => ngettext("%(count)s error", "%(count)s errors", count),
+    /** @type {(first: number, last: number) => string} */
     marked: (first, last) =>
       first === last
         ? _("Line %(line)s", { line: first })
@@ -80,12 +101,14 @@ export const texts = {
     searching: _("Searching…"),
     searchFailed: _("Search does not answer, trying again…"),
     noHits: _("Nothing found"),
+    /** @type {(place: number, count: number) => string} */
     hits: (place, count) =>
       place
         ? ngettext("%(place)s of %(count)s line", "%(place)s of %(count)s lines", count, {
             place: number(place),
           })
         : ngettext("%(count)s line", "%(count)s lines", count),
+    /** @type {(place: number, count: number) => string} */
     hitsSoFar: (place, count) =>
       _("%(place)s of more than %(count)s", { place: number(place), count: number(count) }),
     keys: {
@@ -107,9 +130,12 @@ export const texts = {
       times: _("Show times: none, since the start, of the day"),
     },
   },
+  /** @type {(percent: string, phase: string) => string} */
   percentOfPhase: (percent, phase) =>
     phase ? _("%(percent)s, phase %(phase)s", { percent, phase }) : percent,
+  /** @type {(status: string, phase: string) => string} */
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
+  /** @type {(jobId: string, status: string) => string} */
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
   copied: _("Copied"),
   copy: _("Copy"),
@@ -121,5 +147,6 @@ export const texts = {
     next: _("Go to the next row"),
     previous: _("Go to the previous row"),
   },
+  /** @type {Record<string, string>} */
   keyNames: { Escape: _("Esc"), Enter: _("Enter"), Home: _("Home"), End: _("End") },
 };

@@ -3,34 +3,54 @@
 // Only while somebody looks. Silence is said at once; the connection is given up only after a while, since a
 // slow network answers late.
 
+/** @import { Socket } from "socket.io-client" */
+
 const LOOK_MS = 400;
 const QUIET_MS = 1_200;
 const STREAM_QUIET_MS = 1_600;
 const ANSWER_MS = 1_200;
 const GIVE_UP_MS = 8_000;
 
-class Watchdog {
+/** @typedef {{ showSilence: (isSilent: boolean) => void }} SilenceDisplay */
+
+export class Watchdog {
+  /** @type {() => boolean | void} */
   #ask;
-  #tell;
+  /** @type {(isSilent: boolean) => void} */
+  #show;
+  /** @type {() => void} */
   #giveUp;
+  /** @type {number} */
   #quietMs;
   #heardAt = Date.now();
+  /** @type {number | null} */
   #askedAt = null;
   #isSilent = false;
 
-  /** `ask()` provokes an answer, `tell(silent)` says what is so now, `giveUp()` ends the connection. */
-  constructor({ ask, tell, giveUp, quietMs = QUIET_MS }) {
-    [this.#ask, this.#tell, this.#giveUp, this.#quietMs] = [ask, tell, giveUp, quietMs];
+  /**
+   * `ask` provokes an answer, or returns false where it cannot; `giveUp` ends the connection.
+   *
+   * @param {object} options
+   * @param {() => boolean | void} options.ask
+   * @param {(isSilent: boolean) => void} options.show
+   * @param {() => void} options.giveUp
+   * @param {number} [options.quietMs]
+   */
+  constructor({ ask, show, giveUp, quietMs = QUIET_MS }) {
+    [this.#ask, this.#show, this.#giveUp, this.#quietMs] = [ask, show, giveUp, quietMs];
     setInterval(() => this.#look(), LOOK_MS);
-    addEventListener("offline", () => this.#say(true));
-    addEventListener("online", () => ([this.#heardAt, this.#askedAt] = [0, null]));
+    addEventListener("offline", () => this.#setSilent(true));
+    addEventListener("online", () => {
+      this.#heardAt = 0;
+      this.#askedAt = null;
+    });
   }
 
   /** Something came. */
   heard() {
     this.#heardAt = Date.now();
     this.#askedAt = null;
-    this.#say(false);
+    this.#setSilent(false);
   }
 
   #look() {
@@ -42,46 +62,62 @@ class Watchdog {
       this.#askedAt = null;
       this.#heardAt = at;
       this.#giveUp();
-    } else if (at - this.#askedAt >= ANSWER_MS) this.#say(true);
+    } else if (at - this.#askedAt >= ANSWER_MS) this.#setSilent(true);
   }
 
-  #say(silent) {
-    if (silent === this.#isSilent) return;
-    this.#isSilent = silent;
-    this.#tell(silent);
+  /** @param {boolean} isSilent */
+  #setSilent(isSilent) {
+    if (isSilent === this.#isSilent) return;
+    this.#isSilent = isSilent;
+    this.#show(isSilent);
   }
 }
 
-/** Watch over a Socket.IO client; `page.silent(is)` is told. */
+/**
+ * Watch over a Socket.IO client.
+ *
+ * @param {Socket} socket
+ * @param {SilenceDisplay} page
+ */
 export function watchSocket(socket, page) {
-  const dog = new Watchdog({
-    // Leaving what one never joined changes nothing, and is answered.
-    ask: () => socket.connected && void socket.emit("unsubscribe:project", "-", () => dog.heard()),
-    tell: (silent) => page.silent(silent),
+  const watchdog = new Watchdog({
+    ask() {
+      if (!socket.connected) return false;
+      // Leaving a room that one never joined changes nothing, and is answered.
+      socket.emit("unsubscribe:project", "-", () => watchdog.heard());
+      return true;
+    },
+    show: (isSilent) => page.showSilence(isSilent),
     giveUp: () => socket.io.engine?.close(),
   });
   socket.io.on("open", () => {
-    dog.heard();
-    socket.io.engine.on("packet", () => dog.heard());
+    watchdog.heard();
+    socket.io.engine.on("packet", () => watchdog.heard());
   });
 }
 
-/** Watch over an event stream, whose keep-alive comments a page cannot see: the server is asked beside it. */
+/**
+ * Watch over an event stream, whose keep-alive comments a page cannot see: the server is asked beside it.
+ *
+ * @param {SilenceDisplay} page
+ * @param {() => void} reopen
+ */
 export function watchStream(page, reopen) {
+  /** @type {AbortController | null} */
   let asking = null;
-  const dog = new Watchdog({
+  const watchdog = new Watchdog({
     ask() {
       asking?.abort();
       asking = new AbortController();
       fetch("/favicon.svg", { method: "HEAD", cache: "no-store", signal: asking.signal }).then(
-        () => dog.heard(),
+        () => watchdog.heard(),
         () => {},
       );
     },
-    tell: (silent) => page.silent(silent),
+    show: (isSilent) => page.showSilence(isSilent),
     giveUp: reopen,
     // A request costs more than a packet.
     quietMs: STREAM_QUIET_MS,
   });
-  return dog;
+  return watchdog;
 }

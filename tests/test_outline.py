@@ -97,7 +97,7 @@ def test_the_page_finds_the_same() -> None:
 
 
 GROUPS = """
-import { groupsOf } from "chef/log-outline.js";
+import { groupsOf } from "chef/log-group-marks.js";
 const answer = (marks) => groupsOf(marks).map(({ first, last, count, isEnded, isOpen }) =>
   [first, isEnded ? last : null, count, isOpen]);
 """

@@ -3,8 +3,10 @@
 const readline = require('node:readline');
 
 const [name, url, options] = process.argv.slice(2);
+/** @type {typeof import('socket.io-client')} */
 const { io } = require(name);
 
+/** @param {unknown} what */
 const say = (what) => process.stdout.write(`${JSON.stringify(what)}\n`);
 const socket = io(url, JSON.parse(options));
 
@@ -18,16 +20,22 @@ socket.on('connect_error', (error) => say({ refused: error.message === undefined
 socket.on('disconnect', (reason) => say({ disconnected: reason }));
 socket.onAny((event, ...args) => say({ event, args }));
 
+/** @typedef {[event: string, ...args: unknown[]]} Args */
+/** @typedef {{ command: 'emit' | 'call' | 'disconnect', args: Args, id: number }} Command */
+
+/** @type {Record<Command['command'], (command: Command) => unknown>} */
 const commands = {
   emit: ({ args }) => socket.emit(...args),
-  call: ({ args, id }) => socket.emit(...args, (...answer) => say({ ack: id, args: answer })),
+  call: ({ args, id }) =>
+    socket.emit(...args, (/** @type {unknown[]} */ ...answer) => say({ ack: id, args: answer })),
   disconnect: () => socket.disconnect(),
 };
 
 readline
   .createInterface({ input: process.stdin })
   .on('line', (line) => {
-    const { command, ...rest } = JSON.parse(line);
-    commands[command](rest);
+    /** @type {Command} */
+    const command = JSON.parse(line);
+    commands[command.command](command);
   })
   .on('close', () => process.exit(0));

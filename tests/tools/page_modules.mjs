@@ -12,4 +12,7 @@ export async function resolve(name, context, next) {
 `;
 register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 
-globalThis.document = { getElementById: () => ({ textContent: process.env.PAGE_CONSTANTS }) };
+const constants = { textContent: process.env.PAGE_CONSTANTS };
+Object.assign(globalThis, {
+  document: { getElementById: (/** @type {string} */ id) => (id === "constants" ? constants : null) },
+});

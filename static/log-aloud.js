@@ -1,0 +1,34 @@
+// New lines, said aloud by screen readers if one asks for it: the newest of them, and not all the time.
+
+import { DelayedCall } from "chef/delayed-call.js";
+import { setText } from "chef/dom.js";
+import { cleanText } from "chef/escapes.js";
+
+/** @import { Line } from "chef/log-lines.js" */
+
+const MOST_LINES = 3;
+const PAUSE_MS = 2_000;
+
+export class LogSpeaker {
+  #element;
+  /** @type {Line[]} */
+  #unsaid = [];
+  #saying = new DelayedCall(() => this.#say());
+
+  /** @param {Element} element a live region */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** @param {Line[]} lines */
+  add(lines) {
+    this.#unsaid.push(...lines.slice(-MOST_LINES));
+    this.#saying.after(PAUSE_MS);
+  }
+
+  #say() {
+    const lines = this.#unsaid.slice(-MOST_LINES);
+    this.#unsaid = [];
+    setText(this.#element, lines.map((line) => cleanText(line.message)).join("\n"));
+  }
+}

@@ -1,0 +1,81 @@
+// A reader's hand on a scroll bar: whether it drags, turns a wheel, or rests.
+
+// Movements larger than so many views are jumps of the scroll bar, unless a wheel was just turned.
+const JUMP_VIEWS = 2;
+const WHEEL_MS = 400;
+const REST_MS = 140;
+
+export class ScrollInput {
+  #scroller;
+  #rested;
+  #isDragging = false;
+  #wheeledAt = -WHEEL_MS;
+  #movedAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | null} */
+  #rest = null;
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {{ scrolled: () => void, rested: () => void }} owner
+   */
+  constructor(scroller, { scrolled, rested }) {
+    this.#scroller = scroller;
+    this.#rested = rested;
+    scroller.addEventListener("scroll", scrolled, { passive: true });
+    scroller.addEventListener("scrollend", () => this.#atRest(), { passive: true });
+    scroller.addEventListener("wheel", () => this.#onWheel(), { passive: true });
+    scroller.addEventListener("pointerdown", (event) => this.#onPointer(event), { passive: true });
+    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => this.#onRelease());
+  }
+
+  /** Whether the scroll bar itself is held. */
+  get isDragging() {
+    return this.#isDragging;
+  }
+
+  #onWheel() {
+    this.#wheeledAt = performance.now();
+  }
+
+  /** @param {PointerEvent} event */
+  #onPointer({ target, offsetX, offsetY }) {
+    // Outside of the element's content: on its scroll bar.
+    this.#isDragging =
+      target === this.#scroller &&
+      (offsetX >= this.#scroller.clientWidth || offsetY >= this.#scroller.clientHeight);
+  }
+
+  #onRelease() {
+    this.#isDragging = false;
+  }
+
+  /**
+   * Whether a movement is one by pixels, and no jump.
+   *
+   * @param {number} moved
+   * @param {number} view the height of the view
+   */
+  isSmall(moved, view) {
+    if (this.#isDragging) return false;
+    return Math.abs(moved) < JUMP_VIEWS * view || performance.now() - this.#wheeledAt < WHEEL_MS;
+  }
+
+  /** Take note of a movement: rest comes a while after the last one. */
+  noteMoved() {
+    this.#rest ??= setTimeout(() => this.#atRest(), REST_MS);
+    this.#movedAt = performance.now();
+  }
+
+  /** Wait on if the last movement is not long ago; returns whether that is so. */
+  waitForRest() {
+    if (performance.now() - this.#movedAt >= REST_MS - 10) return false;
+    this.#rest = setTimeout(() => this.#atRest(), REST_MS);
+    return true;
+  }
+
+  #atRest() {
+    if (this.#rest !== null) clearTimeout(this.#rest);
+    this.#rest = null;
+    this.#rested();
+  }
+}

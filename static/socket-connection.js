@@ -1,0 +1,196 @@
+// Jobs and projects followed over Socket.IO.
+
+import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
+import { watchSocket } from "chef/watchdog.js";
+
+/** @import { io as SocketIo, Socket } from "socket.io-client" */
+/** @import { ConnectedPage, JobPage, ListPage } from "chef/connection-state.js" */
+/** @import { Job, JobEvent } from "chef/state.js" */
+
+const ANSWER_MS = 15_000;
+// A page that missed more than this, asleep perhaps, reads the end and does not have all of it sent.
+const FAR_EVENTS = 20_000;
+
+/**
+ * The answer to `subscribe:job` (docs/contract.md, section 3).
+ *
+ * @typedef {{ ok: false } | {
+ *   ok: true, complete: boolean, seq: number, epoch: string, job: Job | null, firstSeq?: number
+ * }} Subscribed
+ */
+
+/**
+ * @param {typeof SocketIo} io
+ * @param {ConnectedPage} page
+ */
+function openSocket(io, page) {
+  const socket = io({
+    path: "/ws",
+    transports: ["websocket", "polling"],
+    tryAllTransports: true,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 3_000,
+  });
+  socket.on("disconnect", (reason) => {
+    page.showConnection("reconnecting");
+    // Sent away by the server, as when a token expires: the library would not come back by itself.
+    if (reason === "io server disconnect") setTimeout(() => socket.connect(), RETRY_MS);
+  });
+  socket.on("connect_error", (error) => {
+    page.showConnection(error.message === "Authentication error" ? "signed-out" : "reconnecting");
+  });
+  watchSocket(socket, page);
+  return socket;
+}
+
+export class JobOnSocket {
+  /** @type {string} */
+  #jobId;
+  /** @type {number} */
+  #seq;
+  /** @type {string} */
+  #epoch;
+  /** @type {JobPage} */
+  #page;
+  /** @type {Socket} */
+  #socket;
+  // The number of the present subscription; an answer to an earlier one means nothing.
+  #turn = 0;
+  #isMuted = false;
+  // The seq up to which the server knew the job when it took the subscription.
+  #goal = 0;
+
+  /**
+   * @param {typeof SocketIo} io
+   * @param {{ jobId: string, seq: number, epoch: string, page: JobPage }} followed
+   */
+  constructor(io, { jobId, seq, epoch, page }) {
+    [this.#jobId, this.#seq, this.#epoch, this.#page] = [jobId, seq, epoch, page];
+    this.#socket = openSocket(io, page);
+    // On every connect: the client library subscribes to nothing again by itself.
+    this.#socket.on("connect", () => this.#subscribe());
+    for (const name of JOB_EVENTS) this.#socket.on(name, (event) => this.#receive(name, event));
+  }
+
+  #subscribe() {
+    const turn = ++this.#turn;
+    const wanted = { jobId: this.#jobId, after: this.#seq, epoch: this.#epoch, batch: true };
+    this.#isMuted = false;
+    // A callback and no promise: events that come in the same packet must find this done.
+    this.#socket
+      .timeout(ANSWER_MS)
+      .emit("subscribe:job", wanted, (/** @type {Error | null} */ late, /** @type {Subscribed} */ answer) => {
+        if (turn !== this.#turn) return;
+        if (late) this.#reconnect();
+        else if (!answer.ok) this.#page.showConnection("refused");
+        else this.#answered(turn, answer);
+      });
+  }
+
+  /**
+   * @param {number} turn
+   * @param {Subscribed & { ok: true }} answer
+   */
+  #answered(turn, { complete, firstSeq, epoch, seq, job }) {
+    if (!complete) this.#startAfresh(turn, epoch, firstSeq !== undefined);
+    else if (seq - this.#seq > FAR_EVENTS) this.#startAfresh(turn, epoch, true);
+    else {
+      this.#epoch = epoch;
+      this.#goal = seq;
+      this.#page.update(job);
+      this.#tellState();
+    }
+  }
+
+  /**
+   * @param {string} name
+   * @param {JobEvent} event
+   */
+  #receive(name, event) {
+    if (this.#isMuted || event.jobId !== this.#jobId) return;
+    this.#seq = Math.max(this.#seq, event.seq);
+    this.#page.receive(name, event);
+    this.#tellState();
+  }
+
+  #tellState() {
+    this.#page.showConnection(this.#seq < this.#goal ? "catching-up" : "live");
+  }
+
+  /**
+   * Read the present state anew.
+   *
+   * @param {number} turn
+   * @param {string} epoch
+   * @param {boolean} isSameHistory too much of it was missed, or is gone
+   */
+  #startAfresh(turn, epoch, isSameHistory) {
+    this.#isMuted = true;
+    this.#page.showConnection("catching-up");
+    this.#socket.timeout(ANSWER_MS).emit("unsubscribe:job", this.#jobId, async () => {
+      try {
+        const seq = await this.#page.restart(isSameHistory);
+        if (turn !== this.#turn) return;
+        [this.#seq, this.#epoch] = [seq, epoch];
+        this.#subscribe();
+      } catch {
+        if (turn === this.#turn) this.#reconnect();
+      }
+    });
+  }
+
+  #reconnect() {
+    this.#socket.disconnect();
+    this.#page.showConnection("reconnecting");
+    setTimeout(() => this.#socket.connect(), RETRY_MS);
+  }
+}
+
+export class ProjectsOnSocket {
+  /** @type {Set<string>} */
+  #ids;
+  /** @type {ListPage} */
+  #page;
+  /** @type {Socket} */
+  #socket;
+
+  /**
+   * @param {typeof SocketIo} io
+   * @param {string[]} projectIds
+   * @param {ListPage} page
+   */
+  constructor(io, projectIds, page) {
+    [this.#ids, this.#page] = [new Set(projectIds), page];
+    this.#socket = openSocket(io, page);
+    this.#socket.on("connect", () => this.#subscribe([...this.#ids]));
+    for (const name of PROJECT_EVENTS) this.#socket.on(name, (event) => page.receive(name, event));
+  }
+
+  /**
+   * Follow further projects too.
+   *
+   * @param {string[]} projectIds
+   */
+  add(projectIds) {
+    const unknown = projectIds.filter((id) => !this.#ids.has(id));
+    for (const id of unknown) this.#ids.add(id);
+    if (unknown.length > 0 && this.#socket.connected) this.#subscribe(unknown);
+  }
+
+  /** @param {string[]} projectIds */
+  async #subscribe(projectIds) {
+    const connection = this.#socket.id;
+    try {
+      const subscriber = this.#socket.timeout(ANSWER_MS);
+      await Promise.all(projectIds.map((id) => subscriber.emitWithAck("subscribe:project", id)));
+      // Only now: changes after the lists were read come as events, those before are in the lists.
+      await this.#page.refresh();
+      if (connection === this.#socket.id) this.#page.showConnection("live");
+    } catch (error) {
+      if (connection !== this.#socket.id) return;
+      const state = finalState(error);
+      this.#page.showConnection(state ?? "reconnecting");
+      if (!state) setTimeout(() => this.#socket.connected && this.#subscribe(projectIds), RETRY_MS);
+    }
+  }
+}

@@ -1,0 +1,233 @@
+// Jobs and projects followed over server-sent events, and the overview by asking.
+
+import { getJob, jobPath } from "chef/api.js";
+import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
+import { watchStream } from "chef/watchdog.js";
+
+/** @import { JobPage, ListPage } from "chef/connection-state.js" */
+/** @import { JobEvent } from "chef/state.js" */
+/** @import { Watchdog } from "chef/watchdog.js" */
+
+const RETRY_MOST_MS = 5_000;
+const POLL_MS = 3_000;
+// Lines may come for some minutes after a job's end, and the event stream closes at the end.
+const LATE_LINES_MS = 10_000;
+
+/**
+ * The owner of a stream, which is told what happens to it; `ended` after the last event of all.
+ *
+ * @typedef {object} StreamOwner
+ * @property {() => void} opened
+ * @property {() => void} lost
+ * @property {() => void} ended
+ * @property {(name: string, event: any) => void} receive
+ * @property {(isSilent: boolean) => void} showSilence
+ */
+
+/** An EventSource that we open again ourselves: its own way back says nothing of why it was refused. */
+class Stream {
+  /** @type {() => string} */
+  #url;
+  /** @type {string[]} */
+  #names;
+  /** @type {StreamOwner} */
+  #owner;
+  /** @type {Watchdog} */
+  #watchdog;
+  #wait = RETRY_MS;
+  /** @type {EventSource | null} */
+  #source = null;
+
+  /**
+   * @param {() => string} url the address, asked for whenever the stream is opened
+   * @param {string[]} names of the events
+   * @param {StreamOwner} owner
+   */
+  constructor(url, names, owner) {
+    [this.#url, this.#names, this.#owner] = [url, names, owner];
+    this.#watchdog = watchStream(owner, () => this.#source && this.open());
+    this.open();
+  }
+
+  open() {
+    this.close();
+    const source = new EventSource(this.#url());
+    this.#source = source;
+    source.addEventListener("open", () => {
+      this.#wait = RETRY_MS;
+      this.#watchdog.heard();
+      this.#owner.opened();
+    });
+    source.addEventListener("error", () => this.#comeBack(source));
+    source.addEventListener("end", () => {
+      source.close();
+      this.#owner.ended();
+    });
+    for (const name of this.#names) {
+      source.addEventListener(name, (message) => {
+        this.#watchdog.heard();
+        this.#owner.receive(name, JSON.parse(message.data));
+      });
+    }
+  }
+
+  close() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  /** @param {EventSource} source */
+  #comeBack(source) {
+    source.close();
+    if (source !== this.#source) return;
+    this.#owner.lost();
+    setTimeout(() => {
+      if (source === this.#source) this.open();
+    }, this.#wait);
+    this.#wait = Math.min(this.#wait * 1.6, RETRY_MOST_MS);
+  }
+}
+
+export class JobOnStream {
+  /** @type {string} */
+  #jobId;
+  /** @type {number} */
+  #seq;
+  /** @type {JobPage} */
+  #page;
+  /** @type {Stream} */
+  #stream;
+
+  /**
+   * @param {string} jobId
+   * @param {number} seq
+   * @param {JobPage} page
+   */
+  constructor(jobId, seq, page) {
+    [this.#jobId, this.#seq, this.#page] = [jobId, seq, page];
+    this.#stream = new Stream(() => `${jobPath(jobId)}/events?after=${this.#seq}`, JOB_EVENTS, {
+      opened: () => this.#read(),
+      receive: (name, event) => this.#receive(name, event),
+      lost: () => this.#lost(),
+      ended: () => this.#ended(),
+      showSilence: (isSilent) => page.showSilence(isSilent),
+    });
+  }
+
+  /** Read the job besides the stream: an ending may be half told, or the history another one. */
+  async #read() {
+    try {
+      const job = await getJob(this.#jobId);
+      if ((job?.seq ?? 0) < this.#seq) return await this.#startAfresh();
+      this.#page.update(job);
+      this.#page.showConnection("live");
+    } catch (error) {
+      this.#failed(error);
+    }
+    return undefined;
+  }
+
+  /**
+   * @param {string} name
+   * @param {JobEvent} event
+   */
+  #receive(name, event) {
+    const isEnding = name === "job:completed" || name === "job:error";
+    if (isEnding ? event.seq < this.#seq : event.seq <= this.#seq) return;
+    this.#seq = event.seq;
+    this.#page.receive(name, event);
+  }
+
+  async #startAfresh() {
+    this.#stream.close();
+    this.#seq = await this.#page.restart(false);
+    this.#stream.open();
+  }
+
+  #lost() {
+    this.#page.showConnection("reconnecting");
+    getJob(this.#jobId).catch((error) => this.#failed(error));
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    const state = finalState(error);
+    if (state) this.#stream.close();
+    this.#page.showConnection(state ?? "reconnecting");
+  }
+
+  #ended() {
+    if (!this.#page.isOver()) setTimeout(() => this.#stream.open(), LATE_LINES_MS);
+  }
+}
+
+export class ProjectOnStream {
+  /** @type {ListPage} */
+  #page;
+  /** @type {Stream} */
+  #stream;
+
+  /**
+   * @param {string} projectId
+   * @param {ListPage} page
+   */
+  constructor(projectId, page) {
+    this.#page = page;
+    const url = `/api/projects/${encodeURIComponent(projectId)}/events`;
+    this.#stream = new Stream(() => url, PROJECT_EVENTS, {
+      opened: () => this.#refresh(),
+      receive: (name, event) => page.receive(name, event),
+      showSilence: (isSilent) => page.showSilence(isSilent),
+      // The streams of projects have no end.
+      ended: () => {},
+      lost: () => {
+        page.showConnection("reconnecting");
+        this.#refresh();
+      },
+    });
+  }
+
+  async #refresh() {
+    try {
+      await this.#page.refresh();
+      this.#page.showConnection("live");
+    } catch (error) {
+      const state = finalState(error);
+      if (state) this.#stream.close();
+      this.#page.showConnection(state ?? "reconnecting");
+    }
+  }
+
+  /** This is the stream of one project. */
+  add() {}
+}
+
+export class Polling {
+  /** @type {ListPage} */
+  #page;
+  /** @type {Watchdog} */
+  #watchdog;
+
+  /** @param {ListPage} page */
+  constructor(page) {
+    this.#page = page;
+    this.#watchdog = watchStream(page, () => {});
+    this.#poll();
+  }
+
+  /** All are read each time. */
+  add() {}
+
+  async #poll() {
+    try {
+      if (!document.hidden) await this.#page.refresh();
+      this.#watchdog.heard();
+      this.#page.showConnection("live");
+    } catch (error) {
+      const state = finalState(error);
+      this.#page.showConnection(state ?? "reconnecting");
+      if (state) return;
+    }
+    setTimeout(() => this.#poll(), POLL_MS);
+  }
+}
