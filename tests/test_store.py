@@ -21,7 +21,7 @@ from chef.domain.model import Entry, LogEntry, LogPiece, Update
 from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
 from chef.store import NumberedLine, Store, engine, known, reading, writing
-from chef.store.prepared import Driver, Prepared, _expanded
+from chef.store.statements import Driver, Prepared, _expanded
 from chef.store.store import PAGE_BYTES
 from chef.wire.recovery import Kept
 from tests.tools.making import batch, log, open_store, piece, update

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreUnavailable
-from chef.store.prepared import Driver
+from chef.store.statements import Driver
 
 # How long a statement waits for a lock that another process holds before it is refused (503).
 LOCK_TIMEOUT_MS = 5000

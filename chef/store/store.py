@@ -36,7 +36,7 @@ from chef.store.removing import Removed
 from chef.store.sessions import end_session, find_session, forget_sessions, save_session
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
-from chef.store.worker import Worker
+from chef.store.writerthread import Worker
 from chef.store.writing import Overtaken, write
 from chef.wire.recovery import Kept
 

@@ -16,8 +16,8 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, sele
 from chef.domain.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.domain.model import LogPiece, Update
 from chef.store import rows
-from chef.store.known import known_rows
-from chef.store.prepared import Driver, Prepared
+from chef.store.rowcache import known_rows
+from chef.store.statements import Driver, Prepared
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
 from chef.store.upsert import upsert

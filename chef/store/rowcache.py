@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from chef.domain.ledger import Project
 from chef.domain.lines import StreamState
 from chef.domain.model import Job
-from chef.store.prepared import Driver
+from chef.store.statements import Driver
 
 _KEY = "chef.known"
 # Rows of each kind, and bytes of what one holds: some megabytes in all.
