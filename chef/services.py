@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chef.live.doorbell import Doorbell
 
 
-class Viewers(Protocol):
+class ConnectedViewers(Protocol):
     """The viewers of this process, as far as the other edges know them."""
 
     @property
@@ -45,7 +45,7 @@ class Services:
     gate: Gate
     metrics: Metrics
     clock: Clock
-    viewers: Viewers | None
+    viewers: ConnectedViewers | None
     retention: Retention
 
     def connected_clients(self) -> int:

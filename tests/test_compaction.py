@@ -129,7 +129,7 @@ def test_readers_miss_nothing_while_rows_are_put_together(
     store: Store, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """Between any two pages, and any two parts of a search, there may be a step."""
-    monkeypatch.setattr("chef.store.store.PAGE_BYTES", 900)
+    monkeypatch.setattr("chef.store.queries.PAGE_BYTES", 900)
     monkeypatch.setattr(loglines, "_SEARCH_ROWS", 3)
     monkeypatch.setattr(packing, "_ROWS", 7)
     monkeypatch.setattr(packing, "MAX_ENTRY_LINES", 6)

@@ -750,7 +750,7 @@ def test_leaving_ends_a_load(
 ) -> None:
     for _ in range(5):
         write()
-    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(chef.store.queries, "PAGE_BYTES", 1)
     with hub.room(JOB):
         pass  # The hub's own greenlets run from here on.
     running = loads_running(monkeypatch)
@@ -937,7 +937,7 @@ def test_any_order_of_events_gives_each_viewer_a_gapless_sequence(
     hub: Hub, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chef.live.rooms, "RING_BYTES", 3000)
-    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 2000)
+    monkeypatch.setattr(chef.store.queries, "PAGE_BYTES", 2000)
     jobs = iter(range(10**6))
 
     @settings(deadline=None, max_examples=60)

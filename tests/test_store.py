@@ -14,15 +14,15 @@ import pytest
 from sqlalchemy import Connection, text
 
 import chef.store.loglines
-import chef.store.store
+import chef.store.queries
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.lines import StreamState
 from chef.domain.model import Entry, LogEntry, LogPiece, Update
 from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
-from chef.store import NumberedLine, Store, engine, known, reading, writing
-from chef.store.statements import Driver, Prepared, _expanded
-from chef.store.store import PAGE_BYTES
+from chef.store import NumberedLine, Store, engine, reading, rowcache, writing
+from chef.store.queries import PAGE_BYTES
+from chef.store.statements import CompiledStatement, Driver, _expanded
 from chef.wire.recovery import Kept
 from tests.tools.making import batch, log, open_store, piece, update
 from tests.tools.postgres import Postgres
@@ -146,7 +146,7 @@ def test_entries_come_in_pages_from_any_place(store: Store) -> None:
 
 
 def test_a_page_is_bounded_by_bytes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chef.store.store, "PAGE_BYTES", 1)
+    monkeypatch.setattr(chef.store.queries, "PAGE_BYTES", 1)
     store.append(batch(*(update(message="x") for _ in range(3))))
     assert [len(store.entries("job", after)) for after in (0, 1, 2, 3)] == [1, 1, 1, 0]
     assert project_seqs(store) == [1, 2, 3]
@@ -218,7 +218,7 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
     with open_store(postgres_url) as store, open_store(postgres_url) as other:
 
         def write_elsewhere(*updates: Update) -> None:
-            thread = threading.Thread(target=other._write, args=([batch(*updates)],))
+            thread = threading.Thread(target=other._commits._write, args=([batch(*updates)],))
             thread.start()
             thread.join(0.5)  # It waits for the first one's lock, where there is one.
             threads.append(thread)
@@ -251,13 +251,13 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
 def count_reads(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Grows by one with each query of a commit."""
     counted: list[None] = []
-    rows = Prepared.rows
+    rows = CompiledStatement.rows
 
-    def count(self: Prepared, driver: Driver, ids: Sequence[Any]) -> Sequence[Any]:
+    def count(self: CompiledStatement, driver: Driver, ids: Sequence[Any]) -> Sequence[Any]:
         counted.append(None)
         return rows(self, driver, ids)
 
-    monkeypatch.setattr(Prepared, "rows", count)
+    monkeypatch.setattr(CompiledStatement, "rows", count)
     return counted
 
 
@@ -311,7 +311,7 @@ def test_what_is_known_wrongly_does_no_harm(database_url: str) -> None:
         for change in ("jobs", "projects"):
             store.append(batch(update(), log("one")))
             (connection,) = store._connections._writers
-            rows = getattr(connection.info["chef.known"], change)
+            rows = getattr(connection.info["chef.rows"], change)
             rows.update({name: (pk + 7, row) for name, (pk, row) in rows.items()})
         assert store.append(batch(update())).seqs == {"job": 5}
         assert project_seqs(store) == [1, 2, 3]
@@ -319,7 +319,7 @@ def test_what_is_known_wrongly_does_no_harm(database_url: str) -> None:
 
 
 def test_what_is_known_is_bounded(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known, "_MOST_ROWS", 3)
+    monkeypatch.setattr(rowcache, "_MOST_ROWS", 3)
     with open_store(database_url) as store:
         for turn in range(2):
             for n in range(9):
@@ -359,7 +359,7 @@ def test_all_that_wait_share_one_commit(store: Store, commits: list[None]) -> No
 def test_what_comes_during_a_commit_shares_the_next_one(
     store: Store, commits: list[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = store._write
+    write = store._commits._write
     late: list[gevent.Greenlet[..., Receipt]] = []
     seen: list[int] = []
 
@@ -368,7 +368,7 @@ def test_what_comes_during_a_commit_shares_the_next_one(
         time.sleep(0.05)
         return write(batches)
 
-    monkeypatch.setattr(store, "_write", slow_write)
+    monkeypatch.setattr(store._commits, "_write", slow_write)
     first = gevent.spawn(appending(store, update()))
     gevent.sleep(0.01)
     late += [gevent.spawn(appending(store, update())) for _ in range(20)]
@@ -542,13 +542,13 @@ def test_a_restart_of_the_database_costs_one_answer_at_most(tmp_path: Path) -> N
 
 def test_the_loop_goes_on_while_the_store_writes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stack-traps 21: a commit that waits for a disk holds up nobody else."""
-    write = store._write
+    write = store._commits._write
 
     def slow_write(batches: list[Batch]) -> Sequence[Any]:
         time.sleep(0.2)
         return write(batches)
 
-    monkeypatch.setattr(store, "_write", slow_write)
+    monkeypatch.setattr(store._commits, "_write", slow_write)
     append = gevent.spawn(appending(store, update()))
     turns = 0
     while not append.ready():
@@ -746,7 +746,7 @@ def test_a_store_answers_after_a_broken_query(store: Store) -> None:
 
 @pytest.mark.parametrize("query", [writing._SENT, writing._STREAMS])
 def test_what_several_updates_need_is_found_by_key_however_long_the_history(
-    database_url: str, query: dict[str, Prepared]
+    database_url: str, query: dict[str, CompiledStatement]
 ) -> None:
     """SQLite reads a whole table for a list of pairs: with 300,000 ids in it that took 20 ms a commit."""
     with open_store(database_url) as store, store._connections.reading() as connection:

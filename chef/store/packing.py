@@ -29,14 +29,14 @@ def pack_step(connection: Connection, job_id: str, max_bytes: int, *, to_end: bo
     found = _next_rows(connection, job) if job is not None else []
     if not found:
         return False
-    runs = _runs(found, max_bytes)
+    merges = _merges(found, max_bytes)
     done = found[-1].seq
     if _is_log(found[-1]):
         if to_end:
-            runs[-1].pack(connection, job.pk)
-        done = runs.pop().rows[0].first_seq - 1
-    for run in runs:
-        run.pack(connection, job.pk)
+            merges[-1].pack(connection, job.pk)
+        done = merges.pop().rows[0].first_seq - 1
+    for merge in merges:
+        merge.pack(connection, job.pk)
     if done > job.packed_seq:
         connection.execute(update(jobs).where(jobs.c.pk == job.pk).values(packed_seq=done))
     return len(found) == _ROWS
@@ -69,7 +69,7 @@ def _next_rows(connection: Connection, job: Any) -> Sequence[Any]:
     return connection.execute(query).all()
 
 
-class _Run:
+class _Merge:
     """Log rows that become one."""
 
     def __init__(self, row: Any) -> None:
@@ -114,16 +114,16 @@ class _Run:
         connection.execute(update(entries).where(of_job, entries.c.seq == last.seq).values(values))
 
 
-def _runs(found: Sequence[Any], max_bytes: int) -> list[_Run]:
-    """Log rows that become one, in order; each run is as long as it can be."""
-    runs: list[_Run] = []
+def _merges(found: Sequence[Any], max_bytes: int) -> list[_Merge]:
+    """Log rows that become one, in order; each is as long as it can be."""
+    merges: list[_Merge] = []
     before: Any = None
     for row in found:
         follows = before is not None and _is_log(before)
-        if _is_log(row) and not (follows and runs[-1].take(row, max_bytes)):
-            runs.append(_Run(row))
+        if _is_log(row) and not (follows and merges[-1].take(row, max_bytes)):
+            merges.append(_Merge(row))
         before = row
-    return runs
+    return merges
 
 
 def _is_log(row: Any) -> bool:

@@ -1,8 +1,8 @@
-"""What the writer's connection wrote last, so that the next commit need not read it again. SQLite only.
+"""The rows that the writer's connection wrote last, so that the next commit need not read them again.
 
-SQLite tells whether anybody else has written since (`PRAGMA data_version`), this process's upkeep
-included; then all is forgotten. What is known lives and ends with its connection, which no failed
-transaction survives (`Connections`). On PostgreSQL nothing is known: nobody tells.
+SQLite only: it tells whether anybody else has written since (`PRAGMA data_version`), this process's upkeep
+included; then all is forgotten. The cache lives and ends with its connection, which no failed transaction
+survives (`ConnectionPool`). On PostgreSQL nothing is kept: nothing there tells of other writers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from chef.domain.lines import StreamState
 from chef.domain.model import Job
 from chef.store.statements import Driver
 
-_KEY = "chef.known"
+_KEY = "chef.rows"
 # Rows of each kind, and bytes of what one holds: some megabytes in all.
 _MOST_ROWS = 1000
 _MOST_BYTES = 4096
 
 
-class Known:
+class RowCache:
     """Jobs, projects and streams by their names, with the keys of their rows."""
 
     def __init__(self, version: int) -> None:
@@ -44,19 +44,19 @@ class Known:
             self.streams.pop((job_id, name), None)
 
     def shrink(self) -> None:
-        """Begin anew where there is too much. A job is never known without its project."""
+        """Begin anew where there are too many. A job is never kept without its project."""
         if max(len(self.jobs), len(self.projects), len(self.streams)) > _MOST_ROWS:
             self.jobs.clear()
             self.projects.clear()
             self.streams.clear()
 
 
-def known_rows(connection: Connection, driver: Driver) -> Known:
-    """What is known in a transaction that has just begun to write."""
+def cached_rows(connection: Connection, driver: Driver) -> RowCache:
+    """The cache of a connection whose transaction has just begun to write."""
     if driver.dialect.name != "sqlite":
-        return Known(0)
+        return RowCache(0)
     version = driver.execute("PRAGMA data_version").fetchone()[0]
-    known: Known | None = connection.info.get(_KEY)
-    if known is None or known.version != version:
-        known = connection.info[_KEY] = Known(version)
-    return known
+    cache: RowCache | None = connection.info.get(_KEY)
+    if cache is None or cache.version != version:
+        cache = connection.info[_KEY] = RowCache(version)
+    return cache

@@ -1,4 +1,4 @@
-"""Statements of SQLAlchemy Core on a short way: compiled once, then handed to the driver as they are.
+"""Statements of SQLAlchemy Core compiled once, then handed to the driver as they are.
 
 Core says what a statement is, once for both databases. What it does at each execution (its own look-up
 of the compiled text, a context, processors for values, a result object) costs several times what SQLite
@@ -58,7 +58,7 @@ class Driver:
         return DBAPIError.instance(sql, None, error, base, hide_parameters=True, dialect=self.dialect)
 
 
-class Prepared:
+class CompiledStatement:
     """One statement. `ids` is its expanding parameter, if it has one; the others are plain."""
 
     def __init__(self, statement: Executable) -> None:

@@ -1,4 +1,4 @@
-"""What the writer does between commits: logs are put together, old jobs removed, in short steps."""
+"""The steps between commits: logs are put together, old jobs removed, some milliseconds at a time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _RETRY_S = 5.0
 _UNFINISHED_JOBS = 200
 
 
-class Run(Protocol):
+class Transact(Protocol):
     """Runs a query in the writer's thread, in a transaction, while other greenlets go on."""
 
     def __call__(self, query: Callable[[Connection], T]) -> T: ...
@@ -39,7 +39,7 @@ class Run(Protocol):
 
 @dataclass(slots=True)
 class _Removal:
-    """Someone waits until the jobs that ended before a time (ms) are gone, to be told how many."""
+    """A greenlet waits until the jobs that ended before a time (ms) are gone, to be told how many."""
 
     finished_before: int
     count: int = 0
@@ -49,7 +49,7 @@ class _Removal:
 class Upkeep:
     """Chooses the next step and takes it. `clock` is in seconds; nothing here waits but for `run`."""
 
-    def __init__(self, run: Run, max_row_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(self, run: Transact, max_row_bytes: int, clock: Callable[[], float]) -> None:
         self._run = run
         self._max_row_bytes = max_row_bytes
         self._clock = clock
@@ -132,7 +132,7 @@ class Upkeep:
                 lambda connection: pack_step(connection, name, self._max_row_bytes, to_end=not was_full)
             )
         finally:
-            # What failed is tried again when more comes.
+            # If it failed, it is tried again when more comes.
             self._full.pop(name, None)
             self._rows.pop(name, None)
             if more:
@@ -154,7 +154,7 @@ class Upkeep:
             removal.done.set(removal.count)
 
     def close(self) -> None:
-        """Let those go on who wait for what will not be done."""
+        """Let those greenlets go on that wait for a removal: it will not be done."""
         for removal in self._removals:
             removal.done.set(StoreUnavailable("the server is stopping"))
         self._removals.clear()

@@ -1,12 +1,14 @@
 """The writer's native thread: what it is given is done in order, and comes back in order.
 
 gevent's pools make a watcher, two queues' locks and a result object for each call, which took longer
-than the transaction that was called. Here two queues and one watcher serve all of them.
+than the transaction that was called. Here two queues, an eventfd and one watcher serve all of them. The
+eventfd is written to without the interpreter's lock, so that the event loop, once woken, finds it free.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,17 +24,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Done = Callable[[Any, Exception | None], object]
 
+_READABLE = 1  # gevent's number for it
 # The one that blocks its thread; what gevent puts in its place lets other greenlets run.
 _SimpleQueue = get_original("queue", "SimpleQueue")
 
 
-class Worker:
+class WriterThread:
     """One native thread, begun with its first work. Only the event loop's thread may call it."""
 
     def __init__(self) -> None:
         self._work: Any = _SimpleQueue()
         self._results: deque[tuple[Done, Any, Exception | None]] = deque()
-        self._signal: Any = None
+        self._eventfd = -1
+        self._watcher: Any = None
         self._thread: Any = None
 
     def begin(self, work: Callable[[], Any], done: Done) -> None:
@@ -42,8 +46,9 @@ class Worker:
         not wait.
         """
         if self._thread is None:
-            self._signal = get_hub().loop.async_()
-            self._signal.start(self._deliver)
+            self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+            self._watcher = get_hub().loop.io(self._eventfd, _READABLE)
+            self._watcher.start(self._deliver)
             self._thread = ThreadPool(1).spawn(self._serve)
         self._work.put((work, done))
 
@@ -65,9 +70,10 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - raised where it was asked for
                 self._results.append((done, None, error))
             del task, work, done  # Not until something else comes.
-            self._signal.send()
+            os.eventfd_write(self._eventfd, 1)
 
     def _deliver(self) -> None:
+        os.eventfd_read(self._eventfd)
         while self._results:
             done, result, error = self._results.popleft()
             try:
@@ -84,5 +90,6 @@ class Worker:
         thread.get()
         while self._results:
             gevent.sleep(0)
-        self._signal.stop()
-        self._signal.close()
+        self._watcher.stop()
+        self._watcher.close()
+        os.close(self._eventfd)

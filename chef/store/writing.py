@@ -16,8 +16,8 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, sele
 from chef.domain.ledger import Batch, Ledger, Project, Receipt, Sent
 from chef.domain.model import LogPiece, Update
 from chef.store import rows
-from chef.store.rowcache import known_rows
-from chef.store.statements import Driver, Prepared
+from chef.store.rowcache import cached_rows
+from chef.store.statements import CompiledStatement, Driver
 from chef.store.tables import entries, jobs, projects, sent, streams
 from chef.store.trimming import max_row_bytes, trim_log
 from chef.store.upsert import upsert
@@ -48,35 +48,35 @@ _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ROW_PK: BindParameter[Any] = bindparam("row_pk")
 # A job with its project beside it: one query for both.
 _OF_PROJECT = "of_project_"
-_JOBS = Prepared(
+_JOBS = CompiledStatement(
     select(jobs, projects.c.project_id, *(column.label(_OF_PROJECT + column.name) for column in projects.c))
     .join(projects, jobs.c.project_pk == projects.c.pk)
     .where(jobs.c.job_id.in_(_IDS))
 )
-_PROJECTS = Prepared(select(projects).where(projects.c.project_id.in_(_IDS)))
-_PROJECTS_OF_JOBS = Prepared(
+_PROJECTS = CompiledStatement(select(projects).where(projects.c.project_id.in_(_IDS)))
+_PROJECTS_OF_JOBS = CompiledStatement(
     select(projects.c.project_id)
     .join(jobs, jobs.c.project_pk == projects.c.pk)
     .where(jobs.c.job_id.in_(_IDS))
 )
-_LOCK_PROJECTS = Prepared(
+_LOCK_PROJECTS = CompiledStatement(
     select(projects.c.pk)
     .where(projects.c.project_id.in_(_IDS))
     .order_by(projects.c.project_id)
     .with_for_update()
 )
-_INSERT_PROJECT = Prepared(insert(projects).returning(projects.c.pk))
-_INSERT_JOB = Prepared(insert(jobs).returning(jobs.c.pk))
-_INSERT_ENTRIES = Prepared(insert(entries))
-_INSERT_SENT = Prepared(insert(sent))
-_UPDATE_PROJECT = Prepared(update(projects).where(projects.c.pk == _ROW_PK))
-_UPDATE_JOB = Prepared(update(jobs).where(jobs.c.pk == _ROW_PK))
-_NEWEST_JOB = Prepared(
+_INSERT_PROJECT = CompiledStatement(insert(projects).returning(projects.c.pk))
+_INSERT_JOB = CompiledStatement(insert(jobs).returning(jobs.c.pk))
+_INSERT_ENTRIES = CompiledStatement(insert(entries))
+_INSERT_SENT = CompiledStatement(insert(sent))
+_UPDATE_PROJECT = CompiledStatement(update(projects).where(projects.c.pk == _ROW_PK))
+_UPDATE_JOB = CompiledStatement(update(jobs).where(jobs.c.pk == _ROW_PK))
+_NEWEST_JOB = CompiledStatement(
     update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
 )
 
 
-def _by_key(table: Table, name: str) -> dict[str, Prepared]:
+def _by_key(table: Table, name: str) -> dict[str, CompiledStatement]:
     """Rows of some jobs by their names, for pairs of both, which are the table's key.
 
     Of several pairs in a list SQLite makes nothing but a scan of the whole table, which grows with the
@@ -89,8 +89,8 @@ def _by_key(table: Table, name: str) -> dict[str, Prepared]:
         f" ON {table.name}.job_pk = wanted.job_pk AND {table.name}.{name} = wanted.name"
     )
     return {
-        "sqlite": Prepared(joined.bindparams(_IDS).columns(*table.c)),
-        "postgresql": Prepared(pairs),
+        "sqlite": CompiledStatement(joined.bindparams(_IDS).columns(*table.c)),
+        "postgresql": CompiledStatement(pairs),
     }
 
 
@@ -99,9 +99,9 @@ _SENT = _by_key(sent, "id")
 
 
 @cache
-def _upsert_streams(dialect: str) -> Prepared:
+def _upsert_streams(dialect: str) -> CompiledStatement:
     changed = [column.name for column in streams.c if not column.primary_key]
-    return Prepared(upsert(dialect, streams, ["job_pk", "stream"], changed))
+    return CompiledStatement(upsert(dialect, streams, ["job_pk", "stream"], changed))
 
 
 def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
@@ -119,7 +119,7 @@ class _Transaction:
         self._detail_bytes: dict[str, int] = {}
         self._driver = Driver(connection)
         self._dialect = connection.dialect.name
-        self._known = known_rows(connection, self._driver)
+        self._cache = cached_rows(connection, self._driver)
 
     def load(self, batches: Sequence[Batch]) -> None:
         items = [item for batch in batches for item in batch.items]
@@ -143,10 +143,10 @@ class _Transaction:
         return locked
 
     def _load_jobs(self, job_ids: set[str]) -> None:
-        for job_id in job_ids & self._known.jobs.keys():
-            self._job_pks[job_id], job = self._known.jobs[job_id]
+        for job_id in job_ids & self._cache.jobs.keys():
+            self._job_pks[job_id], job = self._cache.jobs[job_id]
             self.ledger.known.jobs[job_id] = job
-            self._take_known_project(job.project_id)
+            self._take_cached_project(job.project_id)
         for part in _in_slices(job_ids - self._job_pks.keys()):
             for row in _JOBS.rows(self._driver, part):
                 self.ledger.known.jobs[row.job_id] = rows.job_of(row)
@@ -154,14 +154,14 @@ class _Transaction:
                 self._job_pks[row.job_id] = row.pk
                 self._project_pks[row.project_id] = row.project_pk
 
-    def _take_known_project(self, project_id: str) -> None:
-        pk, project = self._known.projects[project_id]
+    def _take_cached_project(self, project_id: str) -> None:
+        pk, project = self._cache.projects[project_id]
         self._project_pks[project_id] = pk
         self.ledger.known.projects[project_id] = project
 
     def _load_projects(self, project_ids: set[str]) -> None:
-        for project_id in project_ids & self._known.projects.keys():
-            self._take_known_project(project_id)
+        for project_id in project_ids & self._cache.projects.keys():
+            self._take_cached_project(project_id)
         for part in _in_slices(project_ids - self._project_pks.keys()):
             for row in _PROJECTS.rows(self._driver, part):
                 self.ledger.known.projects[row.project_id] = rows.project_of(row)
@@ -181,9 +181,9 @@ class _Transaction:
         if not keys:
             return
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
-        for key in keys & self._known.streams.keys():
-            self.ledger.known.streams[key] = self._known.streams[key]
-        left = keys - self._known.streams.keys()
+        for key in keys & self._cache.streams.keys():
+            self.ledger.known.streams[key] = self._cache.streams[key]
+        left = keys - self._cache.streams.keys()
         stored = [(self._job_pks[job_id], name) for job_id, name in left if job_id in self._job_pks]
         for part in _in_slices(stored):
             for row in _STREAMS[self._dialect].rows(self._driver, part):
@@ -213,18 +213,18 @@ class _Transaction:
 
     def remember(self, max_log_bytes: int) -> None:
         """Keep what was written for the next transaction of this connection."""
-        changed, known = self.ledger.changed, self._known
+        changed, cache = self.ledger.changed, self._cache
         for project_id, project in changed.projects.items():
-            known.projects[project_id] = self._project_pks[project_id], project
+            cache.projects[project_id] = self._project_pks[project_id], project
         for job_id, job in changed.jobs.items():
             if job.log_bytes > max_log_bytes:
-                known.jobs.pop(job_id, None)  # It was trimmed, and is not what the ledger has.
+                cache.jobs.pop(job_id, None)  # It was trimmed, and is not what the ledger has.
             else:
-                known.keep_job(self._job_pks[job_id], job, self._detail_bytes[job_id])
+                cache.keep_job(self._job_pks[job_id], job, self._detail_bytes[job_id])
         for (job_id, name), stream in changed.streams.items():
             if job_id in self._job_pks:
-                known.keep_stream(job_id, name, stream)
-        known.shrink()
+                cache.keep_stream(job_id, name, stream)
+        cache.shrink()
 
     def _save_projects(self) -> None:
         changed = self.ledger.changed.projects
@@ -239,8 +239,8 @@ class _Transaction:
             ]
             self._update(_UPDATE_PROJECT, values)
 
-    def _update(self, statement: Prepared, values: Sequence[dict[str, Any]]) -> None:
-        """Write to rows that are there, as far as is known: else nothing of this is kept."""
+    def _update(self, statement: CompiledStatement, values: Sequence[dict[str, Any]]) -> None:
+        """Write to rows that are there, as far as this transaction has found: else nothing of it is kept."""
         if statement.run(self._driver, values) != len(values):
             raise Overtaken
 

@@ -1,0 +1,171 @@
+"""All that is read of a store: each query runs in one of a few native threads, while greenlets go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Concatenate, ParamSpec, TypeVar, cast
+
+from gevent.threadpool import ThreadPool
+from sqlalchemy import Connection, text
+
+from chef.domain.lines import StreamState
+from chef.domain.model import Entry, Gap, Job, LogEntry
+from chef.domain.rules import MAX_ENTRY_LINES
+from chef.errors import StoreUnavailable
+from chef.store import reading
+from chef.store.engine import ConnectionPool
+from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, newest_lines
+from chef.store.reading import ListedJob, ListedProject
+from chef.store.sessions import find_session
+from chef.wire.recovery import Kept
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
+_THREADS = 4
+# How much of the store one step of a replay or a walk reads.
+PAGE_BYTES = 128 * 1024
+_WALK_LINES = 1000
+
+
+class Queries:
+    """Each query sees the store as it is at one moment. All raise `StoreUnavailable`."""
+
+    def __init__(self, connections: ConnectionPool) -> None:
+        self._connections = connections
+        self._read_pool = ThreadPool(_THREADS)
+
+    def is_reachable(self) -> bool:
+        """Whether the database answers."""
+        try:
+            self._read(lambda connection: connection.execute(text("SELECT 1")))
+        except StoreUnavailable:
+            return False
+        return True
+
+    def session(self, pid: str, at: int) -> list[Kept] | None:
+        """The subscriptions of a viewer that comes back in time, else `None`."""
+        return self._read(find_session, pid, at)
+
+    def job(self, job_id: str) -> Job | None:
+        return self._read(reading.find_job, job_id)
+
+    def jobs(
+        self,
+        *,
+        project_id: str | None = None,
+        statuses: Collection[str] | None = None,
+        allowed: Collection[str] | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[ListedJob]:
+        """Jobs, newest first, below the place `before`; `allowed` limits them to some projects."""
+        return self._read(
+            lambda connection: reading.list_jobs(
+                connection,
+                project_id=project_id,
+                statuses=statuses,
+                allowed=allowed,
+                before=before,
+                limit=limit,
+            )
+        )
+
+    def projects(
+        self, *, allowed: Collection[str] | None = None, before: int | None = None, limit: int = 50
+    ) -> list[ListedProject]:
+        """Projects, the one with the newest job first, below the place `before`."""
+        return self._read(
+            lambda connection: reading.list_projects(connection, allowed=allowed, before=before, limit=limit)
+        )
+
+    def project(self, project_id: str) -> ListedProject | None:
+        return self._read(reading.find_project, project_id)
+
+    def entries(self, job_id: str, after: int) -> list[Entry]:
+        """The next entries of a job with a seq above `after`, a page of them; empty at the end."""
+        return self._read(reading.entries_after, job_id, after, PAGE_BYTES)
+
+    def project_entries(self, project_id: str, after: int) -> list[Entry]:
+        """The next state entries of a project with a project seq above `after`, a page of them."""
+        return self._read(reading.project_entries_after, project_id, after, PAGE_BYTES)
+
+    def stream(self, job_id: str, stream: str) -> StreamState:
+        """How far a log stream of a job is; a stream that nothing came in is at 0."""
+        return self._read(reading.find_stream, job_id, stream) or StreamState()
+
+    def job_and_stream(self, job_id: str, stream: str) -> tuple[Job | None, StreamState]:
+        """A job and one of its log streams, as they stand at one moment."""
+        return self._read(
+            lambda connection: (
+                reading.find_job(connection, job_id),
+                reading.find_stream(connection, job_id, stream) or StreamState(),
+            )
+        )
+
+    def job_seqs(self, job_ids: Sequence[str]) -> dict[str, int]:
+        """The newest seq of each of the jobs that exist."""
+        return self._read(reading.seqs_of_jobs, job_ids)
+
+    def project_seqs(self, project_ids: Sequence[str]) -> dict[str, int]:
+        """The newest project seq of each of the projects that exist."""
+        return self._read(reading.seqs_of_projects, project_ids)
+
+    def lines(self, job_id: str, first: int, last: int) -> list[NumberedLine]:
+        """Lines `first` to `last` as they stand now, what was replaced left out."""
+        return self._read(newest_lines, job_id, first, last)
+
+    def walk_lines(
+        self, job_id: str, first: int, last: int, gap: Gap | None = None
+    ) -> Iterator[NumberedLine]:
+        """The same for any number of lines, read in steps as they are taken; `gap` is the job's."""
+        for start, end in _steps(gap, first, last):
+            yield from self.lines(job_id, start, end)
+
+    def walk_entries(self, job_id: str, last: int) -> Iterator[LogEntry]:
+        """All log entries up to seq `last` in the order in which they came, read in steps."""
+        after = 0
+        while after < last and (page := self.entries(job_id, after)):
+            yield from (entry for entry in page if isinstance(entry, LogEntry) and entry.seq <= last)
+            after = page[-1].seq
+
+    def search(self, job_id: str, needle: str, after: int, limit: int) -> list[NumberedLine]:
+        """The first `limit` lines above number `after` that hold `needle`, in any case."""
+        found: dict[int, NumberedLine] = {}
+        place: tuple[int, int] | None = (after + 1, 0)
+        # Entries come by their last line: one that follows may still hold earlier lines than these.
+        while place is not None and sum(n <= place[0] - MAX_ENTRY_LINES for n in found) < limit:
+            lines, place = self._read(find_text, job_id, needle, after, place, limit)
+            found.update((line[0], line) for line in lines)
+        return [found[number] for number in sorted(found)][:limit]
+
+    def outline(self, job_id: str, place: Place) -> tuple[Outline, Place | None]:
+        """What stands out in the next part of a log; the first place is `(1, 0)`, `None` is the end."""
+        return self._read(find_outline, job_id, place)
+
+    def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a query in a reader's thread; other greenlets go on meanwhile."""
+
+        def run() -> tuple[T | None, Exception | None]:
+            # Returned, since gevent prints what is raised in its threads.
+            try:
+                with self._connections.reading() as connection:
+                    return query(connection, *args, **kwargs), None
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                return None, error
+
+        result, error = self._read_pool.apply(run)
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+
+def _steps(gap: Gap | None, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """The lines from `first` to `last` in parts to be read one by one; a gap takes one part."""
+    while first <= last:
+        end = min(last, first + _WALK_LINES - 1)
+        if gap is not None and gap.first_line <= end and first <= gap.last_line:
+            end = min(last, gap.last_line) if first >= gap.first_line else gap.first_line - 1
+        yield first, end
+        first = end + 1
