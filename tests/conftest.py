@@ -17,11 +17,16 @@ from chef.domain.clock import Clock, now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints, running_browser, watched_context
 from tests.tools.postgres import Postgres
-from tests.tools.serving import Served, serve
+from tests.tools.processes import watched_processes
+from tests.tools.serving import Served, Serving, serve
+from tests.tools.serving import serving as serving_until_the_end
+
+STARTING = {"start_server", "serving", "postgres", "browser"}
+"""The fixtures that start processes."""
 
 # `make check` tries fewer examples, `make test` as many as Hypothesis itself would.
-hypothesis_settings.register_profile("quick", max_examples=15)
-hypothesis_settings.register_profile("full")
+hypothesis_settings.register_profile("quick", max_examples=15, deadline=None)
+hypothesis_settings.register_profile("full", deadline=None)
 hypothesis_settings.load_profile("full")
 
 
@@ -33,10 +38,21 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What makes applications is left out of `make check`: a thousand of them take a minute."""
+    """Mark, by what they ask for, what `make check` leaves out: a thousand applications take a minute."""
     for item in items:
-        if "make_app" in getattr(item, "fixturenames", ()):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if "make_app" in fixtures:
             item.add_marker(pytest.mark.whole)
+        if fixtures & STARTING:
+            item.add_marker(pytest.mark.real)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """No test starts a process unless it carries `real`, so that `make check` stays quick."""
+    with watched_processes() as started:
+        yield
+    assert item.get_closest_marker("real") or not started, f"not marked real, and starts {started}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -74,6 +90,12 @@ def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
 def app(make_app: Callable[..., Flask]) -> Flask:
     """An application with default settings."""
     return make_app()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """Start a server and stop it at the end, in a test or for a whole file."""
+    return serving_until_the_end
 
 
 @pytest.fixture

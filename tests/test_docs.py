@@ -23,7 +23,7 @@ from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints
-from tests.tools.serving import ROOT, Served, free_port, serving
+from tests.tools.serving import ROOT, Served, Serving, free_port
 from tests.tools.watching import eventually, node
 
 real = pytest.mark.real
@@ -70,7 +70,7 @@ def block(document: str, heading: str, language: str, place: int = 0) -> Block:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """One server for all tests here: each has jobs of its own."""
     with serving(tmp_path_factory.mktemp("docs"), {}) as served:
         yield served
@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def guarded(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """A server where nobody reads or writes without a token."""
     settings = {"CHEF_JWT_SECRET": SECRET, "CHEF_API_TOKEN": WRITE_TOKEN}
     with serving(tmp_path_factory.mktemp("guarded"), settings) as served:
@@ -229,7 +229,6 @@ def run_shell(text: str, server: Served, folder: Path) -> str:
     return done.stdout
 
 
-@real
 def test_the_try_out_works_as_written(server: Served, tmp_path: Path) -> None:
     commands = [one.text for one in blocks("README.md", "sh") if one.heading == "Try it: one minute"][1:]
     output = run_shell("".join(commands), server, tmp_path)
@@ -243,7 +242,6 @@ def test_the_try_out_works_as_written(server: Served, tmp_path: Path) -> None:
     assert server.get(f"/jobs/{job_id}").status_code == 200
 
 
-@real
 def test_what_is_told_to_publishers_works_as_written(server: Served, tmp_path: Path) -> None:
     commands = "".join(one.text for one in blocks("docs/publish.md", "sh"))
     output = run_shell(f"{commands}\necho {{}}", server, tmp_path)
@@ -265,7 +263,6 @@ def test_what_is_told_to_publishers_works_as_written(server: Served, tmp_path: P
     assert (first["status"], first["message"], len(first["artifacts"])) == ("completed", "deployed", 1)
 
 
-@real
 def test_the_answers_shown_to_publishers_are_those_that_come(server: Served) -> None:
     warned, refused = [json.loads(one.text) for one in blocks("docs/publish.md", "json")]
     update = {"type": "progress", "jobId": "web-1", "projectId": "web"}
@@ -273,7 +270,6 @@ def test_the_answers_shown_to_publishers_are_those_that_come(server: Served) -> 
     assert server.post("/api/updates", json=update | {"progress": 150}).json() == refused
 
 
-@real
 def test_what_is_told_to_readers_with_curl_works_as_written(server: Served, tmp_path: Path) -> None:
     output = run_shell("".join(one.text for one in blocks("docs/watch.md", "sh")), server, tmp_path)
     for shown in (
@@ -334,7 +330,6 @@ def stored_lines(server: Served, job_id: str) -> list[str]:
     return [line["message"] for line in lines]
 
 
-@real
 @pytest.mark.slow
 @pytest.mark.parametrize(("status", "ending"), [(0, ("completed", None, 2)), (3, ("failed", 3, 2))])
 def test_the_script_reports_a_build_and_ends_as_it_does(
@@ -348,7 +343,6 @@ def test_the_script_reports_a_build_and_ends_as_it_does(
     assert list(script.parent.glob("tmp.*")) == []
 
 
-@real
 @pytest.mark.slow
 def test_the_script_shows_lines_while_the_build_runs(server: Served, script: Path, job_id: str) -> None:
     command = "echo first; until [ -e go ]; do sleep 0.05; done; echo last"
@@ -359,10 +353,9 @@ def test_the_script_shows_lines_while_the_build_runs(server: Served, script: Pat
     assert (process.returncode, stored_lines(server, job_id)) == (0, ["first", "last"])
 
 
-@real
 @pytest.mark.slow
 def test_the_script_sends_what_a_restart_of_the_server_cut_off(
-    script: Path, job_id: str, tmp_path: Path
+    script: Path, job_id: str, tmp_path: Path, serving: Serving
 ) -> None:
     port = str(free_port())
     command = "for n in $(seq 50); do echo line $n; done; until [ -e go ]; do sleep 0.05; done; echo last"
@@ -381,7 +374,6 @@ def test_the_script_sends_what_a_restart_of_the_server_cut_off(
             assert outcome(again, job_id) == ("completed", None, 51)
 
 
-@real
 @pytest.mark.slow
 def test_the_script_tells_of_a_cancelled_build(server: Served, script: Path, job_id: str) -> None:
     with building(script, "echo begun; sleep 60", environment(server.url, job_id)) as process:
@@ -583,14 +575,12 @@ def _holds(told: Callable[[Calls], bool], calls: Calls) -> bool:
         return False  # It has not told enough yet.
 
 
-@real
 def test_a_wrong_token_is_told_as_documented(guarded: Served, job_id: str) -> None:
     snippet = block("docs/watch.md", "Tokens and origins", "js").text.replace(URL, guarded.url)
     with running(FRAME % (json.dumps([job_id, "p", "wrong"]), snippet)) as script:
         eventually(lambda: ["show", "Authentication error"] in script.calls)
 
 
-@real
 def test_an_event_source_in_a_browser_shows_a_build_and_stops(
     server: Served, page: Page, complaints: Complaints, job_id: str
 ) -> None:

@@ -16,11 +16,11 @@ import pytest
 import requests
 import websocket
 
-from tests.tools.serving import APP, Served, free_port, serving
+from tests.tools.serving import APP, Served, Serving, free_port
 from tests.tools.watching import eventually, watch
 from tests.tools.wire import wire_order
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 UPDATES, POSTERS, JOBS = 5000, 4, 3
 
@@ -69,7 +69,9 @@ def stored(server: Served) -> dict[str, list[tuple[int, str]]]:
     return found
 
 
-def test_after_kill_9_every_acknowledged_update_is_there_once(any_database_url: str, tmp_path: Path) -> None:
+def test_after_kill_9_every_acknowledged_update_is_there_once(
+    any_database_url: str, tmp_path: Path, serving: Serving
+) -> None:
     settings = {"DATABASE_URL": any_database_url}
     with serving(tmp_path, settings) as server:
         posters = [Poster(server.port, range(first, UPDATES, POSTERS)) for first in range(POSTERS)]
@@ -104,7 +106,7 @@ def test_after_kill_9_every_acknowledged_update_is_there_once(any_database_url: 
         assert messages == sorted(f"message {number}" for number in range(UPDATES))
 
 
-def test_at_sigterm_what_is_in_flight_is_stored_and_answered(tmp_path: Path) -> None:
+def test_at_sigterm_what_is_in_flight_is_stored_and_answered(tmp_path: Path, serving: Serving) -> None:
     statuses: list[int] = []
 
     def post(url: str, number: int) -> None:
@@ -137,7 +139,7 @@ def test_at_sigterm_what_is_in_flight_is_stored_and_answered(tmp_path: Path) -> 
         assert kept == {f"message {number}" for number in range(11)}
 
 
-def test_at_sigterm_viewers_are_told_and_come_back(tmp_path: Path) -> None:
+def test_at_sigterm_viewers_are_told_and_come_back(tmp_path: Path, serving: Serving) -> None:
     port = str(free_port())
     reconnecting: dict[str, Any] = {"reconnectionDelay": 100, "reconnectionDelayMax": 500}
     with serving(tmp_path, {"PORT": port}) as server:
@@ -173,7 +175,9 @@ def test_at_sigterm_viewers_are_told_and_come_back(tmp_path: Path) -> None:
         assert "Traceback" not in server.output.read_text()
 
 
-def test_processes_on_one_database_give_every_viewer_one_order(postgres_url: str, tmp_path: Path) -> None:
+def test_processes_on_one_database_give_every_viewer_one_order(
+    postgres_url: str, tmp_path: Path, serving: Serving
+) -> None:
     """Without Redis: what another process wrote is found by the safety poll."""
     settings = {"DATABASE_URL": postgres_url}
     folders = [tmp_path / "one", tmp_path / "two"]

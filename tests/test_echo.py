@@ -15,9 +15,7 @@ from typing import Any
 import pytest
 
 from tests.tools.protocol import Poller, Raw
-from tests.tools.serving import Served, measured, serving
-
-pytestmark = pytest.mark.real
+from tests.tools.serving import Served, Serving, measured
 
 # As in `tests/tools/echo.py`, which must not be imported: it patches.
 PING_INTERVAL_MS, PING_TIMEOUT_MS, MAX_BYTES = 2500, 20_500, 1_000_000
@@ -25,14 +23,14 @@ MODULE = ("-m", "tests.tools.echo")
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def engine(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("engine"), measured(), (*MODULE, "engine")) as served:
         yield served
         assert "Traceback" not in served.output.read_text()
 
 
 @pytest.fixture(scope="module")
-def socketio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def socketio(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("socketio"), measured(), (*MODULE, "socketio")) as served:
         yield served
         assert "Traceback" not in served.output.read_text()

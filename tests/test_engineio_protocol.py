@@ -23,7 +23,7 @@ import websocket
 
 from chef.transport.limits import Places
 from tests.tools.protocol import PATH, Poller, Raw, raw
-from tests.tools.serving import Served, measured, serving
+from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually, watch
 
 pytestmark = pytest.mark.real
@@ -33,14 +33,14 @@ MAX_BYTES = 65_536
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     settings = {"CHEF_PING_INTERVAL": str(PING_INTERVAL_S), "CHEF_PING_TIMEOUT": str(PING_TIMEOUT_S)}
     with serving(tmp_path_factory.mktemp("engineio"), settings) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def calm(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """A server whose heartbeat does not come into the way."""
     with serving(tmp_path_factory.mktemp("calm"), measured()) as one:
         yield one
@@ -183,7 +183,7 @@ def test_a_wrong_request_is_refused_in_words(served: Served, method: str, query:
     assert refusal["detail"]
 
 
-def test_a_poll_that_went_to_the_wrong_process_is_told_of_affinity(tmp_path: Path) -> None:
+def test_a_poll_that_went_to_the_wrong_process_is_told_of_affinity(tmp_path: Path, serving: Serving) -> None:
     """Row 12 of the stack's traps: what a balancer without affinity does to polling."""
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'one.db'}"}
     for name in ("a", "b"):
@@ -511,7 +511,7 @@ def test_what_comes_behind_a_close_is_not_looked_at(calm: Served) -> None:
 
 
 def test_a_waiting_poll_is_answered_when_the_server_ends(
-    tmp_path: Path, soon: Callable[..., Future[requests.Response]]
+    tmp_path: Path, soon: Callable[..., Future[requests.Response]], serving: Serving
 ) -> None:
     with serving(tmp_path, {}) as served:
         waiting = soon(connected(served).poll)
@@ -663,7 +663,7 @@ def open_for(served: Served, address: str) -> requests.Response:
     return request(served, "GET", "EIO=4&transport=polling", headers={"X-Forwarded-For": address})
 
 
-def test_sessions_that_poll_are_counted_for_their_address(tmp_path: Path) -> None:
+def test_sessions_that_poll_are_counted_for_their_address(tmp_path: Path, serving: Serving) -> None:
     settings = {
         "CHEF_MAX_CONNECTIONS_PER_ADDRESS": "3",
         "CHEF_JWT_SECRET": TOKEN_SECRET,
@@ -729,7 +729,9 @@ def test_real_clients_outlive_some_heartbeats_and_lose_nothing(
 
 
 @pytest.mark.parametrize("kind", ["js4", "js3", "python"])
-def test_a_real_client_that_polls_may_follow_a_thousand_jobs(tmp_path: Path, kind: Any) -> None:
+def test_a_real_client_that_polls_may_follow_a_thousand_jobs(
+    tmp_path: Path, kind: Any, serving: Serving
+) -> None:
     with serving(tmp_path, {}) as served, watch(kind, served.url, ["polling"]) as viewer:
         for number in range(999):
             viewer.emit("subscribe:job", f"job-{number}")

@@ -20,7 +20,7 @@ from chef.access.auth import issue_token
 from chef.api import streams
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
-from tests.tools.serving import Served, measured, serving
+from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually
 from tests.tools.wire import check_event
 
@@ -29,7 +29,7 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("streams"), measured()) as served:
         yield served
         assert "Traceback" not in served.output.read_text()
@@ -106,7 +106,6 @@ def names(events: list[Parsed]) -> list[str]:
 WHOLE = ["job:progress", "job:log", "job:log", "job:log", "job:progress", "job:completed"]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("accept", [SSE, NDJSON, JSON])
 def test_an_ended_job_is_told_from_its_first_event_on(server: Served, job_id: str, accept: str) -> None:
     server.update(*build(job_id))
@@ -118,7 +117,6 @@ def test_an_ended_job_is_told_from_its_first_event_on(server: Served, job_id: st
         assert [identity for _, identity, _ in events] == ["1", "2", "3", "4", "5", "5", None]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("accept", [SSE, NDJSON, JSON])
 @pytest.mark.parametrize("header", [False, True])
 def test_a_stream_goes_on_after_a_position(server: Served, job_id: str, accept: str, header: bool) -> None:
@@ -133,14 +131,12 @@ def test_a_stream_goes_on_after_a_position(server: Served, job_id: str, accept: 
     assert names(events)[:3] == WHOLE[3:]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_a_position_at_the_end_of_an_ended_job_ends_at_once(server: Served, job_id: str, accept: str) -> None:
     server.update(*build(job_id))
     assert names(read(server, f"/api/jobs/{job_id}/events?after=5", accept)) == ["end"]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_who_goes_on_behind_an_ending_finds_it_in_the_end(server: Served, job_id: str, accept: str) -> None:
     """A client may have been cut off between its two events, which share an id."""
@@ -187,7 +183,6 @@ def test_a_position_of_another_history_is_told_from_the_beginning(
         assert (told["epoch"], told["complete"]) == (app.extensions["chef"].store.epoch, complete)
 
 
-@pytest.mark.real
 def test_a_project_stream_that_breaks_within_an_ending_goes_on_with_its_second_event(
     server: Served, job_id: str, project: str
 ) -> None:
@@ -200,7 +195,6 @@ def test_a_project_stream_that_breaks_within_an_ending_goes_on_with_its_second_e
         assert read(server, path, SSE, **{"Last-Event-ID": identity}) == whole[seen:]
 
 
-@pytest.mark.real
 def test_a_stream_is_live_from_before_the_job_exists_to_its_end(server: Served, job_id: str) -> None:
     url = f"{server.url}/api/jobs/{job_id}/events"
     with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=30) as stream:
@@ -219,7 +213,6 @@ def test_a_stream_is_live_from_before_the_job_exists_to_its_end(server: Served, 
     ]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("accept", [SSE, NDJSON])
 def test_without_following_a_stream_ends_with_what_there_is(server: Served, job_id: str, accept: str) -> None:
     server.update(*build(job_id)[:2])
@@ -227,13 +220,11 @@ def test_without_following_a_stream_ends_with_what_there_is(server: Served, job_
     assert names(events) == WHOLE[:4]
 
 
-@pytest.mark.real
 def test_json_waits_for_nothing(server: Served, job_id: str) -> None:
     server.update(*build(job_id)[:2])
     assert names(read(server, f"/api/jobs/{job_id}/events", JSON)) == WHOLE[:4]
 
 
-@pytest.mark.real
 def test_json_in_pages_is_the_whole(server: Served, job_id: str) -> None:
     for part in range(5):
         server.update(*[log(job_id, f"{part} {number} " + "x" * 300) for number in range(500)])
@@ -249,7 +240,6 @@ def test_json_in_pages_is_the_whole(server: Served, job_id: str) -> None:
     assert 1 < pages < 20
 
 
-@pytest.mark.real
 def test_curl_without_an_accept_gets_a_stream(server: Served, job_id: str) -> None:
     curl = shutil.which("curl")
     assert curl
@@ -266,7 +256,6 @@ def test_curl_without_an_accept_gets_a_stream(server: Served, job_id: str) -> No
     assert names(parse_sse("".join(seen) + rest)) == [*WHOLE, "end"]
 
 
-@pytest.mark.real
 def test_a_browser_and_a_proxy_get_the_headers_that_they_need(server: Served, job_id: str) -> None:
     server.update(*build(job_id))
     for accept in (SSE, NDJSON):
@@ -277,7 +266,6 @@ def test_a_browser_and_a_proxy_get_the_headers_that_they_need(server: Served, jo
         assert headers["Content-Type"] == f"{accept}; charset=utf-8"
 
 
-@pytest.mark.real
 def test_a_project_tells_progress_and_endings_live_and_from_a_position(
     server: Served, job_id: str, project: str
 ) -> None:
@@ -300,7 +288,6 @@ def test_a_project_tells_progress_and_endings_live_and_from_a_position(
     assert [(name, data) for name, _, data in again] == [(event["event"], event["data"]) for event in live]
 
 
-@pytest.mark.real
 def test_a_stream_whose_client_went_away_is_forgotten(server: Served, job_id: str) -> None:
     url = f"{server.url}/api/jobs/{job_id}/events"
     with requests.get(url, headers={"Accept": SSE}, stream=True, timeout=30) as stream:
@@ -311,7 +298,6 @@ def test_a_stream_whose_client_went_away_is_forgotten(server: Served, job_id: st
     eventually(lambda: server.update(log(job_id, "still there?"))["jobs"][job_id]["viewers"] == 0)
 
 
-@pytest.mark.real
 def test_many_streams_of_one_job_get_the_same(server: Served, job_id: str) -> None:
     texts: list[str] = []
 
@@ -364,7 +350,6 @@ def test_a_last_event_id_that_is_none_is_refused(app: Flask) -> None:
     assert answer.status_code == 422
 
 
-@pytest.mark.real
 def test_each_line_of_a_stream_of_json_lines_is_an_event(server: Served, job_id: str) -> None:
     path, headers = f"/api/jobs/{job_id}/events", {"Accept": NDJSON}
     with requests.get(server.url + path, headers=headers, stream=True, timeout=30) as answer:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.tools.serving import Served, measured, serving
+from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually, run_in_node
 
 pytestmark = pytest.mark.real
@@ -34,7 +34,7 @@ const viewers = async () => (await (await fetch(%(url)s + '/health')).json()).we
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("extended"), measured(), ("-m", "tests.tools.extended")) as served:
         yield served
         assert "Traceback" not in served.output.read_text()

@@ -523,7 +523,6 @@ def _is_unknown(server: Served, job: str = "j") -> bool:
 LINES = (UPDATE + b"\n") * 3
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
     ("content_type", "body"),
     [("application/json", UPDATE), (NDJSON, LINES), ("application/json", b"[" + UPDATE)],
@@ -538,7 +537,6 @@ def test_a_body_that_breaks_off_is_not_kept(server: Served, content_type: str, b
     assert _is_unknown(server)
 
 
-@pytest.mark.real
 def test_a_chunked_body_without_its_last_chunk_is_not_kept(server: Served) -> None:
     head = {"Content-Type": NDJSON, "Transfer-Encoding": "chunked"}
     chunk = b"%x\r\n%s\r\n" % (len(LINES), LINES)
@@ -553,7 +551,6 @@ def test_a_chunked_body_without_its_last_chunk_is_not_kept(server: Served) -> No
         assert _read_answer(connection)[0] == 200
 
 
-@pytest.mark.real
 def test_a_form_that_breaks_off_is_not_kept(server: Served) -> None:
     head = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": 100}
     with closing(_connect(server)) as connection:
@@ -563,7 +560,6 @@ def test_a_form_that_breaks_off_is_not_kept(server: Served) -> None:
     assert _is_unknown(server)
 
 
-@pytest.mark.real
 def test_a_log_body_that_breaks_off_keeps_its_whole_lines(server: Served) -> None:
     head = {"Content-Type": "text/plain", "Content-Length": 100}
     with closing(_connect(server)) as connection:
@@ -577,7 +573,6 @@ def test_a_log_body_that_breaks_off_keeps_its_whole_lines(server: Served) -> Non
     assert answer.json()["offset"] == 14
 
 
-@pytest.mark.real
 def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Served) -> None:
     head = {"Content-Type": "application/json", "Content-Length": 2**40}
     with closing(_connect(server)) as connection:
@@ -586,7 +581,6 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_sent(server: Served) -
     assert (status, json.loads(answer)["code"]) == (413, "too_large")
 
 
-@pytest.mark.real
 def test_a_body_that_grows_too_large_is_refused_in_the_middle(start_server: Callable[..., Served]) -> None:
     server = start_server(CHEF_MAX_BODY_BYTES="4096")
     head = {"Content-Type": NDJSON, "Transfer-Encoding": "chunked"}
@@ -600,7 +594,6 @@ def test_a_body_that_grows_too_large_is_refused_in_the_middle(start_server: Call
     assert _is_unknown(server)
 
 
-@pytest.mark.real
 def test_two_lengths_are_one_too_many(server: Served) -> None:
     for head in (
         {"Content-Length": len(UPDATE), "Transfer-Encoding": "chunked"},
@@ -618,7 +611,6 @@ def test_two_lengths_are_one_too_many(server: Served) -> None:
     assert _is_unknown(server)
 
 
-@pytest.mark.real
 def test_a_connection_goes_on_after_every_kind_of_refusal(server: Served) -> None:
     good = _request(
         "POST", "/api/updates", {"Content-Type": "application/json", "Content-Length": len(UPDATE)}, UPDATE
@@ -640,7 +632,6 @@ def test_a_connection_goes_on_after_every_kind_of_refusal(server: Served) -> Non
             assert _read_answer(connection)[0] == status
 
 
-@pytest.mark.real
 def test_asking_for_the_head_of_a_stream_does_not_wait_for_its_end(server: Served) -> None:
     server.update({"type": "progress", "jobId": "j", "projectId": "p"})
     for path in ("/api/jobs/j/events", "/api/projects/p/events"):
@@ -719,7 +710,6 @@ def test_traps_1_and_4_every_connection_sends_without_delay_and_finds_out_who_is
     assert seen == [1, 30_000, 1, 30]
 
 
-@pytest.mark.real
 def test_trap_1_an_update_is_answered_in_one_packet(server: Served) -> None:
     request = _request(
         "POST", "/api/updates", {"Content-Type": "application/json", "Content-Length": len(UPDATE)}, UPDATE
@@ -732,7 +722,6 @@ def test_trap_1_an_update_is_answered_in_one_packet(server: Served) -> None:
             assert _segments(connection) - before == 1
 
 
-@pytest.mark.real
 def test_what_clients_do_wrong_is_no_traceback_and_keeps_the_logs_format(
     start_server: Callable[..., Served],
 ) -> None:

@@ -20,8 +20,6 @@ import websocket
 from tests.tools.serving import Served
 from tests.tools.watching import eventually
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 # What a machine that has much else to do may need for what takes a moment.
 _PATIENCE_S = 30

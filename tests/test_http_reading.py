@@ -440,7 +440,6 @@ def test_nobody_keeps_a_copy_of_an_answer(client: FlaskClient) -> None:
         assert client.get(path).headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.real
 @pytest.mark.slow
 def test_without_its_database_the_server_says_so_and_keeps_nothing(
     start_server: Callable[..., Served], tmp_path_factory: pytest.TempPathFactory

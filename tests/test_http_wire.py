@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.serving import ROOT, Served, measured, serving
+from tests.tools.serving import ROOT, Served, Serving, measured
 
 UPDATE = b'{"type":"log","jobId":"j","projectId":"p","message":"x"}'
 POST = b"POST /api/updates HTTP/1.1\r\nHost: x\r\n"
@@ -21,7 +21,7 @@ _PATIENCE_S, _MOMENT_S = 30, 0.25
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("wire"), measured()) as served:
         yield served
 
@@ -346,6 +346,7 @@ def test_the_first_subprotocol_that_is_asked_for_is_taken(
     assert given == ([b"Sec-WebSocket-Protocol: " + taken] if taken else [])
 
 
+@pytest.mark.real
 @pytest.mark.parametrize(("host", "reason"), [("127.0.0.1", "Address already in use"), ("host.invalid", "")])
 def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
     tmp_path: Path, host: str, reason: str
@@ -367,7 +368,7 @@ def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
     assert run.stderr.count("\n") == 1
 
 
-def test_the_log_says_why_the_store_fails_and_not_once_a_request(tmp_path: Path) -> None:
+def test_the_log_says_why_the_store_fails_and_not_once_a_request(tmp_path: Path, serving: Serving) -> None:
     with serving(tmp_path, {}) as server, closing(sqlite3.connect(tmp_path / "chef.db")) as other:
         other.execute("ALTER TABLE jobs RENAME TO gone")
         update = {"type": "log", "jobId": "j", "projectId": "p", "message": "not for the log"}
@@ -380,7 +381,7 @@ def test_the_log_says_why_the_store_fails_and_not_once_a_request(tmp_path: Path)
         assert "not for the log" not in lines[0]
 
 
-def test_a_store_that_fails_is_told_by_what_was_asked_of_it(tmp_path: Path) -> None:
+def test_a_store_that_fails_is_told_by_what_was_asked_of_it(tmp_path: Path, serving: Serving) -> None:
     with serving(tmp_path, {}) as server, closing(sqlite3.connect(tmp_path / "chef.db")) as other:
         other.execute("ALTER TABLE jobs RENAME TO gone")
         update = {"type": "progress", "jobId": "j", "projectId": "p"}

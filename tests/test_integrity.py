@@ -377,7 +377,6 @@ def test_the_bytes_of_one_stream_can_be_read_and_compared(client: FlaskClient) -
     ]
 
 
-@pytest.mark.real
 @pytest.mark.slow
 def test_a_log_that_goes_on_after_each_kill_9_is_complete(start_server: Any, any_database_url: str) -> None:
     """As a reporter does it: from where the server is, with the claim at the end."""
@@ -401,7 +400,6 @@ def test_a_log_that_goes_on_after_each_kill_9_is_complete(start_server: Any, any
     assert server.get("/api/jobs/j/logs?raw=1&stream=stdout").content.startswith(body[:30_000])
 
 
-@pytest.mark.real
 def test_broken_repeated_and_parallel_uploads_add_up_to_what_was_sent(server: Served) -> None:
     body = b"".join(b"line %d \xff\r\n" % number for number in range(4000)) + b"z" * 200_000 + b"\nlast"
     cut = Upload(server, "/api/jobs/j/logs?projectId=p&offset=0")

@@ -14,8 +14,6 @@ from tests.tools.browser import Complaints, watched_context
 from tests.tools.pages import chip, line, log, numbered, progress, shown_lines, stored_lines
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 
 # The rows that are in the document, those left out that only hold a selection.

@@ -14,8 +14,6 @@ import pytest
 
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 
 class Upload:
     """A log body being sent by hand, chunked, so that the test decides what arrives when."""

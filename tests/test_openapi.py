@@ -123,7 +123,6 @@ def test_the_description_is_readable_by_anyone(make_app: Callable[..., Flask]) -
 # --- what it says is so --------------------------------------------------------------------
 
 
-@pytest.mark.real
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a minute on a machine that has nothing else to do
 def test_the_server_keeps_what_its_description_promises(

@@ -13,8 +13,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.tools.browser import Complaints, watched_context
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 AXE = "node_modules/axe-core/axe.min.js"
 SECRET = "a secret of more than thirty-two bytes, for tests"

@@ -16,8 +16,6 @@ from tests.tools.browser import Complaints, watched_context
 from tests.tools.pages import chip, line, log, progress, shown_lines, stored_lines
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 SECRET = "a secret of more than thirty-two bytes, for tests"
 # What a browser says of a status that a test provokes.

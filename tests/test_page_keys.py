@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.tools.serving import Served
-
-pytestmark = pytest.mark.real
 
 
 def progress(job_id: str = "j", **fields: Any) -> dict[str, Any]:

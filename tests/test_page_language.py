@@ -255,7 +255,6 @@ SAY = """async (given) => {
 }"""
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(("locale", "live"), [("en-GB", "Live"), ("fr-FR", "En direct")])
 def test_server_and_browser_say_the_same(
     app: Flask, server: Served, browser: Browser, complaints: Complaints, locale: str, live: str

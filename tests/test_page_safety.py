@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 
 MARKUP = '</script><script>alert(1)</script><img src=x onerror="alert(2)">\'"&amp;<b>{{7*7}}${alert(3)}'

@@ -17,8 +17,6 @@ from chef.settings.config import Settings
 from tests.tools.browser import Complaints, watched_context
 from tests.tools.serving import Served
 
-pytestmark = pytest.mark.real
-
 Start = Callable[..., Served]
 MINUTE = 60_000
 SECRET = "a secret of more than thirty-two bytes, for tests"

@@ -20,10 +20,8 @@ from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints
-from tests.tools.serving import ROOT, Served, serving
+from tests.tools.serving import ROOT, Served, Serving
 from tests.tools.watching import eventually, node
-
-pytestmark = pytest.mark.real
 
 SECRET = "a secret that is long enough for HS256"
 PAGE = '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><div id="root"></div>'
@@ -69,7 +67,7 @@ def bundle(target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, site: str) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, site: str, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("server"), {"WEBSOCKET_CORS_ORIGIN": site}) as served:
         yield served
 
@@ -173,7 +171,7 @@ def test_another_job_is_shown_without_a_line_of_the_first(
 
 
 def test_a_token_opens_a_protected_server_and_a_wrong_one_says_why(
-    page: Page, show: Callable[..., None], site: str, tmp_path: Path, complaints: Complaints
+    page: Page, show: Callable[..., None], site: str, tmp_path: Path, complaints: Complaints, serving: Serving
 ) -> None:
     settings = Settings(jwt_secret=SECRET)
     token = issue_token(settings, {"read"}, (), 600, now_ms())
@@ -196,7 +194,7 @@ def test_a_token_opens_a_protected_server_and_a_wrong_one_says_why(
 
 
 def test_a_page_of_an_origin_that_is_not_listed_gets_nothing(
-    page: Page, show: Callable[..., None], complaints: Complaints, tmp_path: Path
+    page: Page, show: Callable[..., None], complaints: Complaints, tmp_path: Path, serving: Serving
 ) -> None:
     complaints.allow("CORS policy", "Failed to load resource", "WebSocket connection")
     with serving(tmp_path, {"WEBSOCKET_CORS_ORIGIN": "https://app.example.com"}) as listed:

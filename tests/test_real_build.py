@@ -19,7 +19,7 @@ from tests.tools.serving import ROOT, Served
 from tests.tools.watching import Watcher, watch
 from tests.tools.wire import check_event, wire_order
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 DATA = ROOT / "tests" / "data"
 JOB = "native-1"

@@ -106,7 +106,6 @@ def _progress(job: str, **more: Any) -> dict[str, Any]:
     return {"type": "progress", "jobId": job, "projectId": "p"} | more
 
 
-@pytest.mark.real
 def test_the_state_that_was_lost_with_the_connection_is_sent_again(server: Served, join: Join) -> None:
     server.update(*(_progress(job, phase="building") for job in "ab"), {"type": "completed", "jobId": "b"})
     viewer = join()
@@ -122,7 +121,6 @@ def test_the_state_that_was_lost_with_the_connection_is_sent_again(server: Serve
     assert again.take()[1]["message"] == "only now"
 
 
-@pytest.mark.real
 def test_who_had_half_of_an_ending_gets_the_other_half(server: Served, join: Join) -> None:
     server.update(_progress("a", phase="building"), {"type": "completed", "jobId": "a"})
     viewer = join()
@@ -133,7 +131,6 @@ def test_who_had_half_of_an_ending_gets_the_other_half(server: Served, join: Joi
     assert join(pid=viewer.pid, offset=offset).take()[0] == "job:completed"
 
 
-@pytest.mark.real
 def test_an_offset_that_nobody_gave_leaves_out_nothing_that_came_whole(server: Served, join: Join) -> None:
     server.update(*(_progress("a", message=message) for message in ("one", "two", "three")))
     viewer = join()
@@ -144,7 +141,6 @@ def test_an_offset_that_nobody_gave_leaves_out_nothing_that_came_whole(server: S
     assert [again.take()[1]["seq"] for _ in range(3)] == [1, 2, 3]
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("pid", ["", "\0" * 24, "\ud800" * 24, "x" * 10_000, 5, None, ["a"]])
 def test_a_pid_that_nobody_gave_makes_a_new_viewer(server: Served, join: Join, pid: object) -> None:
     viewer = join(pid=pid, offset="0:1")
@@ -179,7 +175,6 @@ setTimeout(report, 40000);
 """
 
 
-@pytest.mark.real
 @pytest.mark.slow
 def test_an_official_client_that_is_cut_again_and_again_sees_each_event_once(server: Served) -> None:
     client = subprocess.Popen(
@@ -208,7 +203,6 @@ socket.on('connect', () => socket.emit('subscribe:job', 'one'));
 """
 
 
-@pytest.mark.real
 @pytest.mark.parametrize("asks", [True, False])
 def test_only_who_asks_gets_a_pid_and_offsets(server: Served, asks: bool) -> None:
     server.update({"type": "progress", "jobId": "one", "projectId": "p", "progress": 1})

@@ -17,7 +17,7 @@ import pytest
 from tests.test_docs import Block, blocks
 from tests.tools.ci_systems import SYSTEMS
 from tests.tools.reporting import save_scripts
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, Serving
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -32,7 +32,7 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("served"), {"CHEF_API_TOKEN": TOKEN}) as running:
         yield running
         assert "Traceback" not in running.output.read_text()

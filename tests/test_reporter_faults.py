@@ -25,6 +25,7 @@ def run_within(*command: str, **environ: str) -> subprocess.CompletedProcess[str
     return subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.real
 def test_a_command_within_a_chef_run_is_run_as_if_alone(tmp_path: Path) -> None:
     assert run_within("sh", "-c", "kill -PIPE $$; exit 3").returncode == -signal.SIGPIPE
     assert run_within("sh", "-c", "kill -XFSZ $$; exit 3").returncode == -signal.SIGXFSZ
@@ -34,6 +35,7 @@ def test_a_command_within_a_chef_run_is_run_as_if_alone(tmp_path: Path) -> None:
     assert "Traceback" not in wrong.stderr
 
 
+@pytest.mark.real
 def test_a_command_within_a_chef_run_that_cannot_start_ends_as_in_a_shell(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("text")
     found = run_within(str(tmp_path / "plain"))

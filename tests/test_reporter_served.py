@@ -42,6 +42,7 @@ def test_the_file_is_the_same_each_time_it_is_made() -> None:
     assert bundle.python_script("1.2.3").text == first
 
 
+@pytest.mark.real
 def test_the_file_runs_alone_and_says_its_version(tmp_path: Path) -> None:
     path = tmp_path / "chef.py"
     path.write_bytes(bundle.python_script("1.2.3").text)

@@ -18,7 +18,7 @@ from tests.tools.reporting import (
     reply_json,
     stored,
 )
-from tests.tools.serving import ROOT, Served, free_port, serving
+from tests.tools.serving import ROOT, Served, Serving, free_port
 
 pytest_plugins = ["tests.tools.reporter_fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -77,7 +77,9 @@ def in_shell(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_job_says_that_a_step_of_it_did_not_arrive(served: Served, machine: Machine, job: str) -> None:
+def test_a_job_says_that_a_step_of_it_did_not_arrive(
+    served: Served, machine: Machine, job: str, serving: Serving
+) -> None:
     machine.run("run", "--step", "--", "echo", "arrived")
     away = machine.run("run", "--step", "--linger", "0", "--url", served.url, "--", "true")
     assert away.status == 0

@@ -370,7 +370,6 @@ def test_it_tries_again_when_the_store_could_not_be_written(
     assert "old jobs cannot be removed now: the disk is full" in caplog.text
 
 
-@pytest.mark.real
 def test_a_server_removes_what_is_too_old_when_it_starts(
     start_server: Callable[..., Served], tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from chef.live import hub
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 StartServer = Callable[..., Served]
 

@@ -12,11 +12,9 @@ import pytest
 from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
-from tests.tools.serving import ROOT, Served, serving
+from tests.tools.serving import ROOT, Served, Serving
 from tests.tools.watching import KINDS, TRANSPORTS, Kind, Received, Watcher, run_in_node, watch
 from tests.tools.wire import check_acknowledgement, check_event, wire_order
-
-pytestmark = pytest.mark.real
 
 SECRET = "a secret that is long enough for HS256"
 _numbers = count(1)
@@ -41,7 +39,7 @@ const fail = (error) => leave('error', error);
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """One server for all tests here: each has jobs of its own."""
     with serving(tmp_path_factory.mktemp("clients"), {}) as served:
         yield served
@@ -49,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def guarded(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """A server that lets nobody read without a token."""
     settings = {"CHEF_JWT_SECRET": SECRET, "CHEF_API_TOKEN": "write-token-0123456"}
     with serving(tmp_path_factory.mktemp("guarded"), settings) as served:

@@ -10,16 +10,14 @@ from typing import Any
 import pytest
 
 from tests.tools.protocol import Poller, Raw, raw
-from tests.tools.serving import Served, measured, serving
+from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually
-
-pytestmark = pytest.mark.real
 
 CONNECT_TIMEOUT_S = 3
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     settings = {"CHEF_CONNECT_TIMEOUT": str(CONNECT_TIMEOUT_S), "CHEF_MAX_SUBSCRIPTIONS": "5"}
     with serving(tmp_path_factory.mktemp("socketio"), settings | measured()) as one:
         yield one
@@ -337,7 +335,7 @@ def test_more_subscriptions_than_allowed_are_refused_with_a_code(served: Served)
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def strict(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """Ten seconds' worth of one event a second, and one for each of 20 subscriptions."""
     settings = {"CHEF_MAX_EVENTS_PER_SECOND": "1", "CHEF_MAX_SUBSCRIPTIONS": "20"}
     with serving(tmp_path_factory.mktemp("rate"), settings) as one:
@@ -377,7 +375,7 @@ def test_who_is_quiet_for_a_while_may_send_again(strict: Served) -> None:
         assert one.call(99, "unsubscribe:job", "job")["ok"] is True
 
 
-def test_a_page_may_subscribe_to_a_thousand_jobs_when_it_connects(tmp_path: Any) -> None:
+def test_a_page_may_subscribe_to_a_thousand_jobs_when_it_connects(tmp_path: Any, serving: Serving) -> None:
     with serving(tmp_path, {}) as served, raw(served) as one:
         one.send(*[f'42{number}["subscribe:job","job-{number}"]' for number in range(1000)])
         answers = [one.text() for _ in range(1000)]

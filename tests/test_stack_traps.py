@@ -25,17 +25,15 @@ import websocket
 from flask import Flask
 
 from tests.tools.protocol import raw
-from tests.tools.serving import ROOT, Served, free_port, serving
+from tests.tools.serving import ROOT, Served, Serving, free_port
 from tests.tools.watching import eventually, node, watch
-
-real = pytest.mark.real
 
 HANDSHAKE = "/ws/?EIO=4&transport=polling"
 HOME, LISTED, FOREIGN = "http://127.0.0.1:{port}", "https://app.example.com", "https://evil.example.com"
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Served]]:
+def servers(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[dict[str, Served]]:
     """One server for each form of WEBSOCKET_CORS_ORIGIN."""
     with (
         serving(tmp_path_factory.mktemp("unset"), {"CHEF_PING_INTERVAL": "1"}) as unset,
@@ -73,7 +71,6 @@ def open_websocket(served: Served, origin: str | None) -> int:
 
 
 # 9: stock answers each bad packet with a traceback in the log and goes on, and waits for CONNECT for ever.
-@real
 @pytest.mark.parametrize("packet", ["4abc", "42{}", '42abc["a"]', '4399["nobody asked"]', "4"])
 def test_9_a_bad_packet_closes_on_the_first_with_one_line_in_the_log(
     stock_server: Served, packet: str
@@ -85,9 +82,8 @@ def test_9_a_bad_packet_closes_on_the_first_with_one_line_in_the_log(
     assert len(stock_server.output.read_text().splitlines()) == lines + 1
 
 
-@real
 @pytest.mark.slow
-def test_9_who_does_not_say_connect_is_closed(tmp_path: Path) -> None:
+def test_9_who_does_not_say_connect_is_closed(tmp_path: Path, serving: Serving) -> None:
     with serving(tmp_path, {"CHEF_CONNECT_TIMEOUT": "1"}) as served, raw(served, connected=False) as one:
         assert one.is_closed()
 
@@ -109,7 +105,6 @@ CORS = {
 }
 
 
-@real
 @pytest.mark.parametrize(("case", "expected"), CORS.items(), ids=str)
 def test_13_an_origin_is_let_in_by_the_setting_alone_and_never_with_credentials(
     servers: dict[str, Served], case: tuple[str, str | None], expected: tuple[bool, str | None]
@@ -126,7 +121,6 @@ def test_13_an_origin_is_let_in_by_the_setting_alone_and_never_with_credentials(
     assert open_websocket(served, origin) == (101 if accepted else 400)
 
 
-@real
 @pytest.mark.parametrize("name", ["unset", "star", "list"])
 @pytest.mark.parametrize("path", ["/api/jobs", "/health"])
 def test_13_the_same_setting_holds_for_the_api(servers: dict[str, Served], name: str, path: str) -> None:
@@ -142,7 +136,6 @@ def test_13_the_same_setting_holds_for_the_api(servers: dict[str, Served], name:
         assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
-@real
 def test_13_a_preflight_of_a_poll_is_answered_to_a_listed_origin(servers: dict[str, Served]) -> None:
     asking = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     url = servers["list"].url + HANDSHAKE
@@ -155,7 +148,6 @@ def test_13_a_preflight_of_a_poll_is_answered_to_a_listed_origin(servers: dict[s
 
 
 # 14: stock answers the bare string "Unable to connect", and `error.message` is undefined.
-@real
 @pytest.mark.parametrize("kind", ["js4", "js3", "python"])
 def test_14_an_unknown_namespace_is_refused_with_a_message(stock_server: Served, kind: Any) -> None:
     if kind == "python":
@@ -180,7 +172,6 @@ def _socket_url(served: Served) -> str:
 
 
 # 15: a stock handler that returns nothing acknowledges with no argument, and a promise resolves to undefined.
-@real
 @pytest.mark.parametrize(
     "event", ["subscribe:job", "unsubscribe:job", "subscribe:project", "unsubscribe:project", "anything"]
 )
@@ -196,7 +187,6 @@ def test_15_every_acknowledgement_carries_one_value(stock_server: Served, event:
 
 
 # 16: `emit` from another thread waits on stock until something else wakes the hub, or is lost.
-@real
 def test_16_an_event_leaves_at_once_although_a_thread_stored_it(stock_server: Served) -> None:
     with closing(websocket.create_connection(_socket_url(stock_server), timeout=30)) as connection:
         connection.send("40")
@@ -290,7 +280,6 @@ print(json.dumps({"times": times, "ticks": ticks}))
 """
 
 
-@real
 @pytest.mark.slow
 def test_20_two_queries_overlap_and_the_hub_goes_on(postgres_url: str, tmp_path: Path) -> None:
     done = subprocess.run(
@@ -310,7 +299,6 @@ def test_20_two_queries_overlap_and_the_hub_goes_on(postgres_url: str, tmp_path:
 
 
 # 21: stock's sqlite3 stops the whole hub in a commit: no request, no ping, no event.
-@real
 @pytest.mark.slow
 def test_21_the_server_answers_while_a_commit_waits(stock_server: Served, tmp_path: Path) -> None:
     database = stock_server.output.parent / "chef.db"
@@ -362,9 +350,10 @@ socket.on('job:completed', () => socket.disconnect());
 """
 
 
-@real
 @pytest.mark.slow
-def test_24_a_viewer_that_subscribes_in_connect_has_everything_after_a_restart(tmp_path: Path) -> None:
+def test_24_a_viewer_that_subscribes_in_connect_has_everything_after_a_restart(
+    tmp_path: Path, serving: Serving
+) -> None:
     port = str(free_port())
     shown: list[dict[str, Any]] = []
 
@@ -416,7 +405,6 @@ def test_24_every_snippet_of_the_documents_subscribes_in_connect() -> None:
     assert outside == []
 
 
-@pytest.mark.real
 @pytest.mark.parametrize(
     ("body", "status"), [(b"9", 400), (b"4" + b"x" * 70_000, 413)], ids=["unknown packet", "too large"]
 )

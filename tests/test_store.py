@@ -208,7 +208,6 @@ def test_two_processes_may_make_jobs_of_one_new_project_at_once(two_stores: tupl
         assert project_seqs(two_stores[0], f"p{n}") == [1, 2]
 
 
-@pytest.mark.real
 def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_same(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,7 +413,6 @@ def test_a_batch_that_breaks_its_transaction_takes_none_down_with_it(store: Stor
     assert_no_holes(store)
 
 
-@pytest.mark.real
 def test_text_that_postgresql_cannot_hold_is_no_outage(postgres_url: str) -> None:
     with open_store(postgres_url) as store:
         broken, taken = at_once(appending(store, update(message="\0")), appending(store, update()))
@@ -480,7 +478,6 @@ def test_sqlite_syncs_every_commit(database_url: str) -> None:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-@pytest.mark.real
 def test_postgresql_syncs_every_commit_whatever_its_default(postgres_url: str) -> None:
     with open_store(postgres_url) as store, store._connections.writing() as connection:
         name = connection.exec_driver_sql("SELECT current_database()").scalar()

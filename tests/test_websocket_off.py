@@ -47,7 +47,6 @@ def test_updates_are_taken_and_read(app: Flask) -> None:
     assert job["status"] == "building"
 
 
-@pytest.mark.real
 def test_a_served_one_refuses_the_socket_and_still_shows_a_build_live(
     start_server: Callable[..., Served],
 ) -> None:

@@ -22,15 +22,13 @@ from hypothesis import strategies as st
 
 from chef.transport import frames
 from chef.transport.frames import BrokenRule, FrameParser
-from tests.tools.serving import Served, measured, serving
+from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 FIN = 0x80
 MAX = 65536
 TARGET = "/ws/?EIO=4&transport=websocket"
-
-real = pytest.mark.real
 
 
 def client_frame(
@@ -131,7 +129,7 @@ ANSWER = '437[{"ok":false,"error":{"code":"unknown_event","message":"unknown eve
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("served"), {"CHEF_PING_INTERVAL": "27"} | measured()) as one:
         yield one
 
@@ -147,7 +145,6 @@ def client(served: Served, *, connected: bool = True) -> Iterator[Client]:
         yield one
 
 
-@real
 def test_the_upgrade_is_answered_as_4_2_2_says_and_compression_is_not_negotiated(served: Served) -> None:
     one = Client(served.port)
     with closing(one.socket):
@@ -158,7 +155,6 @@ def test_the_upgrade_is_answered_as_4_2_2_says_and_compression_is_not_negotiated
         assert "extensions" not in one.head
 
 
-@real
 def test_frames_that_come_together_with_the_request_are_not_lost(served: Served) -> None:
     one = Client(served.port, early=text("40") + text('427["no:such"]'))
     with closing(one.socket):
@@ -225,7 +221,6 @@ BROKEN: dict[str, tuple[list[bytes], int]] = {
 }
 
 
-@real
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_rule_closes_with_its_code_and_is_one_line_in_the_log(served: Served, name: str) -> None:
     parts, code = BROKEN[name]
@@ -238,7 +233,6 @@ def test_a_broken_rule_closes_with_its_code_and_is_one_line_in_the_log(served: S
     assert served.output.read_text().count("\n") - before <= 1
 
 
-@real
 def test_what_came_before_a_broken_rule_is_still_handled(served: Served) -> None:
     with client(served) as one:
         one.send(text('427["no:such"]') + client_frame(TEXT, b"x", is_masked=False))
@@ -246,7 +240,6 @@ def test_what_came_before_a_broken_rule_is_still_handled(served: Served) -> None
         assert opcode in (TEXT, CLOSE)  # The answer may come too late for who is closed.
 
 
-@real
 @pytest.mark.parametrize(
     "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1014, 3000, 4999]
 )
@@ -256,21 +249,18 @@ def test_a_close_is_answered_with_its_code(served: Served, code: int) -> None:
         assert one.closed_with() == code
 
 
-@real
 def test_a_close_without_a_code_is_answered_without_one(served: Served) -> None:
     with client(served) as one:
         one.send(client_frame(CLOSE))
         assert one.closed_with() is None
 
 
-@real
 def test_what_follows_a_close_is_not_looked_at(served: Served) -> None:
     with client(served) as one:
         one.send(client_frame(CLOSE) + client_frame(TEXT, b"x", is_masked=False) + client_frame(PING, b"x"))
         assert one.closed_with() is None
 
 
-@real
 @pytest.mark.parametrize("payload", [b"", b"a ping", bytes(range(125))], ids=["empty", "short", "125 bytes"])
 def test_a_ping_is_answered_with_what_it_carries(served: Served, payload: bytes) -> None:
     with client(served) as one:
@@ -280,7 +270,6 @@ def test_a_ping_is_answered_with_what_it_carries(served: Served, payload: bytes)
         assert one.answer() == ANSWER
 
 
-@real
 def test_every_ping_is_answered_also_before_a_close(served: Served) -> None:
     """5.5.2 allows to leave one out only after a close has come, 5.5.3 only while no pong is sent yet."""
     payloads = [b"ping %d" % number for number in range(10)]
@@ -292,7 +281,6 @@ def test_every_ping_is_answered_also_before_a_close(served: Served) -> None:
             assert one.closed_with() == code
 
 
-@real
 @pytest.mark.parametrize("sends_no_more", [False, True])
 def test_what_came_before_a_close_is_answered_before_it(served: Served, sends_no_more: bool) -> None:
     with client(served) as one:
@@ -303,7 +291,6 @@ def test_what_came_before_a_close_is_answered_before_it(served: Served, sends_no
         assert one.closed_with() == 3000
 
 
-@real
 def test_who_connects_and_closes_at_once_is_let_in_and_gone(served: Served) -> None:
     with client(served, connected=False) as one:
         one.send(text("40") + client_frame(CLOSE))
@@ -312,7 +299,6 @@ def test_who_connects_and_closes_at_once_is_let_in_and_gone(served: Served) -> N
         assert one.closed_with() is None
 
 
-@real
 def test_control_frames_may_come_between_the_pieces_of_a_message(served: Served) -> None:
     with client(served) as one:
         first, second, third = b'427["no', b":such", b'"]'
@@ -323,7 +309,6 @@ def test_control_frames_may_come_between_the_pieces_of_a_message(served: Served)
         assert one.message() == ANSWER
 
 
-@real
 def test_a_character_may_be_cut_between_pieces(served: Served) -> None:
     with client(served) as one:
         data = '427["subscribe:job","€"]'.encode()
@@ -335,7 +320,6 @@ def test_a_character_may_be_cut_between_pieces(served: Served) -> None:
         assert '"code":"invalid"' in one.message()
 
 
-@real
 @pytest.mark.parametrize("size", [125, 126, 127, 65535, 65536])
 def test_a_message_of_any_size_up_to_the_limit_is_taken(served: Served, size: int) -> None:
     with client(served) as one:
@@ -345,7 +329,6 @@ def test_a_message_of_any_size_up_to_the_limit_is_taken(served: Served, size: in
         assert '"code":"unknown_event"' in one.message()
 
 
-@real
 def test_a_message_may_come_byte_by_byte(served: Served) -> None:
     with client(served) as one:
         for byte in text('427["no:such"]'):
@@ -354,7 +337,6 @@ def test_a_message_may_come_byte_by_byte(served: Served) -> None:
         assert one.message() == ANSWER
 
 
-@real
 def test_a_peer_that_is_closed_and_does_not_go_is_cut_off_soon(served: Served) -> None:
     """Row 4 of the stack's traps: stock keeps the descriptor until the peer closes."""
     descriptors = Path(f"/proc/{served.process.pid}/fd")
@@ -377,8 +359,7 @@ def test_a_peer_that_is_closed_and_does_not_go_is_cut_off_soon(served: Served) -
         assert before.answer() == ANSWER
 
 
-@real
-def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) -> None:
+def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path, serving: Serving) -> None:
     """Row 5: what is sent to it is bounded, and so is what it may send meanwhile."""
     with serving(tmp_path, {"CHEF_MAX_EVENTS_PER_SECOND": "100000"}) as served, client(served) as one:
         before = memory(served)
@@ -404,7 +385,7 @@ def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) 
             waited_for -= message == ANSWER
 
 
-def test_a_viewer_that_is_behind_and_closes_is_gone_at_once(tmp_path: Path) -> None:
+def test_a_viewer_that_is_behind_and_closes_is_gone_at_once(tmp_path: Path, serving: Serving) -> None:
     with serving(tmp_path, {}) as served:
         body = ("x" * 200 + "\n") * 4000
         for _ in range(8):

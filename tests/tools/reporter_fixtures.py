@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.tools.reporting import Machine
-from tests.tools.serving import Served, serving
+from tests.tools.serving import Served, Serving
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
     """A server that nothing but jobs of one's own is sent to. It never fails."""
     with serving(tmp_path_factory.mktemp("served"), {}) as running:
         yield running

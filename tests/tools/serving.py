@@ -10,10 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 
@@ -67,6 +67,14 @@ class Served:
             except subprocess.TimeoutExpired:
                 self.process.kill()
         return self.process.wait()
+
+
+class Serving(Protocol):
+    """`serving` below, as the fixture of its name gives it. A test that asks for that starts processes."""
+
+    def __call__(
+        self, folder: Path, environment: dict[str, str], program: tuple[str, ...] = ()
+    ) -> AbstractContextManager[Served]: ...
 
 
 def free_port() -> int:
