@@ -22,6 +22,7 @@ from chef.domain.lines import StreamState
 from chef.domain.model import LogPiece
 from chef.domain.segments import Segmenter
 from chef.domain.tally import Tally
+from chef.domain.wiretypes import as_dict
 from chef.errors import OffsetPastEnd
 from chef.store import Store
 from tests.test_log_streams import Upload, wait_for_lines
@@ -54,7 +55,7 @@ def integrity_of(store: Store, job_id: str = "job") -> dict[str, Any]:
     job = store.job(job_id)
     assert job is not None
     assert job.integrity is not None
-    return job.integrity
+    return as_dict(job.integrity)
 
 
 # What a stream adds up to
@@ -180,7 +181,7 @@ HERE = {"out": StreamState(100, 3, tally=TALLY), "old": StreamState(50, 3, tally
     ],
 )
 def test_a_claim_is_compared_with_what_is_here(claim: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert verdict(claim, HERE) == expected
+    assert as_dict(verdict(claim, HERE)) == expected
 
 
 # In the store

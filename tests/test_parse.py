@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict, replace
 
-from chef.domain.model import STATUSES, Update
+from chef.domain.model import STATUSES, Heartbeat, Update
 from chef.errors import FieldError, Invalid, NotJson
 from chef.wire.digest import content_digest
+from chef.wire.fields import FIELDS, UPDATES, fields_of
 from chef.wire.forms import coerce_form
 from chef.wire.parse import (
     ContentType,
@@ -209,6 +210,18 @@ FULL: dict[str, tuple[dict[str, Any], Update]] = {
         Update("error", "j", message="tests failed", code=2, meta={"url": "x"}),
     ),
 }
+
+
+def test_every_field_of_an_update_has_its_row_and_the_other_way_round() -> None:
+    rows = {field.attribute for kind in UPDATES for field in fields_of(kind)}
+    assert rows == set(Update.__struct_fields__)
+    assert {field.attribute for field in fields_of("heartbeat")} - {"id"} == set(Heartbeat.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", [field.name for field in FIELDS])
+def test_a_name_is_read_alike_from_every_form(name: str) -> None:
+    """A form's text becomes a value before the type of its update is known."""
+    assert len({field.value.read_text for field in FIELDS if field.name == name}) == 1
 
 
 @pytest.mark.parametrize("kind", FULL)

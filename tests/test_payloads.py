@@ -12,7 +12,8 @@ from chef.domain import payloads, rules
 from chef.domain.clock import rfc3339
 from chef.domain.lines import Line, StreamState
 from chef.domain.model import Entry, Job, LogEntry, StateEntry, Update
-from chef.domain.payloads import as_dict, job_json, line_text, log_events, logs_event, sent_line, state_events
+from chef.domain.payloads import job_json, line_text, log_events, logs_event, sent_line, state_events
+from chef.domain.wiretypes import as_dict
 from chef.live.events import Event, Published, events_of
 from chef.wire.strict import loads
 from tests.tools.making import AT, piece, update

@@ -17,9 +17,10 @@ import chef.store.loglines
 import chef.store.queries
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.lines import StreamState
-from chef.domain.model import Entry, LogEntry, LogPiece, Update
+from chef.domain.model import Entry, LogEntry, LogPiece, StateEntry, Update
 from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
+from chef.live.events import Event, Published, events_of
 from chef.store import NumberedLine, Store, engine, reading, rowcache, writing
 from chef.store.queries import PAGE_BYTES
 from chef.store.statements import CompiledStatement, Driver, _expanded
@@ -116,6 +117,22 @@ def test_entries_are_read_as_they_were_stored(store: Store) -> None:
     assert all_entries(store) == [stored.entry for stored in receipt.stored]
     assert store.stream("job", "stderr") == receipt.streams["job", "stderr"]
     assert store.stream("job", "stderr").offset == len(body)
+
+
+def test_a_stored_state_is_sent_again_as_it_was_written(store: Store) -> None:
+    """Also one of an earlier version, whose payload had other fields in another order."""
+    store.append(batch(update(progress=10)))
+    written = '{"seq":1,"jobId":"job","progress":1e1,"gone":[1,null],"message":"\\u00fc"}'
+    data = b'j[["progress",' + written.encode() + b"]]"
+    with store._upkeep_connections.writing() as connection:
+        connection.execute(text("UPDATE entries SET data = :data"), {"data": data})
+    assert [entry.events for entry in states_of(store)] == [(("progress", written),)]
+    page = [Published(entry, "job", "web", "job") for entry in states_of(store)]
+    assert list(events_of(page, 0, batch=True)) == [Event("job:progress", 1, written, "1")]
+
+
+def states_of(store: Store) -> list[StateEntry]:
+    return [entry for entry in store.entries("job", 0) if isinstance(entry, StateEntry)]
 
 
 def test_what_is_not_there_is_not_found(store: Store) -> None:

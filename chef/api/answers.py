@@ -9,7 +9,7 @@ from flask import Response, request
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.domain.model import ID, ID_RULE, Job
-from chef.domain.payloads import Wire
+from chef.domain.wiretypes import Wire
 from chef.errors import FieldError, Invalid, NotFound
 from chef.services import services
 from chef.wire.paging import read_cursor

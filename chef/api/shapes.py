@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from chef.domain.payloads import Count, Id, JobJson, LogLine, ProjectJson, Seq, Wire
+from chef.domain.payloads import JobJson, LogLine, ProjectJson
+from chef.domain.wiretypes import Count, Id, Seq, Wire
 
 Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
 Cursor = Annotated[str, Meta(min_length=1)]

@@ -14,6 +14,7 @@ import msgspec
 
 from chef.domain.lines import Line, raw_bytes, replacing
 from chef.domain.segments import Segment, body_bytes
+from chef.domain.wiretypes import Integrity
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
@@ -48,8 +49,6 @@ Meta = dict[str, Any]
 Artifact = dict[str, Any]
 Claim = dict[str, dict[str, Any]]
 """A sender's statement of its streams, by their names: `bytes`, and perhaps `lines` and `crc32`."""
-Payload = dict[str, Any]
-"""An event's one argument, as JSON has it."""
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -191,7 +190,7 @@ class Job(Value, frozen=True):
     log_bytes: int = 0
     gap: Gap | None = None
     claim: Claim | None = None
-    integrity: Payload | None = None
+    integrity: Integrity | None = None
     heartbeat_at: int | None = None
     heartbeat_every: int | None = None
 

@@ -1,7 +1,7 @@
 """Jobs, lines and events as the wire shows them: the payloads of contract sections 3 and 4. Pure.
 
 Each is a Struct whose fields stand in the order of the JSON. The OpenAPI document describes these Structs
-(chef.api.schemas): a `title` in an annotation names the component schema of a value.
+(chef.api.openapi.schemas).
 """
 
 from __future__ import annotations
@@ -9,32 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, PhaseSpan, Status
+from chef.domain.wiretypes import (
+    ArtifactObject,
+    Count,
+    ExitCode,
+    Id,
+    Integrity,
+    MetaObject,
+    Percent,
+    PhaseName,
+    Seq,
+    Time,
+    Wire,
+)
 
-Id = Annotated[str, Meta(title="Id")]
-Time = Annotated[str, Meta(title="Time")]
-PhaseName = Annotated[str, Meta(title="Phase")]
 StatusName = Annotated[Status, Meta(title="Status")]
-ExitCode = Annotated[int | str, Meta(title="Code")]
-MetaObject = Annotated[dict[str, Any], Meta(title="Meta")]
-ArtifactObject = Annotated[dict[str, Any], Meta(title="Artifact")]
-IntegrityObject = Annotated[dict[str, Any], Meta(title="Integrity")]
-Percent = Annotated[float, Meta(ge=0, le=100)]
-Count = Annotated[int, Meta(ge=0)]
-Seq = Annotated[int, Meta(ge=1, description="place in the job's order: 1, 2, 3 …")]
 LineNumber = Annotated[int, Meta(ge=1)]
 Replace = Annotated[
     bool, Meta(description="takes the place of the line before it", extra_json_schema={"const": True})
 ]
-
-
-class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
-    """A JSON object of the wire; `UNSET` fields are not in it. No payload can be part of a cycle."""
 
 
 # --- events --------------------------------------------------------------------------------
@@ -60,7 +58,7 @@ class EndEvent(ProgressEvent, frozen=True, kw_only=True):
     finished_at: Time | None
     duration_ms: Count | None
     meta: MetaObject
-    integrity: IntegrityObject | UnsetType = UNSET
+    integrity: Integrity | UnsetType = UNSET
 
 
 class CompletedEvent(EndEvent, frozen=True, kw_only=True):
@@ -161,7 +159,7 @@ class JobJson(Wire, frozen=True):
     artifacts: list[ArtifactObject]
     meta: MetaObject
     error: JobErrorJson | UnsetType = UNSET
-    integrity: IntegrityObject | UnsetType = UNSET
+    integrity: Integrity | UnsetType = UNSET
 
 
 class CountsJson(Wire, frozen=True):
@@ -185,19 +183,6 @@ class ProjectJson(Wire, frozen=True):
 
 
 # --- making them ---------------------------------------------------------------------------
-
-_encoder = msgspec.json.Encoder()
-
-
-def encode(payload: Wire) -> str:
-    """A payload as compact JSON. All input was checked to be JSON, so all of it is."""
-    return _encoder.encode(payload).decode()
-
-
-def as_dict(payload: Wire) -> dict[str, Any]:
-    """A payload as the plain values that its JSON stands for."""
-    plain: dict[str, Any] = msgspec.to_builtins(payload)
-    return plain
 
 
 def number(value: float) -> float:

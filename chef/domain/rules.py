@@ -24,8 +24,9 @@ from chef.domain.model import (
     Status,
     Update,
 )
-from chef.domain.payloads import encode, state_events
+from chef.domain.payloads import state_events
 from chef.domain.segments import Segment, WithinCutLine, segment_text, skip
+from chef.domain.wiretypes import encode
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 
 # Phase and the progress values of its rows, lowest first.

@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
 from chef.domain.model import Entry, LogEntry, StateEntry
-from chef.domain.payloads import EventPayload, encode, log_events, logs_event
+from chef.domain.payloads import EventPayload, log_events, logs_event
+from chef.domain.wiretypes import encode
 
 
 class Event(NamedTuple):

@@ -9,7 +9,8 @@ from flask import Response, make_response, render_template, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES
-from chef.domain.payloads import as_dict, job_json
+from chef.domain.payloads import job_json
+from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
 from chef.pages import snapshots
 from chef.pages.constants import SOURCE_KINDS

@@ -8,8 +8,9 @@ from typing import Any
 
 from chef.access.auth import Principal
 from chef.domain.model import RUNNING, Job
-from chef.domain.payloads import as_dict, job_json, sent_line
+from chef.domain.payloads import job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
+from chef.domain.wiretypes import as_dict
 from chef.pages.silence import shown_status
 from chef.services import services
 from chef.store import ListedJob, ListedProject

@@ -7,7 +7,8 @@ from typing import Any
 
 from chef.domain.clock import Clock
 from chef.domain.model import Job, Kind
-from chef.domain.payloads import as_dict, job_json, state_events
+from chef.domain.payloads import job_json, state_events
+from chef.domain.wiretypes import as_dict
 from chef.errors import ChefError, TooManyRequests
 from chef.live.events import Event, make_event
 from chef.live.following import Bookmark, History, Start, find_start

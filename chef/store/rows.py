@@ -20,13 +20,13 @@ from chef.domain.model import (
     JobError,
     LogEntry,
     Meta,
-    Payload,
     PhaseSpan,
     StateEntry,
 )
 from chef.domain.outline import ERROR_LEVELS, notable_lines
 from chef.domain.tally import Tally
 from chef.domain.text import clean_text, without_escapes
+from chef.domain.wiretypes import Integrity
 
 _ENDS = (b"", b"\n", b"\r\n", b"\r")
 _END_CODES = {end: code for code, end in enumerate(_ENDS)}
@@ -45,7 +45,7 @@ class _Details(msgspec.Struct, omit_defaults=True):
     error: tuple[str | None, int | str | None] | None = None
     gap: tuple[int, int, int, int, int, int] | None = None
     claim: Claim | None = None
-    integrity: Payload | None = None
+    integrity: Integrity | None = None
 
 
 class _Part(NamedTuple):

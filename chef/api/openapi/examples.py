@@ -29,12 +29,12 @@ from chef.domain.model import Job, LogEntry, PhaseSpan
 from chef.domain.payloads import (
     CountsJson,
     ProjectJson,
-    as_dict,
     job_json,
     listed_line,
     log_events,
     state_events,
 )
+from chef.domain.wiretypes import as_dict
 
 UPDATE: dict[str, Any] = {
     "type": "progress",

@@ -13,11 +13,12 @@ import msgspec
 
 from chef.api import shapes
 from chef.domain import payloads
+from chef.domain.wiretypes import Wire
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
 from chef.wire.values import named_schemas
 
-_RECEIVED: tuple[type[payloads.Wire], ...] = (
+_RECEIVED: tuple[type[Wire], ...] = (
     shapes.Accepted,
     shapes.LogAccepted,
     shapes.Problem,
@@ -28,7 +29,7 @@ _RECEIVED: tuple[type[payloads.Wire], ...] = (
     shapes.Health,
     shapes.Events,
 )
-_EVENTS: dict[type[payloads.Wire], tuple[str, ...]] = {
+_EVENTS: dict[type[Wire], tuple[str, ...]] = {
     payloads.LogEvent: ("job:log",),
     payloads.ProgressEvent: ("job:progress", "project:progress"),
     payloads.CompletedEvent: ("job:completed", "project:completed"),
@@ -39,7 +40,7 @@ _EVENTS: dict[type[payloads.Wire], tuple[str, ...]] = {
 def schemas() -> dict[str, Schema]:
     """All component schemas by name."""
     time = {"type": "string", "format": "date-time", "description": "UTC, with milliseconds"}
-    named = {**named_schemas(), "Time": time, "Integrity": _integrity(), "Event": _event()}
+    named = {**named_schemas(), "Time": time, "Event": _event()}
     return {**named, **_sent(), **_received(named.keys())}
 
 
@@ -104,28 +105,5 @@ def _event() -> Schema:
 
 
 def _named_event(payload: Schema, names: tuple[str, ...]) -> Schema:
-    return _object({"event": {"enum": list(names)}, "data": payload})
-
-
-def _object(properties: dict[str, Schema], optional: tuple[str, ...] = (), **more: Any) -> Schema:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "properties": properties, "required": required, **more}
-
-
-_COUNT: Schema = {"type": "integer", "minimum": 0}
-
-
-def _integrity() -> Schema:
-    where: dict[str, Schema] = {"stream": ref("Id"), "bytes": _COUNT, "from": _COUNT}
-    lists = {
-        "missing": _object(where | {"lines": _COUNT}, optional=("lines",), description="has not arrived"),
-        "surplus": _object(where, description="is more than was claimed"),
-        "differs": _object({"stream": ref("Id")}, description="has the size but not the content"),
-        "unchecked": ref("Id") | {"description": "began before checksums were kept: only counted"},
-    }
-    return _object(
-        {"complete": {"type": "boolean"}, "lines": _COUNT | {"type": ["integer", "null"]}}
-        | {name: {"type": "array", "items": item, "minItems": 1} for name, item in lists.items()},
-        optional=tuple(lists),
-        description="whether all has arrived that the sender of the end claimed; absent without a claim",
-    )
+    properties = {"event": {"enum": list(names)}, "data": payload}
+    return {"type": "object", "properties": properties, "required": list(properties)}

@@ -1,0 +1,79 @@
+"""The types that payloads and answers are made of: JSON objects as Structs, and their fields' values. Pure.
+
+A `title` in an annotation names the component schema that the OpenAPI document has for such values.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType, field
+
+Id = Annotated[str, Meta(title="Id")]
+Time = Annotated[str, Meta(title="Time")]
+PhaseName = Annotated[str, Meta(title="Phase")]
+ExitCode = Annotated[int | str, Meta(title="Code")]
+MetaObject = Annotated[dict[str, Any], Meta(title="Meta")]
+ArtifactObject = Annotated[dict[str, Any], Meta(title="Artifact")]
+Percent = Annotated[float, Meta(ge=0, le=100)]
+Count = Annotated[int, Meta(ge=0)]
+Seq = Annotated[int, Meta(ge=1, description="place in the job's order: 1, 2, 3 …")]
+
+
+class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A JSON object of the wire; `UNSET` fields are not in it. No payload can be part of a cycle."""
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(payload: Wire) -> str:
+    """A payload as compact JSON. All input was checked to be JSON, so all of it is."""
+    return _encoder.encode(payload).decode()
+
+
+def as_dict(payload: Wire) -> dict[str, Any]:
+    """A payload as the plain values that its JSON stands for."""
+    plain: dict[str, Any] = msgspec.to_builtins(payload)
+    return plain
+
+
+class Missing(Wire, frozen=True):
+    """A part of a stream that has not arrived."""
+
+    stream: Id
+    bytes: Count
+    start: Count = field(name="from")
+    lines: Count | UnsetType = UNSET
+
+
+class Surplus(Wire, frozen=True):
+    """A part of a stream that is more than was claimed."""
+
+    stream: Id
+    bytes: Count
+    start: Count = field(name="from")
+
+
+class Different(Wire, frozen=True, kw_only=True):
+    """A stream of the claimed size with other bytes or lines."""
+
+    stream: Id
+    crc32: str | UnsetType = UNSET
+    lines: Count | UnsetType = UNSET
+    claimed: str | int
+
+
+class Integrity(Wire, frozen=True):
+    """Whether all has arrived that the sender of the end claimed; absent without a claim.
+
+    `unchecked` names streams that were only counted: they began before checksums were kept.
+    """
+
+    complete: bool
+    lines: Count | None
+    missing: Annotated[list[Missing], Meta(min_length=1)] | UnsetType = UNSET
+    surplus: Annotated[list[Surplus], Meta(min_length=1)] | UnsetType = UNSET
+    differs: Annotated[list[Different], Meta(min_length=1)] | UnsetType = UNSET
+    unchecked: Annotated[list[Id], Meta(min_length=1)] | UnsetType = UNSET
