@@ -12,12 +12,12 @@ from chef.http.body import Body
 from chef.http.connection import Connection
 from chef.http.heads import Head
 from chef.http.site import Environ, Site
-from chef.http.states import AFTER_RESPONSE, ConnectionState, ResponseState
+from chef.http.states import AFTER_RESPONSE, AWAITED, CHUNKING, ENDED, LAST, READY, SENDING, ResponseState
 
 # Below this, copying the body next to its head costs less than a second packet.
 _JOIN_BYTES = 64 * 1024
 _BODILESS = (204, 304)
-_UNSENT = (ResponseState.AWAITED, ResponseState.READY)
+_UNSENT = (AWAITED, READY)
 
 Fields = list[tuple[str, str]]
 
@@ -26,7 +26,7 @@ class Response:
     """The answers on one connection, one after the other: `begin` is called for each."""
 
     def __init__(self, connection: Connection, site: Site) -> None:
-        self.state = ResponseState.ENDED
+        self.state: ResponseState = ENDED
         self._connection = connection
         self._site = site
         self._head: Head
@@ -39,7 +39,7 @@ class Response:
 
     def begin(self, head: Head, body: Body) -> None:
         """Answer this request now."""
-        self.enter(ResponseState.AWAITED)
+        self.enter(AWAITED)
         self._head = head
         self._body = body
 
@@ -63,7 +63,7 @@ class Response:
             for data in result:
                 if data:
                     self.write(data)
-            if not self.is_begun:
+            if self.state in _UNSENT:
                 self.write(b"")
             self._end()
         finally:
@@ -79,7 +79,7 @@ class Response:
         breaks = max(0, len(headers) - 1)
         if text.count("\n") != breaks or text.count("\r") != breaks or not status.isprintable():
             raise ValueError("a header of the answer has a line break in it")
-        self.enter(ResponseState.READY)
+        self.enter(READY)
         self._status = status
         self._code = int(status[:3])
         self._fields = text
@@ -90,11 +90,11 @@ class Response:
         """Send a part of the body, the first one together with the head."""
         if self._head.method == "HEAD":
             part = b""
-        if not self.is_begun:
+        if self.state in _UNSENT:
             self._begin(part)
         elif part:
             self._sent += len(part)
-            chunks = self.state is ResponseState.CHUNKING
+            chunks = self.state is CHUNKING
             self._connection.send(_chunk(part) if chunks else part)
 
     def send_head(self) -> None:
@@ -102,11 +102,11 @@ class Response:
         self.write(b"")
 
     def _begin(self, part: bytes) -> None:
-        if self.state is ResponseState.AWAITED:
+        if self.state is AWAITED:
             raise AssertionError("the application did not call start_response")
         head = self._answers_head()
         self._sent = len(part)
-        if self.state is ResponseState.CHUNKING and part:
+        if self.state is CHUNKING and part:
             part = _chunk(part)
         if len(part) > _JOIN_BYTES:
             self._connection.send(head)
@@ -123,12 +123,12 @@ class Response:
         if "date" not in given:
             lines.append(self._site.date())
         self._enter_body()
-        if self.state is ResponseState.CHUNKING:
+        if self.state is CHUNKING:
             lines.append("Transfer-Encoding: chunked")
         if given.get("connection", "").lower() == "close" or self._site.closing or self._body.is_unwanted:
             self._connection.allow_no_other_request()
         if "connection" not in given:
-            if self._connection.state is ConnectionState.LAST:
+            if self._connection.state is LAST:
                 lines.append("Connection: close")
             elif self._head.version == "HTTP/1.0":
                 lines.append("Connection: keep-alive")
@@ -137,11 +137,11 @@ class Response:
     def _enter_body(self) -> None:
         """Choose how the body follows. In HTTP/1.0 the connection's end ends one of unknown length."""
         if "content-length" in self._given or not self._can_have_a_body:
-            self.enter(ResponseState.SENDING)
+            self.enter(SENDING)
         elif self._head.version == "HTTP/1.1":
-            self.enter(ResponseState.CHUNKING)
+            self.enter(CHUNKING)
         else:
-            self.enter(ResponseState.SENDING)
+            self.enter(SENDING)
             self._connection.allow_no_other_request()
 
     @property
@@ -150,13 +150,13 @@ class Response:
 
     def _end(self) -> None:
         """The body is sent. What is shorter or longer than it said must not run into the next answer."""
-        if self.state is ResponseState.CHUNKING:
+        if self.state is CHUNKING:
             self._connection.send(b"0\r\n\r\n")
         else:
             length = self._given.get("content-length")
             if length is not None and length != str(self._sent) and self._can_have_a_body:
                 self._connection.allow_no_other_request()
-        self.enter(ResponseState.ENDED)
+        self.enter(ENDED)
 
     # Of the server itself
 
@@ -164,13 +164,13 @@ class Response:
         """Send this answer instead of an application's; where one has begun, nothing more can be said."""
         self._connection.allow_no_other_request()
         if not self.is_begun:
-            self.enter(ResponseState.ENDED)
+            self.enter(ENDED)
             self._connection.send(answer)
 
     def switch_protocols(self, fields: Fields) -> None:
         """Answer 101: what follows on the connection is no HTTP."""
         self._connection.allow_no_other_request()
-        self.enter(ResponseState.ENDED)
+        self.enter(ENDED)
         lines = ["HTTP/1.1 101 Switching Protocols", *(f"{name}: {value}" for name, value in fields)]
         self._connection.send(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
 

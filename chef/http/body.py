@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from enum import Enum
 
 from chef.http.connection import Connection, Interrupted
 from chef.http.heads import Refused, parse_trailer
+from chef.http.states import (
+    ABANDONED,
+    AFTER_BODY,
+    CHUNK,
+    COMPLETE,
+    CONTENT,
+    EXPECTED,
+    FIRST_SIZE,
+    BodyState,
+)
 
 _BLOCK = 64 * 1024
 # A refused body beyond this is not read to its end: the connection is closed instead.
@@ -19,40 +28,12 @@ _MOST_TRAILER_BYTES = 8192
 _ALL = 2**63
 # What is refused and not read yet gets this long to come.
 _DISCARD_S = 5
+_OVER = (COMPLETE, ABANDONED)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class BrokenBody(Interrupted):
     """The body breaks off, or its chunks are none."""
-
-
-class BodyState(Enum):
-    """Where in a request's body its reader is."""
-
-    EXPECTED = "expected"
-    """The client waits for `100 Continue` before it sends anything."""
-    CONTENT = "content"
-    """Within the bytes of a Content-Length."""
-    FIRST_SIZE = "first size"
-    """Before the size of the first chunk."""
-    CHUNK = "chunk"
-    """Within a chunk, or behind its last byte: the line end that belongs to it may come later."""
-    ENDED = "ended"
-    """All of it is read."""
-    ABANDONED = "abandoned"
-    """Nobody reads the rest, so where the next request begins is not known."""
-
-
-_B = BodyState
-AFTER_BODY = {
-    _B.EXPECTED: (_B.CONTENT, _B.FIRST_SIZE, _B.ABANDONED),
-    _B.CONTENT: (_B.ENDED, _B.ABANDONED),
-    _B.FIRST_SIZE: (_B.CHUNK, _B.ENDED, _B.ABANDONED),
-    _B.CHUNK: (_B.ENDED, _B.ABANDONED),
-    _B.ENDED: (_B.ABANDONED,),
-    _B.ABANDONED: (),
-}
-"""The states that may follow each state of a body. One that is read is abandoned with its refused request."""
 
 
 class Body:
@@ -66,23 +47,17 @@ class Body:
         # What is left of the body, or of the chunk.
         self._left = length or 0
         self._extensions = 0
-        if length == 0:
-            self.state = BodyState.ENDED
-        else:
-            self.state = BodyState.EXPECTED if expects else self._begins
+        self.state: BodyState = COMPLETE
+        if length != 0:
+            self.state = EXPECTED if expects else self._beginning()
 
-    @property
-    def _begins(self) -> BodyState:
-        return BodyState.FIRST_SIZE if self._chunked else BodyState.CONTENT
+    def _beginning(self) -> BodyState:
+        return FIRST_SIZE if self._chunked else CONTENT
 
     @property
     def abandoned(self) -> bool:
         """Whether nobody reads the rest, and the connection ends with the answer."""
-        return self.state is BodyState.ABANDONED
-
-    @property
-    def _is_over(self) -> bool:
-        return self.state is BodyState.ENDED or self.state is BodyState.ABANDONED
+        return self.state is ABANDONED
 
     def _enter(self, state: BodyState) -> None:
         if state not in AFTER_BODY[self.state]:
@@ -95,10 +70,10 @@ class Body:
         Raises `Interrupted` where the body breaks off (`BrokenBody`), stands still for too long
         (`TooSlow`) or loses its connection (`PeerGone`).
         """
-        if self._is_over or most <= 0:
+        if self.state in _OVER or most <= 0:
             return b""
-        if self.state is BodyState.EXPECTED:
-            self._enter(self._begins)
+        if self.state is EXPECTED:
+            self._enter(self._beginning())
             self._connection.send(_CONTINUE)
         try:
             return self._receive(most)
@@ -142,18 +117,18 @@ class Body:
     def abandon(self) -> None:
         """Nobody reads the rest: it is not waited for, and the connection ends with the answer."""
         if not self.abandoned:
-            self._enter(BodyState.ABANDONED)
+            self._enter(ABANDONED)
 
     @property
     def is_unwanted(self) -> bool:
         """Whether nobody will wait for what is left, if the application does not read it."""
-        if self.state is BodyState.EXPECTED or self.state is BodyState.ABANDONED:
+        if self.state is EXPECTED or self.state is ABANDONED:
             return True
-        return self.state is not BodyState.ENDED and self._left > _MOST_DISCARDED_BYTES
+        return self.state is not COMPLETE and self._left > _MOST_DISCARDED_BYTES
 
     def discard(self) -> None:
         """Read what the application left, so that the next request can follow: a little, not any amount."""
-        if self._is_over:
+        if self.state in _OVER:
             return
         if self.is_unwanted:
             self.abandon()
@@ -169,19 +144,19 @@ class Body:
     def _receive(self, most: int) -> bytes:
         if self._chunked and self._left == 0:
             self._begin_chunk()
-            if self._is_over:
+            if self.state in _OVER:
                 return b""
         data = self._connection.receive(min(most, self._left))
         if not data:
             raise BrokenBody("the body breaks off")
         self._left -= len(data)
         if self._left == 0 and not self._chunked:
-            self._enter(BodyState.ENDED)
+            self._enter(COMPLETE)
         return data
 
     def _begin_chunk(self) -> None:
         # Not when the chunk's last byte came: some senders put this end before their next chunk.
-        if self.state is BodyState.CHUNK and self._line(0) != b"":
+        if self.state is CHUNK and self._line(0) != b"":
             raise BrokenBody("a chunk is longer than its size")
         size = _SIZE.fullmatch(self._line(_MOST_EXTENSION_BYTES))
         if size is None:
@@ -192,9 +167,9 @@ class Body:
         self._left = int(size[1], 16)
         if self._left == 0:
             self._read_trailer()
-            self._enter(BodyState.ENDED)
-        elif self.state is BodyState.FIRST_SIZE:
-            self._enter(BodyState.CHUNK)
+            self._enter(COMPLETE)
+        elif self.state is FIRST_SIZE:
+            self._enter(CHUNK)
 
     def _read_trailer(self) -> None:
         size = 0

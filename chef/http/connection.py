@@ -23,7 +23,17 @@ import gevent
 from gevent import get_hub
 
 from chef.http.heads import MOST_HEAD_BYTES, MOST_LINE_BYTES, Refused, check_bytes
-from chef.http.states import AFTER_CONNECTION, ConnectionState
+from chef.http.states import (
+    AFTER_CONNECTION,
+    CLOSED,
+    DETACHED,
+    HEAD,
+    IDLE,
+    LAST,
+    LINGERING,
+    SERVING,
+    ConnectionState,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +55,9 @@ _THROW_AWAY = struct.pack("ii", 1, 0)
 
 # The limit of time that a wait in a state stands under, if it is one that is told.
 _LIMITS = {
-    ConnectionState.HEAD: "header_timeout",
-    ConnectionState.SERVING: "body_timeout",
-    ConnectionState.LAST: "body_timeout",
+    HEAD: "header_timeout",
+    SERVING: "body_timeout",
+    LAST: "body_timeout",
 }
 
 
@@ -97,7 +107,7 @@ class Connection:
         self._socket = sock
         self.peer = peer
         self.number = number
-        self.state = ConnectionState.IDLE
+        self.state: ConnectionState = IDLE
         # Watchers, made when first waited for.
         self._reader: Any = None
         self._writer: Any = None
@@ -129,8 +139,8 @@ class Connection:
 
     def allow_no_other_request(self) -> None:
         """The request that is served becomes the last one, if it is not."""
-        if self.state is ConnectionState.SERVING:
-            self.enter(ConnectionState.LAST)
+        if self.state is SERVING:
+            self.enter(LAST)
 
     # Waiting
 
@@ -220,7 +230,7 @@ class Connection:
 
     def _receive_pieces_of_head(self, header_s: float) -> bytes | None:
         """The same where it comes in pieces or after empty lines, or is too large."""
-        self.enter(ConnectionState.HEAD)
+        self.enter(HEAD)
         due = monotonic() + header_s
         block = bytearray(self.take_unread())
         checked = empty = 0
@@ -340,13 +350,13 @@ class Connection:
 
     def detach(self) -> _socket.socket:
         """The socket itself, which is somebody else's from now on."""
-        self.enter(ConnectionState.DETACHED)
+        self.enter(DETACHED)
         self._let_go()
         return self._socket
 
     def close(self) -> None:
         """Free the descriptor."""
-        self.enter(ConnectionState.CLOSED)
+        self.enter(CLOSED)
         self._let_go()
         self._socket.close()
 
@@ -361,7 +371,7 @@ class Connection:
 
         Closed at once, the peer would be reset and might never read the refusal of what it is sending.
         """
-        self.enter(ConnectionState.LINGERING)
+        self.enter(LINGERING)
         due, left = monotonic() + _LINGER_S, _LINGER_BYTES
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)

@@ -27,7 +27,7 @@ import gevent
 
 from chef.http.accepting import TurnedAway, accept
 from chef.http.connection import Connection
-from chef.http.states import ConnectionState
+from chef.http.states import CLOSED, HEAD, IDLE
 
 _LOOK_S = 0.5
 _ENDED_AT_ONCE = 20
@@ -94,7 +94,7 @@ class Connections:
     @property
     def heads(self) -> int:
         """How many are waited for in the middle of a request's head, or before one."""
-        before = (ConnectionState.IDLE, ConnectionState.HEAD)
+        before = (IDLE, HEAD)
         return sum(one.due != inf and one.state in before for one in self._open)
 
     # Coming and going
@@ -142,7 +142,7 @@ class Connections:
         def release() -> None:
             if connection in self._open:
                 self._detached -= 1
-                connection.enter(ConnectionState.CLOSED)
+                connection.enter(CLOSED)
                 self.close(connection)
 
         return release
@@ -237,7 +237,7 @@ class Connections:
     def end_idle(self) -> None:
         """End the connections that wait for a request of which nothing has come."""
         for connection in [one for one in self._open if one.due != inf]:
-            if connection.state is ConnectionState.IDLE and connection.is_quiet:
+            if connection.state is IDLE and connection.is_quiet:
                 connection.expire()
 
 

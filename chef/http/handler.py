@@ -24,7 +24,7 @@ from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
 from chef.http.refusals import FAILED, TOO_MANY, refusal
 from chef.http.site import Environ, Site
-from chef.http.states import ConnectionState
+from chef.http.states import IDLE, LAST, SERVING
 
 log = logging.getLogger(__name__)
 
@@ -100,17 +100,17 @@ class Handler:
             self._respond(environ)
         finally:
             site.busy.discard(self)
-        if connection.state is not ConnectionState.SERVING:
+        if connection.state is not SERVING:
             return False
         if len(self._block) > _MOST_KEPT_HEAD_BYTES:
             self._forget_head()
-        connection.enter(ConnectionState.IDLE)
+        connection.enter(IDLE)
         return True
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request, in one short line of the log, which quotes nothing of it."""
         log.info("refused a request of %s: %s", self.connection.peer, refused.detail)
-        self.connection.enter(ConnectionState.LAST)
+        self.connection.enter(LAST)
         self.connection.send(refusal(refused, self._site.document))
         self.connection.linger()
 
@@ -130,7 +130,7 @@ class Handler:
     def _respond(self, environ: Environ) -> None:
         """Answer a request, and read what of it nobody else has read."""
         head, connection, site = self._head, self.connection, self._site
-        connection.enter(ConnectionState.SERVING if head.persistent else ConnectionState.LAST)
+        connection.enter(SERVING if head.persistent else LAST)
         body = Body(connection, None if head.chunked else head.length or 0, expects=head.expects)
         environ["wsgi.input"] = body
         connection.set_patience(site.limits.body_s if head.has_body else None)

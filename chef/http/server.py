@@ -20,7 +20,7 @@ from chef.http.connections import Connections, Limits
 from chef.http.handler import Handler
 from chef.http.refusals import FULL, TOO_MANY, Document, plain_text, refusal
 from chef.http.site import Application, Environ, MayUpgrade, Site
-from chef.http.states import ConnectionState
+from chef.http.states import CLOSED, DETACHED
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Server(StreamServer):
         try:
             Handler(connection, address, self._site).handle()
         finally:
-            if connection.state not in (ConnectionState.DETACHED, ConnectionState.CLOSED):
+            if connection.state not in (DETACHED, CLOSED):
                 connection.close()
                 self.connections.close(connection)
 
