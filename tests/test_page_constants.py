@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 from copy import deepcopy
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,16 +13,9 @@ from chef.domain.text import clean_text
 from chef.pages.constants import constants
 from chef.pages.silence import LOST_MS, QUIET_MS, shown_status, silence
 from tests.tools.modules import run
+from tests.tools.rendered import carried
 
 NOW = 1_790_000_000_000
-
-
-def carried(text: str) -> dict[str, Any]:
-    """The constants in a page."""
-    found = re.search(r'<script type="application/json" id="constants">(.*?)</script>', text, re.DOTALL)
-    assert found
-    read: dict[str, Any] = json.loads(found[1])
-    return read
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -33,7 +24,7 @@ def test_every_live_page_carries_the_constants(app: Flask, language: str) -> Non
     with app.test_request_context(headers=headers):
         expected = json.loads(json.dumps(constants()))
     for path in ("/", "/projects/web", "/jobs/j"):
-        assert carried(app.test_client().get(path, headers=headers).text) == expected
+        assert carried(app.test_client().get(path, headers=headers).text, "constants") == expected
     assert expected["words"]["statuses"]["failed"] == {"en": "Failed", "fr": "Échec"}[language]
 
 

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.tools.serving import Served
+
+# The rows that are in the document, without those that only hold a selection.
+ROWS = """() => [...document.querySelectorAll("#lines .line:not(.kept)")].map(
+  (row) => [Number(row.id.slice(1)), row.querySelector(".text").textContent])"""
+
+# Waits until the log has not moved for as long as a rest takes to be one (static/scroll-input.js).
+_AT_REST = """async () => {
+  const log = document.getElementById("log");
+  const place = () => `${log.scrollTop} ${document.querySelector("#lines .rows").style.top}`;
+  for (let before = place(), since = performance.now(); performance.now() - since < 300; ) {
+    await new Promise((then) => requestAnimationFrame(then));
+    if (place() !== before) [before, since] = [place(), performance.now()];
+  }
+}"""
 
 # All lines of a log as a reader sees them who scrolls from its beginning to its end.
 _READ_THROUGH = """async () => {
@@ -69,3 +85,36 @@ def stored_lines(server: Served, job_id: str = "j", **options: Any) -> list[list
         if not answer["lines"] or found[-1][0] >= answer["total"]:
             return found
         after = found[-1][0]
+
+
+def rows(page: Page) -> list[list[Any]]:
+    """The rows in the document, `[number, text]`."""
+    found: list[list[Any]] = page.evaluate(ROWS)
+    return found
+
+
+def scroll_top(page: Page) -> float:
+    """Where the log's scroll bar is."""
+    top: float = page.evaluate("document.getElementById('log').scrollTop")
+    return top
+
+
+def at_rest(page: Page) -> None:
+    """Wait until the log moves no more."""
+    page.evaluate(_AT_REST)
+
+
+def wait_until(page: Page, condition: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait until something is so that the page itself cannot tell, such as what the clipboard holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it has not come true in time"
+        page.wait_for_timeout(20)
+
+
+def fill(server: Served, count: int, step: int = 5_000) -> None:
+    """A running job with that many lines."""
+    server.update(progress(phase="building"))
+    for first in range(1, count + 1, step):
+        last = min(count, first + step - 1)
+        server.post("/api/jobs/j/logs", data=f"{numbered(first, last)}\n".encode())
