@@ -21,8 +21,17 @@ MAX_TITLE = 200
 # Phases that mean something to the server: a section of that name would end or rewind the job.
 _NOT_A_PHASE = frozenset({"completed", "queued"})
 
-# Without one of these there is no marker, and most output has none: finding that out is cheap.
-_SIGNS = (b"::", b"##", b"section_", b"--- ", b"+++ ", b"~~~ ", b"%")
+# Without one of these there is no marker, and most output has none. A single character, the one in front, is
+# looked for many times faster than several are.
+_SIGNS = (
+    (b":", b"::"),
+    (b"#", b"##"),
+    (b"_", b"section_"),
+    (b"-", b"--- "),
+    (b"+", b"+++ "),
+    (b"~", b"~~~ "),
+    (b"%", b"%"),
+)
 # A marker begins its line, after blanks and colours. (The line end comes first here, since
 # a pattern that begins with few characters is searched for quickly.)
 _BEGINS = re.compile(
@@ -76,8 +85,9 @@ class MarkerParser:
     def find(self, lines: bytes) -> list[Marker]:
         """The markers in these lines, in their order."""
         # As `set -x` writes: its third level looks like a header, and comes with the second.
-        self._is_traced = self._is_traced or b"\n++ " in lines or lines.startswith(b"++ ")
-        if not any(sign in lines for sign in _SIGNS):
+        if not self._is_traced and b"+" in lines:
+            self._is_traced = b"\n++ " in lines or lines.startswith(b"++ ")
+        if not any(character in lines and sign in lines for character, sign in _SIGNS):
             return []
         text = b"\n" + lines
         found = list(_BEGINS.finditer(text))
