@@ -32,7 +32,7 @@ class Workers:
         if not self._idle:
             greenlet(self._serve, get_hub()).switch()  # It is idle at once.
         worker = self._idle.pop()
-        # What one piece of work has set is nothing to the next.
+        # Context variables that one piece of work has set are nothing to the next.
         worker.gr_context = None
         worker.switch(work, args)
 

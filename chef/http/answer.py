@@ -1,4 +1,4 @@
-"""What goes out: the head of an answer, its body with a length or in chunks, and whether the connection ends.
+"""The outgoing side: the head of an answer, its body with a length or in chunks, the end of the connection.
 
 Source: RFC 9112, 6 and 9.
 """
@@ -24,6 +24,19 @@ Fields = list[tuple[str, str]]
 
 class Response:
     """The answers on one connection, one after the other: `begin` is called for each."""
+
+    __slots__ = (
+        "_body",
+        "_code",
+        "_connection",
+        "_fields",
+        "_given",
+        "_head",
+        "_sent",
+        "_site",
+        "_status",
+        "state",
+    )
 
     def __init__(self, connection: Connection, site: Site) -> None:
         self.state: ResponseState = ENDED

@@ -26,7 +26,7 @@ _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;([^\x00-\x08\x0a-\x1f\x7f]*))
 _MOST_EXTENSION_BYTES = 4096
 _MOST_TRAILER_BYTES = 8192
 _ALL = 2**63
-# What is refused and not read yet gets this long to come.
+# The rest of a refused body gets this long to come.
 _DISCARD_S = 5
 _OVER = (COMPLETE, ABANDONED)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -44,7 +44,7 @@ class Body:
     def __init__(self, connection: Connection, length: int | None, *, expects: bool) -> None:
         self._connection = connection
         self._chunked = length is None
-        # What is left of the body, or of the chunk.
+        # Bytes left of the body, or of the chunk.
         self._left = length or 0
         self._extensions = 0
         self.state: BodyState = COMPLETE

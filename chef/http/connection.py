@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 SEND_PATIENCE_S = 60
 """How long a peer may take nothing of an answer."""
 
-# What a peer must send or take on average once its patience is gone.
+# A peer must send or take as much on average once its patience is gone.
 _LEAST_BYTES_PER_SECOND = 500
 _READ_BYTES = 64 * 1024
 _READABLE, _WRITABLE = 1, 2
@@ -70,7 +70,7 @@ class PeerGone(Interrupted, ConnectionError):
 
 
 class TooSlow(Interrupted, TimeoutError):
-    """What the peer began to send did not come within its time."""
+    """The rest of what the peer began to send did not come within its time."""
 
 
 class Connection:
@@ -284,7 +284,7 @@ class Connection:
         return line[:-2] if line.endswith(b"\r\n") else None
 
     def take_unread(self) -> bytes:
-        """What was received and not read, for the reader that the socket has from now on."""
+        """The bytes received and not read, for the reader that the socket has from now on."""
         unread, self._buffer, self._at = self._buffer[self._at :], b"", 0
         return unread
 

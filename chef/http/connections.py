@@ -1,4 +1,4 @@
-"""All connections of a server: how many there may be, of whom, and who has taken too long.
+"""All connections of a server: how many there may be, of which addresses, and which have taken too long.
 
 Two limits. In all there are `Limits.connections`, for which a descriptor is left in any case; a peer that
 comes then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except
@@ -47,7 +47,7 @@ _SHARED = ip_network("100.64.0.0/10")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What an operator sets: counts (0: from the descriptor limit, and any number) and seconds."""
+    """The limits that an operator sets: counts (0: from the descriptor limit, and any number) and seconds."""
 
     connections: int = 0
     per_address: int = 1000
@@ -193,7 +193,7 @@ class Connections:
             self._asking[address] += 1
 
     def _refusal(self, host: str) -> bytes | None:
-        """What a new connection is told if it may not stay."""
+        """The answer to a new connection that may not stay; `None` for one that may."""
         if len(self._open) >= self.most:
             self._refused("connections")
             return self._full

@@ -31,7 +31,7 @@ _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def of_server(host: str, port: str, log: logging.Logger) -> dict[str, Any]:
-    """What is the same for all requests of a server."""
+    """The part that is the same for all requests of a server."""
     return {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "SERVER_SOFTWARE": f"gevent/{gevent.__version__} Python/{sys.version_info[0]}.{sys.version_info[1]}",
@@ -49,7 +49,7 @@ def of_server(host: str, port: str, log: logging.Logger) -> dict[str, Any]:
 
 
 def of_head(head: Head, of_server: dict[str, Any]) -> dict[str, Any]:
-    """What all requests with this head have in common."""
+    """The part that all requests with this head have in common."""
     environ = of_server | head.fields
     path, _, query = head.target.partition("?")
     if not query.isascii():

@@ -48,6 +48,8 @@ class Detached(NamedTuple):
 class Handler:
     """Serves one connection; `address` is its peer's, as the socket gives it."""
 
+    __slots__ = ("_address", "_answer", "_block", "_head", "_site", "_template", "connection")
+
     def __init__(self, connection: Connection, address: Any, site: Site) -> None:
         self.connection = connection
         self._address = address
@@ -109,13 +111,14 @@ class Handler:
 
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request, in one short line of the log, which quotes nothing of it."""
-        log.info("refused a request of %s: %s", self.connection.peer, refused.detail)
+        limit = f" ({refused.limit})" if refused.limit else ""
+        log.info("refused a request of %s: %s%s", self.connection.peer, refused.detail, limit)
         self.connection.enter(LAST)
         self.connection.send(refusal(refused, self._site.document))
         self.connection.linger()
 
     def _environ(self, head: Head) -> Environ:
-        """What all requests with this head on this connection have in common: see `chef.http.environ`."""
+        """The part that all requests with this head on this connection have in common."""
         connection = self.connection
         environ = keys.of_head(head, self._site.environ)
         environ["REMOTE_ADDR"] = connection.peer
@@ -171,7 +174,7 @@ class Handler:
         self._forget_head()
         self._answer.switch_protocols(fields)
         environ[keys.DETACH] = self._detach
-        # What the application answers as HTTP is for nobody.
+        # An answer over HTTP would be for nobody.
         list(self._site.application(environ, lambda *_: _take_nothing))
 
     def _detach(self) -> Detached:

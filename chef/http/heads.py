@@ -1,7 +1,7 @@
 """The head of a request, read as strictly as RFC 9112 and RFC 9110 allow.
 
-Whatever leaves open where a request ends, or whose it is, is refused: a proxy in front may read it
-otherwise, and then the rest of one request would be taken for another.
+A head that leaves open where its request ends, or which host it asks, is refused: a proxy in front may
+read it otherwise, and then the rest of one request would be taken for another.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SINGLE = {
 
 
 class Refused(Exception):
-    """What was sent is no request that can be answered, or not now. `detail` quotes nothing of it.
+    """A request that is none, or that cannot be answered now. `detail` quotes nothing of it.
 
     `limit` is the name of the limit that was met, if it was one; `fields` are header lines of the answer.
     """
@@ -150,7 +150,7 @@ def _joined(key: str, first: str, value: str) -> str:
 
 
 def _check_host(method: str, target: str, version: str, fields: dict[str, str]) -> str:
-    """Check who is asked, and for what; the target's path and query."""
+    """Check which host is asked, and for what; the target's path and query."""
     host = fields.get("HTTP_HOST")
     if host is None:
         if version == "HTTP/1.1":

@@ -16,7 +16,7 @@ from geventwebsocket.handler import WebSocketHandler
 
 from chef.http.heads import TOKEN, Refused
 
-# What a 426 must say (RFC 9110, 15.5.22, and RFC 6455, 4.4).
+# Fields that a 426 must have (RFC 9110, 15.5.22, and RFC 6455, 4.4).
 _OUR_WEBSOCKET = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 _VERSION, _KEY = "HTTP_SEC_WEBSOCKET_VERSION", "HTTP_SEC_WEBSOCKET_KEY"
 _PROTOCOL = "HTTP_SEC_WEBSOCKET_PROTOCOL"

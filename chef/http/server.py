@@ -1,4 +1,4 @@
-"""The listener: who may come in, which requests are being answered, and how to stop in good order."""
+"""The listener: which connections come in, which requests are being answered, how to stop in good order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all connections of a server share."""
+"""The things that all connections of a server share."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DateField:
 
 @dataclass(slots=True)
 class Site:
-    """What a server is asked to serve, and how.
+    """The application that a server serves, and the rules for it.
 
     `may_upgrade` says of an environ whether the request may become a WebSocket, `document` makes the body
     of what the server itself refuses, `environ` is what all requests have in common.

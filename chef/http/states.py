@@ -11,7 +11,7 @@ from typing import Final
 
 
 class ConnectionState(Enum):
-    """What a connection is in the middle of."""
+    """The thing that a connection is in the middle of."""
 
     IDLE = "idle"
     """It waits for a request of which nothing has been read."""
