@@ -11,7 +11,7 @@ import { createColorPalette } from "chef/ansi.js";
 /** @typedef {Record<"panel" | "hard" | "text" | "toward", Rgb>} Theme */
 
 /**
- * What a browser needs to draw a piece: colours for both themes, empty where the line's own are kept.
+ * A piece as a browser draws it: colours for both themes, empty where the line's own are kept.
  *
  * @typedef {{ color: string, backgroundColor: string, classes: string[] }} PieceStyle
  */

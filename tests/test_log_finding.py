@@ -70,7 +70,7 @@ def test_search_finds_in_the_whole_log_and_while_it_grows(server: Served, page: 
     page.keyboard.press("Control+f")
     expect(page.locator("#search-field")).to_be_focused()
     page.keyboard.type("needle <")
-    # Who reads the end gets the newest; what colours cut is found as a person reads it.
+    # A reader of the end gets the newest; text that colours cut is found as a person reads it.
     expect(page.locator("#search-count")).to_have_text("3 of 3 lines")
     expect(page.locator("#L4990 mark")).to_have_text(["nee", "DLE <"])
     page.keyboard.press("Enter")
@@ -129,7 +129,7 @@ def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page
     expect(line(page, 5)).to_be_visible()
     expect(line(page, 8)).to_be_visible()
     expect(line(page, 11)).to_be_visible()
-    # What only ends a group is there, and stands back.
+    # A line that only ends a group is there, and stands back.
     expect(line(page, 9)).to_have_text("::endgroup::")
     colours = [
         page.locator(f"#L{number} .text").evaluate("one => getComputedStyle(one).color") for number in (7, 9)
@@ -142,7 +142,7 @@ def test_groups_are_folded_but_those_that_fail_or_run(server: Served, page: Page
     expect(line(page, 2)).to_have_text("fetching")
     page.keyboard.press("x")
     expect(line(page, 2)).to_have_count(0)
-    # When it ends well it folds, too, but not under the eyes of who reads it.
+    # When it ends well it folds, too, but not under the eyes of its reader.
     page.keyboard.press("G")
     server.update(log("::endgroup::\nafter"))
     expect(line(page, 11)).to_have_count(0)

@@ -87,7 +87,7 @@ def test_what_is_selected_stays_while_lines_come(server: Served, page: Page) -> 
     server.update(log(numbered(301, 900)))
     expect(page.locator("#jump")).to_have_text("600 new lines ↓")
     assert page.evaluate("getSelection().toString()") == "line 295"
-    # What it holds changes only when it is selected no more.
+    # A selected line changes only when it is selected no more.
     server.post("/api/jobs/j/logs?stream=bar", data=b"10%\r")
     page.evaluate("document.getElementById('log').scrollTop = 1e9")
     expect(line(page, 901)).to_have_text("10%")

@@ -22,7 +22,7 @@ def pieces(message: str, needle: str = "") -> list[dict[str, Any]]:
 
 
 def texts(message: str) -> list[tuple[str, bool]]:
-    """What is drawn of a line, and whether it is drawn in any style."""
+    """The texts that are drawn of a line, and whether each is drawn in a style."""
     return [(piece["text"], piece["style"] is not None) for piece in pieces(message)]
 
 
@@ -41,7 +41,7 @@ def texts(message: str) -> list[tuple[str, bool]]:
         ("\x1b[38;5;999mplain\x1b[38;2;1mplain", [("plainplain", False)]),
         ("\x1b[4:3mcurly\x1b[4:0mplain", [("curly", True), ("plain", False)]),
         ("\x9b32mgreen\x9b0m", [("green", True)]),
-        # What hides text does not: a log is there to be read.
+        # A sequence that hides text does nothing: a log is there to be read.
         ("\x1b[8mshown", [("shown", False)]),
         ("\x1b[2J\x1b[10;10H\x1b[?25l\x1b(B\x1b=plain\x1b[K", [("plain", False)]),
         ("\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x07 \x1bPdcs\x1b\\end", [("link end", False)]),
@@ -160,3 +160,64 @@ def test_the_grounds_that_colours_are_made_for_are_those_of_the_style() -> None:
     told = re.findall(r'panel: "(#\w+)", hard: "(#\w+)", text: "(#\w+)"', module)
     assert [(panel, text) for panel, _, text in told] == [light[:2], dark[:2]]
     assert told[1][1] == dark[2]
+
+
+GEOMETRY = """
+import { RowGeometry } from "chef/row-geometry.js";
+const geometry = ({ heights, top, wraps = true }) => {
+  const rows = new RowGeometry((row) => row + 1);
+  [rows.rowHeight, rows.wraps, rows.count, rows.view, rows.top] = [20, wraps, heights.length, 100, top];
+  heights.forEach((height, row) => rows.setHeight(row + 1, height));
+  return rows;
+};
+"""
+
+
+def test_rows_that_wrap_are_in_view_by_their_heights() -> None:
+    heights = [20, 60, 20, 20, 200, 20, 20, 20]
+    script = f"""{GEOMETRY}
+    const answer = ({{ heights, tops }}) => tops.map((top) => {{
+      const rows = geometry({{ heights, top }});
+      return [rows.inView, heights.map((_, row) => row).filter((row) => rows.shows(row))];
+    }});"""
+    assert run(script, {"heights": heights, "tops": [0, 0.5, 1, 3, 4.5]}) == [
+        [[0, 2], [0, 1, 2]],
+        [[0, 3], [1, 2]],
+        [[1, 3], [1, 2, 3]],
+        # A row that is higher than the view counts as shown where it is the first.
+        [[3, 4], [3]],
+        [[4, 4], []],
+    ]
+
+
+def test_a_movement_by_pixels_can_be_taken_back() -> None:
+    heights = [20, 60, 20, 20, 200, 20, 20, 20]
+    script = f"""{GEOMETRY}
+    const answer = (heights) => [10, 25, 79, 80, 150, 310].map((pixels) => {{
+      const rows = geometry({{ heights, top: 0 }});
+      rows.moveBy(pixels);
+      const there = rows.top;
+      rows.moveBy(-pixels);
+      return [there, Math.round(rows.top * 1e9)];
+    }});"""
+    tops, back = zip(*run(script, heights), strict=True)
+    above = [sum(heights[: int(top)]) + (top % 1) * heights[int(top)] for top in tops]
+    assert [round(one) for one in above] == [10, 25, 79, 80, 150, 310]
+    assert set(back) == {0}
+
+
+def test_rows_of_one_height_have_the_place_of_the_scroll_bar_while_they_fit_into_an_element() -> None:
+    script = """
+    import { RowGeometry } from "chef/row-geometry.js";
+    const answer = (counts) => counts.map((count) => {
+      const rows = new RowGeometry((row) => row);
+      [rows.count, rows.view] = [count, 500];
+      return [rows.isExact, rows.wantedSpacerHeight, rows.lastTop];
+    });
+    """
+    assert run(script, [10, 1_000, 750_000, 750_001]) == [
+        [True, 200, 0],
+        [True, 20_000, 975],
+        [True, 15_000_000, 749_975],
+        [False, 15_000_000, 749_976],
+    ]

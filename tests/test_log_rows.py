@@ -91,7 +91,7 @@ def test_who_scrolls_comes_over_what_was_removed_to_the_beginning(start_server: 
     page.locator("#log").focus()
     page.keyboard.press("Home")
     expect(line(page, 1)).to_be_in_viewport()
-    # What is not there takes no room: the marker stands between the lines around it.
+    # Removed lines take no room: the marker stands between the lines around it.
     expect(page.locator("#lines .loading")).to_have_count(0)
     assert shown_lines(page) == stored_lines(server)
     page.evaluate(f"location.hash = '#L{removed['firstLine'] + 5}'")

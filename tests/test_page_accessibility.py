@@ -70,7 +70,7 @@ def cook(server: Served, folder: Path) -> None:
 
 
 def faults_of(page: Page) -> list[Any]:
-    # What moves into place would be judged on its way.
+    # Elements that move into place would be judged on their way.
     page.wait_for_timeout(500)
     page.add_script_tag(path=AXE)
     found = page.evaluate("async () => (await axe.run()).violations")

@@ -18,7 +18,7 @@ from tests.tools.serving import Served
 
 Start = Callable[..., Served]
 SECRET = "a secret of more than thirty-two bytes, for tests"
-# What a browser says of a status that a test provokes.
+# A browser's complaint about a status that a test provokes.
 NOT_YET = "status of 404"
 AWAY = ("ERR_CONNECTION_REFUSED", "WebSocket connection to", "net::ERR_", "Failed to load resource")
 
@@ -224,7 +224,7 @@ def test_nothing_that_is_sent_executes_and_all_is_shown_as_sent(either: Served, 
         assert page.locator("main img, main script, main b").count() == 0
 
 
-# Who may look
+# Rights of readers
 
 
 @pytest.fixture(params=["true", "false"], ids=["socket", "stream"])

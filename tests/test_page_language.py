@@ -64,7 +64,7 @@ def test_french_is_set_as_french_is() -> None:
 
 
 class Words(HTMLParser):
-    """What is read in a template, outside of what the templates' language computes."""
+    """The words that are read in a template, without those that its expressions compute."""
 
     READ = ("aria-label", "title", "placeholder", "alt")
 
@@ -167,7 +167,7 @@ def test_the_api_speaks_to_programs_in_one_language(app: Flask) -> None:
     assert "Accept-Language" not in answer.headers.get("Vary", "")
 
 
-# What is said
+# Texts
 
 
 def text_of(client: FlaskClient, path: str, **headers: str) -> str:

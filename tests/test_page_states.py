@@ -1,4 +1,4 @@
-"""What a job's page says of states that no update tells: silence, a lost connection, an end while away."""
+"""A job's page in states that no update tells: silence, a lost connection, an end while away."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ Object.defineProperty(document, "hidden", { get: () => Boolean(window.away) });
 
 @pytest.mark.parametrize("away", [True, False])
 def test_who_asked_is_told_of_the_end_if_looking_elsewhere(server: Served, page: Page, away: bool) -> None:
-    """What the browser shows is its own affair: a stand-in sees whether and what it is asked to show."""
+    """A stand-in for the browser's notifications sees whether it is asked to show one, and which."""
     page.add_init_script(TELL)
     server.update(progress(phase="building", meta={"title": "Fix it"}))
     page.goto(f"{server.url}/jobs/j")
@@ -276,7 +276,7 @@ def test_a_project_shows_those_of_its_jobs_that_one_wants_to_see(either: Served,
     expect(page).to_have_title("web · Chef")
 
 
-# Who may look, and for how long
+# Rights of readers, and their end
 
 
 @pytest.mark.parametrize("path", ["/jobs/j", "/projects/web", "/"])

@@ -1,4 +1,4 @@
-"""What pages say of silence and of integrity: pure functions of a job's JSON and a moment."""
+"""Pages speak of silence and of integrity by pure functions of a job's JSON and a moment."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def job(silent: int, unheard: int | None = None, **fields: Any) -> dict[str, Any
         (job(MINUTE, 5_000, reporter="alive"), None),
         (job(MINUTE, 2 * MINUTE, reporter="lost"), Silence("lost", MINUTE, MINUTE)),
         (job(9 * MINUTE, 2 * MINUTE, reporter="lost"), Silence("lost", 9 * MINUTE, 2 * MINUTE)),
-        # What has ended says nothing for ever, and nobody minds.
+        # A job that has ended says nothing for ever, and nobody minds.
         (job(LOST_MS, status="completed"), None),
         (job(LOST_MS, status="failed", reporter="lost"), None),
         (None, None),

@@ -22,7 +22,7 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-# What is shown
+# Contents
 
 
 def test_the_job_page_shows_state_phases_and_log_without_javascript(client: FlaskClient) -> None:
@@ -203,7 +203,7 @@ def test_escape_sequences_are_left_out_of_the_log(client: FlaskClient) -> None:
     message = "\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jclear"
     post(client, progress(), {"type": "log", "jobId": "j", "message": message})
     text = client.get("/jobs/j").text
-    # The colours are there for who has JavaScript, and nothing else of the sequences.
+    # Of the sequences the colours are there for readers with JavaScript, and nothing else.
     drawn = "\x1b[31mred\x1b[0m and clear"
     assert f'class="text" data-drawn="{drawn}">red and clear</span>' in text
 

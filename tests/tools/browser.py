@@ -35,7 +35,7 @@ def running_browser() -> Iterator[Browser]:
 
 
 class Complaints:
-    """What pages complained of: console errors, uncaught errors, violations of their policy, dialogs.
+    """The complaints of pages: console errors, uncaught errors, violations of their policy, dialogs.
 
     `allow` names what a test expects, such as the status of a page that is not there yet.
     """

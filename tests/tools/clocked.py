@@ -13,9 +13,9 @@ import os  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-import chef  # noqa: E402
-import chef.serve  # noqa: E402
+import chef.application  # noqa: E402
 from chef.domain.clock import now_ms  # noqa: E402
+from chef.serve import main  # noqa: E402
 from chef.settings.config import load_settings_or_exit  # noqa: E402
 
 
@@ -25,5 +25,5 @@ def shifted() -> int:
 
 
 if __name__ == "__main__":
-    vars(chef.serve)["create_app"] = functools.partial(chef.create_app, clock=shifted)
-    sys.exit(chef.serve.main(load_settings_or_exit()))
+    vars(chef.application)["create_app"] = functools.partial(chef.application.create_app, clock=shifted)
+    sys.exit(main(load_settings_or_exit()))

@@ -54,7 +54,7 @@ def wait_for_upkeep(store: Store, seconds: float = 20) -> None:
 
 
 def random_output(chance: random.Random) -> Iterator[Update | LogPiece]:
-    """What a build with some streams, progress bars, states and odd bytes sends, without end."""
+    """The updates of a build with some streams, progress bars, states and odd bytes, without end."""
     while True:
         kind = chance.random()
         stream = chance.choice(["stdout", "stderr", "bar"])

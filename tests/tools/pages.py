@@ -1,4 +1,4 @@
-"""What tests of the job page share: what is sent, what is stored, what the page shows."""
+"""Helpers for tests of the job page: updates to send, lines that are stored, lines that the page shows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AT_REST = """async () => {
   }
 }"""
 
-# All lines of a log as a reader sees them who scrolls from its beginning to its end.
+# All lines of a log as a reader sees them by scrolling from its beginning to its end.
 _READ_THROUGH = """async () => {
   const log = document.getElementById("log");
   const frame = () => new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)));
