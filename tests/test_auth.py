@@ -1,4 +1,4 @@
-"""Who may do what: contract section 6 and the rule of CHEF_API_TOKEN in section 1."""
+"""The rights of callers: contract section 6 and the rule of CHEF_API_TOKEN in section 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what, over HTTP (contract sections 1 and 6). The rules themselves: test_auth."""
+"""The rights of callers over HTTP (contract sections 1 and 6). The rules themselves: test_auth."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_what_is_not_plain_goes_to_flask(
 
 
 def test_each_head_on_a_connection_counts_by_itself(start_server: Callable[..., Served]) -> None:
-    """What a head says is looked for once while it comes again, and no longer."""
+    """A head is read once while it comes again, and no longer."""
     server = start_server(CHEF_API_TOKEN="secret, other")
     body = _text(GOOD)
 

@@ -78,7 +78,7 @@ def parse_sse(text: str) -> list[Parsed]:
 
 
 def parse_ndjson(text: str) -> list[Parsed]:
-    # What stands before the first event or in between is blank, and each line is one event.
+    # Text before the first event or in between is blank, and each line is one event.
     events = [json.loads(line) for line in text.splitlines() if not line.isspace()]
     assert all(set(event) == {"event", "data"} for event in events)
     return [(event["event"], None, event["data"]) for event in events]
@@ -123,7 +123,7 @@ def test_a_stream_goes_on_after_a_position(server: Served, job_id: str, accept: 
     server.update(*build(job_id))
     path = f"/api/jobs/{job_id}/events"
     if header:
-        # What the client last saw is newer than what the address once said.
+        # The event that the client last saw is newer than the one that the address once named.
         events = read(server, f"{path}?after=1", accept, **{"Last-Event-ID": "3"})
     else:
         events = read(server, f"{path}?after=3", accept)

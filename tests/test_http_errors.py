@@ -1,4 +1,4 @@
-"""What is refused over HTTP, and how (contract section 2): problem+json, nothing kept, never a 500."""
+"""Refusals over HTTP (contract section 2): problem+json, nothing kept, never a 500."""
 
 from __future__ import annotations
 

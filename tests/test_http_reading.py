@@ -1,4 +1,4 @@
-"""What is read over HTTP (contract section 4): jobs, logs in all forms, projects, health, metrics."""
+"""Reading over HTTP (contract section 4): jobs, logs in all forms, projects, health, metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What build scripts send, over HTTP (contract section 2): all forms, all answers."""
+"""The requests of build scripts over HTTP (contract section 2): all forms, all answers."""
 
 from __future__ import annotations
 
@@ -366,7 +366,7 @@ def test_updates_sent_at_once_get_seqs_without_holes(app: Flask) -> None:
             "query_string": {"projectId": "p", "phase": "building"},
             "json": {"progress": 62.5, "message": "a b & fünf"},
         },
-        # What `curl -d` sends: the letters as they are, and JSON under a form's name.
+        # `curl -d` sends this: the letters as they are, and JSON under a form's name.
         {
             "data": "projectId=p&phase=building&progress=62.5&message=a+b+%26+fünf".encode(),
             "content_type": "application/x-www-form-urlencoded",

@@ -39,7 +39,7 @@ def store(any_database_url: str) -> Iterator[Store]:
 
 
 def claimed(data: bytes) -> dict[str, Any]:
-    """What a sender says of a stream's whole bytes."""
+    """A sender's claim on a stream's whole bytes."""
     lines = data.count(b"\n") + (not data.endswith(b"\n") and data != b"")
     return {"bytes": len(data), "lines": lines, "crc32": f"{zlib.crc32(data):08x}"}
 
@@ -58,7 +58,7 @@ def integrity_of(store: Store, job_id: str = "job") -> dict[str, Any]:
     return as_dict(job.integrity)
 
 
-# What a stream adds up to
+# The sum of a stream
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200))

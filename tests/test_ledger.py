@@ -1,4 +1,4 @@
-"""What one transaction takes: batches whole or not at all, ids once, projects counted."""
+"""The decisions of one transaction: batches whole or not at all, ids once, projects counted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def refused(ledger: Ledger, one: Batch) -> ChefError:
 def later(ledger: Ledger) -> Ledger:
     """The next transaction's ledger, with what this one stored."""
     following = new_ledger()
-    following.known = ledger.changed
+    following.loaded = ledger.changed
     return following
 
 

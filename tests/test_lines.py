@@ -233,7 +233,7 @@ def test_skipping_what_is_stored_already_is_the_same_as_sending_the_rest(
 def test_a_body_sent_again_from_an_earlier_offset_stores_nothing_twice(
     body: bytes, stored: int, back: int
 ) -> None:
-    """What is stored may end anywhere, also within a line and within its end."""
+    """The stored part may end anywhere, also within a line and within its end."""
     stored = min(stored, len(body))
     start = max(0, stored - back)
     lines, state = after_bodies(body[:stored])

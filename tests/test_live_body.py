@@ -1,4 +1,4 @@
-"""A log body as it comes: who stops reading it is not held up by who sends it."""
+"""A log body as it comes: a server that stops is not held up by a client that sends on."""
 
 from __future__ import annotations
 

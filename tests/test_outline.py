@@ -1,4 +1,4 @@
-"""What stands out in a log: errors and groups, found by the server and by the page alike."""
+"""The lines that stand out in a log: errors and groups, found by the server and by the page alike."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ const answer = (marks) => groupsOf(marks).map(({ first, last, count, isEnded, is
         # A few rules that somebody drew are not folded by themselves; a diff is none at all.
         ([(1, "--- a"), (4, "--- b")], [[1, 3, 2, True], [4, None, None, True]]),
         ([(1, "--- a/x.c"), (2, "+++ b/x.c"), (9, "--- a/y.c"), (10, "+++ b/y.c")], []),
-        # What is not trusted marks nothing, until the word is said that ends it.
+        # Untrusted text marks nothing, until the word that ends it.
         (
             [
                 (1, "::group::a"),

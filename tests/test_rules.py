@@ -1,4 +1,4 @@
-"""What updates do to a job: the phases table, defaults, endings, messages, meta, times, log entries."""
+"""The effects of updates: the phases table, defaults, endings, messages, meta, times, log entries."""
 
 from __future__ import annotations
 

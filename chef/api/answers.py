@@ -9,7 +9,7 @@ from flask import Response, request
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.domain.model import ID, ID_RULE, Job
-from chef.domain.wiretypes import Wire
+from chef.domain.wiretypes import JsonObject
 from chef.errors import FieldError, Invalid, NotFound
 from chef.services import services
 from chef.wire.paging import read_cursor
@@ -23,12 +23,12 @@ HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 """The headers of JSON answers: nobody keeps a copy of one."""
 
 
-def json_body(body: Wire | dict[str, Any]) -> bytes:
+def json_body(body: JsonObject | dict[str, Any]) -> bytes:
     """An answer's body, with the newline that terminals like."""
     return dumps(body) + b"\n"
 
 
-def answer(body: Wire | dict[str, Any], status: int = 200) -> Response:
+def answer(body: JsonObject | dict[str, Any], status: int = 200) -> Response:
     """A JSON answer."""
     return Response(json_body(body), status, headers=HEADERS)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
-from chef.domain.wiretypes import Count, Id, Seq, Wire
+from chef.domain.wiretypes import Count, Id, JsonObject, Seq
 
 Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
 Cursor = Annotated[str, Meta(min_length=1)]
@@ -15,14 +15,14 @@ Next = Annotated[Cursor | None, Meta(description="`cursor` of the next page")]
 _MOST = Meta(max_length=1000)
 
 
-class JobReceipt(Wire, frozen=True):
+class JobReceipt(JsonObject, frozen=True):
     """The newest seq that a body's updates got in a job, and the number of the job's viewers."""
 
     seq: Seq
     viewers: Count
 
 
-class Accepted(Wire, frozen=True):
+class Accepted(JsonObject, frozen=True):
     """Updates were stored."""
 
     accepted: Count
@@ -31,7 +31,7 @@ class Accepted(Wire, frozen=True):
     warnings: Warnings | UnsetType = UNSET
 
 
-class LogAccepted(Wire, frozen=True):
+class LogAccepted(JsonObject, frozen=True):
     """A log body was stored."""
 
     offset: Count
@@ -41,7 +41,7 @@ class LogAccepted(Wire, frozen=True):
     warnings: Warnings | UnsetType = UNSET
 
 
-class FieldFault(Wire, frozen=True):
+class FieldFault(JsonObject, frozen=True):
     """One thing that is wrong with a request."""
 
     message: str
@@ -49,7 +49,7 @@ class FieldFault(Wire, frozen=True):
     index: Annotated[int, Meta(ge=0, description="which update of the body")] | UnsetType = UNSET
 
 
-class Problem(Wire, frozen=True):
+class Problem(JsonObject, frozen=True):
     """A refusal (RFC 9457)."""
 
     type: Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
@@ -66,21 +66,21 @@ class OffsetProblem(Problem, frozen=True):
     offset: Annotated[int, Meta(ge=0, description="the place to go on from")]
 
 
-class Jobs(Wire, frozen=True):
+class Jobs(JsonObject, frozen=True):
     """A page of jobs."""
 
     jobs: Annotated[list[JobJson], _MOST]
     next: Next
 
 
-class Projects(Wire, frozen=True):
+class Projects(JsonObject, frozen=True):
     """A page of projects."""
 
     projects: Annotated[list[ProjectJson], _MOST]
     next: Next
 
 
-class RemovedLines(Wire, frozen=True):
+class RemovedLines(JsonObject, frozen=True):
     """The part that is missing in the middle of a log that grew beyond its limit."""
 
     first_line: Count
@@ -89,7 +89,7 @@ class RemovedLines(Wire, frozen=True):
     bytes: Count
 
 
-class LogLines(Wire, frozen=True):
+class LogLines(JsonObject, frozen=True):
     """Lines of a log."""
 
     lines: Annotated[list[LogLine], _MOST]
@@ -100,7 +100,7 @@ class LogLines(Wire, frozen=True):
     removed: RemovedLines | UnsetType = UNSET
 
 
-class Events(Wire, frozen=True):
+class Events(JsonObject, frozen=True):
     """Events that are stored by now."""
 
     events: list[Annotated[dict[str, Any], Meta(title="Event")]]
@@ -111,14 +111,14 @@ class Events(Wire, frozen=True):
     ]
 
 
-class WebsocketHealth(Wire, frozen=True, rename=None):
+class WebsocketHealth(JsonObject, frozen=True, rename=None):
     """The Socket.IO endpoint; clients are counted over all processes."""
 
     enabled: bool
     connected_clients: Count
 
 
-class Health(Wire, frozen=True):
+class Health(JsonObject, frozen=True):
     """Whether the server can do its work."""
 
     status: Literal["ok", "degraded"]

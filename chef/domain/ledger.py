@@ -94,11 +94,11 @@ class _Rows:
 class Ledger:
     """The state that a transaction loaded, and all that it changed.
 
-    `known` are rows of the store, `changed` those that have to be written, `stored` the new entries.
+    `loaded` are rows of the store, `changed` those that have to be written, `stored` the new entries.
     """
 
     def __init__(self, max_line_bytes: int, max_entry_bytes: int = rules.MAX_ENTRY_BYTES) -> None:
-        self.known = _Rows()
+        self.loaded = _Rows()
         self.changed = _Rows()
         self.stored: list[Stored] = []
         self.max_line_bytes = max_line_bytes
@@ -119,16 +119,16 @@ class Ledger:
         return receipt
 
     def job(self, job_id: str) -> Job | None:
-        return self.changed.jobs.get(job_id) or self.known.jobs.get(job_id)
+        return self.changed.jobs.get(job_id) or self.loaded.jobs.get(job_id)
 
     def project(self, project_id: str) -> Project | None:
-        return self.changed.projects.get(project_id) or self.known.projects.get(project_id)
+        return self.changed.projects.get(project_id) or self.loaded.projects.get(project_id)
 
     def stream(self, key: tuple[str, str]) -> StreamState | None:
-        return self.changed.streams.get(key) or self.known.streams.get(key)
+        return self.changed.streams.get(key) or self.loaded.streams.get(key)
 
     def sent(self, key: tuple[str, str]) -> Sent | None:
-        return self.changed.sent.get(key) or self.known.sent.get(key)
+        return self.changed.sent.get(key) or self.loaded.sent.get(key)
 
 
 class _Attempt:

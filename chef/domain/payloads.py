@@ -20,12 +20,12 @@ from chef.domain.wiretypes import (
     ExitCode,
     Id,
     Integrity,
+    JsonObject,
     MetaObject,
     Percent,
     PhaseName,
     Seq,
     Time,
-    Wire,
 )
 
 StatusName = Annotated[Status, Meta(title="Status")]
@@ -38,7 +38,7 @@ Replace = Annotated[
 # --- events --------------------------------------------------------------------------------
 
 
-class ProgressEvent(Wire, frozen=True):
+class ProgressEvent(JsonObject, frozen=True):
     """`job:progress`, `project:progress`: where a job is."""
 
     job_id: Id
@@ -73,7 +73,7 @@ class ErrorEvent(EndEvent, frozen=True, kw_only=True):
     code: ExitCode | None
 
 
-class LogEvent(Wire, frozen=True):
+class LogEvent(JsonObject, frozen=True):
     """`job:log`: one line."""
 
     job_id: Id
@@ -87,7 +87,7 @@ class LogEvent(Wire, frozen=True):
     replace: Replace | UnsetType = UNSET
 
 
-class LogLine(Wire, frozen=True):
+class LogLine(JsonObject, frozen=True):
     """A line of a log as it is now."""
 
     line: LineNumber
@@ -103,7 +103,7 @@ class SentLine(LogLine, frozen=True):
     replace: Replace | UnsetType = UNSET
 
 
-class LogsEvent(Wire, frozen=True):
+class LogsEvent(JsonObject, frozen=True):
     """`job:logs`: lines that came together; `seq` is that of the last one."""
 
     job_id: Id
@@ -118,7 +118,7 @@ EventPayload = ProgressEvent | CompletedEvent | ErrorEvent | LogEvent | LogsEven
 # --- jobs and projects ---------------------------------------------------------------------
 
 
-class PhaseSpanJson(Wire, frozen=True):
+class PhaseSpanJson(JsonObject, frozen=True):
     """A time that a job spent in a phase."""
 
     phase: PhaseName
@@ -127,14 +127,14 @@ class PhaseSpanJson(Wire, frozen=True):
     duration_ms: Count | None
 
 
-class JobErrorJson(Wire, frozen=True):
+class JobErrorJson(JsonObject, frozen=True):
     """How a job failed."""
 
     message: str | None
     code: ExitCode | None
 
 
-class JobJson(Wire, frozen=True):
+class JobJson(JsonObject, frozen=True):
     """A job as it stands."""
 
     job_id: Id
@@ -162,7 +162,7 @@ class JobJson(Wire, frozen=True):
     integrity: Integrity | UnsetType = UNSET
 
 
-class CountsJson(Wire, frozen=True):
+class CountsJson(JsonObject, frozen=True):
     """A project's jobs by outcome."""
 
     total: Count
@@ -172,7 +172,7 @@ class CountsJson(Wire, frozen=True):
     cancelled: Count
 
 
-class ProjectJson(Wire, frozen=True):
+class ProjectJson(JsonObject, frozen=True):
     """A project with its counts and its newest job."""
 
     project_id: Id

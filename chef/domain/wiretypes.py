@@ -21,25 +21,25 @@ Count = Annotated[int, Meta(ge=0)]
 Seq = Annotated[int, Meta(ge=1, description="place in the job's order: 1, 2, 3 …")]
 
 
-class Wire(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class JsonObject(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A JSON object of the wire; `UNSET` fields are not in it. No payload can be part of a cycle."""
 
 
 _encoder = msgspec.json.Encoder()
 
 
-def encode(payload: Wire) -> str:
+def encode(payload: JsonObject) -> str:
     """A payload as compact JSON. All input was checked to be JSON, so all of it is."""
     return _encoder.encode(payload).decode()
 
 
-def as_dict(payload: Wire) -> dict[str, Any]:
+def as_dict(payload: JsonObject) -> dict[str, Any]:
     """A payload as the plain values that its JSON stands for."""
     plain: dict[str, Any] = msgspec.to_builtins(payload)
     return plain
 
 
-class Missing(Wire, frozen=True):
+class Missing(JsonObject, frozen=True):
     """A part of a stream that has not arrived."""
 
     stream: Id
@@ -48,7 +48,7 @@ class Missing(Wire, frozen=True):
     lines: Count | UnsetType = UNSET
 
 
-class Surplus(Wire, frozen=True):
+class Surplus(JsonObject, frozen=True):
     """A part of a stream that is more than was claimed."""
 
     stream: Id
@@ -56,7 +56,7 @@ class Surplus(Wire, frozen=True):
     start: Count = field(name="from")
 
 
-class Different(Wire, frozen=True, kw_only=True):
+class Different(JsonObject, frozen=True, kw_only=True):
     """A stream of the claimed size with other bytes or lines."""
 
     stream: Id
@@ -65,7 +65,7 @@ class Different(Wire, frozen=True, kw_only=True):
     claimed: str | int
 
 
-class Integrity(Wire, frozen=True):
+class Integrity(JsonObject, frozen=True):
     """Whether all has arrived that the sender of the end claimed; absent without a claim.
 
     `unchecked` names streams that were only counted: they began before checksums were kept.

@@ -47,8 +47,8 @@ def gettext(text: str, **values: object) -> str:
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """A text that depends on a count, which is its `%(count)s`."""
-    said = format_decimal(count, locale=language())
-    return str(flask_babel.ngettext(one, many, count, count=said, **values))
+    shown = format_decimal(count, locale=language())
+    return str(flask_babel.ngettext(one, many, count, count=shown, **values))
 
 
 def catalogue_file(name: str) -> Path:
@@ -87,9 +87,9 @@ def _texts_of_modules(catalogue: Catalog) -> dict[str, str | list[str]]:
     texts: dict[str, str | list[str]] = {}
     for message in catalogue:
         if any(place.startswith("static/") for place, _ in message.locations):
-            name, said = message.id, message.string
+            name, translated = message.id, message.string
             key = name if isinstance(name, str) else name[0]
-            texts[key] = said if isinstance(said, str) else list(said or ())
+            texts[key] = translated if isinstance(translated, str) else list(translated or ())
     return texts
 
 

@@ -17,9 +17,9 @@ def in_words(error: ChefError) -> str:
     if language() == LANGUAGES[0]:
         return error.detail
     for text in (error.detail, re.split(r": | \(", error.detail)[0]):
-        said = gettext(text)
-        if said != text:
-            return said
+        translated = gettext(text)
+        if translated != text:
+            return translated
     return _("this is not allowed")
 
 

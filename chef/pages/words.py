@@ -106,8 +106,8 @@ def number(value: int) -> str:
 
 def moment(rfc3339: str) -> str:
     """A moment in UTC; with JavaScript it is told in local time."""
-    said = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
-    return f"{said} UTC"
+    text = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
+    return f"{text} UTC"
 
 
 def web_url(value: object) -> str | None:

@@ -145,26 +145,26 @@ class _Transaction:
     def _load_jobs(self, job_ids: set[str]) -> None:
         for job_id in job_ids & self._cache.jobs.keys():
             self._job_pks[job_id], job = self._cache.jobs[job_id]
-            self.ledger.known.jobs[job_id] = job
+            self.ledger.loaded.jobs[job_id] = job
             self._take_cached_project(job.project_id)
         for part in _in_slices(job_ids - self._job_pks.keys()):
             for row in _JOBS.rows(self._driver, part):
-                self.ledger.known.jobs[row.job_id] = rows.job_of(row)
-                self.ledger.known.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
+                self.ledger.loaded.jobs[row.job_id] = rows.job_of(row)
+                self.ledger.loaded.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
                 self._project_pks[row.project_id] = row.project_pk
 
     def _take_cached_project(self, project_id: str) -> None:
         pk, project = self._cache.projects[project_id]
         self._project_pks[project_id] = pk
-        self.ledger.known.projects[project_id] = project
+        self.ledger.loaded.projects[project_id] = project
 
     def _load_projects(self, project_ids: set[str]) -> None:
         for project_id in project_ids & self._cache.projects.keys():
             self._take_cached_project(project_id)
         for part in _in_slices(project_ids - self._project_pks.keys()):
             for row in _PROJECTS.rows(self._driver, part):
-                self.ledger.known.projects[row.project_id] = rows.project_of(row)
+                self.ledger.loaded.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
     def _streams_of(self, update: Update | LogPiece) -> Iterator[tuple[str, str]]:
@@ -172,7 +172,7 @@ class _Transaction:
         job_id = update.job_id
         if isinstance(update, LogPiece) or update.type == "log":
             yield job_id, update.stream
-            job = self.ledger.known.jobs.get(job_id)
+            job = self.ledger.loaded.jobs.get(job_id)
             yield from ((job_id, name) for name in (job and job.claim) or ())
         else:
             yield from ((job_id, name) for name in update.integrity or ())
@@ -182,12 +182,12 @@ class _Transaction:
             return
         names = {pk: job_id for job_id, pk in self._job_pks.items()}
         for key in keys & self._cache.streams.keys():
-            self.ledger.known.streams[key] = self._cache.streams[key]
+            self.ledger.loaded.streams[key] = self._cache.streams[key]
         left = keys - self._cache.streams.keys()
         stored = [(self._job_pks[job_id], name) for job_id, name in left if job_id in self._job_pks]
         for part in _in_slices(stored):
             for row in _STREAMS[self._dialect].rows(self._driver, part):
-                self.ledger.known.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
+                self.ledger.loaded.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
         if not keys:
@@ -196,7 +196,7 @@ class _Transaction:
         stored = [(self._job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in self._job_pks]
         for part in _in_slices(stored):
             for row in _SENT[self._dialect].rows(self._driver, part):
-                self.ledger.known.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
+                self.ledger.loaded.sent[names[row.job_pk], row.id] = Sent(bytes(row.digest), row.seq)
 
     def save(self) -> None:
         """Write what the ledger changed. Does nothing where every batch was refused."""
@@ -256,7 +256,7 @@ class _Transaction:
             self._detail_bytes[job_id] = len(values["details"])
             if job_id in self._job_pks:
                 values["row_pk"] = self._job_pks[job_id]
-                known = self.ledger.known.jobs[job_id]
+                known = self.ledger.loaded.jobs[job_id]
                 if (job.status, job.finished_at) == (known.status, known.finished_at):
                     del values["status"], values["finished_at"]
                     unmoved.append(values)

@@ -22,8 +22,8 @@ def content_digest(update: Update) -> bytes:
     50 is 50.0, the order of keys means nothing, and a field left out is its default. It is stored, so its
     form must stay: a field that is added later must not change updates without it.
     """
-    said = {name: _plain(getattr(update, attribute)) for name, attribute in _DIGESTED[update.type]}
-    present = {name: value for name, value in said.items() if value is not None}
+    values = {name: _plain(getattr(update, attribute)) for name, attribute in _DIGESTED[update.type]}
+    present = {name: value for name, value in values.items() if value is not None}
     # Standard library: this text outlives any version of a faster one.
     text = json.dumps(present, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).digest()

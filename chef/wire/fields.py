@@ -1,6 +1,6 @@
 """The fields of updates and heartbeats (contract section 2), a row each: `FIELDS`.
 
-A row is all that is said of a field: which updates have it, its kind of value (check, JSON Schema, form
+A row is all that a field needs: the updates that have it, its kind of value (check, JSON Schema, form
 text), whether it is a part of the content digest. Checks, the OpenAPI document, forms and digests are made
 from these rows. An update is valid by itself, or every fault of it is named; what only the store knows (a
 job's project, its end, an id used before) is checked elsewhere.
@@ -117,8 +117,8 @@ def check_update(fields: Mapping[str, Any], findings: Findings) -> Update | None
     """
     kind = fields.get("type")
     if not isinstance(kind, str) or kind not in UPDATES:
-        said = "must be" if "type" in fields else "is needed:"
-        findings.wrong("type", f"{said} one of {', '.join(UPDATES)}")
+        verb = "must be" if "type" in fields else "is needed:"
+        findings.wrong("type", f"{verb} one of {', '.join(UPDATES)}")
         _checked(fields, _ANY_TYPE, ("jobId",), None, findings)
         return None
     values = _checked(fields, _CHECKS[kind], _NEEDED[kind], kind, findings)

@@ -129,20 +129,20 @@ def _exit_status(fields: Mapping[str, Any], findings: Findings) -> int:
 def parse_heartbeat(fields: Mapping[str, Any], job_id: str) -> tuple[Heartbeat, tuple[str, ...]]:
     """The heartbeat of a by-hand form, and warnings."""
     findings = Findings()
-    _check_said(fields, {"jobId": job_id}, findings)
+    _check_repeated(fields, {"jobId": job_id}, findings)
     heartbeat = check_heartbeat({**fields, "jobId": job_id}, findings)
     return heartbeat, findings.warnings()
 
 
-def _check_said(fields: Mapping[str, Any], said: Mapping[str, str], findings: Findings) -> None:
+def _check_repeated(fields: Mapping[str, Any], in_path: Mapping[str, str], findings: Findings) -> None:
     """Fields may repeat what the path says already, but not contradict it."""
-    for name, value in said.items():
+    for name, value in in_path.items():
         if name in fields and fields[name] != value:
             findings.wrong(name, f"must be '{shown(value)}' here, or left out")
 
 
 def _by_hand(fields: Mapping[str, Any], kind: UpdateType, job_id: str, findings: Findings) -> Parsed:
-    said = {"type": kind, "jobId": job_id}
-    _check_said(fields, said, findings)
-    update = check_update({**fields, **said}, findings)
+    in_path = {"type": kind, "jobId": job_id}
+    _check_repeated(fields, in_path, findings)
+    update = check_update({**fields, **in_path}, findings)
     return _parsed([] if update is None else [update], findings)

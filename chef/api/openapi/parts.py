@@ -87,7 +87,7 @@ _REFUSALS = {
 
 def refusals() -> Part:
     """The refusals that operations refer to, by status."""
-    return {status: _refusal(int(status), *said) for status, said in _REFUSALS.items()}
+    return {status: _refusal(int(status), *texts) for status, texts in _REFUSALS.items()}
 
 
 def _refusal(status: int, description: str, code: str) -> Part:

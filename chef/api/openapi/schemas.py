@@ -13,12 +13,12 @@ import msgspec
 
 from chef.api import shapes
 from chef.domain import payloads
-from chef.domain.wiretypes import Wire
+from chef.domain.wiretypes import JsonObject
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
 from chef.wire.values import named_schemas
 
-_RECEIVED: tuple[type[Wire], ...] = (
+_RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.Accepted,
     shapes.LogAccepted,
     shapes.Problem,
@@ -29,7 +29,7 @@ _RECEIVED: tuple[type[Wire], ...] = (
     shapes.Health,
     shapes.Events,
 )
-_EVENTS: dict[type[Wire], tuple[str, ...]] = {
+_EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
     payloads.LogEvent: ("job:log",),
     payloads.ProgressEvent: ("job:progress", "project:progress"),
     payloads.CompletedEvent: ("job:completed", "project:completed"),
