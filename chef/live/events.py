@@ -46,6 +46,19 @@ def make_event(name: str, payload: EventPayload, place: str | None = None) -> Ev
     return Event(name, payload.seq, encode(payload), place or str(payload.seq))
 
 
+class Encoded(NamedTuple):
+    """An entry's events in a form: their frames, and about how many bytes those are on their way."""
+
+    frames: Sequence[Any]
+    size: int
+
+
+def _size_of(event: Event) -> int:
+    data = event.data
+    # What surrounds the payload has some 20 bytes besides the event's name.
+    return (len(data) if data.isascii() else len(data.encode())) + len(event.name) + 20
+
+
 class Published:
     """An entry on its way to viewers, with the frames that some viewer has needed already.
 
@@ -53,7 +66,7 @@ class Published:
     room that is: a job's or a project's.
     """
 
-    __slots__ = ("_frames", "before", "entry", "job_id", "position", "prefix", "project_id", "size")
+    __slots__ = ("_encoded", "before", "entry", "job_id", "position", "prefix", "project_id", "size")
 
     def __init__(self, entry: Entry, job_id: str, project_id: str, prefix: str) -> None:
         self.entry = entry
@@ -68,15 +81,20 @@ class Published:
             self.before = entry.first_seq - 1
         # About how many bytes this keeps in memory, once encoded.
         self.size = entry.size
-        self._frames: dict[int, Sequence[Any]] = {}
+        self._encoded: dict[int, Encoded] = {}
+
+    def encoded(self, form: Form) -> Encoded:
+        """All its events in a form, encoded at the first call."""
+        encoded = self._encoded.get(id(form))
+        if encoded is None:
+            events = list(events_of([self], 0, form.batch))
+            frames = form.join([form.encode(event) for event in events])
+            encoded = self._encoded[id(form)] = Encoded(frames, sum(map(_size_of, events)))
+        return encoded
 
     def frames(self, form: Form) -> Sequence[Any]:
-        """The frames of all its events in a form, encoded at the first call."""
-        frames = self._frames.get(id(form))
-        if frames is None:
-            frames = form.join([form.encode(event) for event in events_of([self], 0, form.batch)])
-            self._frames[id(form)] = frames
-        return frames
+        """The frames of all its events in a form."""
+        return self.encoded(form).frames
 
 
 def events_of(page: Sequence[Published], after: int, batch: bool) -> Iterator[Event]:

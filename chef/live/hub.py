@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import gevent
-from gevent.event import Event as Wakeup
 
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
 from chef.live.events import Published
-from chef.live.lanes import BREATH_S, SLICE
+from chef.live.flusher import Flusher
 from chef.live.rooms import Key, Member, Room
 from chef.store import Removed, Store
 
@@ -44,13 +43,12 @@ class Hub:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._rooms: dict[Key, Room] = {}
-        self._dirty: dict[Room, None] = {}
+        self._flusher = Flusher()
+        self._poller: gevent.Greenlet[..., None] | None = None
         self.closed = False
-        self._flush = Wakeup()
-        self._tasks: list[gevent.Greenlet[..., None]] = []
 
     def publish(self, stored: Sequence[Stored]) -> None:
-        """New entries are on disk. Never waits: viewers are served by the flusher right after."""
+        """New entries are on disk. Never waits: viewers are served right after."""
         for item in stored:
             job = item.job
             self._append(("job", job.job_id), item, "job")
@@ -76,7 +74,7 @@ class Hub:
         self._start()
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = Room(self.store, key, self.flush_soon, self.drop)
+            room = self._rooms[key] = Room(self.store, key, self._flusher.soon, self.drop)
         return room
 
     def drop(self, room: Room) -> None:
@@ -95,44 +93,18 @@ class Hub:
         room = self._rooms.get(key)
         return len(room.members) if room else 0
 
-    def flush_soon(self, room: Room) -> None:
-        """Wake the room's members in the next pass: what comes together leaves together."""
-        self._dirty[room] = None
-        self._flush.set()
-
     def _start(self) -> None:
-        if not self._tasks:
-            self._tasks = [gevent.spawn(self._flush_for_ever), gevent.spawn(self._poll_for_ever)]
+        if self._poller is None:
+            self._poller = gevent.spawn(self._poll_for_ever)
 
     def close(self) -> None:
-        """Serve nobody any more; who waits in `Reader.wait` goes on and finds `closed`."""
+        """Serve nobody any more; a reader in `Reader.wait` goes on and finds `closed`."""
         self.closed = True
-        gevent.killall(self._tasks)
-        self._tasks = []
+        self._flusher.close()
+        if self._poller is not None:
+            self._poller.kill()
         for member in _members(list(self._rooms.values())):
             member.wake()
-
-    def _flush_for_ever(self) -> None:
-        """Serve rooms that have news, a slice of each in turn: a large one does not hold up a small one."""
-        serving: dict[Room, Iterator[int]] = {}
-        served = 0
-        while True:
-            if not serving and not self._dirty:
-                self._flush.wait()
-                gevent.sleep(0)  # Who waited for the same commit is answered first.
-            self._flush.clear()
-            for room in [room for room in self._dirty if room not in serving]:
-                del self._dirty[room]
-                serving[room] = room.serve()
-            for room, turns in list(serving.items()):
-                count = next(turns, None)
-                if count is None:
-                    del serving[room]
-                else:
-                    served += count
-            if served >= SLICE:
-                served = 0
-                gevent.sleep(BREATH_S)
 
     def pace(self, stored: Iterable[Stored]) -> None:
         """Hold up who wrote this while its viewers are still being served what came before, a little.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +17,9 @@ from chef.live.sinks import Sink, Wire
 log = logging.getLogger(__name__)
 
 SLICE = 64
-"""Viewers served between two looks at the sockets, so that reads and POSTs run in between."""
+"""Viewers served between two looks at the clock."""
+TURN_S = 0.001
+"""So long others wait at most for a lane's viewers: then reads and POSTs run in between."""
 BREATH_S = 1e-6
 """Long enough to go through the poll: `sleep(0)` would let callbacks alone run."""
 CHUNK_BYTES = 64 * 1024
@@ -99,7 +102,7 @@ class Lane:
         for cursor in list(self._places):
             cursor.step_out(self.had(cursor))
 
-    def serve(self) -> Iterator[int]:
+    def serve(self) -> Iterator[None]:
         """Hand out what the ring has. Yields as `Room.serve` does."""
         feed = self._feed
         # What comes meanwhile is served in the next round: others have waited for their turn in this one.
@@ -115,17 +118,15 @@ class Lane:
                 feed.fill()
                 return
 
-    def _hand_out(self, page: Sequence[Published]) -> Iterator[int]:
+    def _hand_out(self, page: Sequence[Published]) -> Iterator[None]:
         """Hand a page to all, in chunks."""
-        for chunk in _chunks(page):
+        for frames, position in _chunks(page, self._form):
+            behind, self.position = self.position, position
+            yield from self._hand(frames, behind)
             if not self._places:
                 return
-            form = self._form
-            frames = form.join([frame for published in chunk for frame in published.frames(form)])
-            behind, self.position = self.position, chunk[-1].position
-            yield from self._hand(frames, behind)
 
-    def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[int]:
+    def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[None]:
         self._close_up()
         count = len(self._cursors)
         self._behind = behind
@@ -137,7 +138,7 @@ class Lane:
                 for place in places:
                     self._hand_one(place, frames)
             self._unserved = range(places.stop, count)
-            yield len(places)
+            yield
 
     def _close_up(self) -> None:
         """Give up the places of those that have left, once they are the most."""
@@ -196,23 +197,26 @@ class Lane:
             feed.flush_soon()
 
 
-def _chunks(page: Sequence[Published]) -> Iterator[Sequence[Published]]:
-    """A page in parts of at most `CHUNK_BYTES`, or of one entry."""
-    first = 0
-    while first < len(page):
-        last, size = first + 1, page[first].size
-        while last < len(page) and size + page[last].size <= CHUNK_BYTES:
-            size += page[last].size
-            last += 1
-        yield page[first:last]
-        first = last
+def _chunks(page: Sequence[Published], form: Form) -> Iterator[tuple[Sequence[Any], int]]:
+    """A page's frames in parts of at most `CHUNK_BYTES` or of one entry, each with where it ends."""
+    frames: list[Any] = []
+    size = position = 0
+    for published in page:
+        encoded = published.encoded(form)
+        if frames and size + encoded.size > CHUNK_BYTES:
+            yield form.join(frames), position
+            frames, size = [], 0
+        frames += encoded.frames
+        size += encoded.size
+        position = published.position
+    if frames:
+        yield form.join(frames), position
 
 
-def _take_turns(serving: Iterable[int]) -> None:
-    """Serve, and let reads, POSTs and what else came have a turn after each slice of viewers."""
-    served = 0
-    for count in serving:
-        served += count
-        if served >= SLICE:
-            served = 0
+def _take_turns(serving: Iterable[None]) -> None:
+    """Serve, and let reads, POSTs and what else came have a turn now and then."""
+    begun = time.monotonic()
+    for _ in serving:
+        if time.monotonic() - begun >= TURN_S:
             gevent.sleep(BREATH_S)
+            begun = time.monotonic()

@@ -114,8 +114,8 @@ class Room(Feed):
         if member in self.members:
             self._apart[member] = None
 
-    def serve(self) -> Iterator[int]:
-        """Give all members what is new. Yields how many were served where others may have their turn."""
+    def serve(self) -> Iterator[None]:
+        """Give all members what is new. Yields where others may have their turn."""
         served = self.served = Wakeup()
         try:
             yield from self._serve()
@@ -123,7 +123,7 @@ class Room(Feed):
             self.served = None
             served.set()
 
-    def _serve(self) -> Iterator[int]:
+    def _serve(self) -> Iterator[None]:
         for lane in list(self._lanes.values()):
             try:
                 yield from lane.serve()
@@ -133,7 +133,7 @@ class Room(Feed):
         for member in list(self._apart):
             if member in self._apart:
                 _wake(member)
-                yield 1
+                yield
 
     def end(self) -> None:
         """Nobody follows: let go of everything that refers back to the room."""

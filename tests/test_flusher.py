@@ -1,0 +1,161 @@
+"""Rooms are served in passes: in turn, with breaths for others, and with rests when writers press."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import cast
+
+import gevent
+import pytest
+
+from chef.live import flusher
+from chef.live.flusher import Flusher
+from chef.live.lanes import TURN_S
+from chef.live.rooms import Room
+
+
+class SlowRoom:
+    """A room of which a pass has so many turns of so many seconds; all are noted in `notes`."""
+
+    def __init__(self, name: str, notes: list[str], turns: int = 1, seconds: float = 0.0) -> None:
+        self.name, self.notes, self.turns, self.seconds = name, notes, turns, seconds
+        self.fails = False
+
+    def serve(self) -> Iterator[None]:
+        if self.fails:
+            raise RuntimeError
+        for _ in range(self.turns):
+            self.notes.append(self.name)
+            busy = time.perf_counter() + self.seconds
+            while time.perf_counter() < busy:
+                pass
+            yield
+        self.notes.append(f"{self.name} ends")
+
+
+@pytest.fixture
+def notes() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def one() -> Iterator[Flusher]:
+    made = Flusher()
+    yield made
+    made.close()
+
+
+def soon(one: Flusher, room: object) -> None:
+    one.soon(cast("Room", room))
+
+
+def until(condition: Callable[[], object]) -> None:
+    with gevent.Timeout(10):
+        while not condition():
+            gevent.sleep(0.001)
+
+
+def test_rooms_take_turns(one: Flusher, notes: list[str]) -> None:
+    soon(one, SlowRoom("large", notes, turns=3))
+    soon(one, SlowRoom("small", notes))
+    assert notes == []  # It never waits, and serves nobody at once.
+    until(lambda: len(notes) == 6)
+    assert notes == ["large", "small", "large", "small ends", "large", "large ends"]
+
+
+def test_news_that_come_together_are_one_pass(one: Flusher, notes: list[str]) -> None:
+    room = SlowRoom("room", notes)
+    for _ in range(5):
+        soon(one, room)
+    gevent.sleep(0.02)
+    assert notes == ["room", "room ends"]
+
+
+def test_news_that_come_while_a_room_is_served_are_a_pass_behind_this_one(
+    one: Flusher, notes: list[str]
+) -> None:
+    room = SlowRoom("room", notes, turns=3)
+    serve = room.serve
+
+    def serve_and_have_news() -> Iterator[None]:
+        for number, turn in enumerate(serve()):
+            if number == 0 and len(notes) == 1:
+                soon(one, room)
+                soon(one, room)
+            yield turn
+
+    room.serve = serve_and_have_news  # type: ignore[method-assign]
+    soon(one, room)
+    gevent.sleep(0.05)
+    assert notes == ["room", "room", "room", "room ends"] * 2
+
+
+def test_others_have_their_turn_while_a_pass_goes_on(one: Flusher, notes: list[str]) -> None:
+    soon(one, SlowRoom("room", notes, turns=5, seconds=2 * TURN_S))
+
+    def other() -> None:
+        for _ in range(3):
+            notes.append("other")
+            gevent.sleep(1e-6)
+
+    gevent.spawn(other)
+    until(lambda: "room ends" in notes)
+    assert notes.index("other") < notes.index("room ends")
+    assert "other" in notes[notes.index("room") : notes.index("room ends")]
+
+
+def test_a_room_rests_after_a_long_pass_and_its_news_leave_together(
+    one: Flusher, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher, "REST_S", 0.2)
+    room = SlowRoom("room", notes, seconds=0.5)
+    soon(one, room)
+    until(lambda: "room ends" in notes)
+    ended = time.perf_counter()
+    soon(one, SlowRoom("other", notes))  # It rests alone.
+    soon(one, room)
+    until(lambda: "other ends" in notes)
+    assert notes.count("room") == 1
+    soon(one, room)
+    until(lambda: notes.count("room") == 2)
+    assert time.perf_counter() - ended >= 0.2
+    until(lambda: notes.count("room ends") == 2)
+    gevent.sleep(0.3)
+    assert notes.count("room") == 2
+
+
+def test_no_rest_is_longer_than_the_pass_before_it(
+    one: Flusher, notes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flusher, "REST_S", 3600)
+    for turns in (1, 3):  # One is quick and needs no rest, the others rest for some milliseconds.
+        room = SlowRoom("room", notes, turns=turns, seconds=0.0 if turns == 1 else 2 * TURN_S)
+        for passes in (1, 2, 3):
+            soon(one, room)
+            until(lambda passes=passes: notes.count("room ends") == passes)  # type: ignore[misc]
+        notes.clear()
+
+
+def test_a_fault_in_one_room_costs_no_other_and_not_its_own_next_pass(
+    one: Flusher, notes: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty, healthy = SlowRoom("faulty", notes), SlowRoom("healthy", notes, turns=3)
+    faulty.fails = True
+    soon(one, faulty)
+    soon(one, healthy)
+    until(lambda: "healthy ends" in notes)
+    assert len(caplog.records) == 1
+    faulty.fails = False
+    soon(one, faulty)
+    until(lambda: "faulty ends" in notes)
+
+
+def test_once_closed_it_serves_nobody(one: Flusher, notes: list[str]) -> None:
+    soon(one, SlowRoom("being served", notes, turns=50, seconds=2 * TURN_S))
+    until(lambda: notes)
+    one.close()
+    soon(one, SlowRoom("late", notes))
+    count = len(notes)
+    gevent.sleep(0.02)
+    assert len(notes) == count < 50
