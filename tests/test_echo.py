@@ -44,7 +44,7 @@ def opened(served: Served) -> Raw:
 
 
 def connected(served: Served, connect: str = "40") -> Raw:
-    """A WebSocket that is connected to a namespace and has had what is said to who comes."""
+    """A WebSocket that is connected to a namespace and has had the greeting."""
     one = opened(served)
     one.send(connect)
     assert one.text().startswith(connect[:2])
@@ -53,7 +53,7 @@ def connected(served: Served, connect: str = "40") -> Raw:
 
 
 def test_the_heartbeat_is_announced_in_whole_milliseconds(engine: Served) -> None:
-    """What is no integer is none to clients in stricter languages."""
+    """A number that is no integer is none to clients in stricter languages."""
     opening = Poller(engine).opening
     heartbeat = [opening["pingInterval"], opening["pingTimeout"]]
     assert heartbeat == [PING_INTERVAL_MS, PING_TIMEOUT_MS]
@@ -116,7 +116,9 @@ def test_what_waits_for_a_poll_moves_to_the_websocket_in_its_order(engine: Serve
 
 @pytest.mark.parametrize("namespace", ["", "/custom,"], ids=["main", "custom"])
 @pytest.mark.parametrize("auth", ["", '{"token":"123"}'], ids=["without", "with a payload"])
-def test_what_is_emitted_to_who_comes_follows_connect(socketio: Served, namespace: str, auth: str) -> None:
+def test_what_is_emitted_to_a_client_that_comes_follows_connect(
+    socketio: Served, namespace: str, auth: str
+) -> None:
     with closing(opened(socketio)) as one:
         one.send(f"40{namespace}{auth}")
         connect = one.text()

@@ -243,7 +243,7 @@ def test_a_body_may_carry_several_packets(calm: Served) -> None:
     assert [packet[: packet.index("[")] for packet in packets[1:]] == [f"43{place}" for place in range(40)]
 
 
-def test_who_sends_and_takes_no_answers_is_held_up_and_loses_none(
+def test_a_client_that_sends_and_takes_no_answers_is_held_up_and_loses_none(
     calm: Served, soon: Callable[..., Future[requests.Response]]
 ) -> None:
     poller = connected(calm)
@@ -420,7 +420,7 @@ def test_an_answer_has_as_many_packets_as_its_client_takes(calm: Served, agent: 
     assert [packet[: packet.index("[")] for packet in packets] == [f"43{place}" for place in range(50)]
 
 
-def test_a_long_answer_is_compressed_for_who_takes_that(calm: Served) -> None:
+def test_a_long_answer_is_compressed_for_a_client_that_takes_it(calm: Served) -> None:
     poller = connected(calm)
     for headers, compressed in (
         ({"Accept-Encoding": "gzip, deflate"}, True),
@@ -675,7 +675,7 @@ def test_sessions_that_poll_are_counted_for_their_address(tmp_path: Path, servin
         assert refused.status_code == 429
         assert "CHEF_MAX_CONNECTIONS_PER_ADDRESS" in refused.json()["detail"]
         assert open_for(served, "192.0.2.2").status_code == 200
-        # One that ends, one that moves, and one that shows who it is make room.
+        # One that ends, one that moves, and one that shows a token make room.
         url = f"EIO=4&transport=polling&sid={sids[0]}"
         assert request(served, "POST", url, data="1").status_code == 200
         assert open_for(served, "192.0.2.1").status_code == 200

@@ -182,7 +182,7 @@ def test_a_fault_is_handled_by_the_handler_of_errors(run: Any) -> None:
     ) == [["on_error: of the default namespace"], ["on_error_default: of the private one"]]
 
 
-def test_chef_hears_of_who_comes_and_goes_as_well(run: Any, served: Served) -> None:
+def test_chef_hears_of_each_client_that_comes_or_goes_as_well(run: Any, served: Served) -> None:
     """A handler of `connect` or `disconnect` in Chef's namespace is added to Chef's, and may refuse."""
     eventually(lambda: viewers(served) == 0)
     assert run(

@@ -8,11 +8,12 @@ from typing import Any
 import flask_socketio
 import gevent
 import pytest
-from flask import Flask, current_app, request
-from flask_socketio import SocketIOTestClient, emit, join_room, leave_room, rooms
+from flask import Flask, current_app, has_request_context, request, session
+from flask_socketio import Namespace, SocketIOTestClient, emit, join_room, leave_room, rooms
 from werkzeug.test import EnvironBuilder
 
 from chef.transport.extension import Extension
+from chef.transport.handling import needs_no_request
 
 
 class Application:
@@ -169,7 +170,7 @@ def test_a_handler_that_fails_does_not_acknowledge_and_leaves_no_trace_of_a_conn
 
 @pytest.fixture
 def packets(extension: Extension, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is sent to anybody, as text."""
+    """All packets that are sent, as text."""
     sent: list[str] = []
     monkeypatch.setattr(extension.server.eio, "send", lambda eio_sid, data: sent.append(data))
     monkeypatch.setattr(extension.server.eio, "send_packet", lambda eio_sid, pkt: sent.append(pkt.data))
@@ -211,7 +212,7 @@ def test_what_a_handler_of_connect_emits_comes_after_connect(
     assert packets[-1] == f'2{prefix}["later"]'
 
 
-def test_who_is_refused_gets_nothing_of_what_was_emitted_to_it(
+def test_a_client_that_is_refused_gets_nothing_of_what_was_emitted_to_it(
     app: Flask, extension: Extension, packets: list[str]
 ) -> None:
     def refuse(auth: Any) -> bool:
@@ -227,7 +228,7 @@ def test_who_is_refused_gets_nothing_of_what_was_emitted_to_it(
     assert extension.server.manager._held == {}
 
 
-def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(
+def test_a_client_that_leaves_while_it_is_let_in_leaves_nothing_behind(
     app: Flask, extension: Extension, packets: list[str]
 ) -> None:
     def leave(auth: Any) -> None:
@@ -239,6 +240,85 @@ def test_who_leaves_while_it_is_let_in_leaves_nothing_behind(
     assert not any("nobody" in packet for packet in packets)
     assert extension.server.manager._held == {}
     assert extension.server.manager._namespaces == {}
+
+
+def test_a_handler_that_needs_no_request_has_the_sid_and_comes_before_one_that_is_added(
+    app: Flask, extension: Extension
+) -> None:
+    told: list[Any] = []
+
+    @extension.on("connect")
+    @needs_no_request
+    def connect_own(sid: str, environ: dict[str, Any], auth: str) -> bool:
+        assert not has_request_context()
+        told.append(("own", sid, environ["QUERY_STRING"], auth))
+        return auth != "not ours"
+
+    @extension.on("disconnect")
+    @needs_no_request
+    def disconnect_own(sid: str, reason: str) -> None:
+        told.append(("own gone", sid, reason))
+
+    @extension.on("connect")
+    def connect_added(auth: str) -> bool:
+        told.append(("added", request.sid))  # type: ignore[attr-defined]
+        return auth != "not theirs"
+
+    @extension.on("disconnect")
+    def disconnect_added() -> None:
+        told.append(("added gone", request.sid))  # type: ignore[attr-defined]
+
+    client = extension.test_client(app, query_string="?a=b", auth="both")
+    sid = told[0][1]
+    assert told == [("own", sid, "a=b", "both"), ("added", sid)]
+    told.clear()
+    client.disconnect()
+    assert told[-2:] == [("added gone", sid), ("own gone", sid, "client disconnect")]
+    told.clear()
+    assert not extension.test_client(app, auth="not ours").is_connected()
+    assert [what for what, *_ in told] == ["own"]
+    told.clear()
+    assert not extension.test_client(app, auth="not theirs").is_connected()
+    assert [what for what, *_ in told] == ["own", "added", "own gone"]
+
+
+def test_requests_are_kept_only_where_a_handler_sees_them_and_are_no_two_clients_own(
+    app: Flask, extension: Extension
+) -> None:
+    extension.on("quiet")(needs_no_request(lambda sid, *arguments: sid))
+    one, two = (extension.test_client(app, query_string=f"?name={name}") for name in ("one", "two"))
+    assert one.emit("quiet", callback=True) != two.emit("quiet", callback=True)
+    kept = [extension.server.environ[client.eio_sid] for client in (one, two)]
+    assert kept[0] is kept[1]
+
+    def count() -> int:
+        session["count"] = session.get("count", 0) + 1
+        return int(session["count"])
+
+    # A handler that comes late finds no request of theirs any more, and nothing of each other.
+    extension.on("count")(count)
+    assert [client.emit("count", callback=True) for client in (one, one, two)] == [1, 1, 1]
+    extension.on("name")(lambda: request.args.get("name", "none"))
+    three = extension.test_client(app, query_string="?name=three")
+    assert [client.emit("name", callback=True) for client in (one, three)] == ["none", "three"]
+    assert [three.emit("count", callback=True) for _ in range(2)] == [1, 2]
+
+
+def test_a_class_in_a_namespace_with_a_catch_all_keeps_its_events(app: Flask, extension: Extension) -> None:
+    class Methods(Namespace):
+        def on_known(self, number: int) -> int:
+            return number + 1
+
+    extension.on_namespace(Methods("/"))
+    extension.on("*")(lambda event, *arguments: ["unknown", event, *arguments])
+    client = extension.test_client(app)
+    assert client.emit("known", 1, callback=True) == 2
+    assert client.emit("other", 1, callback=True) == ["unknown", "other", 1]
+    client.connect("/nowhere")
+    assert not client.is_connected("/nowhere")
+    extension.on_namespace(Methods("/nowhere"))
+    client.connect("/nowhere")
+    assert client.emit("known", 2, namespace="/nowhere", callback=True) == 3
 
 
 def test_the_time_to_connect_is_the_applications(app: Flask) -> None:

@@ -58,7 +58,7 @@ def test_a_viewer_can_come_back_for_two_minutes(database_url: str) -> None:
     store.end_session("pid", at=2000)
     assert store.session("pid", at=2000 + WINDOW_MS) == kept
     assert store.session("pid", at=2001 + WINDOW_MS) is None
-    store.save_session("other", kept, at=2001 + WINDOW_MS)  # Forgets who stayed away.
+    store.save_session("other", kept, at=2001 + WINDOW_MS)  # Forgets viewers that stayed away.
     assert store.session("pid", at=2000) is None
     store.close()
 
@@ -121,7 +121,7 @@ def test_the_state_that_was_lost_with_the_connection_is_sent_again(server: Serve
     assert again.take()[1]["message"] == "only now"
 
 
-def test_who_had_half_of_an_ending_gets_the_other_half(server: Served, join: Join) -> None:
+def test_a_client_that_had_half_of_an_ending_gets_the_other_half(server: Served, join: Join) -> None:
     server.update(_progress("a", phase="building"), {"type": "completed", "jobId": "a"})
     viewer = join()
     viewer.emit("subscribe:job", {"jobId": "a", "after": 1})
@@ -204,7 +204,7 @@ socket.on('connect', () => socket.emit('subscribe:job', 'one'));
 
 
 @pytest.mark.parametrize("asks", [True, False])
-def test_only_who_asks_gets_a_pid_and_offsets(server: Served, asks: bool) -> None:
+def test_only_a_viewer_that_asks_gets_a_pid_and_offsets(server: Served, asks: bool) -> None:
     server.update({"type": "progress", "jobId": "one", "projectId": "p", "progress": 1})
     auth = json.dumps({"recovery": True} if asks else {})
     done = subprocess.run(

@@ -52,7 +52,7 @@ OUTBOX, SERVE = "chef/transport/outbox.py", "chef/serve.py"
 Handler = geventwebsocket.handler.WebSocketHandler
 BaseServer: Any = gevent.baseserver.BaseServer
 
-# Owner, name, its parameters without self, who uses it.
+# Owner, name, its parameters without self, the file that uses it.
 METHODS: list[tuple[Any, str, list[str], str]] = [
     (socketio.Server, "_engineio_server_class", [], SOCKETIO),
     (socketio.Server, "_trigger_event", ["event", "namespace", "args"], SOCKETIO),
@@ -99,7 +99,7 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
     assert found == parameters, f"{owner.__name__}.{name} takes something else: see {user}"
 
 
-# Owner, words that stand in its source, who relies on them.
+# Owner, words that stand in its source, the file that relies on them.
 SOURCES: list[tuple[Any, list[str], str]] = [
     # python-socketio's own client takes no longer answers to a poll.
     (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),

@@ -95,13 +95,13 @@ FAILED = {"type": "error", "message": "tests failed", "code": 2}
 
 
 def stored_events(server: Served, job_id: str, after: int = 0) -> list[Received]:
-    """What the store has of a job, by the event stream: another path with the same payloads."""
+    """A job's events in the store, by the event stream: another path with the same payloads."""
     answer = server.get(f"/api/jobs/{job_id}/events?after={after}", headers={"Accept": "application/json"})
     return [(item["event"], item["data"]) for item in answer.json()["events"]]
 
 
 def nothing_more_comes(viewer: Watcher, server: Served, subscribed: str) -> None:
-    """What is sent now is the next that the viewer receives: nothing else was on its way."""
+    """An update that is sent now is the next that the viewer receives: nothing else was on its way."""
     before = len(viewer.events)
     server.update(log(subscribed, "the end of the line"))
     viewer.wait_until(lambda: len(viewer.events) > before)
@@ -310,7 +310,9 @@ def test_a_late_viewer_is_first_shown_how_the_job_stands(
         nothing_more_comes(viewer, server, job_id)
 
 
-def test_lines_that_came_together_are_one_event_for_who_asks_for_batches(server: Served, job_id: str) -> None:
+def test_lines_that_came_together_are_one_event_for_a_viewer_that_asks_for_batches(
+    server: Served, job_id: str
+) -> None:
     with (
         watch("js4", server.url, ["websocket"]) as viewer,
         watch("js3", server.url, ["polling"]) as line_by_line,
@@ -479,7 +481,7 @@ def test_a_token_for_one_project_sees_nothing_of_another(guarded: Served, job_id
         assert viewer.call("subscribe:project", "other")["error"]["code"] == "forbidden"
 
 
-def test_who_leaves_is_no_longer_counted(server: Served, job_id: str) -> None:
+def test_a_client_that_leaves_is_no_longer_counted(server: Served, job_id: str) -> None:
     def clients() -> int:
         count: int = server.get("/health").json()["websocket"]["connected_clients"]
         return count

@@ -81,7 +81,7 @@ def test_an_unknown_namespace_is_refused_and_the_connection_stays(
         assert one.call(1, "subscribe:job", "job")["ok"] is True
 
 
-def test_who_is_connected_may_try_another_namespace(served: Served) -> None:
+def test_a_connected_client_may_try_another_namespace(served: Served) -> None:
     with raw(served) as one:
         one.send("40/admin")
         assert one.text() == '44/admin,{"message":"Invalid namespace"}'
@@ -100,7 +100,7 @@ def test_what_comes_before_connect_closes_at_once(served: Served, first: str) ->
     assert time.monotonic() - begin < CONNECT_TIMEOUT_S
 
 
-def test_who_does_not_connect_in_time_is_closed(served: Served) -> None:
+def test_a_client_that_does_not_connect_in_time_is_closed(served: Served) -> None:
     before = refused(served, "connect_timeout")
     with (
         raw(served, connected=False) as silent,
@@ -134,7 +134,7 @@ def test_disconnect_ends_the_subscriptions_and_not_the_connection(served: Served
         assert one.call(2, "subscribe:job", "other")["ok"] is True
 
 
-def test_who_disconnects_and_does_not_come_back_is_closed(served: Served) -> None:
+def test_a_client_that_disconnects_and_does_not_come_back_is_closed(served: Served) -> None:
     with raw(served) as one:
         one.send("41")
         assert one.is_closed()
@@ -343,12 +343,12 @@ def strict(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterat
 
 
 def answers_to(one: Raw, number: int) -> list[Any]:
-    """What is answered to so many events in a row."""
+    """The answers to so many events in a row."""
     one.send(*[f'42{place}["unsubscribe:job","job"]' for place in range(number)])
     return [json.loads(one.text().partition("[")[2].removesuffix("]")) for _ in range(number)]
 
 
-def test_who_sends_too_many_events_is_told_so(strict: Served) -> None:
+def test_a_client_that_sends_too_many_events_is_told_so(strict: Served) -> None:
     with raw(strict) as one:
         answers = answers_to(one, 40)
         assert [answer["ok"] for answer in answers[:29]] == [True] * 29  # CONNECT was one, too
@@ -360,7 +360,7 @@ def test_who_sends_too_many_events_is_told_so(strict: Served) -> None:
     assert refused(strict, "events_per_second") > 0
 
 
-def test_who_goes_on_all_the_same_is_closed(strict: Served) -> None:
+def test_a_client_that_goes_on_all_the_same_is_closed(strict: Served) -> None:
     before = refused(strict, "too_many_events")
     with raw(strict) as one:
         one.send(*['42["anything"]'] * 80)
@@ -368,7 +368,7 @@ def test_who_goes_on_all_the_same_is_closed(strict: Served) -> None:
     assert refused(strict, "too_many_events") == before + 1
 
 
-def test_who_is_quiet_for_a_while_may_send_again(strict: Served) -> None:
+def test_a_client_that_is_quiet_for_a_while_may_send_again(strict: Served) -> None:
     with raw(strict) as one:
         assert answers_to(one, 32)[-1]["ok"] is False
         time.sleep(5)

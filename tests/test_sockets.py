@@ -207,7 +207,7 @@ def test_a_wrong_field_is_named(app: Flask, fields: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "event", ["subscribe:job", "subscribe:project", "unsubscribe:job", "unsubscribe:project"]
 )
-def test_who_asked_for_no_acknowledgement_is_told_by_an_event(app: Flask, event: str) -> None:
+def test_a_client_that_asked_for_no_acknowledgement_is_told_by_an_event(app: Flask, event: str) -> None:
     viewer = connect(app)
     kind = event.partition(":")[2]
     viewer.emit(event, {f"{kind}Id": "a/b"})
@@ -256,7 +256,7 @@ def test_a_viewer_has_a_largest_number_of_subscriptions(make_app: MakeApp) -> No
     assert call(viewer, "subscribe:job", "c")["ok"] is True
 
 
-def test_who_leaves_leaves_nothing_behind(app: Flask) -> None:
+def test_a_client_that_leaves_leaves_nothing_behind(app: Flask) -> None:
     hub, clients = app.extensions["chef"].hub, app.extensions["chef"].connected_clients
     viewer = connect(app)
     call(viewer, "subscribe:job", "job")

@@ -163,7 +163,7 @@ def test_frames_that_come_together_with_the_request_are_not_lost(served: Served)
         assert one.message() == ANSWER
 
 
-# What breaks a rule, and the code that it is closed with.
+# Frames that break a rule, and the code with which the connection is closed.
 BROKEN: dict[str, tuple[list[bytes], int]] = {
     "not masked (5.1)": ([client_frame(TEXT, b"2", is_masked=False)], 1002),
     "not masked and empty": ([client_frame(TEXT, is_masked=False)], 1002),
@@ -237,7 +237,7 @@ def test_what_came_before_a_broken_rule_is_still_handled(served: Served) -> None
     with client(served) as one:
         one.send(text('427["no:such"]') + client_frame(TEXT, b"x", is_masked=False))
         opcode, _ = one.frame()
-        assert opcode in (TEXT, CLOSE)  # The answer may come too late for who is closed.
+        assert opcode in (TEXT, CLOSE)  # The answer may come too late for a connection that is closed.
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_what_came_before_a_close_is_answered_before_it(served: Served, sends_no
         assert one.closed_with() == 3000
 
 
-def test_who_connects_and_closes_at_once_is_let_in_and_gone(served: Served) -> None:
+def test_a_client_that_connects_and_closes_at_once_is_let_in_and_gone(served: Served) -> None:
     with client(served, connected=False) as one:
         one.send(text("40") + client_frame(CLOSE))
         eventually(lambda: served.get("/health").json()["websocket"]["connected_clients"] == 0, 5)
@@ -359,7 +359,7 @@ def test_a_peer_that_is_closed_and_does_not_go_is_cut_off_soon(served: Served) -
         assert before.answer() == ANSWER
 
 
-def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path, serving: Serving) -> None:
+def test_a_client_that_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) -> None:
     """Row 5: what is sent to it is bounded, and so is what it may send meanwhile."""
     with serving(tmp_path, {"CHEF_MAX_EVENTS_PER_SECOND": "100000"}) as served, client(served) as one:
         before = memory(served)
@@ -371,7 +371,7 @@ def test_who_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path, 
             with suppress(BlockingIOError):
                 sent += one.socket.send(many[sent % len(many) :])
                 moved = time.monotonic()
-        assert sent < 50_000_000  # What the kernel keeps on both ends, and then it is not read.
+        assert sent < 50_000_000  # The kernel keeps that much on both ends, and then it is not read.
         assert memory(served) - before < 10_000_000
         with client(served) as other:
             assert other.answer() == ANSWER

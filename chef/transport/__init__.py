@@ -1,5 +1,7 @@
-"""Engine.IO, Socket.IO and HTTP on gevent, as subclasses at the libraries' seams.
+"""WebSocket, Engine.IO and Socket.IO on gevent; knows no event of Chef.
 
-Which names of the libraries are used that are not public, and why, stands in `docs/design.md`;
-`tests/test_seams.py` names each, so that an upgrade that moves one fails loudly.
+From the bottom: `frames` and `websocket`; `session`, `sessions` and `engine` (our Engine.IO server, which
+stands by itself); `clients`, `socketio` and `extension`, which python-socketio and Flask-SocketIO call.
+Names of the libraries that are used and not public stand in `docs/design.md`; `tests/test_seams.py` looks
+at each, so that an upgrade that moves one fails loudly.
 """

@@ -190,7 +190,7 @@ class Clients:
         to: Any = None,
         **_: Any,
     ) -> None:
-        """Emit to all who are connected; for those that will be in a moment it is kept as it is now."""
+        """Emit to all connected clients; for one that is still being let in it is kept as it is now."""
         found = self._namespaces.get(namespace)
         if found is None:
             return

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 PATH = "/ws"
 MOST_POLLING = 10_000
 """Sessions that poll at a time, unless a number is set."""
-# What a session must not keep of the request that made it: the handler hangs on each.
+# Parts of a request that its session must not keep: HTTP's handler hangs on each.
 _OF_THE_REQUEST = frozenset(("wsgi.input", "chef.detach", "chef.peer_is_gone", "chef.send_head"))
 _ID_BYTES, _IDS_AT_ONCE = 15, 64
 
@@ -104,7 +104,7 @@ class EngineServer:
         return POLLING if self.sessions[sid].websocket is None else WEBSOCKET
 
     def get_session(self, sid: str) -> dict[str, Any]:
-        """What the application keeps with a session. Raises KeyError."""
+        """The application's own values for a session. Raises KeyError."""
         session = self.sessions[sid]
         if session.data is None:
             session.data = {}

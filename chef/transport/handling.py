@@ -1,4 +1,4 @@
-"""What handlers of Socket.IO events return and say of themselves, beyond what Flask-SocketIO knows."""
+"""Answers and marks of handlers of Socket.IO events, beyond those that Flask-SocketIO knows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """The answer of a handler of `connect`: what CONNECT says besides the sid, and what happens after it."""
+    """The answer of a handler of `connect`: the fields of CONNECT besides the sid, and what follows it."""
 
     extra: dict[str, Any]
     then: Callable[[], None] | None = None
@@ -49,14 +49,16 @@ def goes_without_request(handler: object) -> bool:
 def connect_both(own: Connect, added: Connect, undo: Callable[..., object]) -> Connect:
     """A handler of `connect` that an application adds behind one of ours, which it cannot do without.
 
-    The application may refuse whom ours let in: then `undo` is called with the sid and a reason.
+    The application may refuse a client that ours let in: then `undo` is called with the sid and a reason.
     """
 
     def connect(sid: str, environ: dict[str, Any], auth: Any = None) -> Any:
         welcome = own(sid, environ, auth)
+        if welcome is False:
+            return False
         accepted = False
         try:
-            accepted = welcome is not False and added(sid, environ, auth) is not False
+            accepted = added(sid, environ, auth) is not False
         finally:
             if not accepted:
                 undo(sid, "server disconnect")
@@ -68,10 +70,12 @@ def connect_both(own: Connect, added: Connect, undo: Callable[..., object]) -> C
 def disconnect_both(own: Callable[..., object], added: Callable[..., object]) -> Callable[..., None]:
     """A handler of `disconnect` that an application adds; ours is called last, whatever that does."""
 
-    def disconnect(sid: str, *reason: str) -> None:
+    def disconnect(sid: str, reason: str) -> None:
         try:
-            added(sid, *reason)
+            added(sid, reason)
+        except TypeError:
+            added(sid)  # It takes no reason; python-socketio tries both in this way.
         finally:
-            own(sid, *reason)
+            own(sid, reason)
 
     return disconnect

@@ -39,7 +39,7 @@ class EngineInterface(Protocol):
         ...
 
     def get_session(self, sid: str) -> dict[str, Any]:
-        """What the application keeps with a session. Raises KeyError for one that is not there."""
+        """The application's own values for a session. Raises KeyError for one that is not there."""
         ...
 
     def generate_id(self) -> str:

@@ -1,4 +1,4 @@
-"""What one client may cost: how much it may send, and how long it may take to say what it wants."""
+"""Limits of one client: how much it may send, and how long it may take to say what it wants."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import gevent
 
-# Between two who are late: a thousand may be at once, and the loop must see to its sockets meanwhile.
+# Between two that are late: a thousand may be at once, and the loop must see to its sockets meanwhile.
 _BREATH_S = 1e-6
 
 
@@ -22,7 +22,7 @@ class Rate:
 
 
 class Allowance:
-    """What is left of a rate for one client."""
+    """The rest of a rate that one client has."""
 
     __slots__ = ("_at", "_left", "_rate")
 
@@ -32,7 +32,7 @@ class Allowance:
         self._at = time.monotonic()
 
     def spend(self) -> float:
-        """Take one. Below zero it was one too many; that is counted too, so that who goes on falls behind."""
+        """Take one. Below zero it was one too many and is counted, too: a client that goes on falls back."""
         now = time.monotonic()
         filled = self._left + (now - self._at) * self._rate.per_second
         self._at = now
@@ -41,7 +41,7 @@ class Allowance:
 
 
 class Deadlines:
-    """Who has to do something within a time that is the same for all; `on_late` is called with who did not.
+    """Clients that must do something within a time, the same for all; `on_late` is called with a late one.
 
     One greenlet for all, and none while nobody is waited for.
     """

@@ -1,4 +1,4 @@
-"""What waits for the next poll of one viewer, counted in bytes, with a word when there is room again."""
+"""Packets that wait for one viewer's next poll, counted in bytes, with a word when there is room again."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOW_WATER_BYTES = 32 * 1024
 # take what they are given.
 MOST_AT_ONCE = 16
 MANY_AT_ONCE = 1000
-# What a packet costs besides its text.
+# The cost of a packet besides its text.
 _PACKET_BYTES = 100
 
 
@@ -51,7 +51,7 @@ class Outbox:
         self._changed.set()
 
     def wake(self) -> None:
-        """Let who waits for packets look again."""
+        """Have a poll that waits for packets look again."""
         self._changed.set()
 
     def wait(self, timeout: float) -> bool:

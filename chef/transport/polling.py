@@ -51,7 +51,7 @@ class Polling:
         self._patience_s = patience_s
         self._end = end
         self._posted: set[str] = set()
-        # What sessions have sent that do not take the answers to what they sent before.
+        # Packets of sessions that do not take the answers to those that they sent before.
         self._behind: dict[str, _Rest] = {}
 
     def poll(self, session: EngineSession, environ: dict[str, Any]) -> Packets:
@@ -68,7 +68,7 @@ class Polling:
         finally:
             session.polled = False
         if is_gone():
-            # What was taken for this client is lost, so its session must not go on.
+            # The packets that were taken for this client are lost, so its session must not go on.
             _lose(session)
         return packets
 

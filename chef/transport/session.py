@@ -93,7 +93,7 @@ class EngineSession:
         self.websocket: WebSocket | None = None
         self.on_drain: Callable[[], None] | None = None
         self.data: dict[str, Any] | None = None
-        """What the application keeps with the session (python-socketio's `get_session`), once it does."""
+        """The application's own values for it (python-socketio's `get_session`), once it has some."""
         # Whether a request waits for its packets.
         self.polled = False
         # When a client that polls last answered a ping (monotonic seconds).

@@ -259,7 +259,7 @@ class SocketServer(socketio.Server):
             welcome.then()
 
     def _lean(self, environ: dict[str, Any]) -> dict[str, Any]:
-        """What is the same in all clients' requests, in one environ for all: no handler asks for more."""
+        """One environ for all clients, with the fields that are the same for each: none asks for more."""
         if self._shared_environ is None:
             self._shared_environ = {name: value for name, value in environ.items() if name in _KEPT_OF_ALL}
             self._shared_environ["QUERY_STRING"] = ""

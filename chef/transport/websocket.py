@@ -133,7 +133,7 @@ class WebSocket:
         return f"WebSocket {self._socket.fileno()}"
 
     def failed(self, error: OSError) -> int:
-        """What an error of the socket means: it would have to wait, or the connection is broken.
+        """Take an error of the socket: it would have to wait, or the connection is broken.
 
         Returns the number of bytes that were sent or received all the same: none.
         """
@@ -221,7 +221,7 @@ class WebSocket:
             if self.state is WebSocketState.OPEN:
                 self._receive(data)
         elif self.state is WebSocketState.PEER_CLOSED:
-            self.pause()  # What it sent before its close frame is handled first (`_leave`).
+            self.pause()  # Its messages before the close frame are handled first (`_leave`).
         else:
             self._break()
 
