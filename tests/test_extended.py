@@ -14,8 +14,6 @@ import pytest
 from tests.tools.serving import Served, Serving, measured
 from tests.tools.watching import eventually, run_in_node
 
-pytestmark = pytest.mark.real
-
 FRAME = """
 const { io } = require('socket.io-client');
 const open = (namespace = '/', options = {}) =>

@@ -359,7 +359,9 @@ def test_a_peer_that_is_closed_and_does_not_go_is_cut_off_soon(served: Served) -
         assert before.answer() == ANSWER
 
 
-def test_a_client_that_does_not_take_answers_is_not_read_and_costs_little(tmp_path: Path) -> None:
+def test_a_client_that_does_not_take_answers_is_not_read_and_costs_little(
+    tmp_path: Path, serving: Serving
+) -> None:
     """Row 5: what is sent to it is bounded, and so is what it may send meanwhile."""
     with serving(tmp_path, {"CHEF_MAX_EVENTS_PER_SECOND": "100000"}) as served, client(served) as one:
         before = memory(served)

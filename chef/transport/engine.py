@@ -90,11 +90,13 @@ class EngineServer:
         self.sessions.on(event, handler)
 
     def send(self, sid: str, data: str | bytes) -> None:
-        """Send a message; never waits."""
-        self.send_packet(sid, packet.Packet(packet.MESSAGE, data))
+        """Send a message; never waits. A session that has ended takes nothing."""
+        session = self.sessions.get(sid)
+        if session is not None:
+            session.send_message(data)
 
     def send_packet(self, sid: str, pkt: packet.Packet) -> None:
-        """Send a packet; never waits. A session that has ended takes nothing."""
+        """Send a packet, in the same way."""
         session = self.sessions.get(sid)
         if session is not None:
             session.send(pkt)

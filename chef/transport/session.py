@@ -32,7 +32,7 @@ Reason = engineio.Server.reason
 # So long after the answer to its upgrade a client is sent OPEN: some listen for messages only after "open",
 # and what is read together with the answer would pass them by.
 _APART_S = 0.001
-_PONG = str(packet.PONG)
+_PONG, _MESSAGE = str(packet.PONG), str(packet.MESSAGE).encode()
 _ENDING = (SessionState.CLOSING, SessionState.CLOSED)
 
 
@@ -134,6 +134,15 @@ class EngineSession:
             self.websocket.send(frame(BINARY, pkt.encode()))
         else:
             self.websocket.send(frame(TEXT, pkt.encode().encode()))
+
+    def send_message(self, data: str | bytes) -> None:
+        """Send a message, for which no packet need be made where a WebSocket carries it; never waits."""
+        if self.websocket is None:
+            self.send(packet.Packet(packet.MESSAGE, data))
+        elif isinstance(data, str):
+            self.websocket.send(frame(TEXT, _MESSAGE + data.encode()))
+        else:
+            self.websocket.send(frame(BINARY, data))
 
     def send_frames(self, frames: Sequence[bytes]) -> None:
         """Send text packets that are WebSocket frames already, each one or several; never waits."""

@@ -290,11 +290,14 @@ class SocketServer(socketio.Server):
         if not isinstance(name, str) or name in _LIBRARY_EVENTS:
             catch_all = functions.get("*", lambda *_: self.not_handled)
             return partial(catch_all, name, sid, *arguments), goes_without_request(catch_all)
+        function = functions.get(name)
+        if function is not None:
+            return partial(function, sid, *arguments), goes_without_request(function)
         methods = self.namespace_handlers.get(namespace)
-        if name not in functions and hasattr(methods, f"on_{name}"):
+        if hasattr(methods, f"on_{name}"):
             return partial(methods.trigger_event, name, sid, *arguments), False
-        in_turn = goes_without_request(functions.get(name) or functions.get("*"))
-        return partial(self._trigger_event, name, namespace, sid, *arguments), in_turn
+        call = partial(self._trigger_event, name, namespace, sid, *arguments)
+        return call, goes_without_request(functions.get("*"))
 
     def _run(self, caller: _Caller, handle: Callable[[], Any], id: int | None) -> None:
         """Run a handler, send its acknowledgement, then do what it wanted done after that."""

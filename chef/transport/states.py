@@ -1,18 +1,19 @@
 """The states of a WebSocket and of an Engine.IO session, and which may follow which.
 
 As in h11 the rules stand in tables beside the code that goes by them; a change that no table has is a
-fault of ours and is raised. Each change is one line in the log at level DEBUG.
+fault of ours and is raised. Each change is one line in the log at level DEBUG. The states are integers,
+since a plain Enum looks itself up by a function of Python's.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TypeVar
 
 
-class WebSocketState(Enum):
+class WebSocketState(IntEnum):
     """Where a WebSocket connection is in its life (RFC 6455, sections 5.5.1 and 7)."""
 
     OPEN = auto()
@@ -25,7 +26,7 @@ class WebSocketState(Enum):
     """The descriptor is free."""
 
 
-class SessionState(Enum):
+class SessionState(IntEnum):
     """Which transport carries an Engine.IO session (engine.io-protocol v4, "Upgrade")."""
 
     POLLING = auto()
@@ -40,7 +41,7 @@ class SessionState(Enum):
     """It is over: it takes nothing more, and is in no table of the server."""
 
 
-State = TypeVar("State", bound=Enum)
+State = TypeVar("State", bound=IntEnum)
 Changes = Mapping[State, frozenset[State]]
 
 WEBSOCKET_CHANGES: Changes[WebSocketState] = {
