@@ -47,7 +47,7 @@ test: system setup  ## run every test, with coverage (PART=unit, real or browser
 
 check: setup  ## `make lint` and beside it the quick tests: seconds
 	@$(MAKE) --no-print-directory lint & lint=$$!; \
-	$(BIN)/pytest $(IN_PARALLEL) -q -m "not slow and not real and not whole" --hypothesis-profile=quick; tests=$$?; \
+	$(BIN)/pytest $(IN_PARALLEL) -q --quick; tests=$$?; \
 	wait $$lint && exit $$tests
 
 lint: setup  ## format, lint, types and imports, of Python and of JavaScript

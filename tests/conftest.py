@@ -5,24 +5,28 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask
 from hypothesis import settings as hypothesis_settings
-from playwright.sync_api import Browser, Page
 
-from chef import create_app
 from chef.domain.clock import Clock, now_ms
 from chef.settings.config import Settings
-from tests.tools.browser import Complaints, running_browser, watched_context
+from tests.tools import quick
 from tests.tools.postgres import Postgres
 from tests.tools.processes import watched_processes
 from tests.tools.serving import Served, Serving, serve
 from tests.tools.serving import serving as serving_until_the_end
 
+if TYPE_CHECKING:  # loaded by the fixtures that need it, for the sake of runs that do not
+    from flask import Flask
+    from playwright.sync_api import Browser, Page
+
+    from tests.tools.browser import Complaints
+
 STARTING = {"start_server", "serving", "postgres", "browser"}
 """The fixtures that start processes."""
+PLAN = pytest.StashKey[quick.Plan]()
 
 # `make check` tries fewer examples, `make test` as many as Hypothesis itself would.
 hypothesis_settings.register_profile("quick", max_examples=15, deadline=None)
@@ -30,14 +34,28 @@ hypothesis_settings.register_profile("full", deadline=None)
 hypothesis_settings.load_profile("full")
 
 
-def pytest_configure() -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="run the quick tests alone, with few examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """What tests start gets the signals that a terminal's programs get, also under `nohup` and behind `&`."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    config.stash[PLAN] = {}
+    if config.option.quick:
+        config.option.markexpr = quick.EXPRESSION
+        config.stash[PLAN] = quick.read_plan(config)
+        hypothesis_settings.load_profile("quick")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that is known to hold no quick test need not be read for those."""
+    return quick.is_left_out(config.stash[PLAN], collection_path) or None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark, by what they ask for, what `make check` leaves out: a thousand applications take a minute."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -47,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if fixtures & STARTING:
             item.add_marker(pytest.mark.real)
+    if config.option.quick and not any("::" in argument for argument in config.args):
+        quick.keep_plan(config, config.stash[PLAN], items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,6 +96,8 @@ def database_url(tmp_path: Path) -> str:
 @pytest.fixture
 def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     """Make applications with settings of one's choice; all are closed at the end."""
+    from chef import create_app
+
     apps: list[Flask] = []
 
     def make(*, clock: Clock = now_ms, **settings: Any) -> Flask:
@@ -146,6 +168,8 @@ def any_database_url(request: pytest.FixtureRequest, database_url: str) -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A real Chromium for the whole run."""
+    from tests.tools.browser import running_browser
+
     with running_browser() as running:
         yield running
 
@@ -153,6 +177,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def complaints() -> Iterator[Complaints]:
     """What the test's pages complain of; anything that was not allowed fails the test."""
+    from tests.tools.browser import Complaints
+
     collected = Complaints()
     yield collected
     assert collected.unexpected == []
@@ -161,5 +187,7 @@ def complaints() -> Iterator[Complaints]:
 @pytest.fixture
 def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
     """An empty tab in a profile of its own. What it complains of fails the test."""
+    from tests.tools.browser import watched_context
+
     with watched_context(browser, complaints) as context:
         yield context.new_page()
