@@ -55,6 +55,8 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         "cryptography",  # no key
         "jwt",
         "flask_cors",  # no WEBSOCKET_CORS_ORIGIN
+        "prometheus_client",  # no scrape and no page yet
+        "babel",
         "requests",  # the client halves of python-engineio
         "websocket",
     ],

@@ -72,7 +72,7 @@ def test_what_is_refused_is_neither_stored_nor_published_nor_counted(parts: Part
 
 def test_what_cannot_be_stored_is_not_published(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = parts.follow()
-    monkeypatch.setattr(parts.store, "_write", lambda batches: [StoreUnavailable()] * len(batches))
+    monkeypatch.setattr(parts.store._commits, "_write", lambda batches: [StoreUnavailable()] * len(batches))
     with pytest.raises(StoreUnavailable):
         parts.tracker.record([update()])
     assert not reader.wait(0.02)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, make_response, redirect, render_template, request
+from flask import Blueprint, Flask, make_response, redirect, request
 from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
@@ -15,6 +15,7 @@ from chef.errors import ChefError, Unauthorized
 from chef.http.body import BrokenBody
 from chef.http.connection import TooSlow
 from chef.pages.language import gettext as _
+from chef.pages.language import render
 from chef.pages.refusals import in_words
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ def _ask_for_login(_error: Exception) -> Response:
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and COOKIE not in request.cookies:
         # A browser that follows a link in a chat comes without the SameSite=Strict cookie. A page of our own
         # that goes on to the same address brings it.
-        return make_response(render_template("again.html", here=here), 200)
+        return make_response(render("again.html", here=here), 200)
     return redirect("/login?" + urlencode({"next": here}), 303)
 
 
@@ -98,4 +99,4 @@ def _failed(error: Exception) -> Response:
 
 def _page(status: int, detail: str) -> Response:
     again = request.full_path.removesuffix("?") if status >= 500 and request.method == "GET" else None
-    return make_response(render_template("problem.html", status=status, detail=detail, again=again), status)
+    return make_response(render("problem.html", status=status, detail=detail, again=again), status)

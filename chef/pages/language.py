@@ -7,18 +7,17 @@ page in that language is asked for: there is no compiled file that could be olde
 
 from __future__ import annotations
 
-from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 
-import flask_babel
-from babel.messages.catalog import Catalog
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
-from babel.support import NullTranslations, Translations
-from flask import Flask, Response, has_request_context, request
-from flask_babel import Babel, Domain, get_locale
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    has_app_context,
+    has_request_context,
+    render_template,
+    request,
+)
 
 LANGUAGES = ("en", "fr")
 FOLDER = Path(__file__).parent / "translations"
@@ -26,11 +25,21 @@ FOLDER = Path(__file__).parent / "translations"
 
 def install(app: Flask) -> None:
     """Let templates translate, and tell caches that a page depends on what the browser prefers."""
-    catalogues = _Catalogues()
-    babel = Babel(app, locale_selector=language)
-    babel.domain_instance = catalogues
-    app.jinja_env.globals.update(language=language, module_texts=catalogues.module_texts)
+    app.jinja_env.globals.update(language=language)
     app.after_request(_tell_caches)
+
+
+def render(template: str, **values: object) -> str:
+    """A template in the viewer's language. The first one of an application loads Babel."""
+    _load_babel()
+    return render_template(template, **values)
+
+
+def _load_babel() -> None:
+    if has_app_context() and "babel" not in current_app.extensions:
+        from chef.pages import catalogues
+
+        catalogues.install(current_app, language, catalogue_file("fr"))
 
 
 def language() -> str:
@@ -42,11 +51,18 @@ def language() -> str:
 
 def gettext(text: str, **values: object) -> str:
     """A text in the viewer's language; `%(name)s` in it becomes the value of that name."""
+    _load_babel()
+    import flask_babel
+
     return str(flask_babel.gettext(text, **values))
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """A text that depends on a count, which is its `%(count)s`."""
+    _load_babel()
+    import flask_babel
+    from babel.numbers import format_decimal
+
     shown = format_decimal(count, locale=language())
     return str(flask_babel.ngettext(one, many, count, count=shown, **values))
 
@@ -54,43 +70,6 @@ def ngettext(one: str, many: str, count: int, **values: object) -> str:
 def catalogue_file(name: str) -> Path:
     """Where a language's texts are."""
     return FOLDER / name / "LC_MESSAGES" / "messages.po"
-
-
-class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
-    """Translations from the .po files themselves."""
-
-    def get_translations(self) -> NullTranslations:
-        return self._french.translations if str(get_locale()) == "fr" else NullTranslations()
-
-    def module_texts(self) -> dict[str, str | list[str]]:
-        """The texts that the modules in static/ need in the present language; none for English."""
-        return self._french.module_texts if language() == "fr" else {}
-
-    @cached_property
-    def _french(self) -> _Catalogue:
-        return _Catalogue(catalogue_file("fr"))
-
-
-class _Catalogue:
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            catalogue = read_po(file)
-        compiled = BytesIO()
-        write_mo(compiled, catalogue)
-        compiled.seek(0)
-        self.translations = Translations(compiled)
-        self.module_texts = _texts_of_modules(catalogue)
-
-
-def _texts_of_modules(catalogue: Catalog) -> dict[str, str | list[str]]:
-    """English texts that modules name, and what they are here: one text, or that of each plural form."""
-    texts: dict[str, str | list[str]] = {}
-    for message in catalogue:
-        if any(place.startswith("static/") for place, _ in message.locations):
-            name, translated = message.id, message.string
-            key = name if isinstance(name, str) else name[0]
-            texts[key] = translated if isinstance(translated, str) else list(translated or ())
-    return texts
 
 
 def _tell_caches(response: Response) -> Response:

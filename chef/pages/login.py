@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from chef.access.auth import Credentials, Principal
@@ -12,6 +12,7 @@ from chef.access.credentials import COOKIE
 from chef.errors import ChefError, Forbidden, Unauthorized
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
+from chef.pages.language import render
 from chef.pages.refusals import in_words
 from chef.pages.viewer import is_https
 from chef.pages.words import number
@@ -78,7 +79,7 @@ def log_out() -> AnyResponse:
 
 
 def _form(target: str, error: str | None = None, status: int = 200) -> Response:
-    return make_response(render_template("login.html", next=target, error=error), status)
+    return make_response(render("login.html", next=target, error=error), status)
 
 
 def _check_fits(token: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from flask import Response, make_response, render_template, request
+from flask import Response, make_response, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES
@@ -16,6 +16,7 @@ from chef.pages import snapshots
 from chef.pages.constants import SOURCE_KINDS
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
+from chef.pages.language import render
 from chef.pages.silence import shown_status, silence
 from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
@@ -30,7 +31,7 @@ def overview() -> str:
     """All projects and the running jobs."""
     principal, before = viewer(), _before()
     projects = snapshots.projects(principal, before)
-    return render_template(
+    return render(
         "overview.html",
         running=snapshots.running_jobs(principal) if before is None else [],
         projects=projects.items,
@@ -49,7 +50,7 @@ def project(project_id: str) -> Response:
         raise Forbidden(_("your access does not cover this project"))
     before, status = _before(), _status()
     jobs = snapshots.project_jobs(project_id, before, status)
-    page = render_template(
+    page = render(
         "project.html",
         project_id=project_id,
         jobs=jobs.items,
@@ -70,7 +71,7 @@ def job(job_id: str) -> Response:
     log = snapshots.newest_lines(found)
     now = services().clock()
     shown = as_dict(job_json(found, now)) if found else None
-    page = render_template(
+    page = render(
         "job.html",
         job_id=job_id,
         job=shown,
@@ -130,7 +131,7 @@ def favicon() -> Response:
     progress = request.args.get("progress", "")
     known = status if status in (*STATUSES, "lost") else ""
     done = min(int(progress), 100) if progress.isascii() and progress.isdigit() and len(progress) < 4 else 0
-    icon = render_template("favicon.svg", status=known, end=_on_the_ring(done), done=done)
+    icon = render("favicon.svg", status=known, end=_on_the_ring(done), done=done)
     return Response(icon, mimetype="image/svg+xml", headers={"Cache-Control": "public, max-age=86400"})
 
 

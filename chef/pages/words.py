@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel.dates import format_datetime
-from babel.numbers import format_decimal, format_percent
 from flask import Flask
 
 from chef.pages.language import gettext as _
@@ -96,16 +94,22 @@ def ago(rfc3339: str) -> str:
 
 def percent(progress: float) -> str:
     """`72%`; rounded down, so that 100% is said when all is done and not before."""
+    from babel.numbers import format_percent
+
     return format_percent(int(progress) / 100, locale=language())
 
 
 def number(value: int) -> str:
     """`12,345`."""
+    from babel.numbers import format_decimal
+
     return format_decimal(value, locale=language())
 
 
 def moment(rfc3339: str) -> str:
     """A moment in UTC; with JavaScript it is told in local time."""
+    from babel.dates import format_datetime
+
     text = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
     return f"{text} UTC"
 
@@ -135,6 +139,8 @@ def size(count: object) -> str:
 
 
 def _tenths(value: float) -> str:
+    from babel.numbers import format_decimal
+
     return format_decimal(value, format="#,##0.0", locale=language())
 
 

@@ -1,0 +1,65 @@
+"""Flask-Babel over the .po files themselves. Loaded by the first page: Babel is some megabytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask
+from flask_babel import Babel, Domain, get_locale
+
+
+def install(app: Flask, language: Callable[[], str], french: Path) -> None:
+    """Let the templates of an application translate. `french` is the file of the French texts."""
+    catalogues = _Catalogues(language, french)
+    babel = Babel(app, locale_selector=language)
+    babel.domain_instance = catalogues
+    app.jinja_env.globals.update(module_texts=catalogues.module_texts)
+
+
+class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
+    """Translations from the .po files themselves."""
+
+    def __init__(self, language: Callable[[], str], french: Path) -> None:
+        super().__init__()
+        self._language = language
+        self._french_file = french
+
+    def get_translations(self) -> NullTranslations:
+        return self._french.translations if str(get_locale()) == "fr" else NullTranslations()
+
+    def module_texts(self) -> dict[str, str | list[str]]:
+        """The texts that the modules in static/ need in the present language; none for English."""
+        return self._french.module_texts if self._language() == "fr" else {}
+
+    @cached_property
+    def _french(self) -> _Catalogue:
+        return _Catalogue(self._french_file)
+
+
+class _Catalogue:
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            catalogue = read_po(file)
+        compiled = BytesIO()
+        write_mo(compiled, catalogue)
+        compiled.seek(0)
+        self.translations = Translations(compiled)
+        self.module_texts = _texts_of_modules(catalogue)
+
+
+def _texts_of_modules(catalogue: Catalog) -> dict[str, str | list[str]]:
+    """English texts that modules name, and what they are here: one text, or that of each plural form."""
+    texts: dict[str, str | list[str]] = {}
+    for message in catalogue:
+        if any(place.startswith("static/") for place, _ in message.locations):
+            name, translated = message.id, message.string
+            key = name if isinstance(name, str) else name[0]
+            texts[key] = translated if isinstance(translated, str) else list(translated or ())
+    return texts
