@@ -20,10 +20,10 @@ from chef.live.rooms import Room
 log = logging.getLogger(__name__)
 
 REST_S = 0.01
-"""A room rests between two passes for as long as the first took, and this long at most.
+"""A room for which more came during a pass rests for as long as that took, and this long at most.
 
-When writers press, more comes meanwhile, and leaves together: a system call for each viewer and pass costs
-far more than a longer text does. A pass that took less than a turn needs no rest.
+Writers press, so still more comes meanwhile, and leaves together: a system call for each viewer and pass
+costs far more than a longer text does. After a pass of less than a turn there is no rest.
 """
 
 
@@ -95,7 +95,7 @@ class Flusher:
             self._passes.append((room, begun, turns))
 
     def _end_pass(self, room: Room, took: float) -> None:
-        if took < TURN_S:
+        if took < TURN_S or room not in self._dirty:
             del self._busy[room]
             return
         timer = self._busy[room] = get_hub().loop.timer(min(took, REST_S))
@@ -103,8 +103,7 @@ class Flusher:
 
     def _end_rest(self, room: Room) -> None:
         self._busy.pop(room).close()
-        if room in self._dirty:
-            self._schedule()
+        self._schedule()
 
     def _breathe(self) -> None:
         """Go on after the loop has looked at its sockets."""
