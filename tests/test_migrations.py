@@ -114,6 +114,7 @@ def test_migrating_again_changes_nothing(settings: Settings, connection: Connect
     assert connection.scalars(select(about.c.name)).all() == ["epoch"]
 
 
+@pytest.mark.real
 @pytest.mark.slow
 def test_several_processes_may_start_on_one_empty_database_at_once(
     settings: Settings, connection: Connection, tmp_path: Path
