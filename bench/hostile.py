@@ -161,7 +161,7 @@ def _waited(process: int) -> float:
 def _probe(server: int, port: int, pipe: Connection) -> None:
     """Measure how long the event loop takes to answer a WebSocket's ping, which nothing else holds up.
 
-    When other processes had the processor is not meant.
+    The time for which other processes had the processor is left out.
     """
     processes = (server, os.getpid())
     with _websocket(port) as one:
@@ -228,7 +228,7 @@ def run(*, quick: bool) -> list[Table]:  # noqa: ARG001 - it is quick enough as 
     table.text = f"{_HEALTHY} viewers follow a job with {_RATE} events a second meanwhile."
     seen = []
     with serve(CHEF) as server:
-        _during(server, Attack("nothing", lambda port: 0))  # What the first viewers make is made.
+        _during(server, Attack("nothing", lambda port: 0))  # Whatever the first viewers make is there then.
         time.sleep(5)
         memory, connections = server.memory(), server.connections()
         for attack in _ATTACKS:

@@ -1,4 +1,4 @@
-"""What a POST costs: one progress update, on disk when it is answered, against a Flask hello world.
+"""The cost of a POST: one progress update, on disk when it is answered, against a Flask hello world.
 
 Two of them: behind pywsgi's own handler, as Flask's users have it, and behind Chef's, which is twice as
 fast. The bounds are those of the first plan, whose prototype took 2.1 times what the stock one did at one
@@ -51,8 +51,8 @@ def _table(results: dict[tuple[str, int], list[Result]]) -> Table:
     )
     table.text = (
         "Keep-alive POSTs of one progress update, flat out. Chef commits with fsync before it answers; "
-        "the others keep nothing. Who waits for a disk begins again with cold caches after each wait, and so "
-        "does a hello world at the pace at which it has to wait."
+        "the others keep nothing. A server that waits for a disk begins again with cold caches "
+        "after each wait, and so does a hello world at the pace at which it has to wait."
     )
     for (name, posters), runs in results.items():
         columns = [
@@ -75,8 +75,8 @@ def _judged(
     for hello in (HELLO, STOCK_HELLO):
         for posters, bound in ((64, 1.3), (1, 2.2)):
             ratio = _ratio(results[hello, posters], results[CHEF, posters])
-            who = "1 poster" if posters == 1 else f"{posters} posters"
-            judge(table, f"CPU per stored update against {hello}, {who}", ratio, f"< {bound}", " x")
+            name = "1 poster" if posters == 1 else f"{posters} posters"
+            judge(table, f"CPU per stored update against {hello}, {name}", ratio, f"< {bound}", " x")
         ratio = _ratio(paced[hello], paced[CHEF])
         table.rows.append([f"the same, 1 poster, {_PACE} POSTs a second", number(ratio, " x"), "", ""])
     one = median([run["post_p50"] for run in results[CHEF, 1]])

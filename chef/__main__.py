@@ -41,7 +41,7 @@ sys.exit(main(settings))
 # their memory. What stands for the package has no wiring in it.
 REPORT = """\
 import sys, types
-# What lies in the folder that is built is no module of ours.
+# A file in the folder that is built is no module of ours.
 sys.path[:] = [path for path in sys.path if path]
 package = types.ModuleType("chef")
 package.__path__ = [sys.argv.pop(1)]
@@ -89,12 +89,12 @@ def serve(_arguments: argparse.Namespace) -> int:
 
 
 def _interpreter_flags(command_line: Sequence[str]) -> list[str]:
-    """What stood between `python` and `-m chef`, such as `-X dev` or `-W error`."""
+    """The options between `python` and `-m chef`, such as `-X dev` or `-W error`."""
     return list(command_line[1 : command_line.index("-m")]) if "-m" in command_line else []
 
 
 def add_reporting(commands: Commands[Parser]) -> None:
-    """What runs on build machines: here only as a line of the help text."""
+    """The commands of build machines: here only as a line of the help text."""
     for name, (text, _, _) in REPORTING.items():
         commands.add_parser(name, help=text, add_help=False)
 

@@ -102,7 +102,7 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
 
 
 def _headers_for_all(settings: Settings) -> dict[str, str]:
-    """The CORS headers that do not depend on who asks; the short way sends them by itself."""
+    """The CORS headers that are the same for every client; the short way sends them by itself."""
     if settings.websocket_cors_origin != "*":
         return {}
     exposed = ", ".join(sorted(_EXPOSED_HEADERS))

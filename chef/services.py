@@ -1,4 +1,4 @@
-"""What the edges of one application work with: made in `create_app`, kept at `app.extensions["chef"]`."""
+"""The parts of one application, for its edges: made in `create_app`, kept at `app.extensions["chef"]`."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Services:
         return self.viewers.count if self.viewers is not None else 0
 
     def start(self) -> None:
-        """Begin what runs beside requests; called once by who serves."""
+        """Begin what runs beside requests; called once by the server."""
         if self.doorbell is not None:
             self.doorbell.start()
         self.retention.start()

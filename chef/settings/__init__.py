@@ -1,1 +1,1 @@
-"""What an operator sets, checked, and the log of the server itself."""
+"""An operator's settings, checked, and the log of the server itself."""

@@ -264,7 +264,7 @@ class Settings:
 
     @property
     def verifying_key(self) -> VerifyingKey | None:
-        """What JWTs are verified with, or `None` where none are accepted."""
+        """The key that JWTs are verified with, or `None` where none are accepted."""
         if self.jwt_secret is None and self.jwt_public_key is None:
             return None
         from chef.settings import keys
@@ -280,7 +280,7 @@ _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Setti
 def _given(setting: Setting, raw: str) -> str:
     """The text of a variable, empty where it is unset.
 
-    Blank is unset like empty, but not for a secret: who sets one and gets it wrong must not end up
+    Blank is unset like empty, but not for a secret: an operator who sets one wrongly must not end up
     with an open server.
     """
     if setting.show is None and raw and not raw.strip():
@@ -342,7 +342,7 @@ def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path
     return settings
 
 
-# What is legal but worth a sentence at start
+# Legal, but worth a sentence at start
 
 
 def unknown_names(environ: Mapping[str, str]) -> list[str]:

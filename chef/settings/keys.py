@@ -27,7 +27,7 @@ RSA_MIN_BITS = 2048
 
 @dataclass(frozen=True, slots=True)
 class VerifyingKey:
-    """What JWTs are verified with: the one algorithm that is taken, and its key."""
+    """The key that JWTs are verified with, and the one algorithm that is taken."""
 
     algorithm: Algorithm
     key: PublicKey | bytes

@@ -1,4 +1,4 @@
-"""What the server says about itself: lines on stderr, for people or for programs."""
+"""The server's own log: lines on stderr, for people or for programs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def configure(log_format: str) -> None:
     for old in [old for old in root.handlers if isinstance(old, _StderrHandler)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    # Libraries tell at length what is nobody's business while all goes well.
+    # Libraries write much that is of no interest while all goes well.
     root.setLevel(logging.WARNING)
     logging.getLogger("chef").setLevel(logging.INFO)
     logging.captureWarnings(True)

@@ -28,7 +28,7 @@ Place = tuple[int, int]
 
 
 class Outline(NamedTuple):
-    """What stands out in a log: lines that mark groups, with their text, and the numbers of errors."""
+    """The outline of a log: lines that mark groups, with their text, and the numbers of errors."""
 
     marks: list[tuple[int, str]]
     errors: list[int]
@@ -126,7 +126,7 @@ def find_text(
     hits, place_after = _numbers_with(connection, job_id, needle, after, place, enough)
     found = []
     wanted = needle.casefold()
-    # What was replaced since must not count.
+    # Lines that were replaced since must not count.
     for part in _near_each_other(sorted(set(hits))):
         lines = newest_lines(connection, job_id, part[0], part[-1])
         numbers = set(part)
@@ -147,7 +147,7 @@ def _numbers_with(
 
 
 def find_outline(connection: Connection, job_id: str, place: Place) -> tuple[Outline, Place | None]:
-    """What stands out in some rows behind a place, the first being `(1, 0)`, and the place to go on from.
+    """The outline of some rows behind a place, the first being `(1, 0)`, and the place to go on from.
 
     Older forms of lines count, too: GitLab's markers are replaced by what they name.
     """
@@ -181,7 +181,7 @@ class _Walk:
                     return
             self.place = None
         finally:
-            found.close()  # Also where who walks has enough: a cursor of the server's would stay open.
+            found.close()  # Also where the caller has enough: else the server keeps a cursor.
 
     def _query(self) -> Select[Any]:
         last_line, seq = self.place or (1, 0)

@@ -58,7 +58,7 @@ def _lock(connection: Connection, job_id: str) -> Any:
 
 
 def _next_rows(connection: Connection, job: Any) -> Sequence[Any]:
-    """What is behind `packed_seq`, without the data."""
+    """The rows behind `packed_seq`, without the data."""
     columns = (entries.c.first_seq, entries.c.first_line, entries.c.last_line, entries.c.size)
     query = (
         select(entries.c.seq, *columns)

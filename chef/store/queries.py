@@ -141,7 +141,7 @@ class Queries:
         return [found[number] for number in sorted(found)][:limit]
 
     def outline(self, job_id: str, place: Place) -> tuple[Outline, Place | None]:
-        """What stands out in the next part of a log; the first place is `(1, 0)`, `None` is the end."""
+        """The outline of the next part of a log; the first place is `(1, 0)`, `None` is the end."""
         return self._read(find_outline, job_id, place)
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -24,7 +24,7 @@ _OUTCOMES = ("completed", "failed", "cancelled")
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What one step took out of sight: ids of jobs, and of projects that have no other job.
+    """The ids that one step took out of sight: those of jobs, and of projects that have no other job.
 
     `more` is false once there is nothing left to do.
     """

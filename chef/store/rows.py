@@ -34,7 +34,7 @@ _PLAIN_END = bytes([_END_CODES[b"\n"]])
 _PLAIN, _DEFLATED, _LOG, _LOG_DEFLATED = b"j", b"J", b"l", b"L"
 # Below this deflate costs more than it saves.
 _DEFLATE_FROM = 256
-# Deflate's effort where a commit waits and where nobody does: half the time against a tenth of the bytes.
+# Deflate's effort where a commit waits and where none does: half the time against a tenth of the bytes.
 _QUICK, _SMALL = 4, 6
 
 
@@ -291,7 +291,7 @@ def holds(text: bytes, wanted: str) -> bool:
 
 
 def outline_of(data: bytes) -> tuple[list[tuple[int, str]], list[int]]:
-    """What stands out in a log row's data: lines that mark groups with their text, and lines of errors."""
+    """The outline of a log row's data: lines that mark groups with their text, and lines of errors."""
     log = _log_of(data)
     levels = [level is not None and level.lower() in ERROR_LEVELS for _, level in log.names]
     notable = list(notable_lines(log.texts))

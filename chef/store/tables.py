@@ -91,7 +91,7 @@ jobs = Table(
     Index(None, "project_pk", "status", "pk"),
     comment="One row a build, as it stands after its newest update.",
 )
-# What is finished is found by age, to be removed.
+# Finished jobs are found by age, to be removed.
 Index("ix_jobs_finished_at", jobs.c.finished_at, info={_WHERE: jobs.c.finished_at.is_not(None)})
 
 streams = Table(

@@ -24,7 +24,7 @@ from chef.store.upsert import upsert
 
 
 class Overtaken(Exception):
-    """What this transaction has found, or just not found, is otherwise by now: begin it again."""
+    """The rows that this transaction found, or did not find, have changed since: begin it again."""
 
 
 # SQLite takes 32,766 parameters a statement; far fewer keep the parser's cost flat.
