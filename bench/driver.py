@@ -44,7 +44,7 @@ def log_lines(count: int, job: str = JOB) -> bytes:
 
 @dataclass
 class Result:
-    """What a run gave: the driver's figures (times in ms) and the server's CPU seconds and bytes."""
+    """The outcome of a run: the driver's figures (times in ms) and the server's CPU seconds and bytes."""
 
     figures: dict[str, Any]
     cpu: float

@@ -32,7 +32,7 @@ BUN = "Bun socket.io + bun-engine"
 FLOOR = "C epoll loop, one send per message"
 
 
-# What is set for a peer besides.
+# Variables that are set for a peer besides.
 _SWITCHES = {STOCK_NODELAY: {"NODELAY": "1"}, STOCK_HELLO: {"STOCK": "1"}}
 
 

@@ -34,7 +34,7 @@ _COUNT_EVERY_S = 5
 _COUNT_LIVES_S = 16
 _RETRY_S = 1.0
 _TIMEOUT_S = 2
-# What does not get through while Redis is away is left to the safety poll.
+# News that do not get through while Redis is away are left to the safety poll.
 _MOST_WAITING = 10_000
 
 
@@ -112,7 +112,7 @@ class Doorbell:
     def _listen(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(_CHANNEL)
-            self._hub.load_heads()  # What was said while nobody listened.
+            self._hub.load_heads()  # For news that came while nobody listened.
             while True:
                 message = subscription.get_message(timeout=_TIMEOUT_S)
                 if message is not None:

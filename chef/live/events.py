@@ -12,7 +12,7 @@ from chef.domain.wiretypes import encode
 
 
 class Event(NamedTuple):
-    """What a viewer receives: a name with its room's prefix, a seq, and the payload as JSON text.
+    """An event as a viewer receives it: a name with its room's prefix, a seq, and the payload as JSON text.
 
     `place` is where in its room a viewer is that has had it: a position, or, before the last event of an
     entry, the position before the entry with the number of its events that it has had (`122+1`).
@@ -55,7 +55,7 @@ class Encoded(NamedTuple):
 
 def _size_of(event: Event) -> int:
     data = event.data
-    # What surrounds the payload has some 20 bytes besides the event's name.
+    # The rest of the packet has some 20 bytes besides the event's name.
     return (len(data) if data.isascii() else len(data.encode())) + len(event.name) + 20
 
 

@@ -31,7 +31,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """What a follower has had: all up to `after`, and the first `skip` events of the entry behind that.
+    """How far a follower has come: all up to `after`, and the first `skip` events of the entry behind that.
 
     `after` is `None` where it says nothing, `epoch` where it does not know the store.
     """

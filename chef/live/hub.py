@@ -107,7 +107,7 @@ class Hub:
             member.wake()
 
     def pace(self, stored: Iterable[Stored]) -> None:
-        """Hold up who wrote this while its viewers are still being served what came before, a little.
+        """Hold up the writer of this a little, while its viewers are still being served what came before.
 
         Whoever writes in a tight loop would else be ahead of its own viewers for ever. Others do not wait.
         """
@@ -132,7 +132,7 @@ class Hub:
                 log.exception("the heads of logs could not be read")
 
     def load_heads(self) -> None:
-        """Read how far each followed log is in the store, and wake who is behind."""
+        """Read how far each followed log is in the store, and wake the followers that are behind."""
         known = {key: room.head for key, room in self._rooms.items()}
         job_ids = [name for kind, name in self._rooms if kind == "job"]
         project_ids = [name for kind, name in self._rooms if kind == "project"]
@@ -150,7 +150,7 @@ class Hub:
             self.raise_head(key, head)
 
     def raise_head(self, key: Key, head: int) -> None:
-        """Somebody says that a log goes up to `head`: wake those who follow it and are behind."""
+        """Somebody says that a log goes up to `head`: wake its followers that are behind."""
         room = self._rooms.get(key)
         if room is not None:
             room.raise_head(head)

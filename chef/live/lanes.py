@@ -27,7 +27,7 @@ CHUNK_BYTES = 64 * 1024
 
 
 class InLane(Protocol):
-    """What a lane needs of its cursors."""
+    """A cursor as its lane sees it."""
 
     sink: Sink
 
@@ -105,7 +105,7 @@ class Lane:
     def serve(self) -> Iterator[None]:
         """Hand out what the ring has. Yields as `Room.serve` does."""
         feed = self._feed
-        # What comes meanwhile is served in the next round: others have waited for their turn in this one.
+        # Entries that come meanwhile wait for the next round: others have waited for their turn in this one.
         until = feed.head
         while self._places and self.position < until and not self._loading:
             page = feed.ring.after(self.position)

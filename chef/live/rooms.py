@@ -23,7 +23,7 @@ RING_BYTES = 512 * 1024
 
 
 class Member(ABC):
-    """Someone who follows a room from a position on. `position` is that of the last entry it had.
+    """A follower of a room, from a position on. `position` is that of the last entry it had.
 
     `stays` tells whether it may also follow another log that gets the name of one that was removed.
     """

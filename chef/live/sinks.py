@@ -21,7 +21,7 @@ class Wire(Protocol):
         ...
 
     def failed(self, error: OSError) -> int:
-        """What an error of the socket's `send` means; returns how many bytes it took all the same."""
+        """Take note of an error of the socket's `send`; returns how many bytes it took all the same."""
         ...
 
 
