@@ -289,7 +289,7 @@ def test_a_token_that_expires_ends_what_is_live_and_leads_to_the_login(
     headers = {"Authorization": "Bearer writer-token"}
     assert server.post("/api/updates", json=progress(phase="building"), headers=headers).status_code == 200
     page.goto(server.url + path)
-    page.get_by_label("Token").fill(issue_token(Settings(jwt_secret=SECRET), ["read"], [], 4, now_ms()))
+    page.get_by_label("Token").fill(issue_token(Settings(jwt_secret=SECRET), ["read"], [], 8, now_ms()))
     page.get_by_role("button", name="Sign in").click()
     chip(page, "Live")
     # The server sends away within a minute of the end, and looks every ten seconds.
