@@ -1,14 +1,12 @@
 """The writer's native thread: what it is given is done in order, and comes back in order.
 
 gevent's pools make a watcher, two queues' locks and a result object for each call, which took longer
-than the transaction that was called. Here two queues, an eventfd and one watcher serve all of them. The
-eventfd is written to without the interpreter's lock, so that the event loop, once woken, finds it free.
+than the transaction that was called. Here two queues and one watcher serve all of them.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -24,7 +22,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 Done = Callable[[Any, Exception | None], object]
 
-_READABLE = 1  # gevent's number for it
 # The one that blocks its thread; what gevent puts in its place lets other greenlets run.
 _SimpleQueue = get_original("queue", "SimpleQueue")
 
@@ -35,8 +32,7 @@ class WriterThread:
     def __init__(self) -> None:
         self._work: Any = _SimpleQueue()
         self._results: deque[tuple[Done, Any, Exception | None]] = deque()
-        self._eventfd = -1
-        self._watcher: Any = None
+        self._signal: Any = None
         self._thread: Any = None
 
     def begin(self, work: Callable[[], Any], done: Done) -> None:
@@ -46,9 +42,8 @@ class WriterThread:
         not wait.
         """
         if self._thread is None:
-            self._eventfd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-            self._watcher = get_hub().loop.io(self._eventfd, _READABLE)
-            self._watcher.start(self._deliver)
+            self._signal = get_hub().loop.async_()
+            self._signal.start(self._deliver)
             self._thread = ThreadPool(1).spawn(self._serve)
         self._work.put((work, done))
 
@@ -70,10 +65,9 @@ class WriterThread:
             except Exception as error:  # noqa: BLE001 - raised where it was asked for
                 self._results.append((done, None, error))
             del task, work, done  # Not until something else comes.
-            os.eventfd_write(self._eventfd, 1)
+            self._signal.send()
 
     def _deliver(self) -> None:
-        os.eventfd_read(self._eventfd)
         while self._results:
             done, result, error = self._results.popleft()
             try:
@@ -90,6 +84,5 @@ class WriterThread:
         thread.get()
         while self._results:
             gevent.sleep(0)
-        self._watcher.stop()
-        self._watcher.close()
-        os.close(self._eventfd)
+        self._signal.stop()
+        self._signal.close()
