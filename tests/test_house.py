@@ -10,6 +10,7 @@ import subprocess
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -254,14 +255,15 @@ MOST_LINES, MOST_FUNCTION_LINES, MOST_METHODS = 400, 40, 25
 TOO_LARGE = {"chef/http/connection.py: Connection"}
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted((ROOT / "chef").rglob("*.py")):
-        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def modules() -> dict[str, ast.Module]:
+    paths = sorted((ROOT / "chef").rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text("utf-8")) for path in paths}
 
 
 def nodes(*kinds: type[ast.AST]) -> Iterator[tuple[str, Any]]:
     """Each node of these kinds in chef/, with the path of its module."""
-    for name, tree in modules():
+    for name, tree in modules().items():
         for node in ast.walk(tree):
             if isinstance(node, kinds):
                 yield name, node
