@@ -47,7 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.quick:
         config.option.markexpr = quick.EXPRESSION
         config.stash[PLAN] = quick.read_plan(config)
-        hypothesis_settings.load_profile("quick")
+        if not config.getoption("--hypothesis-profile"):
+            hypothesis_settings.load_profile("quick")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

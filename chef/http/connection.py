@@ -232,7 +232,8 @@ class Connection:
         """The same where it comes in pieces or after empty lines, or is too large."""
         self.enter(HEAD)
         due = monotonic() + header_s
-        block = bytearray(self.take_unread())
+        block = bytearray(self._buffer[self._at :])
+        self._buffer, self._at = b"", 0
         checked = empty = 0
         while True:
             while block.startswith(b"\r\n"):
@@ -278,15 +279,10 @@ class Connection:
             more = self._receive_more()
             if not more:
                 return None
-            self._buffer, self._at = self.take_unread() + more, 0
+            self._buffer, self._at = self._buffer[self._at :] + more, 0
         line = self._buffer[self._at : end + 1]
         self._at = end + 1
         return line[:-2] if line.endswith(b"\r\n") else None
-
-    def take_unread(self) -> bytes:
-        """The bytes received and not read, for the reader that the socket has from now on."""
-        unread, self._buffer, self._at = self._buffer[self._at :], b"", 0
-        return unread
 
     def set_patience(self, seconds: float | None) -> None:
         """How long what is received from now on may stand still; `None`: as long as the peer is there."""
@@ -348,11 +344,11 @@ class Connection:
 
     # The end
 
-    def detach(self) -> _socket.socket:
-        """The socket itself, which is somebody else's from now on."""
+    def detach(self) -> tuple[_socket.socket, bytes]:
+        """The socket itself, which is somebody else's from now on, and the bytes received and not read."""
         self.enter(DETACHED)
         self._let_go()
-        return self._socket
+        return self._socket, self._buffer[self._at :]
 
     def close(self) -> None:
         """Free the descriptor."""

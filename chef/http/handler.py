@@ -182,9 +182,8 @@ class Handler:
 
         TLS ends in front of us: below is nothing but a TCP connection.
         """
-        early = self.connection.take_unread()
         release = self._site.connections.detach(self.connection)
-        return Detached(self.connection.detach(), early, release)
+        return Detached(*self.connection.detach(), release)
 
 
 def _take_nothing(part: bytes) -> None:
