@@ -21,7 +21,7 @@ browser_tests := browser
 COVERAGE := --cov
 # For .ci/run: `make check WHOLE=1` has the quick tests count, `make test CHECKED=1` runs and counts the others.
 whole_quick := --hypothesis-profile=full --cov --cov-report= --cov-fail-under=0
-rest_tests := slow or real or whole
+unchecked := slow or real or whole
 
 # The first of these that is new enough; `make PYTHON=...` overrides.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -46,7 +46,7 @@ run: $(RUN_PACKAGES) $(RUN_LIBRARIES)  ## install what is missing, then serve on
 	@exec $(BIN)/python app.py
 
 test: system setup  ## run every test, with coverage (PART=unit, real or browser: those; COVERAGE=: without)
-	$(BIN)/pytest $(IN_PARALLEL) $(COVERAGE) $(if $(CHECKED),-m "$(rest_tests)" --cov-append) \
+	$(BIN)/pytest $(IN_PARALLEL) $(COVERAGE) $(if $(CHECKED),-m "$(unchecked)" --cov-append) \
 		$(if $(PART),-m "$(or $($(PART)_tests),$(error PART is unit, real or browser))")
 
 check: setup  ## `make lint` and beside it the quick tests: seconds
