@@ -25,7 +25,7 @@ from chef.startup import make_application
 
 log = logging.getLogger(__name__)
 
-# What is in flight gets this long to end; a platform kills after 30 s.
+# Requests in flight get this long to end; a platform kills after 30 s.
 _GRACE_S = 8
 _SPREAD_S = 4
 # So many connections and viewers fewer are a crowd that has gone.
