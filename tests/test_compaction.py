@@ -10,10 +10,10 @@ import gevent
 import pytest
 from sqlalchemy import Connection, text
 
+from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, LogPiece, StateEntry, Update
-from chef.domain.rules import MAX_ENTRY_LINES
 from chef.errors import StoreUnavailable
-from chef.store import Store, loglines, packing, rows, upkeep
+from chef.store import Store, loglines, logrows, packing, upkeep
 from chef.store.packing import jobs_to_pack, pack_step
 from tests.tools.logs import all_entries, entries_of, random_output, texts, wait_for_upkeep
 from tests.tools.making import batch, log, open_store, piece, update
@@ -83,7 +83,7 @@ def test_readers_see_the_same_before_and_after(store: Store, seed: int) -> None:
         # Readers look no further than this behind the lines that they want.
         assert row.last_line - row.first_line < MAX_ENTRY_LINES
         assert row.size <= MAX_BYTES or row.first_seq == row.seq
-        numbers = rows.log_numbers_of(row)
+        numbers = logrows.log_numbers_of(row)
         assert (min(numbers), max(numbers)) == (row.first_line, row.last_line)
     pack(store)
     assert log_rows(store) == packed
@@ -266,13 +266,13 @@ def test_a_line_of_many_forms_is_read_from_its_newest_row(
     store.append(batch(log("before"), *parts))
     pack(store, 65536)
     opened: list[int] = []
-    open_row = rows.log_entries_of
+    open_row = logrows.log_entries_of
 
     def note_and_open(row: Any) -> Any:
         opened.append(row.seq)
         return open_row(row)
 
-    monkeypatch.setattr(rows, "log_entries_of", note_and_open)
+    monkeypatch.setattr(logrows, "log_entries_of", note_and_open)
     assert texts(store.lines("job", 1, 9)) == [(1, "before"), (2, "1499%")]
     assert len(opened) == 2
 

@@ -491,12 +491,12 @@ def test_a_short_log_body_is_one_commit(
 
 
 def test_what_a_long_line_has_in_the_store_already_does_not_count_in_its_length(make_app: MakeApp) -> None:
-    """It was cut there; the rest of it is another line, however the body comes that has it all."""
+    """The line goes on there, however the body comes that has it all."""
     client = make_app(max_log_line_bytes=10).test_client()
     client.put("/api/jobs/j/logs?projectId=p&offset=0", data=b"x" * 8)
     again = client.put("/api/jobs/j/logs?offset=0", data=b"x" * 16 + b"\n")
-    assert _body(again) == {"offset": 17, "lines": 1, "seq": 2, "viewers": 0}
-    assert _lines(client) == ["x" * 8, "x" * 8]
+    assert _body(again) == {"offset": 17, "lines": 0, "seq": 2, "viewers": 0}
+    assert _lines(client) == ["x" * 10 + "… [cut: 6 bytes]"]
 
 
 def test_bytes_that_are_not_utf8_become_replacement_characters(client: FlaskClient) -> None:

@@ -13,7 +13,6 @@ from chef.domain.lines import (
     Line,
     PlainLines,
     StreamState,
-    _attach_any,
     attach,
     in_parts,
     raw_bytes,
@@ -51,7 +50,7 @@ def shown(*bodies: bytes) -> list[bytes]:
 
 
 def raw(lines: Iterable[Line], state: StreamState) -> bytes:
-    return b"".join(line.pre + line.text + line.end for line in lines) + state.pending
+    return b"".join(line.raw for line in lines) + state.pending
 
 
 @pytest.mark.parametrize(
@@ -107,8 +106,29 @@ def test_only_the_first_newline_after_an_open_line_belongs_to_it() -> None:
     assert shown(b"one", b"\n\ntwo") == [b"one", b"", b"two"]
 
 
-def test_a_body_without_a_newline_ends_its_line() -> None:
-    assert shown(b"one", b"two") == [b"one", b"two"]
+def test_what_follows_an_open_line_continues_it_under_its_number() -> None:
+    lines, state = after_bodies(b"before\none", b" two", b" three\nfour")
+    shown_so_far = [(line.text, line.replaces, line.number) for line in lines]
+    assert shown_so_far == [
+        (b"before", False, 0),
+        (b"one", False, 0),
+        (b"one two", True, 0),
+        (b"one two three", True, 0),
+        (b"four", False, 0),
+    ]
+    assert raw(lines, state) == b"before\none two three\nfour"
+
+
+def test_an_open_line_that_grows_beyond_the_limit_says_how_much_is_cut() -> None:
+    state, lines = StreamState(), list[Line]()
+    for body in (b"a" * 8, b"b" * 8, b"c" * 8 + b"\n"):
+        more, state = attach(state, segments_of(body, limit=10), 1, 10)
+        lines += more
+    assert [line.text for line in lines] == [
+        b"a" * 8,
+        b"a" * 8 + b"bb" + "… [cut: 6 bytes]".encode(),
+        b"a" * 8 + b"bb" + "… [cut: 14 bytes]".encode(),
+    ]
 
 
 def test_an_open_line_is_replaced_after_a_carriage_return() -> None:
@@ -255,9 +275,7 @@ def test_the_quick_way_for_plain_lines_gives_what_the_whole_way_gives(
         assert segments == whole._feed_any(part)
         assert all(type(segment) is Segment for segment in segments)
         assert body_bytes(segments) == sum(segment.size for segment in segments)
-        assert attach(state, segments, 2) == _attach_any(
-            state, segments, 2, state.tally and state.tally.plus(segments)
-        )
+        assert attach(state, segments, 2) == attach(state, list(segments), 2)
     assert quick.finish() == whole.finish()
 
 

@@ -226,7 +226,8 @@ def check_against(store: Store, came: list[Entry], limit: int) -> None:
     shown = ["marker" if gap is not None and is_marker(entry, gap) else entry for entry in stored]
     assert shown == expected
     assert removed == (gap.bytes if gap else 0)
-    kept = sum(entry.raw_bytes for entry in log_entries([one for one in expected if one != "marker"]))
+    logs = log_entries([one for one in expected if one != "marker"])
+    kept = sum(entry.raw_bytes + entry.drawn_bytes for entry in logs)
     assert kept == job.log_bytes
     newest = log_entries(stored)[-1].raw_bytes if log_entries(stored) else 0
     assert kept <= limit + newest

@@ -185,10 +185,70 @@ def test_a_line_beyond_the_limit_is_cut_and_the_offset_still_counts_all_of_it(se
     assert following_line == "next"
 
 
-def test_a_body_without_a_final_newline_ends_its_line_unless_the_next_begins_with_it(server: Served) -> None:
+def test_a_body_without_a_final_newline_leaves_its_line_open(server: Served) -> None:
     for body in (b"one", b"\ntwo", b"three\n", b"\nfour"):
         server.session.put(f"{server.url}/api/jobs/ends/logs?projectId=p", data=body, timeout=10)
-    assert messages(server, "ends") == ["one", "two", "three", "", "four"]
+    assert messages(server, "ends") == ["one", "twothree", "", "four"]
+
+
+def test_an_unfinished_line_is_seen_and_continued_under_its_number(server: Served) -> None:
+    upload = Upload(server, "/api/jobs/open/logs?projectId=p")
+    with following(server, "open") as events:
+        upload.send(b"checking for X... ")
+        sent = time.monotonic()
+        seen, line = next(events)
+        assert (line["line"], line["message"], "replace" in line) == (1, "checking for X... ", False)
+        assert seen - sent < 2
+        upload.send(b"yes\nnext\n")
+        continued, following_line = next(events)[1], next(events)[1]
+    assert (continued["line"], continued["message"], continued["replace"]) == (
+        1,
+        "checking for X... yes",
+        True,
+    )
+    assert (following_line["line"], following_line["message"]) == (2, "next")
+    _, answer = upload.finish()
+    assert answer["lines"] == server.get("/api/jobs/open").json()["lines"] == 2
+    found = server.get("/api/jobs/open/logs", params={"q": "X... yes"}).json()["lines"]
+    assert [one["line"] for one in found] == [1]
+
+
+def test_a_file_in_pieces_has_the_lines_of_the_whole(server: Served) -> None:
+    body = b"".join(b"line %d is of some length\n" % number for number in range(40))
+    for start in range(0, len(body), 100):
+        server.session.put(
+            f"{server.url}/api/jobs/pieces/logs?projectId=p&offset={start}",
+            data=body[start : start + 100],
+            timeout=10,
+        )
+    assert "".join(f"{message}\n" for message in messages(server, "pieces")).encode() == body
+    assert server.get("/api/jobs/pieces/logs", params={"raw": 1}).content == body
+
+
+def test_rows_that_a_terminal_draws_again_are_sent_under_their_numbers(server: Served) -> None:
+    frames = [
+        b"one 10%\r\ntwo 10%\r\n",
+        b"\x1b[2A\x1b[2Kone done\r\n\x1b[2Ktwo 20%\r\n",
+        b"\x1b[1A\x1b[2Ktwo done\r\n",
+    ]
+    upload = Upload(server, "/api/jobs/frames/logs?projectId=p")
+    with following(server, "frames") as events:
+        upload.send(b"before\n")
+        assert next(events)[1]["message"] == "before"
+        shown = []
+        for frame, count in zip(frames, (2, 2, 1), strict=True):
+            upload.send(frame)
+            shown += [next(events)[1] for _ in range(count)]
+    assert [(line["line"], line["message"], line.get("replace", False)) for line in shown] == [
+        (2, "one 10%", False),
+        (3, "two 10%", False),
+        (2, "one done", True),
+        (3, "two 20%", True),
+        (3, "two done", True),
+    ]
+    upload.finish()
+    assert messages(server, "frames") == ["before", "one done", "two done"]
+    assert server.get("/api/jobs/frames/logs", params={"raw": 1}).content == b"before\n" + b"".join(frames)
 
 
 def test_a_server_that_stops_says_where_a_running_upload_can_go_on(server: Served) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from chef.domain import rules
 from chef.domain.lines import StreamState, attach
+from chef.domain.logentries import MAX_ENTRY_BYTES, log_entries
 from chef.domain.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
 from chef.domain.segments import Segmenter
 from chef.errors import Conflict, Forbidden, Invalid, OffsetPastEnd
@@ -423,7 +424,7 @@ def test_plain_lines_become_the_entries_that_the_whole_way_gives() -> None:
     body = b"x\n\n" * 751
     lines, _ = attach(StreamState(), Segmenter(100).feed(body), 5)
     _, entries, _ = rules.apply_log(job, piece(body), StreamState(), AT, 0, 100)
-    assert entries == rules._log_entries(job, lines, 0, AT, "stdout", None, rules.MAX_ENTRY_BYTES)
+    assert entries == log_entries(job, lines, 0, AT, "stdout", None, MAX_ENTRY_BYTES)
     assert [len(entry.lines) for entry in entries] == [500, 500, 500, 2]
 
 

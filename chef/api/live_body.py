@@ -21,6 +21,8 @@ _READ_BYTES = 64 * 1024
 _WAITING_BLOCKS = 4
 # A server that stops takes the rest of a body for so long; a client that sends on then gets an answer.
 LEAVE_S = 4.0
+# A body that is quiet for so long gives an empty block.
+_QUIET_S = 0.5
 
 _End = Literal["end", "broken", "slow"]
 
@@ -30,6 +32,7 @@ def read_live(
 ) -> Iterator[bytes]:
     """The body in blocks, each at most `GATHER_S` after its first byte: of what comes faster, larger ones.
 
+    A body that is quiet gives an empty block twice a second, for whoever has something unfinished.
     While it `is_watched` blocks stay small, so that its viewers are served from memory and the others soon.
     Raises BadRequest where the body breaks off, RequestTimeout where it stands still, and
     StoreUnavailable, with the rest unread, where `is_closing` says so and the body is quiet or goes on for
@@ -94,6 +97,9 @@ def _gathered(
             if time.monotonic() >= until:
                 raise _stopping()
         first = _next(blocks, is_closing)
+        if first is None:
+            yield b""
+            continue
         gathered = bytearray()
         with gevent.Timeout(GATHER_S, False):  # type: ignore[arg-type]
             item: bytes | _End = first
@@ -112,15 +118,15 @@ def _gathered(
         raise BadRequest("the body breaks off before its end")
 
 
-def _next(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> bytes | _End:
-    while True:
-        try:
-            found: bytes | _End = blocks.get(timeout=0.5)
-        except Empty:
-            if is_closing():
-                raise _stopping() from None
-        else:
-            return found
+def _next(blocks: Queue[bytes | _End], is_closing: Callable[[], bool]) -> bytes | _End | None:
+    """The next block; `None` where none comes for a while."""
+    try:
+        found: bytes | _End = blocks.get(timeout=_QUIET_S)
+    except Empty:
+        if is_closing():
+            raise _stopping() from None
+        return None
+    return found
 
 
 def _stopping() -> StoreUnavailable:

@@ -231,7 +231,7 @@ def _raw(job: Job, only: str | None) -> Iterator[bytes]:
         if only is not None and entry.stream != only:
             continue
         streams[entry.stream] = None
-        yield b"".join(part for line in entry.lines for part in (line.pre, line.text, line.end))
+        yield b"".join([line.raw for line in entry.lines])
     # Line ends after the newest line are of no line yet.
     waiting = b"".join(store.stream(job.job_id, stream).pending for stream in streams)
     newest = store.job(job.job_id)

@@ -13,6 +13,7 @@ from chef.api.answers import answer, check_id, number_in_query, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
 from chef.api.shapes import Accepted, JobReceipt, LogAccepted
+from chef.api.unfinished import Unfinished
 from chef.domain.model import LogPiece, UpdateType
 from chef.domain.segments import Segment, Segmenter
 from chef.errors import Invalid, StoreUnavailable
@@ -120,19 +121,20 @@ class _LogBody:
     def take(self) -> Response:
         """Store the body line by line while it comes.
 
-        Where the connection breaks, the whole lines that had arrived are kept: only they are in
-        `offset`, from which the sender goes on.
+        Where the connection breaks, what was stored until then is kept, and only that is in `offset`, from
+        which the sender goes on: whole lines, and of an unfinished one what was shown already.
         """
         check_log_body(request)
         max_line_bytes = services().settings.max_log_line_bytes
         # Nothing of the body is needed to refuse a job that has ended, or an offset past the end.
         stored = 0 if _is_short(max_line_bytes) else self._skip_to(self._stored_offset())
         segmenter = Segmenter(max_line_bytes)
+        unfinished = Unfinished(segmenter)
         hub = services().hub
         for block in read_live(request, lambda: hub.closed, lambda: hub.viewers(("job", self._job_id)) > 0):
             # Bytes that are stored already must not count in the length of a line.
             new, stored = block[stored:], max(0, stored - len(block))
-            if segments := segmenter.feed(new):
+            if segments := unfinished.feed(new):
                 self._store(segments)
         segments = segmenter.finish()
         if segments or self._offset is None:

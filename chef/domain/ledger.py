@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from chef.domain import rules
-from chef.domain.lines import StreamState
-from chef.domain.model import Entry, Job, LogPiece, StateEntry, Update, Value
+from chef.domain.lines import ShownLine, StreamState, needs_recent
+from chef.domain.logentries import MAX_ENTRY_BYTES
+from chef.domain.model import Entry, Job, LogEntry, LogPiece, StateEntry, Update, Value
+from chef.domain.payloads import line_text
+from chef.domain.terminal import MOST_ROWS
 from chef.errors import ChefError, Conflict, FieldError
 
 
@@ -83,12 +86,16 @@ class Project(Value, frozen=True):
 
 @dataclass(slots=True)
 class _Rows:
-    """The rows that batches read and write, by their natural keys."""
+    """The rows that batches read and write, by their natural keys.
+
+    `recent` are the newest lines of streams whose terminal begins to move the cursor.
+    """
 
     jobs: dict[str, Job] = field(default_factory=dict)
     projects: dict[str, Project] = field(default_factory=dict)
     streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
     sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
+    recent: dict[tuple[str, str], Sequence[ShownLine]] = field(default_factory=dict)
 
 
 class Ledger:
@@ -97,7 +104,7 @@ class Ledger:
     `loaded` are rows of the store, `changed` those that have to be written, `stored` the new entries.
     """
 
-    def __init__(self, max_line_bytes: int, max_entry_bytes: int = rules.MAX_ENTRY_BYTES) -> None:
+    def __init__(self, max_line_bytes: int, max_entry_bytes: int = MAX_ENTRY_BYTES) -> None:
         self.loaded = _Rows()
         self.changed = _Rows()
         self.stored: list[Stored] = []
@@ -196,10 +203,24 @@ class _Attempt:
         stream = self._stream(key)
         lines_before = job.lines
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
-        job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits)
+        recent = self._recent(key, stream, update)
+        job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits, recent)
         self.rows.streams[key] = self._receipt.streams[key] = stream
         self._receipt.lines += job.lines - lines_before
         return rules.verify(job, self._streams(job.job_id, job.claim or ())), entries
+
+    def _recent(
+        self, key: tuple[str, str], stream: StreamState, update: Update | LogPiece
+    ) -> Sequence[ShownLine]:
+        """A stream's newest lines as they stand now, where they are needed."""
+        if isinstance(update, Update) or not needs_recent(stream, update.segments):
+            return ()
+        lines = dict(self._ledger.loaded.recent.get(key, ()))
+        for item in (*self._ledger.stored, *self._receipt.stored):
+            entry = item.entry
+            if isinstance(entry, LogEntry) and (item.job.job_id, entry.stream) == key:
+                lines.update(zip(entry.numbers, map(line_text, entry.lines), strict=True))
+        return sorted(lines.items())[-MOST_ROWS:]
 
     def _streams(self, job_id: str, names: Iterable[str]) -> dict[str, StreamState]:
         return {name: self._stream((job_id, name)) for name in names}

@@ -3,8 +3,9 @@ r"""Segments into lines: what belongs to which line, what replaces what. Pure, o
 A terminal's rules, as a build's output relies on them:
 
 - `\r` alone ends a line whose place the next text of that stream takes (a progress bar).
-- A body that ends without a newline ends its line; a newline at the very start of the stream's
-  next body belongs to that line and makes no empty one.
+- A body that ends without a newline leaves its line open: what follows continues it under its number, and a
+  newline alone ends it and makes no empty one.
+- A stream that moves the cursor has a terminal (`chef.domain.terminal`): a line is what it shows of a row.
 """
 
 from __future__ import annotations
@@ -17,25 +18,40 @@ from operator import itemgetter
 from typing import Literal, NamedTuple, Self
 
 import msgspec
+from msgspec.structs import replace
 
-from chef.domain.segments import OneText, PlainSegments, Segment
+from chef.domain.segments import OneText, PlainSegments, Segment, cut
 from chef.domain.tally import NOTHING, Tally
+from chef.domain.terminal import MOST_ROWS, TerminalState, draw, is_at_rest, moves_cursor, terminal_of
 
-# Bare newlines that belong to no line of their own, as many bytes as attach() keeps; more is noise.
+MAX_LINE_BYTES = 64 * 1024
+# Bytes that belong to no line of their own, as many as attach() keeps waiting.
 _MAX_PENDING = 4096
 
-_REPLACES = itemgetter(2)
+_TEXT, _REPLACES, _DRAWN = itemgetter(0), itemgetter(2), itemgetter(5)
 
 Tail = Literal["closed", "cr", "open"]
 
 
 class Line(NamedTuple):
-    """One line to store. `pre` are line ends before it that belong to the line before (raw only)."""
+    """One line to store. `pre` are bytes before it that belong to no line of their own (raw only).
+
+    One that replaces another has that one's number: that of the stream's newest line, or `number` where it
+    is not 0. Where it is `drawn`, `text` is what a terminal shows, and the bytes it stands for are all
+    in `pre`.
+    """
 
     text: bytes
     end: bytes
     replaces: bool
     pre: bytes
+    number: int = 0
+    drawn: bool = False
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of output that it stands for."""
+        return self.pre if self.drawn else self.pre + self.text + self.end
 
 
 # Makes a tuple of its fields without the class's own `__new__`, which is written in Python.
@@ -48,7 +64,8 @@ class PlainLines(OneText[Line]):
     __slots__ = ()
 
     def _all(self) -> Iterator[Line]:
-        return map(line_of, zip(self.texts.split(b"\n"), repeat(b"\n"), repeat(False), repeat(b"")))
+        texts = self.texts.split(b"\n")
+        return map(line_of, zip(texts, repeat(b"\n"), repeat(False), repeat(b""), repeat(0), repeat(False)))
 
     def parts(self, most: int) -> list[Self]:
         """The same in parts of at most so many lines."""
@@ -60,11 +77,19 @@ def _lines_up_to(most: int) -> re.Pattern[bytes]:
     return re.compile(rb"(?:[^\n]*\n){1,%d}" % most)
 
 
+class OpenLine(NamedTuple):
+    """The text of a line that has not ended; what is beyond the limit is counted in `size` alone."""
+
+    text: bytes
+    size: int
+
+
 class StreamState(msgspec.Struct, frozen=True):
     """Where one stream of a job stands: bytes taken of its bodies, its newest line, how that ended.
 
-    `pending` are line ends that came after the newest line and make no line themselves. `tally` is
-    unknown (`None`) of streams that began before tallies were kept.
+    `pending` are bytes that came after the newest line and make no line themselves. `tally` is
+    unknown (`None`) of streams that began before tallies were kept. `open` is the newest line where what
+    follows continues it, `terminal` what is shown of a stream that has moved the cursor.
     """
 
     offset: int = 0
@@ -72,43 +97,152 @@ class StreamState(msgspec.Struct, frozen=True):
     tail: Tail = "closed"
     pending: bytes = b""
     tally: Tally | None = NOTHING
+    open: OpenLine | None = None
+    terminal: TerminalState | None = None
+
+    @property
+    def shown_bytes(self) -> int:
+        """About how many bytes of what it shows are kept."""
+        rows = self.terminal.rows if self.terminal else ()
+        return (len(self.open.text) if self.open else 0) + sum(len(text) for _, text in rows)
+
+
+ShownLine = tuple[int, str]
+"""A line's number, and its text with colours."""
+
+
+def needs_recent(state: StreamState, segments: Sequence[Segment]) -> bool:
+    """Whether `attach` has to know the stream's newest lines: its terminal begins to move the cursor."""
+    return state.terminal is None and state.line > 0 and _moves(segments)
 
 
 def attach(
-    state: StreamState, segments: Sequence[Segment], next_line: int
+    state: StreamState,
+    segments: Sequence[Segment],
+    next_line: int,
+    limit: int = MAX_LINE_BYTES,
+    recent: Sequence[ShownLine] = (),
 ) -> tuple[Sequence[Line], StreamState]:
     """Join segments to a stream. Returns the lines to store and the stream's new state.
 
-    `next_line` is the number that the job's next new line gets; a line with `replaces` takes the
-    number of the stream's newest line instead. Lines are numbered over all streams of a job.
+    `next_line` is the number that the job's next new line gets; lines are numbered over all streams of a
+    job. `limit` is how long a line may be (bytes). `recent` are the stream's newest lines where
+    `needs_recent` asks for them, at most `MOST_ROWS`.
     """
-    tally = None if state.tally is None else state.tally.plus(segments)
+    if state.terminal is not None and _scrolls_away(state.terminal, segments):
+        state = replace(state, terminal=None)
+    if state.terminal is not None or _moves(segments):
+        return _attach_drawn(state, segments, next_line, limit, recent)
+    return attach_plain(state, segments, next_line, limit)
+
+
+def attach_plain(
+    state: StreamState, segments: Sequence[Segment], next_line: int, limit: int = MAX_LINE_BYTES
+) -> tuple[Sequence[Line], StreamState]:
+    """The same for segments that move no cursor, or that are for nobody's terminal."""
+    tally = _tally_after(state, segments)
     if state.tail == "closed" and not state.pending and isinstance(segments, PlainSegments):
         lines = PlainLines(segments.data)
-        offset = state.offset + len(segments.data)
-        return lines, StreamState(offset, next_line + len(lines) - 1, "closed", b"", tally)
-    return _attach_any(state, segments, next_line, tally)
+        offset, newest = state.offset + len(segments.data), next_line + len(lines) - 1
+        return lines, StreamState(offset, newest, "closed", b"", tally, terminal=state.terminal)
+    joint = _Joint(state, next_line, limit)
+    for segment in segments:
+        joint.take(segment)
+    return joint.lines, joint.state(tally)
 
 
-def _attach_any(
-    state: StreamState, segments: Iterable[Segment], next_line: int, tally: Tally | None
-) -> tuple[list[Line], StreamState]:
-    lines: list[Line] = []
-    offset, newest, tail, pending = state.offset, state.line, state.tail, state.pending
-    for text, end, size, _ in segments:
-        offset += size
-        if not text and _belongs_to_the_line_before(tail, end):
-            pending = (pending + end)[:_MAX_PENDING]
-            tail = _tail_after_bare_end(tail, end)
-            continue
-        replaces = tail == "cr"
+def _tally_after(state: StreamState, segments: Sequence[Segment]) -> Tally | None:
+    return None if state.tally is None else state.tally.plus(segments)
+
+
+class _Joint:
+    """A stream while segments are joined to it."""
+
+    def __init__(self, state: StreamState, next_line: int, limit: int) -> None:
+        self.lines: list[Line] = []
+        self._offset, self._newest, self._tail = state.offset, state.line, state.tail
+        self._pending, self._open, self._terminal = state.pending, state.open, state.terminal
+        self._next_line = next_line
+        self._limit = limit
+
+    def state(self, tally: Tally | None) -> StreamState:
+        return StreamState(
+            self._offset, self._newest, self._tail, self._pending, tally, self._open, self._terminal
+        )
+
+    def take(self, segment: Segment) -> None:
+        text, end, size, _ = segment
+        self._offset += size
+        if not text and _belongs_to_the_line_before(self._tail, end):
+            self._pending = (self._pending + end)[:_MAX_PENDING]
+            self._tail, self._open = _tail_after_bare_end(self._tail, end), None
+            return
+        if self._open is None:
+            self._begin(text, end, size - len(end))
+        else:
+            self._continue(self._open, text, end, size - len(end))
+        self._pending = b""
+        self._tail = "cr" if end == b"\r" else "closed" if end else "open"
+
+    def _begin(self, text: bytes, end: bytes, size: int) -> None:
+        replaces = self._tail == "cr"
         if not replaces:
-            newest = next_line
-            next_line += 1
-        lines.append(Line(text, end, replaces, pending))
+            self._newest = self._next_line
+            self._next_line += 1
+        self.lines.append(Line(text, end, replaces, self._pending))
+        if not end:
+            self._open = OpenLine(text[: self._limit], size)
+
+    def _continue(self, begun: OpenLine, text: bytes, end: bytes, size: int) -> None:
+        whole = OpenLine((begun.text + text)[: self._limit + 4], begun.size + size)
+        shown = cut(whole.text, whole.size, self._limit)
+        self.lines.append(Line(shown, b"", True, self._pending + text + end, 0, True))
+        self._open = None if end else whole
+
+
+def _moves(segments: Sequence[Segment]) -> bool:
+    if isinstance(segments, PlainSegments):
+        return moves_cursor(segments.data)
+    return moves_cursor(b"".join(map(_TEXT, segments)))
+
+
+def _scrolls_away(terminal: TerminalState, segments: Sequence[Segment]) -> bool:
+    """Whether so many plain lines follow that nothing of a terminal can change any more."""
+    many = isinstance(segments, PlainSegments) and len(segments) >= MOST_ROWS
+    return many and is_at_rest(terminal) and not _moves(segments)
+
+
+def _attach_drawn(
+    state: StreamState,
+    segments: Sequence[Segment],
+    next_line: int,
+    limit: int,
+    recent: Sequence[ShownLine],
+) -> tuple[list[Line], StreamState]:
+    """Show segments on the stream's terminal: each row that is another then is a line."""
+    tally = _tally_after(state, segments)
+    data = b"".join([segment.text + segment.end for segment in segments])
+    offset = state.offset + sum(segment.size for segment in segments)
+    terminal = state.terminal or terminal_of(recent, _column_after(state))
+    pending = state.pending + data
+    terminal, rows = draw(terminal, data, next_line, always=len(pending) > _MAX_PENDING)
+    if not rows:
+        return [], StreamState(offset, state.line, "closed", pending, tally, terminal=terminal)
+    lines = []
+    for number, replaces, text in rows:
+        encoded = text.encode()
+        shown = cut(encoded[: limit + 4], len(encoded), limit)
+        lines.append(Line(shown, b"", replaces, pending, number if replaces else 0, True))
         pending = b""
-        tail = "cr" if end == b"\r" else "closed" if end else "open"
-    return lines, StreamState(offset, newest, tail, pending, tally)
+    newest = max(state.line, rows[-1].number)
+    return lines, StreamState(offset, newest, "closed", b"", tally, terminal=terminal)
+
+
+def _column_after(state: StreamState) -> int | None:
+    """Where a stream without a terminal writes: a column of its newest line, `None` for a new line."""
+    if state.tail == "cr":
+        return 0
+    return -1 if state.open is not None else None
 
 
 def raw_bytes(lines: Sequence[Line]) -> int:
@@ -117,8 +251,17 @@ def raw_bytes(lines: Sequence[Line]) -> int:
         return len(lines.data)
     if not lines:
         return 0
-    texts, ends, _, pre = zip(*lines, strict=True)
+    if any(map(_DRAWN, lines)):
+        return sum(len(line.raw) for line in lines)
+    texts, ends, _, pre, _, _ = zip(*lines, strict=True)
     return len(b"".join(texts)) + len(b"".join(ends)) + len(b"".join(pre))
+
+
+def drawn_bytes(lines: Sequence[Line]) -> int:
+    """How many bytes the texts of drawn lines take beside the output, with one for the end of each."""
+    if isinstance(lines, PlainLines):
+        return 0
+    return sum(len(line.text) + 1 for line in lines if line.drawn)
 
 
 def replacing(lines: Iterable[Line]) -> int:

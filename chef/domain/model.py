@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from chef.domain.lines import Line, raw_bytes, replacing
+from chef.domain.lines import Line, drawn_bytes, raw_bytes, replacing
 from chef.domain.segments import Segment, body_bytes
 from chef.domain.wiretypes import Integrity
 
@@ -241,7 +241,8 @@ class LogEntry(Value, frozen=True):
     """Stored log lines that came together: `seq` is the last line's, one seq a line, no holes.
 
     `first_line` is the number of the first line. A later line has the next number, or, where it
-    replaces the line before it, that one's; so an entry covers its range of numbers without gaps.
+    replaces the line before it in the entry, that one's; so an entry covers its range of numbers without
+    gaps.
     """
 
     first_seq: int
@@ -258,7 +259,7 @@ class LogEntry(Value, frozen=True):
     @property
     def size(self) -> int:
         """About how many bytes its events take."""
-        return raw_bytes(self.lines) + 300 * len(self.lines)
+        return raw_bytes(self.lines) + drawn_bytes(self.lines) + 300 * len(self.lines)
 
     @property
     def raw_bytes(self) -> int:
@@ -266,17 +267,21 @@ class LogEntry(Value, frozen=True):
         return raw_bytes(self.lines)
 
     @property
+    def drawn_bytes(self) -> int:
+        """How many bytes the texts take that a terminal shows, beside those of the output."""
+        return drawn_bytes(self.lines)
+
+    @property
     def numbers(self) -> list[int]:
         """The line number of each line."""
         if not replacing(self.lines):
             return list(range(self.first_line, self.first_line + len(self.lines)))
-        steps = (not line.replaces for line in self.lines[1:])
+        steps = (not line.replaces or bool(line.number) for line in self.lines[1:])
         return list(accumulate(steps, initial=self.first_line))
 
     @property
     def last_line(self) -> int:
-        replaced = replacing(self.lines[1:]) if replacing(self.lines) else 0
-        return self.first_line + len(self.lines) - 1 - replaced
+        return self.numbers[-1] if replacing(self.lines) else self.first_line + len(self.lines) - 1
 
 
 Entry = StateEntry | LogEntry

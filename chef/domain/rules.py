@@ -6,13 +6,24 @@ the new job and the entry to store, or raise a ChefError and leave everything as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from chef.domain.integrity import verdict
-from chef.domain.lines import Line, StreamState, attach, in_parts, raw_bytes, replacing
+from chef.domain.lines import (
+    Line,
+    ShownLine,
+    StreamState,
+    attach,
+    attach_plain,
+    drawn_bytes,
+    in_parts,
+    raw_bytes,
+    replacing,
+)
+from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES, log_entries, plain_entries
 from chef.domain.model import (
     Heartbeat,
     Job,
@@ -43,9 +54,6 @@ MAX_ARTIFACTS = 1000
 MAX_ARTIFACTS_BYTES = 1024 * 1024
 # A script that flips between two phases for ever must not make its job grow for ever.
 MAX_PHASE_SPANS = 200
-# One entry is one row and one replay step: small enough to send whole, large enough to compress.
-MAX_ENTRY_LINES = 500
-MAX_ENTRY_BYTES = 64 * 1024
 
 _RUNNING: dict[str, Status] = {
     "queued": "queued",
@@ -134,19 +142,23 @@ def apply_log(
     index: int,
     max_line_bytes: int,
     max_entry_bytes: int = MAX_ENTRY_BYTES,
+    recent: Sequence[ShownLine] = (),
 ) -> tuple[Job, list[LogEntry], StreamState]:
-    """Apply a log update or a piece of a log body to a job and the stream it goes to."""
+    """Apply a log update or a piece of a log body to a job and the stream it goes to.
+
+    `recent` are the stream's newest lines, where its terminal begins to move the cursor.
+    """
     _check_takes_logs(job, at, index)
-    lines, after = _attach(stream, item, job.lines + 1, max_line_bytes)
+    lines, after = _attach(stream, item, job.lines + 1, max_line_bytes, recent)
     if not lines:
         return job, [], after
     level = item.level if isinstance(item, Update) else None
     parts = in_parts(lines, MAX_ENTRY_LINES)
-    sizes = [raw_bytes(part) for part in parts]
+    sizes = [raw_bytes(part) + drawn_bytes(part) for part in parts]
     if max(sizes) <= max_entry_bytes and not replacing(lines):
-        entries = _plain_entries(job, parts, at, item.stream, level)
+        entries = plain_entries(job, parts, at, item.stream, level)
     else:
-        entries = _log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
+        entries = log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
     job = replace(
         _touch(job, at),
         seq=entries[-1].seq,
@@ -161,16 +173,16 @@ def apply_log(
 
 
 def _attach(
-    stream: StreamState, item: Update | LogPiece, next_line: int, max_line_bytes: int
+    stream: StreamState, item: Update | LogPiece, next_line: int, limit: int, recent: Sequence[ShownLine]
 ) -> tuple[Sequence[Line], StreamState]:
     if isinstance(item, LogPiece):
-        return attach(stream, _from_offset(item, stream), next_line)
+        return attach(stream, _from_offset(item, stream), next_line, limit, recent)
     # Only a log body's first newline can belong to the body before it.
-    before = replace(stream, tail="closed") if stream.tail == "open" else stream
-    lines, after = attach(before, segment_text(item.message or "", max_line_bytes), next_line)
+    before = replace(stream, tail="closed" if stream.tail == "open" else stream.tail, open=None)
+    lines, after = attach_plain(before, segment_text(item.message or "", limit), next_line, limit)
     # A message is no part of the bytes that log bodies count, nor does it end their line.
     tail = stream.tail if stream.tail == "open" and after.tail == "closed" else after.tail
-    return lines, replace(after, offset=stream.offset, tally=stream.tally, tail=tail)
+    return lines, replace(after, offset=stream.offset, tally=stream.tally, tail=tail, open=None)
 
 
 def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> None:
@@ -206,53 +218,6 @@ def _from_offset(piece: LogPiece, stream: StreamState) -> Sequence[Segment]:
             code="offset_overtaken",
             extra={"offset": stream.offset},
         ) from None
-
-
-def _log_entries(
-    job: Job, lines: Iterable[Line], newest: int, at: int, stream: str, level: str | None, max_bytes: int
-) -> list[LogEntry]:
-    """Lines into entries of bounded size; `newest` is the number of the stream's newest line before.
-
-    A line that reaches back over lines of other streams begins an entry and what follows it the
-    next one, so that an entry's line numbers have no gap.
-    """
-    entries: list[LogEntry] = []
-    part: list[Line] = []
-    first_line = last_line = size = 0
-    next_line, next_seq = job.lines + 1, job.seq + 1
-
-    def close() -> None:
-        nonlocal next_seq
-        if part:
-            entries.append(LogEntry(next_seq, first_line, at, stream, level, tuple(part)))
-            next_seq += len(part)
-            part.clear()
-
-    for line in lines:
-        if not line.replaces:
-            newest, next_line = next_line, next_line + 1
-        full = len(part) >= MAX_ENTRY_LINES or size + len(line.text) > max_bytes
-        if not part or full or newest > last_line + 1:
-            close()
-            first_line, size = newest, 0
-        part.append(line)
-        last_line = newest
-        size += len(line.text)
-    close()
-    return entries
-
-
-def _plain_entries(
-    job: Job, parts: Iterable[Sequence[Line]], at: int, stream: str, level: str | None
-) -> list[LogEntry]:
-    """The same for parts that are no larger than an entry, of lines of which none replaces another."""
-    entries: list[LogEntry] = []
-    next_seq, next_line = job.seq + 1, job.lines + 1
-    for part in parts:
-        entries.append(LogEntry(next_seq, next_line, at, stream, level, part))
-        next_seq += len(part)
-        next_line += len(part)
-    return entries
 
 
 def _job_finished(job: Job, index: int) -> Conflict:

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeVar, overload
 
+from chef.domain.terminal import moves_cursor
+
 _END = re.compile(rb"\r\n?|\n")
 
 T = TypeVar("T", bound=tuple[object, ...])
@@ -105,6 +107,11 @@ class Segmenter:
         """Bytes of an unfinished line that were fed and are in no segment yet."""
         return self._size
 
+    @property
+    def text(self) -> bytes:
+        """What of the unfinished line is kept."""
+        return bytes(self._kept)
+
     def feed(self, data: bytes) -> Sequence[Segment]:
         """Take the next bytes; return the segments that they end."""
         # Of a line that is held whole, and so not too long yet, the rest makes a plain line.
@@ -128,14 +135,29 @@ class Segmenter:
         return False
 
     def _feed_any(self, data: bytes) -> list[Segment]:
-        segments = []
+        segments: list[Segment] = []
         position = 0
         for found in _END.finditer(data):
-            self._hold(data[position : found.start()])
+            self._hold(self._drawn(data[position : found.start()], segments))
             segments.append(self._cut(found.group()))
             position = found.end()
-        self._hold(data[position:])
+        self._hold(self._drawn(data[position:], segments))
         return segments
+
+    def _drawn(self, text: bytes, segments: list[Segment]) -> bytes:
+        """Of a text that would be too long and moves the cursor, no byte is cut: it becomes several segments.
+
+        Many bytes may be few characters on a screen. Returns what is left to be held.
+        """
+        if self._size + len(text) <= self._limit or not moves_cursor(bytes(self._kept) + text):
+            return text
+        text = bytes(self._kept) + text
+        self._kept.clear()
+        self._size, self._crc = 0, None
+        while len(text) > self._limit:
+            part, text = text[: self._limit], text[self._limit :]
+            segments.append(Segment(part, b"", len(part)))
+        return text
 
     def finish(self) -> list[Segment]:
         """End the body: what is held becomes a last segment without a line end."""
@@ -157,12 +179,22 @@ class Segmenter:
         crc = None
         if size > self._limit:
             crc = zlib.crc32(end, zlib.crc32(text) if self._crc is None else self._crc)
-            kept = _at_character_border(text, self._limit)
-            text = kept + f"… [cut: {size - len(kept)} bytes]".encode()
+            text = cut(text, size, self._limit)
         self._kept.clear()
         self._size = 0
         self._crc = None
         return Segment(text, end, size + len(end), crc)
+
+
+def cut(text: bytes, size: int, limit: int) -> bytes:
+    """A line as it is kept: whole within the limit, else its beginning and how much is not here.
+
+    `text` needs four bytes beyond the limit, to show where a character ends.
+    """
+    if size <= limit:
+        return text
+    kept = _at_character_border(text, limit)
+    return kept + f"… [cut: {size - len(kept)} bytes]".encode()
 
 
 def _at_character_border(text: bytes, limit: int) -> bytes:

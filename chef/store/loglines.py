@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, or_, select
 
 from chef.domain.lines import Line
+from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import LogEntry
-from chef.domain.rules import MAX_ENTRY_LINES
-from chef.store import rows
+from chef.store import logrows
 from chef.store.reading import pk_of_job
 from chef.store.tables import entries
 
@@ -107,9 +107,9 @@ class _Newest:
 
     def _take(self, row: Any) -> None:
         # Numbers alone are read several times faster.
-        if self._fetches > 1 and self.lines.keys() >= self._in_range(rows.log_numbers_of(row)):
+        if self._fetches > 1 and self.lines.keys() >= self._in_range(logrows.log_numbers_of(row)):
             return
-        for entry in reversed(rows.log_entries_of(row)):
+        for entry in reversed(logrows.log_entries_of(row)):
             for number, line in zip(reversed(entry.numbers), reversed(entry.lines), strict=True):
                 if self._first <= number <= self._last and number not in self.lines:
                     self.lines[number] = (number, entry, line)
@@ -130,7 +130,7 @@ def find_text(
     for part in _near_each_other(sorted(set(hits))):
         lines = newest_lines(connection, job_id, part[0], part[-1])
         numbers = set(part)
-        found += [one for one in lines if one[0] in numbers and rows.holds(one[2].text, wanted)]
+        found += [one for one in lines if one[0] in numbers and logrows.holds(one[2].text, wanted)]
     return found, place_after
 
 
@@ -140,7 +140,7 @@ def _numbers_with(
     numbers: list[int] = []
     walk = _Walk(connection, job_id, place)
     for row in walk:
-        numbers += (number for number in rows.lines_with(row.data, needle) if number > after)
+        numbers += (number for number in logrows.lines_with(row.data, needle) if number > after)
         if len(numbers) >= enough:
             return numbers, (row.last_line, row.seq)
     return numbers, walk.place
@@ -155,7 +155,7 @@ def find_outline(connection: Connection, job_id: str, place: Place) -> tuple[Out
     errors: set[int] = set()
     walk = _Walk(connection, job_id, place)
     for row in walk:
-        found = rows.outline_of(row.data)
+        found = logrows.outline_of(row.data)
         marks.update(found[0])
         errors.update(found[1])
     return Outline(sorted(marks.items()), sorted(errors)), walk.place

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from chef.domain.rules import MAX_ENTRY_LINES
-from chef.store import rows
+from chef.domain.logentries import MAX_ENTRY_LINES
+from chef.store import logrows
 from chef.store.tables import entries, jobs
 
 # Rows that one step looks at, more than can become one: some milliseconds for single lines.
@@ -59,7 +59,8 @@ def _lock(connection: Connection, job_id: str) -> Any:
 
 def _next_rows(connection: Connection, job: Any) -> Sequence[Any]:
     """The rows behind `packed_seq`, without the data."""
-    columns = (entries.c.first_seq, entries.c.first_line, entries.c.last_line, entries.c.size)
+    sizes = (entries.c.size, entries.c.drawn)
+    columns = (entries.c.first_seq, entries.c.first_line, entries.c.last_line, *sizes)
     query = (
         select(entries.c.seq, *columns)
         .where(entries.c.job_pk == job.pk, entries.c.seq > job.packed_seq)
@@ -74,24 +75,25 @@ class _Merge:
 
     def __init__(self, row: Any) -> None:
         self.rows = [row]
-        self._bytes = row.size
+        self._bytes, self._drawn = row.size, row.drawn
         self._first_line = row.first_line
         self._last_line = row.last_line
 
     def take(self, row: Any, max_bytes: int) -> bool:
         """Add the next row if it follows and there is room for it; returns whether it was added."""
-        size = self._bytes + row.size
+        size, drawn = self._bytes + row.size, self._drawn + row.drawn
         first_line, last_line = min(self._first_line, row.first_line), max(self._last_line, row.last_line)
         fits: bool = (
             row.first_seq == self.rows[-1].seq + 1
-            and size <= max_bytes
+            and size + drawn <= max_bytes
             and row.seq - self.rows[0].first_seq < MAX_ENTRY_LINES
             # Readers look no further than this behind the lines that they want.
             and last_line - first_line < MAX_ENTRY_LINES
         )
         if fits:
             self.rows.append(row)
-            self._bytes, self._first_line, self._last_line = size, first_line, last_line
+            self._bytes, self._drawn = size, drawn
+            self._first_line, self._last_line = first_line, last_line
         return fits
 
     def pack(self, connection: Connection, job_pk: int) -> None:
@@ -109,7 +111,8 @@ class _Merge:
             "first_line": self._first_line,
             "last_line": self._last_line,
             "size": self._bytes,
-            "data": rows.joined(datas),
+            "drawn": self._drawn,
+            "data": logrows.joined(datas),
         }
         connection.execute(update(entries).where(of_job, entries.c.seq == last.seq).values(values))
 
@@ -128,4 +131,4 @@ def _merges(found: Sequence[Any], max_bytes: int) -> list[_Merge]:
 
 def _is_log(row: Any) -> bool:
     # The marker of a gap has no size. It stays alone: another takes its place when the gap grows.
-    return row.last_line is not None and bool(row.size)
+    return row.last_line is not None and bool(row.size or row.drawn)

@@ -9,8 +9,8 @@ from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, text
 
 from chef.domain.lines import StreamState
+from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, Gap, Job, LogEntry
-from chef.domain.rules import MAX_ENTRY_LINES
 from chef.errors import StoreUnavailable
 from chef.store import reading
 from chef.store.engine import ConnectionPool

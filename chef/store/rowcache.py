@@ -18,6 +18,8 @@ _KEY = "chef.rows"
 # Rows of each kind, and bytes of what one holds: some megabytes in all.
 _MOST_ROWS = 1000
 _MOST_BYTES = 4096
+# The same of what streams show: of one, and of all.
+_MOST_SHOWN_BYTES, _ALL_SHOWN_BYTES = 64 * 1024, 4 * 1024 * 1024
 
 
 class RowCache:
@@ -28,6 +30,7 @@ class RowCache:
         self.jobs: dict[str, tuple[int, Job]] = {}
         self.projects: dict[str, tuple[int, Project]] = {}
         self.streams: dict[tuple[str, str], StreamState] = {}
+        self._shown_bytes = 0
 
     def keep_job(self, pk: int, job: Job, size: int) -> None:
         """Remember a job as it was written; `size` is that of its column of details."""
@@ -38,17 +41,22 @@ class RowCache:
 
     def keep_stream(self, job_id: str, name: str, stream: StreamState) -> None:
         """Remember a stream of a job as it was written."""
-        if len(stream.pending) <= _MOST_BYTES:
-            self.streams[job_id, name] = stream
+        key = (job_id, name)
+        self._shown_bytes -= self.streams[key].shown_bytes if key in self.streams else 0
+        if len(stream.pending) <= _MOST_BYTES and stream.shown_bytes <= _MOST_SHOWN_BYTES:
+            self.streams[key] = stream
+            self._shown_bytes += stream.shown_bytes
         else:
-            self.streams.pop((job_id, name), None)
+            self.streams.pop(key, None)
 
     def shrink(self) -> None:
         """Begin anew where there are too many. A job is never kept without its project."""
-        if max(len(self.jobs), len(self.projects), len(self.streams)) > _MOST_ROWS:
+        too_many = max(len(self.jobs), len(self.projects), len(self.streams)) > _MOST_ROWS
+        if too_many or self._shown_bytes > _ALL_SHOWN_BYTES:
             self.jobs.clear()
             self.projects.clear()
             self.streams.clear()
+            self._shown_bytes = 0
 
 
 def cached_rows(connection: Connection, driver: Driver) -> RowCache:

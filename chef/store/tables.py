@@ -106,6 +106,7 @@ streams = Table(
     Column("lines", BigInteger, comment="with crc: Tally; null where it was not kept"),
     Column("crc", BigInteger),
     Column("unfinished", Boolean, nullable=False, server_default=false()),
+    Column("shown", LargeBinary, comment="an open line, or what the stream's terminal shows (store.rows)"),
     comment="How far each log stream of a job is (StreamState).",
     sqlite_with_rowid=False,
 )
@@ -119,6 +120,9 @@ entries = Table(
     Column("first_line", BigInteger, comment="log entries: the range of line numbers they cover"),
     Column("last_line", BigInteger),
     Column("size", BigInteger, nullable=False, server_default="0", comment="bytes of output, 0: a marker"),
+    Column(
+        "drawn", BigInteger, nullable=False, server_default="0", comment="bytes of texts beside the output"
+    ),
     Column("project_pk", BigInteger, comment="state entries: their place in the project's order"),
     Column("project_seq", BigInteger),
     Column("data", LargeBinary, nullable=False),

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from chef.domain.lines import Line
+from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES
 from chef.domain.model import REMOVED_MARKER, Gap, Job, LogEntry
-from chef.domain.rules import MAX_ENTRY_BYTES, MAX_ENTRY_LINES
-from chef.store import rows
+from chef.store import logrows, rows
 from chef.store.tables import entries, jobs, streams
 
 # A log is cut back by a sixteenth of its limit, or by this, and its rows are no larger than that.
@@ -61,7 +61,8 @@ class _Trim:
 
     def _log_rows(self, after: int) -> Iterator[Any]:
         """Seqs, lines and sizes of the log's rows behind a seq, in order."""
-        columns = (entries.c.first_seq, entries.c.first_line, entries.c.last_line, entries.c.size)
+        sizes = (entries.c.size, entries.c.drawn)
+        columns = (entries.c.first_seq, entries.c.first_line, entries.c.last_line, *sizes)
         query = self._select(entries.c.seq, *columns).order_by(entries.c.seq).limit(_ROWS)
         while found := self._connection.execute(query.where(entries.c.seq > after)).all():
             yield from found
@@ -75,9 +76,9 @@ class _Trim:
         return int(self._connection.scalar(newest) or 0)
 
     def _keep_in_head(self, row: Any) -> bool:
-        if self._old or self._removed or self._head_bytes + row.size > self._head_limit:
+        if self._old or self._removed or self._head_bytes + row.size + row.drawn > self._head_limit:
             return False
-        self._head_bytes += row.size
+        self._head_bytes += row.size + row.drawn
         self._head_line = max(self._head_line, row.last_line)
         return True
 
@@ -86,7 +87,7 @@ class _Trim:
         if self._excess <= 0 and not before_old_gap:
             return False
         self._removed.append(row)
-        self._excess -= row.size
+        self._excess -= row.size + row.drawn
         return True
 
     def _store(self) -> None:
@@ -100,9 +101,9 @@ class _Trim:
                 entries.c.last_line.is_not(None),
             )
         )
-        values = rows.log_values(marker) | {"job_pk": self._job_pk, "size": 0}
+        values = logrows.log_values(marker) | {"job_pk": self._job_pk, "size": 0}
         self._connection.execute(insert(entries).values(values))
-        removed = sum(row.size for row in self._removed)
+        removed = sum(row.size + row.drawn for row in self._removed)
         job = replace(self._job, log_bytes=self._job.log_bytes - removed, gap=gap)
         self._connection.execute(update(jobs).where(jobs.c.pk == self._job_pk).values(rows.job_values(job)))
 
@@ -122,7 +123,7 @@ class _Trim:
         """The line that stands in the gap, as the last one that was removed."""
         last = self._log_row_up_to(gap.last_seq)
         before = self._log_row_up_to(gap.first_seq - 1)
-        open_line = before is not None and not before.lines[-1].end.endswith(b"\n")
+        open_line = before is not None and not before.lines[-1].raw.endswith(b"\n")
         text = f"{REMOVED_MARKER}{gap.lines} lines, {gap.bytes} bytes]".encode()
         line = Line(text, b"\n", False, b"\n" if open_line else b"")
         at, stream = (last.at, last.stream) if last else (self._job.updated_at, "stdout")
@@ -132,7 +133,7 @@ class _Trim:
         """The last entry of the newest log row up to a seq."""
         query = self._select(entries).where(entries.c.seq <= seq).order_by(entries.c.seq.desc()).limit(1)
         found = self._connection.execute(query).first()
-        return rows.log_entries_of(found)[-1] if found else None
+        return logrows.log_entries_of(found)[-1] if found else None
 
     def _free_line(self, gap: Gap) -> int:
         """The last number in the gap that no line has which is kept or may come.

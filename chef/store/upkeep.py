@@ -11,8 +11,8 @@ from gevent.event import AsyncResult
 from sqlalchemy import Connection
 
 from chef.domain.ledger import Stored
+from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import LogEntry
-from chef.domain.rules import MAX_ENTRY_LINES
 from chef.errors import StoreUnavailable
 from chef.store.packing import jobs_to_pack, pack_step
 from chef.store.removing import Removed, remove_step

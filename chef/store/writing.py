@@ -13,9 +13,13 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, text, tuple_, update
 
-from chef.domain.ledger import Batch, Ledger, Project, Receipt, Sent
+from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
+from chef.domain.lines import ShownLine, needs_recent
 from chef.domain.model import LogPiece, Update
+from chef.domain.payloads import line_text
+from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
+from chef.store.loglines import newest_lines
 from chef.store.rowcache import cached_rows
 from chef.store.statements import CompiledStatement, Driver
 from chef.store.tables import entries, jobs, projects, sent, streams
@@ -29,6 +33,8 @@ class Overtaken(Exception):
 
 # SQLite takes 32,766 parameters a statement; far fewer keep the parser's cost flat.
 _PARAMETERS = 500
+# Among so many lines of a job those of one stream are looked for that its terminal can still change.
+_RECENT_LINES = 2 * MOST_ROWS
 
 
 def write(
@@ -131,6 +137,7 @@ class _Transaction:
         if locked is not None and not locked.issuperset(self._project_pks.values()):
             raise Overtaken
         self._load_streams({key for item in items for key in self._streams_of(item.update)})
+        self._load_recent(items)
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
 
     def _lock_projects(self, job_ids: set[str], given: set[str]) -> set[int]:
@@ -188,6 +195,20 @@ class _Transaction:
         for part in _in_slices(stored):
             for row in _STREAMS[self._dialect].rows(self._driver, part):
                 self.ledger.loaded.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
+
+    def _load_recent(self, items: Sequence[Item]) -> None:
+        """The newest lines of streams whose terminal begins to move the cursor."""
+        for piece in (item.update for item in items if isinstance(item.update, LogPiece)):
+            key = (piece.job_id, piece.stream)
+            stream = self.ledger.loaded.streams.get(key)
+            if stream is not None and needs_recent(stream, piece.segments):
+                self.ledger.loaded.recent[key] = self._newest_lines(key, stream.line)
+
+    def _newest_lines(self, key: tuple[str, str], last: int) -> list[ShownLine]:
+        job_id, stream = key
+        found = newest_lines(self._connection, job_id, max(1, last + 1 - _RECENT_LINES), last)
+        lines = [(number, line_text(line)) for number, entry, line in found if entry.stream == stream]
+        return lines[-MOST_ROWS:]
 
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
         if not keys:
