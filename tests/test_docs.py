@@ -381,7 +381,7 @@ def test_the_script_tells_of_a_cancelled_build(server: Served, script: Path, job
         os.killpg(process.pid, signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == 143
-    assert outcome(server, job_id) == ("failed", 143, 1)
+    assert outcome(server, job_id) == ("cancelled", 143, 1)
 
 
 @real

@@ -207,6 +207,7 @@ ENDINGS: list[tuple[dict[str, Any], str]] = [
     ({"type": "progress", "progress": 100}, "completed"),
     ({"type": "progress", "status": "failed"}, "failed"),
     ({"type": "progress", "status": "cancelled"}, "cancelled"),
+    ({"type": "cancelled"}, "cancelled"),
 ]
 
 
@@ -406,12 +407,32 @@ def test_an_error_by_hand_needs_a_message(client: FlaskClient) -> None:
     assert _job(client)["error"] == {"message": "tests failed", "code": "E42"}
 
 
+def test_a_job_is_cancelled_by_hand(client: FlaskClient) -> None:
+    answer = client.post(
+        "/api/jobs/j/cancelled?projectId=p", data={"message": "superseded", "meta.by": "Ada"}
+    )
+    assert _body(answer) == {"accepted": 1, "duplicates": 0, "jobs": {"j": {"seq": 1, "viewers": 0}}}
+    job = _job(client)
+    assert (job["status"], job["phase"], job["progress"]) == ("cancelled", "queued", 0)
+    assert (job["message"], job["meta"]) == ("superseded", {"by": "Ada"})
+    events = _body(client.get("/api/jobs/j/events?follow=0", headers={"Accept": "application/json"}))[
+        "events"
+    ]
+    assert [(one["event"], one["data"]["status"], one["data"]["seq"]) for one in events] == [
+        ("job:progress", "cancelled", 1),
+        ("job:error", "cancelled", 1),
+    ]
+    assert client.post("/api/jobs/j/cancelled").status_code == 409
+
+
 @pytest.mark.parametrize(
     ("code", "status", "error"),
     [
         ("0", "completed", None),
         ("2", "failed", {"message": "exited with status 2", "code": 2}),
         ("137", "failed", {"message": "exited with status 137", "code": 137}),
+        ("130", "cancelled", {"message": None, "code": 130}),
+        ("143", "cancelled", {"message": None, "code": 143}),
     ],
 )
 def test_an_exit_status_ends_a_job(client: FlaskClient, code: str, status: str, error: Any) -> None:

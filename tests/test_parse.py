@@ -553,6 +553,13 @@ def test_any_other_exit_status_is_an_error_with_a_message(code: int) -> None:
     assert parse_exit({"code": code, "message": "no"}, "j").updates == (replace(expected, message="no"),)
 
 
+@pytest.mark.parametrize("code", [130, 143])
+def test_an_exit_status_of_sigint_or_sigterm_cancels(code: int) -> None:
+    assert parse_exit({"code": code}, "j").updates == (Update("cancelled", "j", code=code),)
+    said = parse_exit({"code": code, "message": "no longer needed", "meta": {"n": 1}}, "j").updates
+    assert said == (Update("cancelled", "j", code=code, message="no longer needed", meta={"n": 1}),)
+
+
 def test_artifacts_of_a_failed_exit_are_warned_about() -> None:
     assert parse_exit({"code": 1, "artifacts": [ARTIFACT]}, "j").warnings == (
         "update 0: field 'artifacts' is not used by 'error' updates",

@@ -293,8 +293,20 @@ def test_an_ending_tells_its_state_and_then_its_end() -> None:
     job, entry = rules.apply(new_job(), update("completed"), AT, 0)
     assert [name for name, _ in entry.events] == ["progress", "completed"]
     assert {json.loads(payload)["seq"] for _, payload in entry.events} == {job.seq} == {1}
-    job, entry = rules.apply(new_job(), update(status="cancelled"), AT, 0)
-    assert [name for name, _ in entry.events] == ["progress", "error"]
+    for cancelling in (update(status="cancelled"), update("cancelled")):
+        job, entry = rules.apply(new_job(), cancelling, AT, 0)
+        assert job.status == "cancelled"
+        assert [name for name, _ in entry.events] == ["progress", "error"]
+
+
+def test_a_cancelled_update_keeps_phase_progress_and_whether_all_arrived() -> None:
+    job = after(update(phase="building", progress=62), update("cancelled", message="superseded"))
+    assert said(job) == ("building", 62, "cancelled")
+    assert job.error == JobError("superseded", None)
+    job, _, streams = logged(piece(b"one\n"), job=after(update(phase="building")))
+    job, _ = rules.apply(job, update("cancelled", integrity={"stdout": {"bytes": 9}}), AT, 0, streams)
+    assert job.integrity is not None
+    assert not job.integrity.complete
 
 
 # Messages and meta

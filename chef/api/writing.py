@@ -54,9 +54,15 @@ def post_error(job_id: str) -> Response:
     return _record_by_hand(job_id, "error")
 
 
+@blueprint.post("/api/jobs/<job_id>/cancelled")
+def post_cancelled(job_id: str) -> Response:
+    """End a job as cancelled."""
+    return _record_by_hand(job_id, "cancelled")
+
+
 @blueprint.post("/api/jobs/<job_id>/exit")
 def post_exit(job_id: str) -> Response:
-    """End a job by an exit status: 0 completed, else failed."""
+    """End a job by an exit status: 0 completed, 130 and 143 cancelled, else failed."""
     writer = _writer()
     fields = read_fields(request, services().settings.max_body_bytes)
     return _record(parse_exit(fields, check_id(job_id, "jobId")), writer)

@@ -25,7 +25,7 @@ PHASE = re.compile(PHASE_PATTERN)
 Kind = Literal["job", "project"]
 """The things that one can follow."""
 
-UpdateType = Literal["progress", "log", "completed", "error"]
+UpdateType = Literal["progress", "log", "completed", "error", "cancelled"]
 Status = Literal["queued", "preparing", "installing", "building", "completed", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = (
     "queued",

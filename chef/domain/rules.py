@@ -106,7 +106,7 @@ def _not_for_this_project() -> Forbidden:
 def apply(
     job: Job, update: Update, at: int, index: int, streams: Mapping[str, StreamState] | None = None
 ) -> tuple[Job, StateEntry]:
-    """Apply a progress, completed or error update; raises Conflict `job_finished` after the end.
+    """Apply any update but a log; raises Conflict `job_finished` after the end.
 
     `streams` are those of the job that the update says something of (`integrity`).
     """
@@ -114,7 +114,7 @@ def apply(
     job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
     if update.type == "completed" or _completes(update):
         job = _complete(job, update, at)
-    elif update.type == "error" or update.status in ("failed", "cancelled"):
+    elif update.type in ("error", "cancelled") or update.status in ("failed", "cancelled"):
         job = _fail(job, update, at)
     else:
         job = _advance(job, update, at)
@@ -273,7 +273,7 @@ def _fail(job: Job, update: Update, at: int) -> Job:
     if update.type == "progress":
         job = _move(job, update, at)
     job = replace(job, error=JobError(update.message, update.code))
-    status = update.status or "failed"
+    status: Status = "cancelled" if update.type == "cancelled" else update.status or "failed"
     return _end(_enter_phase(_say(job, update.message, phase_changes=True), job.phase, at), status, at)
 
 

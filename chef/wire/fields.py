@@ -37,11 +37,11 @@ from chef.wire.values import (
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
 
-FormType = Literal["progress", "log", "completed", "error", "exit", "heartbeat"]
+FormType = Literal["progress", "log", "completed", "error", "cancelled", "exit", "heartbeat"]
 """The types of updates, and the two requests by hand that are none themselves."""
 
-UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error")
-_ENDS: tuple[FormType, ...] = ("completed", "error", "exit")
+UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error", "cancelled")
+_ENDS: tuple[FormType, ...] = ("completed", "error", "cancelled", "exit")
 _UNLESS_LOG: tuple[FormType, ...] = ("progress", *_ENDS)
 _ALL: tuple[FormType, ...] = (*UPDATES, "exit", "heartbeat")
 
@@ -77,11 +77,11 @@ FIELDS: tuple[Field, ...] = (
     Field("status", ("progress",), STATUS),
     Field("message", ("progress",), utf8(0, MAX_PROGRESS_MESSAGE)),
     Field("message", ("log",), TEXT.described("one or more lines"), needed=True),
-    Field("message", ("completed", "exit"), utf8(0, MAX_END_MESSAGE)),
+    Field("message", ("completed", "cancelled", "exit"), utf8(0, MAX_END_MESSAGE)),
     Field("message", ("error",), utf8(1, MAX_END_MESSAGE), needed=True),
     Field("stream", ("log",), NAME),
     Field("level", ("log",), characters(32)),
-    Field("code", ("error",), CODE),
+    Field("code", ("error", "cancelled"), CODE),
     Field("code", ("exit",), EXIT_STATUS),
     Field("artifacts", ("progress", "completed", "exit"), ARTIFACTS),
     Field("meta", _UNLESS_LOG, META),

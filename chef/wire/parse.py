@@ -16,6 +16,9 @@ from chef.wire.values import EXIT_STATUS, kind_of
 
 ContentType = Literal["json", "ndjson"]
 
+# 128 and the signal: SIGINT and SIGTERM. SIGKILL (137) is not among them: out of memory is a failure.
+CANCELLED = (130, 143)
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -102,19 +105,20 @@ def parse_fields(fields: Mapping[str, Any], *, type: UpdateType, job_id: str, in
 
 
 def parse_exit(fields: Mapping[str, Any], job_id: str) -> Parsed:
-    """The end of a build by the exit status `code`: 0 is a `completed` update, all else an `error`.
+    """The end of a build by the exit status `code`.
 
-    An error without a message gets one that names the status.
+    0 is a `completed` update, the status of a shell whose command SIGINT or SIGTERM ended a `cancelled` one, all
+    else an `error`, which says its status where it comes without a message.
     """
     findings = Findings()
     code = _exit_status(fields, findings)
     rest = {name: value for name, value in fields.items() if name != "code"}
-    kind: UpdateType = "error" if code else "completed"
+    kind: UpdateType = "completed" if code == 0 else "cancelled" if code in CANCELLED else "error"
     if code:
         rest["code"] = code
-        # An empty variable in a script must not cost the news that the build failed.
-        if rest.get("message", "") == "":
-            rest["message"] = f"exited with status {code}"
+    # An empty variable in a script must not cost the news that the build failed.
+    if kind == "error" and rest.get("message", "") == "":
+        rest["message"] = f"exited with status {code}"
     return _by_hand(rest, kind, job_id, findings)
 
 

@@ -57,6 +57,7 @@ BY_HAND: dict[str, dict[str, Any]] = {
     "progress": {"projectId": "project-id-456", "phase": "installing"},
     "completed": {"projectId": "project-id-456", "message": "Deployed"},
     "error": {"projectId": "project-id-456", "message": "tests failed", "code": 2},
+    "cancelled": {"projectId": "project-id-456", "message": "stopped by hand"},
     "exit": {"projectId": "project-id-456", "code": 0},
     "heartbeat": {"projectId": "project-id-456", "every": 30},
 }

@@ -71,7 +71,8 @@ _BY_HAND: dict[FormType, str] = {
     "progress": "Say how far a job is",
     "completed": "End a job well",
     "error": "End a job as failed",
-    "exit": "End a job by an exit status: 0 completed, else failed",
+    "cancelled": "End a job as cancelled",
+    "exit": "End a job by an exit status: 0 completed, 130 and 143 cancelled, else failed",
     "heartbeat": "Say that a job's reporter is there, whether or not there is anything to say",
 }
 
