@@ -130,6 +130,13 @@ def test_bytes_are_what_they_are(served: Served, machine: Machine, job: str) -> 
     assert raw(served, job) == content
 
 
+def test_what_python_writes_is_seen_at_once_unless_it_was_told_otherwise(machine: Machine) -> None:
+    show = "echo ${PYTHONUNBUFFERED-unset}"
+    assert machine.run("run", "-q", "--", "sh", "-c", show).out == b"1\n"
+    machine.environment["PYTHONUNBUFFERED"] = ""
+    assert machine.run("run", "-q", "--", "sh", "-c", show).out == b"\n"
+
+
 def test_a_long_line_without_an_end(served: Served, machine: Machine, job: str) -> None:
     done = machine.run("run", "--", "sh", "-c", "head -c 10000000 /dev/zero | tr '\\0' x")
     assert done.out == b"x" * 10_000_000

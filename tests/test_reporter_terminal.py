@@ -15,6 +15,7 @@ import pytest
 
 from tests.tools.reporting import (
     Machine,
+    lines,
     raw,
     stored,
 )
@@ -96,3 +97,22 @@ def test_ctrl_c_ends_the_command_and_then_us(served: Served, machine: Machine, j
     terminal.type(b"\x03")
     assert terminal.wait() == -signal.SIGINT
     assert stored(served, job)["error"]["code"] == 130
+
+
+def test_where_input_is_piped_lines_end_as_in_any_terminal(
+    served: Served, machine: Machine, job: str
+) -> None:
+    line = " ".join(machine.command("run", "-q", "--", "cat"))
+    terminal = Terminal(["sh", "-c", f"echo piped | {line}"], machine.environment, machine.folder)
+    assert terminal.wait() == 0
+    assert terminal.shown == b"piped\r\n"
+    assert raw(served, job) == b"piped\n"
+
+
+def test_a_command_can_have_a_terminal_although_ours_is_none(
+    served: Served, machine: Machine, job: str
+) -> None:
+    script = "test -t 1 && test -t 2 && stty size <&1; echo problem >&2; exit 3"
+    done = machine.run("run", "-q", "--pty", "--", "sh", "-c", script)
+    assert (done.status, done.out, done.err) == (3, b"24 120\nproblem\n", "")
+    assert lines(served, job) == [("stdout", "24 120"), ("stdout", "problem")]

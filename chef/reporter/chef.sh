@@ -255,9 +255,9 @@ run() {
     echo 0 > "$chef_folder/$chef_stream.taken"; echo 0 > "$chef_folder/$chef_stream.sent"
   done
   # Two names of one place: one pipe for both keeps their order.
-  chef_together=''
+  chef_one_pipe=''
   # shellcheck disable=SC3013 # a shell without it takes them for two places
-  if { [ /dev/fd/1 -ef /dev/fd/3 ] 2>/dev/null; } 3>&2; then chef_together=1; fi
+  if { [ /dev/fd/1 -ef /dev/fd/3 ] 2>/dev/null; } 3>&2; then chef_one_pipe=1; fi
   [ -n "$chef_quiet" ] || say "$chef_url/jobs/$chef_job"
   chef_begun=$(begin_fields) || :
   # Busy until the beginning is told: a short command's end does not overtake it.
@@ -268,11 +268,13 @@ run() {
   # A command that is ended by a signal for all of us may write a last word: that is its output, too.
   (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stdout.raw" < "$chef_folder/stdout") & chef_out=$!
   chef_err=$chef_out
-  [ -n "$chef_together" ] || { (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2) & chef_err=$!; }
+  [ -n "$chef_one_pipe" ] || { (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2) & chef_err=$!; }
   # The shell stays to report how it ended.
   trap : INT TERM HUP QUIT
+  # Python would keep its output back in a pipe.
+  export PYTHONUNBUFFERED="${PYTHONUNBUFFERED-1}"
   # By exec: a function or a builtin of the shell may have its name.
-  if [ -n "$chef_together" ]; then (exec "$@") > "$chef_folder/stdout" 2>&1
+  if [ -n "$chef_one_pipe" ]; then (exec "$@") > "$chef_folder/stdout" 2>&1
   else (exec "$@") > "$chef_folder/stdout" 2> "$chef_folder/stderr"
   fi
   chef_status=$?

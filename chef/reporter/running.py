@@ -38,6 +38,7 @@ class Options(NamedTuple):
     quiet: bool
     stream: str | None
     title: str | None
+    pty: bool
 
 
 class ReportedRun:
@@ -61,7 +62,13 @@ class ReportedRun:
         """Run the command and report it."""
         self._tell_where()
         self._safely(self._prepare)
-        command = Command(self._options.arguments, self._child_environ(), self._take_output, self._tick)
+        command = Command(
+            self._options.arguments,
+            self._child_environ(),
+            self._take_output,
+            self._tick,
+            self._options.pty,
+        )
         self._begun = time.monotonic()
         ended = self._start(command)
         self._safely(self._begin)
@@ -117,8 +124,10 @@ class ReportedRun:
             self._sender.start()
 
     def _child_environ(self) -> dict[str, str]:
-        """The command's environment: ours, with what a `chef` inside it needs to report to the same job."""
+        """The command's environment: ours, with the job that a `chef` inside it reports to, too."""
         environ = dict(os.environ)
+        # Python would keep its output back in a pipe, up to 8 KiB of it.
+        environ.setdefault("PYTHONUNBUFFERED", "1")
         if self._target.url is not None:
             environ["CHEF_URL"] = self._target.url
             environ["CHEF_JOB"] = environ["CHEF_RUN"] = self._target.job

@@ -39,6 +39,7 @@ def add_run(parser: OptionParser) -> None:
     parser.add_argument("--title", metavar="TEXT", help="what the build is called")
     parser.add_argument("--stream", metavar="NAME", help="a stream of its own, for commands that run at once")
     add_linger(parser, LINGER_S, "wait this long at most for the rest after the command's end (%(default)g)")
+    parser.add_argument("--pty", action="store_true", help="give the command a terminal of its own")
     parser.add_argument("--no-markers", action="store_true", help="take nothing in the output for a marker")
     add_mask(parser)
 
@@ -94,6 +95,7 @@ def _options(arguments: Any) -> Options:
         quiet=arguments.quiet,
         stream=arguments.stream,
         title=arguments.title,
+        pty=arguments.pty,
     )
 
 

@@ -25,7 +25,10 @@ _LOOK_S = 1.0
 
 
 class Command:
-    """A command that is run once. `tick` is called now and then; it returns in how many seconds again."""
+    """A command that is run once. `tick` is called now and then; it returns in how many seconds again.
+
+    With `pty` the command has a terminal although our output is none.
+    """
 
     def __init__(
         self,
@@ -33,13 +36,14 @@ class Command:
         environ: dict[str, str],
         output: TakeOutput,
         tick: Callable[[], float | None],
+        pty: bool = False,
     ) -> None:
         self._arguments = arguments
         self._environ = environ
         self._tick = tick
         self._process: subprocess.Popen[bytes] | None = None
         self._selector = selectors.DefaultSelector()
-        self._outputs = CommandOutputs(output, self._selector)
+        self._outputs = CommandOutputs(output, self._selector, pty)
         self._signals = SignalHandlers(self._selector)
         self._keyboard: Keyboard | None = None
         self._own_group = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import struct
 from typing import Any
 
 try:
@@ -15,6 +16,8 @@ except ImportError:
 
 _MAX_TYPED = 64 * 1024
 _CTRL_C = b"\x03"
+# Rows and columns of the terminal of a command whose output is read by no terminal.
+_WINDOW = (24, 120)
 
 
 class Keyboard:
@@ -106,12 +109,22 @@ class Keyboard:
 
 
 def copy_window_size(master: int) -> None:
-    """Give the command's terminal the size of ours."""
+    """Give the command's terminal the size of ours; where we have none, the usual one."""
     try:
         size = fcntl.ioctl(1, termios.TIOCGWINSZ, b"\0" * 8)
+    except OSError:
+        size = struct.pack("HHHH", *_WINDOW, 0, 0)
+    try:
         fcntl.ioctl(master, termios.TIOCSWINSZ, size)
     except OSError:
         pass
+
+
+def ends_lines_plainly(slave: int) -> None:
+    """Let a terminal pass on newlines as they are, without a carriage return before each."""
+    mode = termios.tcgetattr(slave)
+    mode[1] &= ~termios.ONLCR
+    termios.tcsetattr(slave, termios.TCSANOW, mode)
 
 
 def become_controlled_by(slave: int) -> None:
