@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chef.domain.model import ID
+from chef.reporter.ci.git import commit_meta
 from chef.reporter.ids import make_id
 from chef.reporter.output.masking import Masker
 from chef.reporter.running import command_text
@@ -97,3 +102,56 @@ def test_no_part_of_a_secret_is_left_where_meta_and_commands_are_cut() -> None:
         assert "s3" not in command_text(["x" * filling + SECRET], masker.text)
     words = ["sh", "--token=" + SECRET, "it's-secret", "a b", "bad \udcff", "*"]
     assert command_text(words, masker.text) == "sh --token=*** *** 'a b' 'bad ?' '*'"
+
+
+def test_two_repositories_of_one_name_are_two_projects() -> None:
+    environ = SYSTEMS["github"][0]
+    found = [find_target({**environ, "GITHUB_REPOSITORY": f"{owner}/shop"}) for owner in ("acme", "other")]
+    assert [one.project for one in found] == ["acme-shop", "other-shop"]
+
+
+@pytest.mark.parametrize(
+    ("system", "variables", "stage"),
+    [
+        ("jenkins", {"STAGE_NAME": "Unit tests"}, "Unit tests"),
+        ("woodpecker", {"CI_STEP_NAME": "lint"}, "lint"),
+        ("drone", {"DRONE_STEP_NAME": "lint"}, "lint"),
+        ("github", {"GITHUB_ACTION": "__run"}, None),
+        ("github", {"GITHUB_ACTION": "__run_2"}, "run_2"),
+        ("github", {"GITHUB_ACTION": "lint"}, "lint"),
+        ("gitlab", {}, None),
+    ],
+)
+def test_a_system_may_tell_apart_commands_of_one_job(
+    system: str, variables: dict[str, str], stage: str | None
+) -> None:
+    environ, job, *_ = SYSTEMS[system]
+    target = find_target({**environ, **variables})
+    assert (target.job, target.stage) == (job, stage)
+
+
+def test_tekton_is_known_by_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.isdir", lambda path: path == "/tekton/steps")
+    target = find_target({"HOSTNAME": "build-x7-pod"})
+    assert (target.job, target.meta) == ("tekton-build-x7", {"title": "build-x7", "run": "tekton-build-x7"})
+
+
+def test_outside_of_any_system_git_says_which_commit_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert commit_meta() == {}
+    identity = ["-c", "user.name=Grace", "-c", "user.email=grace@example.com", "-c", "commit.gpgsign=false"]
+    for words in (
+        ["init", "-q", "-b", "feature/x"],
+        ["commit", "-q", "--allow-empty", "-m", "Fix it\n\nmore"],
+    ):
+        subprocess.run(["git", *identity, *words], check=True)
+    below = tmp_path / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    found = commit_meta()
+    assert re.fullmatch("[0-9a-f]{40}", found.pop("commit"))
+    assert found == {"branch": "feature/x", "author": "Grace", "subject": "Fix it"}
+    subprocess.run(["git", "checkout", "-q", "--detach"], check=True)
+    assert "branch" not in commit_meta()

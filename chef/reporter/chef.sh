@@ -61,30 +61,30 @@ detect() {
     chef_leg=${RUNNER_TRACKING_ID:-${RUNNER_NAME-}}
     [ -z "$chef_leg" ] || chef_leg=-$(hash_of "$chef_leg")
     chef_found_job=github-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT}${GITHUB_JOB:+-$GITHUB_JOB}$chef_leg
-    chef_found_project=$(last_part "${GITHUB_REPOSITORY-}")
+    chef_found_project=${GITHUB_REPOSITORY-}
     chef_branch=${GITHUB_HEAD_REF:-${GITHUB_REF_NAME-}} chef_commit=${GITHUB_SHA-} chef_author=${GITHUB_ACTOR-}
     chef_title=${GITHUB_WORKFLOW-}
     chef_address=${GITHUB_SERVER_URL:-https://github.com}/${GITHUB_REPOSITORY-}/actions/runs/$GITHUB_RUN_ID
     chef_address=$chef_address${GITHUB_RUN_ATTEMPT:+/attempts/$GITHUB_RUN_ATTEMPT}
   elif [ -n "${GITLAB_CI-}" ] && [ -n "${CI_JOB_ID-}" ]; then
-    chef_found_job=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-$CI_JOB_ID chef_found_project=${CI_PROJECT_NAME-}
+    chef_found_job=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-$CI_JOB_ID chef_found_project=${CI_PROJECT_PATH:-${CI_PROJECT_NAME-}}
     chef_branch=${CI_MERGE_REQUEST_SOURCE_BRANCH_NAME:-${CI_COMMIT_REF_NAME-}} chef_commit=${CI_COMMIT_SHA-}
     chef_author=${CI_COMMIT_AUTHOR:-${GITLAB_USER_NAME-}} chef_title=${CI_COMMIT_TITLE-} chef_address=${CI_JOB_URL-}
   elif [ "${BUILDKITE-}" = true ] && [ -n "${BUILDKITE_JOB_ID-}" ]; then
     chef_found_job=buildkite-${BUILDKITE_PIPELINE_SLUG-}-${BUILDKITE_BUILD_NUMBER-}-$BUILDKITE_JOB_ID
-    chef_found_project=${BUILDKITE_PIPELINE_SLUG-} chef_branch=${BUILDKITE_BRANCH-} chef_commit=${BUILDKITE_COMMIT-}
+    chef_found_project=${BUILDKITE_ORGANIZATION_SLUG:+$BUILDKITE_ORGANIZATION_SLUG/}${BUILDKITE_PIPELINE_SLUG-} chef_branch=${BUILDKITE_BRANCH-} chef_commit=${BUILDKITE_COMMIT-}
     chef_author=${BUILDKITE_BUILD_AUTHOR:-${BUILDKITE_BUILD_CREATOR-}}
     chef_title=$(printf '%s\n' "${BUILDKITE_MESSAGE-}" | sed 1q)
     chef_address=${BUILDKITE_BUILD_URL:+$BUILDKITE_BUILD_URL#$BUILDKITE_JOB_ID}
   elif [ "${CIRCLECI-}" = true ] && [ -n "${CIRCLE_BUILD_NUM-}" ]; then
     chef_found_job=circleci-${CIRCLE_PROJECT_REPONAME-}-$CIRCLE_BUILD_NUM
     [ "${CIRCLE_NODE_TOTAL:-1}" = 1 ] || chef_found_job=$chef_found_job-node${CIRCLE_NODE_INDEX-}
-    chef_found_project=${CIRCLE_PROJECT_REPONAME-} chef_branch=${CIRCLE_BRANCH:-${CIRCLE_TAG-}}
+    chef_found_project=${CIRCLE_PROJECT_USERNAME:+$CIRCLE_PROJECT_USERNAME/}${CIRCLE_PROJECT_REPONAME-} chef_branch=${CIRCLE_BRANCH:-${CIRCLE_TAG-}}
     chef_commit=${CIRCLE_SHA1-} chef_author=${CIRCLE_USERNAME-} chef_title=${CIRCLE_JOB-} chef_address=${CIRCLE_BUILD_URL-}
   elif [ "${CI-}" = woodpecker ]; then
     chef_found_job=woodpecker-${CI_REPO_ID:-${CI_REPO-}}-${CI_PIPELINE_NUMBER:-${CI_BUILD_NUMBER-}}
     chef_found_job=$chef_found_job-${CI_WORKFLOW_NUMBER:-${CI_WORKFLOW_NAME:-${CI_JOB_NUMBER-}}}
-    chef_found_project=${CI_REPO_NAME:-$(last_part "${CI_REPO-}")} chef_commit=${CI_COMMIT_SHA-}
+    chef_found_project=${CI_REPO:-${CI_REPO_NAME-}} chef_commit=${CI_COMMIT_SHA-}
     chef_branch=${CI_COMMIT_SOURCE_BRANCH:-${CI_COMMIT_BRANCH-}} chef_author=${CI_COMMIT_AUTHOR-}
     chef_title=$(printf '%s\n' "${CI_COMMIT_MESSAGE-}" | sed 1q)
     chef_address=${CI_STEP_URL:-${CI_PIPELINE_URL:-${CI_BUILD_LINK-}}}

@@ -9,6 +9,7 @@ import subprocess
 import time
 from typing import Any, Callable, NamedTuple
 
+from chef.reporter.ci.git import commit_meta
 from chef.reporter.console import say
 from chef.reporter.memory import Memory
 from chef.reporter.output.masking import Masker
@@ -113,10 +114,16 @@ class ReportedRun:
         prior = self._memory.tallies()
         self._report = Report(self._sender, masker, self._options.phase, self._options.markers, prior)
         command = command_text(self._options.arguments, masker.text)
-        meta: dict[str, Any] = {**self._target.short_meta(masker.text), "command": command}
+        self._report.begin(self._meta(masker, command))
+
+    def _meta(self, masker: Masker, command: str) -> dict[str, Any]:
+        """The job's `meta`: from the CI system, else from git, with the command as title."""
+        meta: dict[str, Any] = self._target.short_meta(masker.text)
+        if not meta:
+            meta = {**commit_meta(), "title": command}
         if self._options.title:
             meta["title"] = self._options.title
-        self._report.begin(meta)
+        return {**meta, "command": command}
 
     def _begin(self) -> None:
         # Only now: a process with threads should not fork.

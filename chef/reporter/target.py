@@ -7,7 +7,8 @@ import re
 import time
 from typing import Callable, Mapping, NamedTuple
 
-from chef.reporter.ci import detect_build
+from chef.reporter.ci.build import CiBuild
+from chef.reporter.ci.detect import detect_build
 from chef.reporter.ids import make_id
 
 _ID = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
@@ -21,7 +22,9 @@ class UsageError(Exception):
 class Target(NamedTuple):
     """Where reports go. `url` is None where nothing is reported.
 
-    `is_new`: we made the job's id, so nobody else has it. `is_guess`: nobody said which project it is.
+    `is_new`: we made the job's id, so nobody else has it. `is_found`: a CI system's variables say which
+    job it is, and `stage` tells apart commands of it that run side by side. `is_guess`: nobody said which
+    project it is.
     """
 
     url: str | None
@@ -31,6 +34,8 @@ class Target(NamedTuple):
     meta: dict[str, str]
     is_new: bool
     is_guess: bool = False
+    is_found: bool = False
+    stage: str | None = None
 
     def short_meta(self, mask: Callable[[str], str]) -> dict[str, str]:
         """`meta` without secrets, and only then cut: of a secret that was cut the rest would be left."""
@@ -60,9 +65,11 @@ def find_target(
         token=check_token(token or environ.get("CHEF_TOKEN")),
         job=check_id(named_job, "the job's id") or detected or new_job_id(),
         project=check_id(named_project, "the project's id") or detected_project or _folder(),
-        meta={key: _sendable(text) for key, text in found.meta.items() if text} if found else {},
+        meta=_meta(found) if found else {},
         is_new=not named_job and not detected,
         is_guess=not named_project,
+        is_found=bool(detected) and not named_job,
+        stage=found.stage if found else None,
     )
 
 
@@ -103,6 +110,12 @@ def _folder() -> str:
         return make_id(os.path.basename(os.getcwd())) or "build"
     except OSError:
         return "build"
+
+
+def _meta(build: CiBuild) -> dict[str, str]:
+    """The build's `meta`; the jobs of one CI run have the same `run`."""
+    meta = {**build.meta, "run": make_id(*build.run)}
+    return {key: _sendable(text) for key, text in meta.items() if text}
 
 
 def _sendable(text: str) -> str:

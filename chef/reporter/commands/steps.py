@@ -6,6 +6,7 @@ import os
 import re
 from typing import Any
 
+from chef.reporter.ci.git import commit_meta
 from chef.reporter.commands.options import PHASE_NAME, OptionParser, add_step
 from chef.reporter.commands.updates import (
     deliver,
@@ -33,7 +34,7 @@ def add_start(parser: OptionParser) -> None:
 def run_start(arguments: Any) -> int:
     """Print the job's id, for `export CHEF_JOB=$(chef start)`."""
     target = target_of(arguments)
-    meta: dict[str, Any] = target.short_meta(masker_of(arguments).text)
+    meta: dict[str, Any] = target.short_meta(masker_of(arguments).text) or dict(commit_meta())
     if arguments.title:
         meta["title"] = arguments.title
     print(target.job, flush=True)  # noqa: T201
