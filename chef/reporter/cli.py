@@ -37,7 +37,8 @@ by it: what cannot be sent is said in one line on stderr.
 """
 _VARIABLES = """\
 CHEF_URL is the server, CHEF_TOKEN a token that may write, CHEF_PROJECT and CHEF_JOB what is built. In
-most CI systems project and job are found by themselves. CHEF_MASK names further variables that hold secrets (A*|*_B; !C excepts; = first replaces).
+most CI systems project and job are found by themselves. CHEF_MASK names further variables that hold
+secrets (A*|*_B; !C excepts; = first replaces).
 """
 
 # A new command is a function that adds its options, one that runs it, and a row here.

@@ -218,6 +218,8 @@ class ReportedRun:
             arrived = self._sender.finish(self._options.linger)
         except KeyboardInterrupt:
             arrived = False
+        if self._sender.page != self._target.page and not self._options.quiet:
+            say(self._sender.page)
         missing = self._sender.shortfall.text(arrived)
         if missing:
             say(missing)

@@ -13,6 +13,8 @@ from chef.reporter.ids import make_id
 
 _ID = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
 _MAX_META_TEXT = 1000
+# So many jobs can have one id with a number behind it.
+MAX_NUMBER = 50
 
 
 class UsageError(Exception):
@@ -24,7 +26,7 @@ class Target(NamedTuple):
 
     `is_new`: we made the job's id, so nobody else has it. `is_found`: a CI system's variables say which
     job it is, and `stage` tells apart commands of it that run side by side. `is_guess`: nobody said which
-    project it is.
+    project it is. `number`: of the jobs whose ids are `base` and `base` with a number behind, it is this one.
     """
 
     url: str | None
@@ -36,10 +38,18 @@ class Target(NamedTuple):
     is_guess: bool = False
     is_found: bool = False
     stage: str | None = None
+    base: str = ""
+    number: int = 1
 
     def short_meta(self, mask: Callable[[str], str]) -> dict[str, str]:
         """`meta` without secrets, and only then cut: of a secret that was cut the rest would be left."""
         return {key: _shortened(mask(text)) for key, text in self.meta.items()}
+
+    def numbered(self, number: int) -> Target:
+        """The same with the job of this number."""
+        base = self.base or self.job
+        job = base if number == 1 else make_id(base, str(number)) or base
+        return self._replace(job=job, base=base, number=number)
 
     @property
     def page(self) -> str:

@@ -15,6 +15,7 @@ from chef.reporter.commands.options import (
     parse_phase,
 )
 from chef.reporter.commands.updates import complain, fault_text, mask_names, send_updates, target_of
+from chef.reporter.jobchoice import Purpose
 from chef.reporter.process.exits import cannot_start, end_like
 from chef.reporter.running import Options, ReportedRun
 from chef.reporter.target import Target, UsageError, check_id, check_token, check_url, new_job_id
@@ -66,7 +67,7 @@ def run_command(arguments: Any) -> int:
     if outer and outer == (arguments.job or os.environ.get("CHEF_JOB")):
         return _run_within(arguments)
     try:
-        target = target_of(arguments)
+        target = target_of(arguments, Purpose.STEP if arguments.step else Purpose.RUN)
     except UsageError as error:
         # The environment is wrong: no reason not to build.
         complain("%s: nothing is reported" % error, 0)

@@ -19,6 +19,7 @@ from chef.reporter.commands.updates import (
     with_message,
 )
 from chef.reporter.console import say
+from chef.reporter.jobchoice import Purpose
 from chef.reporter.memory import Memory
 from chef.reporter.process.outputs import write_all
 from chef.reporter.report import Report
@@ -33,7 +34,7 @@ def add_start(parser: OptionParser) -> None:
 
 def run_start(arguments: Any) -> int:
     """Print the job's id, for `export CHEF_JOB=$(chef start)`."""
-    target = target_of(arguments)
+    target = target_of(arguments, Purpose.START)
     meta: dict[str, Any] = target.short_meta(masker_of(arguments).text) or dict(commit_meta())
     if arguments.title:
         meta["title"] = arguments.title

@@ -6,15 +6,17 @@ import os
 from typing import Any
 
 from chef.reporter.console import say
+from chef.reporter.jobchoice import Purpose, choose_job
 from chef.reporter.output.markers import masked_phase
 from chef.reporter.output.masking import Masker
 from chef.reporter.sending.sender import Sender
 from chef.reporter.target import Target, find_target
 
 
-def target_of(arguments: Any) -> Target:
+def target_of(arguments: Any, purpose: Purpose = Purpose.UPDATE) -> Target:
     """Where the command's options and the environment say that reports go."""
-    return find_target(os.environ, arguments.url, arguments.token, arguments.job, arguments.project)
+    target = find_target(os.environ, arguments.url, arguments.token, arguments.job, arguments.project)
+    return choose_job(target, arguments.version_text, purpose)
 
 
 def masker_of(arguments: Any) -> Masker:

@@ -9,7 +9,7 @@ from typing import Any
 from chef.reporter.sending.answers import ServerAnswer
 from chef.reporter.sending.backoff import Deadline
 from chef.reporter.sending.client import HttpClient
-from chef.reporter.target import Target
+from chef.reporter.target import MAX_NUMBER, Target
 
 
 class JobApi:
@@ -47,6 +47,18 @@ class JobApi:
         is_wrong = answer.code == "project_mismatch" and self._target.is_guess and self._names_project
         self._names_project = self._names_project and not is_wrong
         return is_wrong
+
+    def moves_on(self) -> bool:
+        """Whether there is a further job, as there is behind one that a CI system's variables name."""
+        if self._target.is_found and self._target.number < MAX_NUMBER:
+            self._target = self._target.numbered(self._target.number + 1)
+            return True
+        return False
+
+    @property
+    def page(self) -> str:
+        """The address of the job's page."""
+        return self._target.page
 
     def close(self) -> None:
         """Let the connection go."""

@@ -51,7 +51,7 @@ class UpdatePoster:
                 self.post([update])
         elif outcome is UpdatesOutcome.LATER:
             self._attempts.refused(answer, self._deadline.is_closing)
-        elif self._api.corrects_guess(answer):
+        elif self._api.corrects_guess(answer) or (self._had_ended(answer) and self._api.moves_on()):
             self.post(updates)
         else:
             self._refused(updates, answer)
@@ -71,6 +71,9 @@ class UpdatePoster:
         self._attempts.problem = answer.reason()
         self.refused += len(updates)
         self._remove(updates)
-        had_ended = answer.code == "job_finished" and self._is_run and not self.accepted
-        if had_ended or answer.code == "project_mismatch":
+        if self._had_ended(answer) or answer.code == "project_mismatch":
             raise GivenUp(answer.reason())
+
+    def _had_ended(self, answer: ServerAnswer) -> bool:
+        """Whether the job had ended before we had anything to say about it."""
+        return answer.code == "job_finished" and self._is_run and not self.accepted

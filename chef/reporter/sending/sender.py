@@ -79,6 +79,11 @@ class Sender:
         return Shortfall(missing, updates, end_waits, self.given_up, self._attempts.problem)
 
     @property
+    def page(self) -> str:
+        """The address of the page of the job that is reported."""
+        return self._api.page
+
+    @property
     def warnings(self) -> list[str]:
         """Words of the server about updates that it has taken."""
         return self._delivery.poster.warnings
