@@ -203,7 +203,20 @@ def test_a_command_that_is_ended_by_a_signal_ends_us_by_it(
         process.communicate(timeout=30)
     assert process.returncode == -number
     found = stored(served, job)
-    assert found["error"] == {"message": f"sh was ended by {number.name}", "code": 128 + number}
+    assert (found["status"], found["error"]["message"]) == ("cancelled", f"sh was ended by {number.name}")
+    assert (found["meta"]["exitCode"], found["integrity"]["complete"]) == (128 + number, True)
+
+
+def test_a_command_that_is_stopped_is_cancelled_however_it_ends(
+    served: Served, machine: Machine, job: str
+) -> None:
+    script = "trap 'echo cleaned up; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    with machine.start("run", "--", "sh", "-c", script, start_new_session=True) as process:
+        eventually(lambda: job_has_line(served, job, "ready"))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert process.returncode == 5
+    assert (stored(served, job)["status"], stored(served, job)["meta"]["exitCode"]) == ("cancelled", 5)
 
 
 def test_a_stop_stops_the_command_and_goes_on_with_it(served: Served, machine: Machine, job: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chef.reporter.process.exits import Ended
 from chef.reporter.sending.answers import (
     OutputOutcome,
     RefusalKind,
@@ -353,3 +354,22 @@ def test_heartbeats_end_where_the_server_has_none(status: int, goes_on: bool) ->
 )
 def test_one_line_tells_what_did_not_arrive(shortfall: Shortfall, arrived: bool, text: str | None) -> None:
     assert shortfall.text(arrived) == text
+
+
+# --- ends ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ended", "is_cancelled"),
+    [
+        (Ended(0), False),
+        (Ended(0, was_stopped=True), False),
+        (Ended(1), False),
+        (Ended(1, was_stopped=True), True),
+        (Ended(130), True),
+        (Ended(143, signal=15), True),
+        (Ended(137, signal=9), False),
+    ],
+)
+def test_what_was_stopped_is_cancelled_and_has_not_failed(ended: Ended, is_cancelled: bool) -> None:
+    assert ended.is_cancelled is is_cancelled

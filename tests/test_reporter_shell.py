@@ -103,7 +103,7 @@ def test_what_a_command_says_when_a_signal_for_all_ends_it_is_seen(
         assert process.communicate(timeout=30) == ("cleaned up\n", "")
     assert process.returncode == 5
     assert [line for _, line in lines(served, job)] == ["ready", "cleaned up"]
-    assert stored(served, job)["error"]["code"] == 5
+    assert stored(served, job)["status"] == "cancelled"
 
 
 def test_a_command_that_says_nothing_has_said_all_of_it(
@@ -220,7 +220,9 @@ def test_steps_of_a_script(served: Served, machine: ShellMachine, job: str) -> N
     assert (stored(served, job)["status"], stored(served, job)["message"]) == ("completed", "well")
 
 
-@pytest.mark.parametrize(("command", "status"), [("done", "completed"), ("fail", "failed")])
+@pytest.mark.parametrize(
+    ("command", "status"), [("done", "completed"), ("fail", "failed"), ("cancel", "cancelled")]
+)
 def test_ends_by_hand(served: Served, machine: ShellMachine, job: str, command: str, status: str) -> None:
     assert machine.run(command, "said") == (0, "", "")
     assert (stored(served, job)["status"], stored(served, job)["message"]) == (status, "said")

@@ -107,6 +107,11 @@ def test_a_job_says_that_a_step_of_it_did_not_arrive(
         (["exit", "0"], ("completed", None)),
         (["exit", "9"], ("failed", {"message": "ended with exit status 9", "code": 9})),
         (["exit", "", "x"], ("failed", {"message": "x", "code": 1})),
+        (["exit", "137"], ("failed", {"message": "ended with exit status 137", "code": 137})),
+        (["exit", "130"], ("cancelled", {"message": None, "code": None})),
+        (["exit", "143", "stopped"], ("cancelled", {"message": "stopped", "code": None})),
+        (["cancel"], ("cancelled", {"message": None, "code": None})),
+        (["cancel", "not needed"], ("cancelled", {"message": "not needed", "code": None})),
     ],
 )
 def test_ends(
@@ -198,6 +203,7 @@ def test_every_command_has_a_help_text(tmp_path: Path, capsys: pytest.CaptureFix
         "artifact",
         "done",
         "fail",
+        "cancel",
         "exit",
         "send",
         "tail",

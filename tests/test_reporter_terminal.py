@@ -96,7 +96,7 @@ def test_ctrl_c_ends_the_command_and_then_us(served: Served, machine: Machine, j
     eventually(lambda: b"ready" in terminal.shown)
     terminal.type(b"\x03")
     assert terminal.wait() == -signal.SIGINT
-    assert stored(served, job)["error"]["code"] == 130
+    assert stored(served, job)["status"] == "cancelled"
 
 
 def test_where_input_is_piped_lines_end_as_in_any_terminal(

@@ -17,6 +17,7 @@ usage: chef.sh run [options] -- COMMAND...   run a command and report its output
        chef.sh artifact NAME URL             name something that the build has made
        chef.sh done [MESSAGE]                end the job: completed
        chef.sh fail [MESSAGE]                end the job: failed
+       chef.sh cancel [MESSAGE]              end the job: cancelled
        chef.sh exit STATUS [MESSAGE]         end the job by an exit status
        chef.sh --version | --help
 
@@ -270,7 +271,9 @@ run() {
   chef_err=$chef_out
   [ -n "$chef_one_pipe" ] || { (trap '' INT TERM HUP QUIT; exec tee "$chef_folder/stderr.raw" < "$chef_folder/stderr" >&2) & chef_err=$!; }
   # The shell stays to report how it ended.
-  trap : INT TERM HUP QUIT
+  chef_stopped=''
+  trap : HUP QUIT
+  trap 'chef_stopped=1' INT TERM
   # Python would keep its output back in a pipe.
   export PYTHONUNBUFFERED="${PYTHONUNBUFFERED-1}"
   # By exec: a function or a builtin of the shell may have its name.
@@ -328,6 +331,12 @@ end() {
     place_of stdout > "$chef_folder/stdout.base" || :
   chef_claims=$(claim stdout) chef_more=$(claim stderr)
   chef_claims=$chef_claims${chef_claims:+${chef_more:+,}}$chef_more
+  # A command that somebody has stopped did not fail, whatever it made of that.
+  if [ -n "$chef_stopped" ] && [ "$chef_status" -ne 0 ]; then
+    ask cancelled -H 'Content-Type: application/json' \
+      -d "{\"projectId\":\"$chef_project\"${chef_claims:+,\"integrity\":{$chef_claims\}}}"
+    return
+  fi
   ask exit -H 'Content-Type: application/json' \
     -d "{\"projectId\":\"$chef_project\",\"code\":$chef_status${chef_claims:+,\"integrity\":{$chef_claims\}}}"
 }
@@ -369,10 +378,10 @@ chef_url='' chef_job='' chef_project='' chef_phase=building chef_step='' chef_li
 chef_command_name=${1-}
 [ $# -eq 0 ] || shift
 case $chef_command_name in
-  run | phase | progress | log | artifact | done | fail | exit) ;;
+  run | phase | progress | log | artifact | done | fail | cancel | exit) ;;
   -h | --help | help) about; exit 0 ;;
   --version) echo "chef.sh $chef_version"; exit 0 ;;
-  '') misuse "a command is needed: run, phase, progress, log, artifact, done, fail or exit (--help tells more)" ;;
+  '') misuse "a command is needed: run, phase, progress, log, artifact, done, fail, cancel or exit (--help tells more)" ;;
   *) misuse "there is no command '$chef_command_name' (--help lists them)" ;;
 esac
 # shellcheck disable=SC2034 # begin_fields takes them by their names
@@ -421,6 +430,7 @@ case $chef_command_name in
       --data-urlencode artifacts="[{\"name\":\"$(quoted "$1")\",\"url\":\"$(quoted "$2")\"}]" ;;
   done) report completed -d projectId="$chef_project" ${1+--data-urlencode message="$(masked "$1")"} ;;
   fail) report error -d projectId="$chef_project" --data-urlencode message="$(masked "${1:-failed}")" ;;
+  cancel) report cancelled -d projectId="$chef_project" ${1+--data-urlencode message="$(masked "$1")"} ;;
   exit) report exit -d projectId="$chef_project" --data-urlencode code="$(masked "$1")" ${2+--data-urlencode message="$(masked "$2")"} ;;
 esac
 exit 0

@@ -8,7 +8,16 @@ import signal
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
-from chef.reporter.commands.endings import add_done, add_exit, add_fail, run_done, run_exit, run_fail
+from chef.reporter.commands.endings import (
+    add_cancel,
+    add_done,
+    add_exit,
+    add_fail,
+    run_cancel,
+    run_done,
+    run_exit,
+    run_fail,
+)
 from chef.reporter.commands.options import OptionParser
 from chef.reporter.commands.run import add_run, run_command, split_command
 from chef.reporter.commands.send import add_send, run_send
@@ -51,6 +60,7 @@ COMMANDS: dict[str, tuple[str, Callable[[OptionParser], None], Callable[[Any], i
     "artifact": ("name something that the build has made", add_artifact, run_artifact),
     "done": ("end the job: it has completed", add_done, run_done),
     "fail": ("end the job: it has failed", add_fail, run_fail),
+    "cancel": ("end the job: it was cancelled", add_cancel, run_cancel),
     "exit": ("end the job by an exit status", add_exit, run_exit),
     "send": ("send updates as they are", add_send, run_send),
     "tail": ("follow a job or a project", add_tail, run_tail),

@@ -7,6 +7,7 @@ from typing import Any
 from chef.reporter.output.lines import LineGate, StreamTotals
 from chef.reporter.output.markers import Marker, MarkerParser, masked_phase
 from chef.reporter.output.masking import Masker
+from chef.reporter.process.exits import Ended
 from chef.reporter.sending.sender import Sender
 
 MAX_MESSAGE_BYTES = 4096
@@ -66,14 +67,16 @@ class Report:
         self._own[stream] = self.totals[stream] = StreamTotals()
         self._sender.watch(stream)
 
-    def end(self, code: int, message: str, meta: dict[str, Any]) -> None:
-        """The build has ended; the exit status decides how."""
+    def end(self, ended: Ended, message: str, meta: dict[str, Any]) -> None:
+        """The build has ended: it has completed, was cancelled, or has failed with its exit status."""
         fields: dict[str, Any] = {"meta": self._clean(meta), "integrity": self.claims}
-        if code == 0:
+        text = self._cut(message, MAX_END_MESSAGE_BYTES)
+        if ended.status == 0:
             self._sender.update("completed", **fields)
+        elif ended.is_cancelled:
+            self._sender.update("cancelled", message=text, **fields)
         else:
-            text = self._cut(message, MAX_END_MESSAGE_BYTES)
-            self._sender.update("error", message=text, code=code, **fields)
+            self._sender.update("error", message=text, code=ended.status, **fields)
 
     def say(self, meta: dict[str, Any]) -> None:
         """Add to what is known of the build, without an end."""

@@ -204,9 +204,7 @@ class ReportedRun:
         self._memory.forget()
         if not report.totals:
             report.nothing_came(self._named("stdout"))
-        report.end(
-            ended.status, outcome_text(self._options.arguments[0], ended), {**meta, "exitCode": ended.status}
-        )
+        report.end(ended, outcome_text(self._options.arguments[0], ended), {**meta, "exitCode": ended.status})
 
     def _linger(self) -> None:
         """Wait a while for the rest, and say what did not arrive."""

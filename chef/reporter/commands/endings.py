@@ -1,4 +1,4 @@
-"""Commands that end a job: `done`, `fail`, `exit`."""
+"""Commands that end a job: `done`, `fail`, `cancel`, `exit`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from chef.reporter.commands.options import OptionParser, add_ending, parse_exit_code
 from chef.reporter.commands.updates import deliver, target_of, with_message
 from chef.reporter.memory import Memory
+from chef.reporter.process.exits import CANCELLED_STATUSES
 
 
 def add_done(parser: OptionParser) -> None:
@@ -35,10 +36,24 @@ def run_fail(arguments: Any) -> int:
     return _end(arguments, update)
 
 
+def add_cancel(parser: OptionParser) -> None:
+    """The arguments of `cancel`."""
+    add_ending(parser)
+    parser.add_argument("message", nargs="?")
+
+
+def run_cancel(arguments: Any) -> int:
+    """The job was cancelled."""
+    return _end(arguments, with_message({"type": "cancelled"}, arguments))
+
+
 def add_exit(parser: OptionParser) -> None:
     """The arguments of `exit`."""
     add_ending(parser)
-    parser.add_argument("code", help="an exit status, such as $?: 0 is completed, all else is failed")
+    parser.add_argument(
+        "code",
+        help="an exit status, such as $?: 0: completed, 130 and 143: cancelled, else failed",
+    )
     parser.add_argument("message", nargs="?")
 
 
@@ -47,6 +62,8 @@ def run_exit(arguments: Any) -> int:
     code = parse_exit_code(arguments.code.strip() or "1")
     if code == 0:
         return _end(arguments, with_message({"type": "completed"}, arguments))
+    if code in CANCELLED_STATUSES:
+        return _end(arguments, with_message({"type": "cancelled"}, arguments))
     message = arguments.message or "ended with exit status %s" % code
     return _end(arguments, {"type": "error", "message": message, "code": code})
 

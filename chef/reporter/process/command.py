@@ -47,6 +47,7 @@ class Command:
         self._signals = SignalHandlers(self._selector)
         self._keyboard: Keyboard | None = None
         self._own_group = False
+        self._was_stopped = False
 
     def start(self) -> Ended | None:
         """Start it; the result says why it cannot be."""
@@ -76,7 +77,7 @@ class Command:
                 self._keyboard.stop()
             self._signals.remove()
             self._close()
-        return ended_with(self._process.returncode)
+        return ended_with(self._process.returncode)._replace(was_stopped=self._was_stopped)
 
     @property
     def was_interrupted(self) -> bool:
@@ -166,6 +167,7 @@ class Command:
             self._signals.wake()
 
     def _forward(self, number: int, _frame: Any) -> None:
+        self._was_stopped = self._was_stopped or number in (signal.SIGINT, signal.SIGTERM)
         # Ctrl-C and the like reach a command that shares our terminal by themselves.
         from_terminal = number in (signal.SIGINT, signal.SIGQUIT)
         if self._outputs.master is None and not self._own_group and from_terminal:

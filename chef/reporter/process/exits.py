@@ -12,17 +12,27 @@ from typing import NamedTuple
 class Ended(NamedTuple):
     """How a command ended: its exit status as shells tell it, and the signal that ended it.
 
-    `failure`: why it could not be started at all.
+    `failure`: why it could not be started at all. `was_stopped`: somebody had sent us a signal to end it.
     """
 
     status: int
     signal: int | None = None
     failure: str | None = None
+    was_stopped: bool = False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was cancelled, and did not fail by itself. A command that ends well has completed."""
+        return self.status in CANCELLED_STATUSES or (self.was_stopped and self.status != 0)
 
 
 def ended_with(returncode: int) -> Ended:
     """The end that `subprocess` tells as a negative number where it was a signal."""
     return Ended(returncode) if returncode >= 0 else Ended(128 - returncode, signal=-returncode)
+
+
+# Exit statuses of a shell whose command was ended by SIGINT or by SIGTERM.
+CANCELLED_STATUSES = (128 + 2, 128 + 15)
 
 
 def cannot_start(name: str, error: OSError) -> Ended:

@@ -27,7 +27,7 @@ class QueuedUpdate:
 
     @property
     def is_end(self) -> bool:
-        return self.fields["type"] in ("completed", "error")
+        return self.fields["type"] in ("completed", "error", "cancelled")
 
     @property
     def was_sent(self) -> bool:
