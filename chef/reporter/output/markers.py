@@ -8,6 +8,10 @@ r"""Markers: words of a build's output about the build itself, such as sections.
 | a line that is `45%` alone, `[ 45%] …` (CMake), `… [ 45%]` (pytest) | progress |
 | `##vso[task.setprogress value=45;]TEXT` (Azure) | progress with a message |
 | `##teamcity[progressMessage 'TEXT']` | a message |
+| `##[section]Starting: TITLE`, `Finishing:` (Azure), `travis_fold:start:NAME`, `end` | a phase, its end |
+| `[Pipeline] { (TITLE)` (Jenkins), `[Container] … Entering phase NAME` (CodeBuild) | a phase |
+| `===> NAME` in capitals (Cloud Native Buildpacks) | a phase |
+| `-----> TEXT` (Heroku), `==> TEXT` (Render) | a message |
 | `::stop-commands::TOKEN` … `::TOKEN::` | nothing in between is a marker |
 | `::add-mask::VALUE` | the value is masked from here on |
 """
@@ -31,12 +35,18 @@ _SIGNS = (
     (b"+", b"+++ "),
     (b"~", b"~~~ "),
     (b"%", b"%"),
+    (b"_", b"travis_fold:"),
+    (b">", b"==> "),
+    (b">", b"---> "),
+    (b"]", b"[Container] "),
+    (b"]", b"[Pipeline] "),
 )
 # A marker begins its line, after blanks and colours. (The line end comes first here, since
 # a pattern that begins with few characters is searched for quickly.)
 _BEGINS = re.compile(
     rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
-    rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|section_(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
+    rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|(?:section_|travis_fold:)(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
+    rb"|-----> |={2,3}> |\[Container\] |\[Pipeline\] "
     rb"|\[[ ]*\d{1,3}%\]|\d{1,3}(?:\.\d{1,6})?[ ]?%)[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
 )
 _ENDS = re.compile(rb"(\[ *\d{1,3}%\])(?:\x1b\[[0-9;]*m)*[ \t]*(?=[\r\n]|\Z)")
@@ -57,8 +67,16 @@ _AZURE = re.compile(r"##vso\[task\.setprogress([^\]]*)\](.*)", re.IGNORECASE)
 _AZURE_VALUE = re.compile(r"\bvalue=(\d{1,3}(?:\.\d{1,6})?)", re.IGNORECASE)
 _AZURE_GROUP = re.compile(r"##\[group\](.*)")
 _TEAMCITY = re.compile(
-    r"##teamcity\[(progressMessage|progressStart|blockOpened)\s+(?:name\s*=\s*)?'((?:[^'|]|\|.)*)'"
+    r"##teamcity\[(?:progressMessage|progressStart|blockOpened)\s+"
+    # The text alone, or among attributes in any order.
+    r"(?:\w+\s*=\s*'(?:[^'|]|\|.)*'\s+)*?(?:name\s*=\s*|(?<=\s)(?='))'((?:[^'|]|\|.)*)'"
 )
+_TRAVIS = re.compile(r"travis_fold:(start|end):([\w-]+)")
+_AZURE_SECTION = re.compile(r"##\[section\](Starting|Finishing): (.+)")
+_JENKINS = re.compile(r"\[Pipeline\] \{ \((.+)\)")
+_CODEBUILD = re.compile(r"\[Container\] .*\bEntering phase ([A-Z_]+)")
+_BUILDPACK = re.compile(r"===> ([A-Z]+)\s*$")
+_STEP = re.compile(r"(?:-----|==)> (.+)")
 _TEAMCITY_ESCAPE = re.compile(r"\|(0x[0-9A-Fa-f]{4}|.)")
 _TEAMCITY_CHARACTERS = {"n": " ", "r": " ", "x": " ", "l": " ", "p": " "}
 _EMOJI = re.compile(r":[a-z0-9_+-]+:")
@@ -111,7 +129,7 @@ class MarkerParser:
         command = _COMMAND.match(line)
         if command:
             return _group(command.group(1), command.group(2))
-        for read in (_section, _header, _percent, _azure, _teamcity):
+        for read in _READERS:
             marker = read(line)
             if marker is not None:
                 return marker
@@ -198,7 +216,7 @@ def _teamcity(line: str) -> Marker | None:
     found = _TEAMCITY.match(line)
     if not found:
         return None
-    text = clean(_TEAMCITY_ESCAPE.sub(_teamcity_character, found.group(2)))
+    text = clean(_TEAMCITY_ESCAPE.sub(_teamcity_character, found.group(1)))
     return Marker(message=text) if text else None
 
 
@@ -207,6 +225,44 @@ def _teamcity_character(found: re.Match[str]) -> str:
     if len(escape) > 1:
         return chr(int(escape[2:], 16)) if not 0xD800 <= int(escape[2:], 16) < 0xE000 else "�"
     return _TEAMCITY_CHARACTERS.get(escape, escape)
+
+
+def _fold(line: str) -> Marker | None:
+    """Travis folds `install.1`, `install.2`: both are the phase `install`."""
+    found = _TRAVIS.match(line)
+    name = phase_named(found.group(2)) if found else None
+    if found is None or name is None:
+        return None
+    return Marker(ends=name) if found.group(1) == "end" else Marker(phase=name, message=found.group(2))
+
+
+def _stage(line: str) -> Marker | None:
+    """Stages of Azure Pipelines and Jenkins."""
+    found = _AZURE_SECTION.match(line)
+    if found and found.group(1) == "Finishing":
+        name = phase_named(found.group(2))
+        return Marker(ends=name) if name else None
+    title = clean(found.group(2)) if found else ""
+    if not found:
+        stage = _JENKINS.match(line)
+        title = clean(stage.group(1)) if stage else ""
+    phase = phase_named(title)
+    return Marker(phase=phase, message=title) if phase else None
+
+
+def _platform_step(line: str) -> Marker | None:
+    """Phases of CodeBuild and of Cloud Native Buildpacks, steps of Heroku and Render."""
+    line = _ESCAPES.sub("", line)
+    found = _CODEBUILD.match(line) or _BUILDPACK.match(line)
+    phase = phase_named(found.group(1)) if found else None
+    if phase:
+        return Marker(phase=phase)
+    step = _STEP.match(line)
+    title = clean(step.group(1)) if step else ""
+    return Marker(message=title) if title else None
+
+
+_READERS = (_section, _header, _percent, _azure, _teamcity, _fold, _stage, _platform_step)
 
 
 def _at(percent: str, message: str | None) -> Marker | None:
