@@ -39,6 +39,7 @@ def test_a_command_is_as_it_would_be_without_and_its_job_says_how_it_was(
     assert found["meta"]["exitCode"] == 3
     assert found["meta"]["durationMs"] >= 0
     assert found["meta"]["command"] == "sh -c 'echo out; echo err >&2; cat; exit 3'"
+    assert found["meta"]["title"] == found["meta"]["command"]
 
 
 def test_a_command_that_ends_well_completes_its_job(served: Served, machine: Machine, job: str) -> None:

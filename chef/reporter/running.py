@@ -117,10 +117,12 @@ class ReportedRun:
         self._report.begin(self._meta(masker, command))
 
     def _meta(self, masker: Masker, command: str) -> dict[str, Any]:
-        """The job's `meta`: from the CI system, else from git, with the command as title."""
+        """The job's `meta`: of the CI system, else of git; the command is the title of its own job."""
         meta: dict[str, Any] = self._target.short_meta(masker.text)
         if not meta:
-            meta = {**commit_meta(), "title": command}
+            meta = self._target._replace(meta=commit_meta()).short_meta(masker.text)
+            if not self._options.step:
+                meta["title"] = command
         if self._options.title:
             meta["title"] = self._options.title
         return {**meta, "command": command}

@@ -35,7 +35,8 @@ def add_start(parser: OptionParser) -> None:
 def run_start(arguments: Any) -> int:
     """Print the job's id, for `export CHEF_JOB=$(chef start)`."""
     target = target_of(arguments, Purpose.START)
-    meta: dict[str, Any] = target.short_meta(masker_of(arguments).text) or dict(commit_meta())
+    described = target if target.meta else target._replace(meta=commit_meta())
+    meta: dict[str, Any] = described.short_meta(masker_of(arguments).text)
     if arguments.title:
         meta["title"] = arguments.title
     print(target.job, flush=True)  # noqa: T201
