@@ -246,7 +246,7 @@ SYSTEMS: dict[str, tuple[dict[str, str], str, str, dict[str, str]]] = {
             "BUILD_SOURCEVERSION": "83a20ec",
             "BUILD_REQUESTEDFOR": "Grace",
             "BUILD_SOURCEVERSIONMESSAGE": "Fix it",
-            "BUILD_REPOSITORY_LOCALPATH": "/home/vsts/work/1/s",
+            "BUILD_REPOSITORY_LOCALPATH": "/azp/_work/1/s",
         },
         "azure-904-linux-6f1aea51",
         "Our-Team-shop",
