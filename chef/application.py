@@ -16,6 +16,7 @@ from chef.domain.clock import Clock, now_ms
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
+from chef.live.uploads import Uploads
 from chef.metrics import Metrics
 from chef.services import Services
 from chef.settings.config import Settings
@@ -72,7 +73,9 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     store.on_removal(hub.forget)
     retention = Retention(store, settings.retention_days, clock)
-    return Services(settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention)
+    return Services(
+        settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention, Uploads()
+    )
 
 
 def _doorbell(url: str, hub: Hub, count: Callable[[], int]) -> Doorbell:

@@ -12,6 +12,7 @@ from chef.domain.clock import Clock
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
+from chef.live.uploads import Uploads
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
@@ -47,6 +48,7 @@ class Services:
     clock: Clock
     viewers: ConnectedViewers | None
     retention: Retention
+    uploads: Uploads
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from chef.api.answers import (
 from chef.api.shapes import Events
 from chef.domain.payloads import state_events
 from chef.errors import NotAcceptable, NotFound
+from chef.live.ending import EndDelay
 from chef.live.events import Event
 from chef.live.following import Bookmark, History, find_start
 from chef.live.readers import Reader
@@ -76,7 +78,8 @@ def _ndjson(name: str, _place: str | None, data: str) -> bytes:
 
 # A blank before an event's JSON belongs to it, while an empty line would be one that is no event.
 _FORMATS = {
-    _SSE: _Format(_sse, b": still here\n\n", b": still here\n\n"),
+    # A comment line alone: with a blank line behind it, it is an empty message to many a client.
+    _SSE: _Format(_sse, b": still here\n", b": still here\n"),
     _NDJSON: _Format(_ndjson, b" ", b""),
 }
 
@@ -218,10 +221,12 @@ class _EventStream:
         self._send_head: Callable[[], None] = request.environ.get("chef.send_head", lambda: None)
         self._form = form
         self._follow = follow
+        # Only jobs end.
         self._ended = ended
-        self._is_job = is_job
         self._id_of = _job_id_of if is_job else _project_id_of
         self._end_told = False
+        self._delay = EndDelay()
+        self._said_at = time.monotonic()
 
     def __iter__(self) -> Iterator[bytes]:
         # The head goes out at once, whether or not there is an event.
@@ -230,21 +235,49 @@ class _EventStream:
         else:
             self._send_head()
         while True:
-            while self._position.position < self._position.room.head:
-                events = self._position.load()
-                if not events:
-                    break
-                yield b"".join(map(self._written, events))
-            if self._ended and self._is_job:
-                yield self._form.event("end", None, self._end())
+            yield from self._news()
+            pause = self._pause()
+            if pause is None:
+                yield from self._news()
+                if self._ended:
+                    yield self._form.event("end", None, self._end())
                 return
-            if not self._follow:
-                return
-            comes = self._something_comes()
+            comes = self._something_comes(pause)
             if self._is_over():
                 return
-            if not comes:
+            if not comes and self._until_heartbeat() <= 0:
                 yield self._form.heartbeat
+                self._said_at = time.monotonic()
+
+    def _news(self) -> Iterator[bytes]:
+        """All that is known to be stored behind the position."""
+        while self._position.position < self._position.room.head:
+            events = self._position.load()
+            if not events:
+                return
+            yield b"".join(map(self._written, events))
+            self._said_at = time.monotonic()
+
+    def _pause(self) -> float | None:
+        """Seconds to wait for events before the next look; `None` where the stream is at its end."""
+        if not self._follow:
+            return None
+        if not self._ended:
+            return self._until_heartbeat()
+        name, room = self._position.room.key[1], self._position.room
+        job = self._services.store.job(name)
+        if job is None:
+            return None
+        if not job.ended:  # It was taken up again.
+            self._ended = self._end_told = False
+            return self._until_heartbeat()
+        room.raise_head(job.seq)
+        is_uploading = self._services.uploads.are_open(name)
+        left = self._delay.left(job, self._services.clock(), is_uploading, time.monotonic())
+        return min(left, self._until_heartbeat()) if left else None
+
+    def _until_heartbeat(self) -> float:
+        return self._said_at + HEARTBEAT_S - time.monotonic()
 
     def _end(self) -> str:
         """The payload of `end`: nothing, or the ending where this stream began behind it.
@@ -263,13 +296,12 @@ class _EventStream:
         expired = self._principal.expired(self._services.clock())
         return expired or self._services.hub.closed or self._is_gone()
 
-    def _something_comes(self) -> bool:
-        """Wait for events, as long as a heartbeat takes; False where there are none."""
-        waited = 0.0
-        while waited < HEARTBEAT_S and not self._is_over():
-            if self._position.wait(min(_LOOK_S, HEARTBEAT_S - waited)):
+    def _something_comes(self, seconds: float) -> bool:
+        """Wait for events for so long; False where there are none."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self._is_over():
+            if self._position.wait(min(_LOOK_S, left)):
                 return True
-            waited += _LOOK_S
         return False
 
     def _written(self, event: Event) -> bytes:

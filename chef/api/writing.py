@@ -107,7 +107,9 @@ def _receipts(chef: Services, seqs: Mapping[str, int]) -> dict[str, JobReceipt]:
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["POST", "PUT"])
 def post_logs(job_id: str) -> Response:
     """A log body: text, chunked or not, stored line by line while it comes."""
-    return _LogBody(check_id(job_id, "jobId"), _writer()).take()
+    body = _LogBody(check_id(job_id, "jobId"), _writer())
+    with services().uploads.during(job_id):
+        return body.take()
 
 
 class _LogBody:

@@ -29,6 +29,8 @@ class JobTail:
         self._follow = follow
         self._after = 0
         self._shown = ""
+        # The event that ended the job; the stream goes on behind it while lines may still come.
+        self._ending: dict[str, Any] | None = None
 
     def run(self) -> int:
         if self._lines is not None or not self._follow:
@@ -41,6 +43,8 @@ class JobTail:
             try:
                 status, pause = self._listen(), 0.0
             except Unreachable as error:
+                if self._ending is not None:
+                    return self._ended(self._ending, self._ending.get("code"))
                 self._screen.note("chef: %s, trying again" % error)
             if status is None:
                 pause = _wait(pause)
@@ -58,9 +62,9 @@ class JobTail:
             for event in self._stored_lines():
                 self._take_line(event)
         self._screen.settle_all()
-        if job["status"] in _ENDED:
-            return self._ended(job, (job.get("error") or {}).get("code"))
-        return None if self._follow else 0
+        if self._follow:
+            return None
+        return self._ended(job, (job.get("error") or {}).get("code")) if job["status"] in _ENDED else 0
 
     def _stored_lines(self) -> Iterator[dict[str, Any]]:
         if self._lines is not None:
@@ -77,23 +81,27 @@ class JobTail:
             place = max(lines[-1]["line"], place + 1)
 
     def _listen(self) -> int | None:
-        """Show events until the stream ends; the result is the exit status if the job has ended."""
-        status: int | None = None
+        """Show events until the stream ends; the result is the exit status if it has said so."""
         for event in self._client.events("%s/events?after=%d" % (self._path, self._after)):
             if event is None:
                 continue
             data = event.get("data") or {}
-            name = event.get("event")
-            if name == "end":
-                break
-            self._after = max(self._after, data.get("seq", 0))
-            if name == "job:log":
-                self._take_line(data)
-            elif name == "job:progress":
-                self._take_progress(data)
-            elif name in _ENDINGS:
-                status = self._ended(data, data.get("code"))
-        return status
+            if event.get("event") == "end":
+                # It holds the ending where the stream began behind that.
+                ending = data.get("data") or self._ending or {}
+                return self._ended(ending, ending.get("code")) if ending else None
+            self._take(event.get("event"), data)
+        return None
+
+    def _take(self, name: Any, data: dict[str, Any]) -> None:
+        self._after = max(self._after, data.get("seq", 0))
+        if name == "job:log":
+            self._take_line(data)
+        elif name == "job:progress":
+            self._ending = None
+            self._take_progress(data)
+        elif name in _ENDINGS:
+            self._ending = data
 
     def _take_line(self, data: dict[str, Any]) -> None:
         self._screen.line(data["stream"], data["line"], data["message"], bool(data.get("replace")))
