@@ -112,3 +112,23 @@ def test_a_message_that_looks_like_json_stays_text(text: str) -> None:
     """The library hands it on parsed, so that the layer above gets a dict where a packet should be."""
     assert decode_message(text) == (engine.MESSAGE, text[1:])
     assert decode_message(base64.b64decode("AQI=")) == (engine.MESSAGE, b"\x01\x02")
+
+
+@pytest.mark.parametrize("text", ["bAQI=", "bAQI", "bAQI=\n"])
+def test_base64_may_come_without_its_padding(text: str) -> None:
+    assert decode_message(text) == (engine.MESSAGE, b"\x01\x02")
+
+
+def test_base64_may_be_of_either_alphabet() -> None:
+    assert decode_message("b-_8=") == decode_message("b+/8=") == (engine.MESSAGE, b"\xfb\xff")
+
+
+@pytest.mark.parametrize("text", ["b!!", "bAQI=A", "bA", "bAQ I=", "b\u0661\u0661\u0661\u0661"])
+def test_what_is_no_base64_is_a_bad_packet(text: str) -> None:
+    with pytest.raises(BadPacket):
+        decode_message(text)
+
+
+@pytest.mark.parametrize("text", ["0\n", "0/admin, ", "0 \t\r\n", "1\n"])
+def test_white_space_behind_a_packet_is_no_payload(text: str) -> None:
+    assert Packet(encoded_packet=text).data is None

@@ -152,6 +152,34 @@ def test_a_job_that_only_logged_is_shown_as_queued(app: Flask) -> None:
     assert state["seq"] <= answer["seq"]
 
 
+@pytest.mark.parametrize(("name", "events"), [("after", 1), ("epoch", 2), ("batch", 2)])
+def test_a_field_that_is_null_is_one_that_is_absent(app: Flask, name: str, events: int) -> None:
+    update(app, {"phase": "building"}, {"type": "log", "message": "old"})
+    wanted = {"jobId": "job", "after": 0, "epoch": app.extensions["chef"].store.epoch, "batch": True}
+    answers = [
+        (call(viewer, "subscribe:job", form), viewer.take(events))
+        for form in (wanted | {name: None}, {key: value for key, value in wanted.items() if key != name})
+        for viewer in (connect(app),)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0]["ok"] is True
+
+
+def test_a_whole_number_may_be_written_as_a_float(app: Flask) -> None:
+    """Lua, C++ and others write 1 as 1.0."""
+    update(app, {"phase": "building"}, {"type": "log", "message": "old"})
+    viewer = connect(app)
+    assert call(viewer, "subscribe:job", {"jobId": "job", "after": 1.0})["complete"] is True
+    assert [name for name, _ in viewer.take(1)] == ["job:log"]
+
+
+def test_nulls_behind_the_argument_are_none(app: Flask) -> None:
+    """`emit("subscribe:job", id, undefined)` sends one."""
+    viewer = connect(app)
+    assert call(viewer, "subscribe:job", "job", None, None)["ok"] is True
+    assert call(viewer, "subscribe:job", "job", None, "job")["error"]["code"] == "invalid"
+
+
 WRONG_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "none at all": (),
     "two": ("job", "job"),
@@ -176,7 +204,8 @@ WRONG_FIELDS: dict[str, dict[str, Any]] = {
     "after is true": {"after": True},
     "epoch is a number": {"epoch": 1},
     "batch is a number": {"batch": 1},
-    "batch is null": {"batch": None},
+    "batch is text": {"batch": "true"},
+    "after is a large float": {"after": 1e300},
 }
 
 

@@ -196,7 +196,7 @@ class EngineServer:
         The handler below upgrades before Engine.IO looks at the request; a request that is refused here
         gets Engine.IO's answer as HTTP instead of a connection that closes without a word.
         """
-        if environ.get("PATH_INFO", "").rstrip("/") != PATH:
+        if not f"{environ.get('PATH_INFO', '')}/".startswith(f"{PATH}/"):
             return False
         try:
             self._check_origin(environ)

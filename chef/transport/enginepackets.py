@@ -14,6 +14,7 @@ Received = tuple[int, str | bytes]
 """A packet's type and data."""
 
 _SEPARATOR = "\x1e"
+_URL_SAFE = str.maketrans("-_", "+/")
 # More packets than the smallest that mean something make of the largest body.
 _MOST_PACKETS = 4096
 # The other types are a server's, or belong to the WebSocket that a client moves to.
@@ -48,8 +49,10 @@ def decode_body(body: bytes) -> list[Received]:
 
 
 def _from_base64(text: str) -> bytes:
+    """Bytes in either alphabet, with or without padding, as the reference implementation takes them."""
+    digits = text[1:].strip().rstrip("=").translate(_URL_SAFE)
     try:
-        return binascii.a2b_base64(text[1:], strict_mode=True)
+        return binascii.a2b_base64(digits + "=" * (-len(digits) % 4), strict_mode=True)
     except ValueError:
         raise BadPacket("a binary packet that is not base64") from None
 

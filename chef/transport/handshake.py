@@ -65,20 +65,20 @@ def read_request(environ: dict[str, Any]) -> EngineRequest:
 
 def _read(text: str, method: str) -> EngineRequest:
     try:
-        query = parse_qs(text, max_num_fields=_MOST_PARAMETERS)
+        query = parse_qs(text, keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise Refusal(BAD_REQUEST, f"there are more than {_MOST_PARAMETERS} parameters") from None
-    transport = _only(query, "transport", UNKNOWN_TRANSPORT)
+    transport = _last(query, "transport")
     if transport not in (POLLING, WEBSOCKET):
         raise Refusal(UNKNOWN_TRANSPORT, "the parameter transport must be polling or websocket")
-    if _only(query, "EIO", UNSUPPORTED_VERSION) != "4":
+    if _last(query, "EIO") != "4":
         raise Refusal(UNSUPPORTED_VERSION, "the parameter EIO must be 4: Socket.IO clients from version 3 on")
-    sid = _only(query, "sid", UNKNOWN_SID)
+    sid = _last(query, "sid")
     if sid is None and method != "GET":
         raise Refusal(BAD_METHOD, "a session begins with GET; later requests have the parameter sid")
     if method not in ("GET", "POST"):
         raise Refusal(BAD_METHOD, "the method must be GET or POST")
-    if "j" in query:
+    if any(query.get("j", ())):
         # Any page could read it with a script tag, whatever origins are allowed.
         raise Refusal(BAD_REQUEST, "JSONP is not served")
     return EngineRequest(method, transport, sid)
@@ -88,8 +88,10 @@ def _read(text: str, method: str) -> EngineRequest:
 _read_again = lru_cache(maxsize=64)(_read)
 
 
-def _only(query: dict[str, list[str]], name: str, code: int) -> str | None:
-    values = query.get(name, [])
-    if len(values) > 1:
-        raise Refusal(code, f"the parameter {name} is given twice")
-    return values[0] if values else None
+def _last(query: dict[str, list[str]], name: str) -> str | None:
+    """A parameter's value; of several the last, as in the reference implementation.
+
+    A client may add `EIO` or `transport` to an address that has them already.
+    """
+    values = query.get(name)
+    return (values[-1] or None) if values else None

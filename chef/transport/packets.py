@@ -15,7 +15,7 @@ import msgspec
 from socketio import packet as socketio_packet
 
 from chef.errors import NotJson
-from chef.wire.strict import MAX_INTEGER, MIN_INTEGER, check_depth
+from chef.wire.strict import MAX_INTEGER, MIN_INTEGER, as_whole, check_depth
 
 MAX_ATTACHMENTS = 10
 """Binary attachments of one packet, as in the reference implementation."""
@@ -28,6 +28,7 @@ _ATTACHMENTS = re.compile(r"([0-9]{1,2})-")
 _NAMESPACE = re.compile(r"(/[^,]*)(?:,|\Z)")
 # More digits than an integer of 64 bits has are no number that a client counts with.
 _ID = re.compile(r"[0-9]{1,19}(?![0-9])")
+_WHITE_SPACE = " \t\r\n"
 
 
 class BadPacket(Exception):
@@ -66,7 +67,8 @@ class Packet(socketio_packet.Packet):
         if number := _ID.match(encoded_packet, position):
             self.id, position = int(number[0]), number.end()
         payload = encoded_packet[position:]
-        self.data = _loads(payload) if payload else None
+        # Some tools send lines: `40\n` is CONNECT without a payload.
+        self.data = _loads(payload) if payload.strip(_WHITE_SPACE) else None
         self._check()
         return attachments
 
@@ -98,8 +100,8 @@ class Packet(socketio_packet.Packet):
             return data
         if data.get("_placeholder") is not True:
             return {key: cls.reconstruct_binary(value, attachments) for key, value in data.items()}
-        number = data.get("num")
-        if type(number) is not int or not 0 <= number < len(attachments):
+        number = as_whole(data.get("num"))
+        if number is None or not 0 <= number < len(attachments):
             raise BadPacket("a placeholder of an attachment that there is not")
         return attachments[number]
 

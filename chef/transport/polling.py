@@ -73,12 +73,15 @@ class Polling:
         return packets
 
     def _wait(self, session: EngineSession, is_gone: Callable[[], bool], most: int) -> Packets:
-        waits_for = _MOVING_S if session.state is SessionState.UPGRADING else _LOOK_S
+        began_before = session.state is SessionState.POLLING
+        waits_for = _LOOK_S if began_before else _MOVING_S
         queue = session.queue
         while not (packets := queue.take(most)):
             if session.state is SessionState.CLOSED:
                 return [_NOOP]  # The client itself has closed it.
             if session.websocket is not None:
+                if began_before:
+                    return [_NOOP]  # The client moved without a probe, which would have ended this poll.
                 raise Refusal(BAD_REQUEST, "the session is on a WebSocket now")
             if not queue.wait(waits_for):
                 if session.state is SessionState.UPGRADING:

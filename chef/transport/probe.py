@@ -35,16 +35,17 @@ class Probe:
     def __init__(self, session: Movable, websocket: WebSocket, limit_s: float) -> None:
         self._session = session
         self._websocket = websocket
-        self._probed = False
         self._limit = gevent.spawn_later(limit_s, self.close)
 
     def take(self, message: str | bytes) -> None:
-        """A message came on the WebSocket: first the probe, then UPGRADE, and nothing else."""
-        if message == _PROBE and not self._probed:
-            self._probed = True
+        """A message came on the WebSocket: probes, then UPGRADE, and nothing else.
+
+        Some clients (elephant.io) do without a probe, and the reference implementation takes that.
+        """
+        if message == _PROBE:
             self._websocket.send(frame(TEXT, _PROBED.encode()))
             self._session.end_poll()
-        elif message == _UPGRADE and self._probed:
+        elif isinstance(message, str) and message.startswith(_UPGRADE):
             self._limit.kill(block=False)
             self._session.move_to(self._websocket)
         else:

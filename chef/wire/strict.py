@@ -18,6 +18,7 @@ from chef.errors import NotJson
 MAX_DEPTH = 32
 """Deepest nesting; the outermost object or array is level 1."""
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+_LARGEST_EXACT = 2**53
 MAX_SHOWN = 64
 """Characters of a sender's own text (a key, a number) that a message repeats."""
 
@@ -61,6 +62,16 @@ def dumps(value: Any) -> bytes:
     if b"null" in text:
         _check_finite(value)
     return text
+
+
+def as_whole(value: Any) -> int | None:
+    """A JSON number without a fraction as an integer, else `None`.
+
+    Some languages have one type for numbers and write 1 as `1.0`. Beyond 2**53 such a one is not exact.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_EXACT:
+        return int(value)
+    return value if type(value) is int else None
 
 
 def shown(text: str) -> str:
