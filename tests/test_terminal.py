@@ -63,6 +63,9 @@ def seen(texts: Iterable[str]) -> list[str]:
         (b"abcdef\x1b[3D\x1b[2@\n", ["abc  def"]),
         (b"abcdef\x1b[1G\x1b[3X\n", ["   def"]),
         (b"ab\x1b[3Ccd\n", ["ab   cd"]),
+        (b"\ta\r\x1b[P\n", ["       a"]),
+        (b"a\tb\r\x1b[P\n", ["       b"]),
+        (b"\ta\r\x1b[2C\x1b[@b\n", ["  b      a"]),
         (b"one\ntwo\nthree\n\x1b[2A\x1b[2KTWO\n", ["one", "TWO", "three"]),
         (b"one\ntwo\n\x1b[2FONE\x1b[2Eend\n", ["ONE", "two", "end"]),
         (b"one\ntwo\n\x1bMTWO\n", ["one", "TWO"]),
@@ -148,6 +151,15 @@ def test_a_bar_below_the_lines_that_scroll_is_no_line() -> None:
     assert drawn(*pieces_of(output, range(len(output)))) == ["one", "two"]
 
 
+def test_a_screen_that_is_cleared_begins_in_the_row_that_has_nothing_yet() -> None:
+    lines, _ = joined([b"before\n\x1b]0;a", b" title\x07\x1b[2J\x1b[Hrow\n"])
+    assert [(line.text, line.replaces) for line in lines] == [
+        (b"before", False),
+        (b"", False),
+        (b"row", True),
+    ]
+
+
 def test_what_stood_before_a_screen_was_cleared_stays_and_later_screens_take_one_place() -> None:
     frame = b"\x1b[2J\x1b[H%d\nrow\n"
     assert drawn(b"before\n" + frame % 1, frame % 2, frame % 3) == ["before", "3", "row"]
@@ -221,6 +233,16 @@ def test_a_screen_begins_with_the_lines_that_came_before_it() -> None:
         (b"two", False, 0),
         (b"thr", False, 0),
         (b"three", True, 0),
+        (b"TWO", True, 2),
+    ]
+
+
+@pytest.mark.parametrize("cut", range(1, 4))
+def test_a_sequence_that_is_cut_by_the_end_of_a_piece_moves_the_cursor_and_is_no_text(cut: int) -> None:
+    up = b"\x1b[1A"
+    lines, _ = joined([b"one\ntwo\n" + up[:cut], up[cut:] + b"\x1b[2KTWO\n"])
+    assert [(line.text, line.replaces, line.number) for line in lines[2:]] == [
+        (b"", False, 0),
         (b"TWO", True, 2),
     ]
 

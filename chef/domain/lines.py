@@ -22,7 +22,15 @@ from msgspec.structs import replace
 
 from chef.domain.segments import OneText, PlainSegments, Segment, cut
 from chef.domain.tally import NOTHING, Tally
-from chef.domain.terminal import MOST_ROWS, TerminalState, draw, is_at_rest, moves_cursor, terminal_of
+from chef.domain.terminal import (
+    MOST_ROWS,
+    TerminalState,
+    draw,
+    is_at_rest,
+    moves_cursor,
+    terminal_of,
+    unended,
+)
 
 MAX_LINE_BYTES = 64 * 1024
 # Bytes that belong to no line of their own, as many as attach() keeps waiting.
@@ -113,7 +121,7 @@ ShownLine = tuple[int, str]
 
 def needs_recent(state: StreamState, segments: Sequence[Segment]) -> bool:
     """Whether `attach` has to know the stream's newest lines: its terminal begins to move the cursor."""
-    return state.terminal is None and state.line > 0 and _moves(segments)
+    return state.terminal is None and state.line > 0 and _moves(segments, _begun(state))
 
 
 def attach(
@@ -131,7 +139,7 @@ def attach(
     """
     if state.terminal is not None and _scrolls_away(state.terminal, segments):
         state = replace(state, terminal=None)
-    if state.terminal is not None or _moves(segments):
+    if state.terminal is not None or _moves(segments, _begun(state)):
         return _attach_drawn(state, segments, next_line, limit, recent)
     return attach_plain(state, segments, next_line, limit)
 
@@ -189,21 +197,40 @@ class _Joint:
         if not replaces:
             self._newest = self._next_line
             self._next_line += 1
-        self.lines.append(Line(text, end, replaces, self._pending))
-        if not end:
-            self._open = OpenLine(text[: self._limit], size)
+        if end:
+            self.lines.append(Line(text, end, replaces, self._pending))
+            return
+        shown = _without_unended(text)
+        if shown == text:
+            self.lines.append(Line(text, b"", replaces, self._pending))
+        else:
+            self.lines.append(Line(shown, b"", replaces, self._pending + text, 0, True))
+        self._open = OpenLine(text[: self._limit], size)
 
     def _continue(self, begun: OpenLine, text: bytes, end: bytes, size: int) -> None:
         whole = OpenLine((begun.text + text)[: self._limit + 4], begun.size + size)
         shown = cut(whole.text, whole.size, self._limit)
+        if not end:
+            shown = _without_unended(shown)
         self.lines.append(Line(shown, b"", True, self._pending + text + end, 0, True))
         self._open = None if end else whole
 
 
-def _moves(segments: Sequence[Segment]) -> bool:
-    if isinstance(segments, PlainSegments):
-        return moves_cursor(segments.data)
-    return moves_cursor(b"".join(map(_TEXT, segments)))
+def _moves(segments: Sequence[Segment], begun: bytes = b"") -> bool:
+    if not isinstance(segments, PlainSegments):
+        return moves_cursor(begun + b"".join(map(_TEXT, segments)))
+    return moves_cursor(begun + segments.data if begun else segments.data)
+
+
+def _without_unended(text: bytes) -> bytes:
+    """The text of a line that has not ended, without an escape sequence that has not ended either."""
+    begun = unended(text)
+    return text[: -len(begun)] if begun else text
+
+
+def _begun(state: StreamState) -> bytes:
+    """The escape sequence that ends the stream's open line and has not ended itself."""
+    return unended(state.open.text) if state.open else b""
 
 
 def _scrolls_away(terminal: TerminalState, segments: Sequence[Segment]) -> bool:
@@ -223,7 +250,7 @@ def _attach_drawn(
     tally = _tally_after(state, segments)
     data = b"".join([segment.text + segment.end for segment in segments])
     offset = state.offset + sum(segment.size for segment in segments)
-    terminal = state.terminal or terminal_of(recent, _column_after(state))
+    terminal = state.terminal or terminal_of(recent, _column_after(state), _begun(state))
     pending = state.pending + data
     terminal, rows = draw(terminal, data, next_line, always=len(pending) > _MAX_PENDING)
     if not rows:

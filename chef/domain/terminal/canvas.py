@@ -124,7 +124,7 @@ class Canvas:
             for row in self.rows[self.first_row() :]:
                 row.erase_from(0)
             return
-        if self.rows[-1].width or self.rows[-1].number is not None:
+        if self.rows[-1].width:
             self.rows.append(Row())
         self.top = self.row = len(self.rows) - 1
 

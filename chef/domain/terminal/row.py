@@ -128,7 +128,10 @@ class Row:
 
     def delete(self, column: int, count: int) -> None:
         """Take cells out; those behind them move up."""
-        del self.cells[column : column + count]
+        own = self.cells
+        self._spread_tabs()
+        self._split_wide(column, column + count)
+        del own[column : column + count]
         if self._styles is not None:
             del self._styles[column : column + count]
 
@@ -136,6 +139,9 @@ class Row:
         """Put blank cells in; those behind them move away."""
         count = min(count, MOST_COLUMNS - self.width)
         if count > 0 and column < self.width:
+            self._spread_tabs()
+            if not self.cells[column]:
+                self._split_wide(column, column + 1)
             self.cells[column:column] = " " * count
             if self._styles is not None:
                 self._styles[column:column] = [PLAIN] * count
@@ -172,6 +178,15 @@ class Row:
                 return
             self._styles = [PLAIN] * len(self.cells)
         self._styles[first:last] = [style] * (last - first)
+
+    def _spread_tabs(self) -> None:
+        """Put blanks in place of tabs, before they are moved away from their stops."""
+        own = self.cells
+        is_tab = False
+        for place, cell in enumerate(own):
+            is_tab = cell == "\t" or (is_tab and not cell)
+            if is_tab:
+                own[place] = " "
 
     def _split_wide(self, first: int, last: int) -> None:
         """Blank what is left of a wide character or a tab that is written over at one end."""

@@ -50,17 +50,25 @@ def moves_cursor(data: bytes) -> bool:
     return (b"\x1b" in data or b"\x08" in data) and _MOVES.search(data) is not None
 
 
-def terminal_of(lines: Sequence[tuple[int, str]], column: int | None) -> TerminalState:
+def unended(data: bytes) -> bytes:
+    """The escape sequence at the end of output that has not ended yet."""
+    text = data[-_MOST_HELD:].decode("latin-1")
+    start = _start_of_unended(text)
+    return b"" if start is None else text[start:].encode("latin-1")
+
+
+def terminal_of(lines: Sequence[tuple[int, str]], column: int | None, held: bytes = b"") -> TerminalState:
     """The terminal of a stream that had none, from its newest lines: their numbers and texts.
 
-    The cursor is at a `column` of the last one (-1: behind its text), or, for `None`, in a new row.
+    The cursor is at a `column` of the last one (-1: behind its text), or, for `None`, in a new row. `held` is
+    an escape sequence that has begun there.
     """
     rows: tuple[NumberedRow, ...] = tuple((number, _as_drawn(text)) for number, text in lines)
     if column is None or not rows:
         rows, column = (*rows, (None, "")), 0
     elif column < 0:
         column = Row(*rows[-1]).width
-    return TerminalState(rows, CursorPlace(len(rows) - 1, column, PLAIN))
+    return TerminalState(rows, CursorPlace(len(rows) - 1, column, PLAIN), held=held)
 
 
 def _as_drawn(text: str) -> str:
