@@ -165,6 +165,20 @@ def test_what_stood_before_a_screen_was_cleared_stays_and_later_screens_take_one
     assert drawn(b"before\n" + frame % 1, frame % 2, frame % 3) == ["before", "3", "row"]
 
 
+def test_rows_that_are_filled_up_to_the_margin_take_no_line_of_what_stood_before() -> None:
+    back = b"\x1b[1A\r\x1b[2K\x1b[1B\r\x1b[2K\x1b[1A"
+    frames = [b"a %d%%".ljust(61) % percent + b"b %d%%".ljust(61) % percent for percent in (10, 20, 30)]
+    output = b"before\n" + back.join(frames) + b"\r\nafter" + b"!" * 100 + b"\n"
+    lines = ["before", "a 30%", "b 30%", "after" + "!" * 100]
+    assert drawn(output) == lines
+    assert drawn(*pieces_of(output, range(len(output)))) == lines
+
+
+@pytest.mark.parametrize("text", [b"x" * 120, b"x".ljust(59) + b"y", b"x\x1b[119C"])
+def test_a_long_row_that_nobody_filled_up_is_one(text: bytes) -> None:
+    assert drawn(b"one\ntwo\n" + text + b"\x1b[1A\r\x1b[2KTWO\n\n")[:2] == ["one", "TWO"]
+
+
 def test_a_sequence_that_never_ends_is_not_waited_for_for_ever() -> None:
     texts = drawn(b"one\x1b]0;", *[b"x" * 1000] * 10, b"\ntwo\x1b[K\n")
     assert texts[-1] == "two"

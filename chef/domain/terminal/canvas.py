@@ -15,6 +15,8 @@ HEIGHT = 24
 # DEC's special graphics have these in place of ` to ~.
 _DRAWING = dict(zip(range(0x60, 0x7F), "◆▒␉␌␍␊°±␤␋┘┐┌└┼⎺⎻─⎼⎽├┤┴┬│≤≥π≠£·", strict=True))
 _MARK = re.compile(r"section_(?:start|end):\d{1,12}:[\w.-]+")
+# No terminal is taken for narrower.
+_FEWEST_COLUMNS = 40
 _SHORTEST_MARK = len("section_end:1:a")
 
 
@@ -31,6 +33,7 @@ class Canvas:
         self.drawing = state.drawing
         # The cursor is in no row of the log, but where a program keeps a bar of its own.
         self.is_outside = state.outside
+        self._columns = state.columns
         # The texts of rows that were written over, where they begin or end a part of the log.
         self._passed: dict[int, list[str]] = {}
 
@@ -45,6 +48,8 @@ class Canvas:
             if self.drawing:
                 text = text.translate(_DRAWING)
             self.column = row.write(self.column, text, self.style)
+            if self._columns:
+                self._wrap()
 
     # The cursor
 
@@ -89,6 +94,33 @@ class Canvas:
     def move_rows(self, count: int) -> None:
         """Up or down, at most to the bottom of the screen."""
         self.to_row(min(self.row + count, self._last_row()))
+
+    def go_up(self, count: int) -> None:
+        """Rows up from a text that may have filled several, which tells how wide the terminal is."""
+        if self.column >= (count + 1) * _FEWEST_COLUMNS and self.here is not None:
+            self._find_columns(count + 1)
+        self.move_rows(-count)
+
+    def _find_columns(self, count: int) -> None:
+        """Find out how wide the terminal is, if the text up to the cursor is `count` rows without line ends.
+
+        Rust's indicatif (uv) fills each row up to the margin with blanks, relies on it that the next text
+        begins a row, and goes up as many rows as there are. Each of them is then as wide as the terminal.
+        """
+        row, columns = self.rows[self.row], self.column // count
+        margins = range(columns, self.column + 1, columns)
+        is_filled = self.column % count == 0 and row.width > self.column - columns
+        if is_filled and all(row.is_blank(margin - 1) for margin in margins):
+            self._columns = columns
+            self._wrap()
+
+    def _wrap(self) -> None:
+        """Where a row is filled up to the margin with blanks, what is behind it is the next row."""
+        while self.column > self._columns and (row := self.rows[self.row]).is_blank(self._columns - 1):
+            column = self.column - self._columns
+            self.index()
+            row.move_end(self._columns, self.rows[self.row])
+            self.column = column
 
     def to_line(self, line: int) -> None:
         """To a row by its place on the screen, counted from 1."""
@@ -176,4 +208,5 @@ class Canvas:
             self.drawing,
             held,
             self.is_outside,
+            self._columns,
         )

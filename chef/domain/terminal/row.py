@@ -126,6 +126,18 @@ class Row:
         place = column if self.cells[column] else column - 1
         self.cells[place] += marks
 
+    def is_blank(self, column: int) -> bool:
+        """Whether nothing is to be seen at a column."""
+        own = self.cells
+        return column >= len(own) or own[column] == " "
+
+    def move_end(self, column: int, other: Row) -> None:
+        """Move the cells from a column on to another row, in place of all that it has."""
+        cells = self.cells[column:]
+        other.erase_from(0)
+        other._cells, other._styles = cells, self._styles and self._styles[column:]
+        self._cut(column)
+
     def delete(self, column: int, count: int) -> None:
         """Take cells out; those behind them move up."""
         own = self.cells

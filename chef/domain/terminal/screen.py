@@ -78,7 +78,8 @@ def _as_drawn(text: str) -> str:
 
 def is_at_rest(state: TerminalState) -> bool:
     """Whether what follows begins a new row at the end, plain, as without a terminal."""
-    fresh = TerminalState(state.rows, CursorPlace(len(state.rows) - 1, 0, PLAIN), state.saved)
+    cursor = CursorPlace(len(state.rows) - 1, 0, PLAIN)
+    fresh = TerminalState(state.rows, cursor, state.saved, columns=state.columns)
     return state == fresh and state.rows[-1] == (None, "")
 
 

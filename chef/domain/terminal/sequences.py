@@ -98,7 +98,7 @@ ESCAPES: dict[str, Callable[[Canvas], None]] = {
     "c": Canvas.reset,  # RIS
 }
 SEQUENCES: dict[str, Callable[[Canvas, Numbers], None]] = {
-    "A": lambda canvas, numbers: canvas.move_rows(-_count(numbers)),  # CUU
+    "A": lambda canvas, numbers: canvas.go_up(_count(numbers)),  # CUU
     "B": lambda canvas, numbers: canvas.move_rows(_count(numbers)),  # CUD
     "e": lambda canvas, numbers: canvas.move_rows(_count(numbers)),  # VPR
     "C": lambda canvas, numbers: canvas.to_column(canvas.column + _count(numbers)),  # CUF

@@ -29,7 +29,8 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
     `rows` are the newest ones; `cursor` is within them, and so is `saved`. `top` is the row with which a
     screen begins that was cleared, `bottom` the last place on the screen that scrolls; the cursor is
     `outside` where it is below that. `alternate` tells that another screen is shown, `drawing` that letters
-    stand for line drawing. `held` is an escape sequence or a character that has not ended yet.
+    stand for line drawing. `held` is an escape sequence or a character that has not ended yet. `columns` is
+    how wide the terminal is, where a program gave that away, else 0.
     """
 
     rows: tuple[NumberedRow, ...] = ((None, ""),)
@@ -41,6 +42,7 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
     drawing: bool = False
     held: bytes = b""
     outside: bool = False
+    columns: int = 0
 
 
 class DrawnRow(NamedTuple):
