@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,12 @@ from chef.domain.lines import StreamState, attach, needs_recent
 from chef.domain.segments import Segmenter
 from chef.domain.terminal import MOST_ROWS
 from chef.domain.text import clean_text
+from tests.tools.reporting import Machine
+from tests.tools.reporting import lines as stored_lines
+from tests.tools.serving import Served
 from tests.tools.terminals import pieces_of, screen_of_pyte
+
+pytest_plugins = ["tests.tools.reporter_fixtures"]
 
 RECORDINGS = Path(__file__).parent / "recordings" / "terminal"
 TABLE: list[dict[str, Any]] = json.loads((RECORDINGS / "table.json").read_text("utf-8"))
@@ -95,3 +103,61 @@ def test_the_lines_are_what_a_terminal_shows(name: str, size: int | None) -> Non
 def test_nor_does_it_matter_when_each_byte_comes_alone(name: str) -> None:
     output = bytes_of(name)
     assert seen(log_of(pieces_of(output, range(len(output))))) == shown_by_pyte(name)
+
+
+# A build that writes what a tool wrote, piece by piece, into a terminal that leaves line ends alone.
+REPLAY = """
+import sys, time
+output = open(sys.argv[1], "rb").read()
+for start in range(0, len(output), 509):
+    sys.stdout.buffer.write(output[start : start + 509])
+    sys.stdout.buffer.flush()
+    time.sleep(0.01)
+"""
+
+
+def replayed(name: str) -> str:
+    """The command of a shell that writes what a tool wrote."""
+    return shlex.join([sys.executable, "-c", REPLAY, str(RECORDINGS / f"{name}.log")])
+
+
+def in_a_terminal(command: str) -> str:
+    """The command of a shell that runs another in a terminal."""
+    return shlex.join(["script", "-qfec", f"stty -onlcr; {command}", "/dev/null"])
+
+
+def run_by_shell(machine: Machine, command: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=machine.folder,
+        env=machine.environment,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def messages(server: Served, job: str) -> list[str]:
+    return [message for _, message in stored_lines(server, job)]
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vitest", "uv", "npm"])
+@pytest.mark.parametrize("way", ["curl", "script", "chef run"])
+def test_the_lines_of_a_served_job_are_what_a_terminal_shows(
+    served: Served, machine: Machine, job: str, name: str, way: str
+) -> None:
+    upload = f"curl -sS -T - {served.url}/api/jobs/{job}/logs?projectId=web"
+    commands = {
+        "curl": f"{replayed(name)} | {upload}",
+        "script": f"{in_a_terminal(replayed(name))} | {upload}",
+        "chef run": in_a_terminal(
+            shlex.join(machine.command("run", "-q", "--", "sh", "-c", f"stty -onlcr; {replayed(name)}"))
+        ),
+    }
+    run_by_shell(machine, commands[way])
+    assert seen(messages(served, job)) == shown_by_pyte(name)
