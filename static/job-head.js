@@ -23,13 +23,18 @@ export function isSource(entry) {
   return SOURCE_KINDS.includes(name) && typeof value === "string";
 }
 
+// So long a page waits for a job that is not there before it says so.
+const MISSING_MS = 5_000;
+/** Since when there is no job, in milliseconds. @type {number | null} */
+let missingSince = null;
+
 /**
  * @param {Job | null} job
  * @param {string} jobId
  */
 export function showHead(job, jobId) {
+  missingSince = job ? null : (missingSince ?? now());
   setText(byId("name"), job ? jobName(job) : jobId);
-  setText(byId("message"), messageOf(job));
   showProgress(job);
   showProject(job);
   showFailure(job);
@@ -42,6 +47,7 @@ export function showHead(job, jobId) {
  * @param {Job | null} job
  */
 export function tickHead(job) {
+  setText(byId("message"), messageOf(job));
   const status = shownStatus(job, now());
   const summary = byId("summary");
   summary.dataset.status = status;
@@ -59,8 +65,12 @@ export function tickHead(job) {
  * @param {Job | null} job
  */
 function messageOf(job) {
-  if (!job) return texts.waitingForJob;
+  if (!job) return isMissing() ? texts.noJob : texts.waitingForJob;
   return job.error ? "" : (job.message ?? "");
+}
+
+function isMissing() {
+  return missingSince !== null && now() - missingSince >= MISSING_MS;
 }
 
 /** @param {Job | null} job */

@@ -91,11 +91,15 @@ export class LogCopy {
     if (range !== null) this.#give(event, range);
   }
 
-  /** The marked lines, if the log has the focus and nothing is selected. */
+  /** The marked lines, if nothing is selected and nothing beside the log has the focus. */
   #marked() {
     const { range } = this.#view.marks;
     const isSelected = getSelection()?.isCollapsed === false;
-    if (!range || isSelected || !this.#view.scroller.contains(document.activeElement)) return null;
+    if (!range || isSelected) return null;
+    const focus = document.activeElement;
+    // A page that was just opened at marked lines has no focus yet.
+    const isHere = focus === null || focus === document.body || this.#view.scroller.contains(focus);
+    if (!isHere) return null;
     return { first: range[0], last: range[1], begin: 0, end: null };
   }
 

@@ -54,6 +54,9 @@ export const texts = {
     blocked: _("Notifications are blocked in this browser"),
   },
   waiting: words.waiting,
+  noJob: _(
+    "There is no job with this id: it may be mistyped, removed, or not begun. If it begins, it is shown here.",
+  ),
   waitingForJob: _("Waiting for the first update of this job…"),
   /** @type {Record<ConnectionState, string>} */
   connection: {

@@ -71,6 +71,24 @@ def test_marked_lines_are_copied_as_they_are(
     wait_until(page, lambda: clipboard() == numbered(1_000, 4_000))
 
 
+def test_marked_lines_are_copied_right_after_their_page_was_opened(
+    server: Served, page: Page, clipboard: Callable[[], str]
+) -> None:
+    fill(server, 20)
+    page.goto(f"{server.url}/jobs/j#L8-L11")
+    chip(page, "Live")
+    expect(page.locator("#marked-lines")).to_have_text("Lines 8 to 11")
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.keyboard.press("Control+c")
+    wait_until(page, lambda: clipboard() == numbered(8, 11))
+    # With the focus elsewhere the keys are the browser's own.
+    page.evaluate("navigator.clipboard.writeText('')")
+    page.locator("#notify").focus()
+    page.keyboard.press("Control+c")
+    page.locator("#log").focus()
+    assert clipboard() == ""
+
+
 def test_copying_needs_no_https(server: Served, page: Page, clipboard: Callable[[], str]) -> None:
     fill(server, 3_000)
     reader = page

@@ -204,6 +204,23 @@ def test_an_idle_page_stays_live(either: Served, page: Page) -> None:
     expect(page.locator("#chip-age")).to_contain_text("updated")
 
 
+# No job
+
+
+def test_a_job_that_is_not_there_is_said_not_to_be(
+    either: Served, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("404")
+    page.goto(f"{either.url}/jobs/mistyped")
+    expect(page.locator("#message")).to_have_text("Waiting for the first update of this job…")
+    chip(page, "Live")
+    expect(page.locator("#message")).to_contain_text("There is no job with this id", timeout=12_000)
+    # It may have been too early: what comes is shown.
+    either.update(progress("mistyped", message="here it is"))
+    expect(page.locator("#message")).to_have_text("here it is")
+    expect(page.locator(".badge")).to_have_text("Queued")
+
+
 # An end while away
 
 
