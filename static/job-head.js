@@ -3,6 +3,7 @@
 import { constants } from "chef/constants.js";
 import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
+import { showFailure } from "chef/job-failure.js";
 import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { texts } from "chef/texts.js";
@@ -124,18 +125,6 @@ function sourceItem(kind, value) {
   field(item, "label").textContent = `${texts.source[kind]}: `;
   fillLinked(item, value);
   return item;
-}
-
-/** @param {Job | null} job */
-function showFailure(job) {
-  const error = job?.error;
-  byId("failure").hidden = !error;
-  if (!error) return;
-  setText(byId("failure-word"), texts.status[job.status]);
-  setText(byId("failure-message"), error.message ?? "");
-  const code = byId("failure-code");
-  code.hidden = error.code === null;
-  if (error.code !== null) setText(code, texts.code(error.code));
 }
 
 /** @param {Silence | null} silence */

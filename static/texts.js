@@ -140,6 +140,8 @@ export const texts = {
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
   /** @type {(jobId: string, status: string) => string} */
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
+  showAll: _("Show all"),
+  showLess: _("Show less"),
   copied: _("Copied"),
   copy: _("Copy"),
   keys: {

@@ -114,6 +114,24 @@ def test_a_failure_says_what_and_with_which_code(either: Served, page: Page) -> 
     expect(page).to_have_title("Failed · j")
 
 
+def test_a_traceback_keeps_its_form_shows_its_end_and_opens_whole(either: Served, page: Page) -> None:
+    frames = "".join(f'  File "module_{number}.py", line {number}\n    call()\n' for number in range(1, 31))
+    traceback = f"Traceback (most recent call last):\n{frames}ValueError: too much"
+    either.update(progress(phase="building"), {"type": "error", "jobId": "j", "message": traceback})
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Ended")
+    message = page.locator("#failure-message")
+    assert message.evaluate("one => one.innerText") == traceback
+    assert "monospace" in message.evaluate("one => getComputedStyle(one).fontFamily")
+    box = page.locator("#failure")
+    place = "one => [one.scrollTop > 0, one.scrollHeight - one.clientHeight - one.scrollTop < 2]"
+    assert box.evaluate(place) == [True, True]
+    page.get_by_role("button", name="Show all").click()
+    assert box.evaluate("one => one.scrollHeight <= one.clientHeight + 1")
+    page.get_by_role("button", name="Show less").click()
+    assert box.evaluate(place) == [True, True]
+
+
 def test_after_a_restart_every_line_is_there_once_and_in_order(
     start_server: Start, either: Served, page: Page, complaints: Complaints
 ) -> None:

@@ -1,0 +1,48 @@
+// Why a job failed: its message, of which a long one shows its end and opens whole.
+
+import { byId, setText } from "chef/dom.js";
+import { texts } from "chef/texts.js";
+
+/** @import { Job } from "chef/state.js" */
+
+const box = byId("failure");
+const button = byId("failure-whole");
+/** The message that is shown. @type {string | null} */
+let shown = null;
+
+/** @param {Job | null} job */
+export function showFailure(job) {
+  const error = job?.error;
+  box.hidden = !error;
+  if (!error) return;
+  setText(byId("failure-word"), texts.status[job.status]);
+  const code = byId("failure-code");
+  code.hidden = error.code === null;
+  if (error.code !== null) setText(code, texts.code(error.code));
+  showMessage(error.message ?? "");
+}
+
+/** @param {string} message */
+function showMessage(message) {
+  if (message === shown) return;
+  shown = message;
+  setText(byId("failure-message"), message);
+  box.toggleAttribute("data-multiline", message.includes("\n"));
+  showWhole(false);
+}
+
+/**
+ * Show all of the message, or as much of its end as there is room for.
+ *
+ * @param {boolean} isWhole
+ */
+function showWhole(isWhole) {
+  box.toggleAttribute("data-whole", isWhole);
+  button.hidden = !isWhole && box.scrollHeight <= box.clientHeight + 1;
+  button.setAttribute("aria-expanded", String(isWhole));
+  setText(button, isWhole ? texts.showLess : texts.showAll);
+  // A traceback tells at its end why it came.
+  if (!isWhole && box.hasAttribute("data-multiline")) box.scrollTop = box.scrollHeight;
+}
+
+button.addEventListener("click", () => showWhole(!box.hasAttribute("data-whole")));
