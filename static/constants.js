@@ -14,7 +14,7 @@ import { pageData } from "chef/page-data.js";
  * @property {{ error: string, mark: string, escape: string, style: string }} patterns
  * @property {string[]} sourceKinds
  * @property {number} maxQuery
- * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "recentJobs" | "outcomes", number>} limits
+ * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "runningShown" | "recentJobs" | "outcomes", number>} limits
  * @property {Words} words
  */
 

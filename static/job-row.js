@@ -1,8 +1,8 @@
 // A job as a row of a list.
 
 import { field, now, setIcon, setText, setWhen } from "chef/dom.js";
-import { duration, jobName, percent, runningFor } from "chef/format.js";
-import { shownStatus } from "chef/silence.js";
+import { age, duration, jobName, percent, runningFor } from "chef/format.js";
+import { shownStatus, silenceOf } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
@@ -38,13 +38,27 @@ export function fillJobRow(row, job) {
  * @param {Job} job
  */
 function tickJobRow(row, job) {
-  const status = shownStatus(job, now());
-  row.dataset.status = status;
-  setIcon(row, status);
-  setText(field(row, "status"), texts.status[status]);
+  setText(field(row, "status"), showState(row, job));
+  setIcon(row, shownStatus(job, now()));
   const since = Date.parse(job.startedAt ?? job.createdAt);
   setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));
   setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
+}
+
+/**
+ * Mark an element with a job's state; returns it in words: the status, or since when the job says nothing.
+ *
+ * @param {HTMLElement} element
+ * @param {Job} job
+ */
+export function showState(element, job) {
+  const [status, silence] = [shownStatus(job, now()), silenceOf(job, now())];
+  element.dataset.status = status;
+  if (silence) element.dataset.silence = silence.kind;
+  else delete element.dataset.silence;
+  return silence && silence.kind !== "lost"
+    ? texts.silence.silent(age(silence.silent))
+    : texts.status[status];
 }
 
 /**

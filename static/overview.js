@@ -5,7 +5,7 @@ import { followProjects } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { arrange, byId, clone, expected, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { jobName } from "chef/format.js";
-import { fillJobRow, setHref } from "chef/job-row.js";
+import { fillJobRow, setHref, showState } from "chef/job-row.js";
 import { addListKeys } from "chef/list-keys.js";
 import { JobLists, rowsOf, showRunning } from "chef/lists.js";
 import { shownStatus } from "chef/silence.js";
@@ -31,6 +31,9 @@ const projectRows = rowsOf(byId("projects"), "project");
 let running = [];
 /** @type {ShownProject[] | null} */
 let projects = null;
+
+// Whether all that runs is shown, and not the newest alone.
+let showsAll = new URLSearchParams(location.search).get("running") === "all";
 
 const isNewest = live.isNewest ?? false;
 const lists = new JobLists({ read, paint, takesNew: () => isNewest });
@@ -107,6 +110,9 @@ function paintRunning(isEmpty) {
     fillJobRow(row, job);
     return row;
   });
+  for (const [index, row] of rows.entries()) row.hidden = !showsAll && index >= limits.runningShown;
+  byId("running-all").hidden = showsAll || rows.length <= limits.runningShown;
+  setText(byId("running-all"), texts.all(rows.length));
   arrange(runningList, rows);
   showRunning(jobs);
 }
@@ -145,13 +151,11 @@ function paintProject(row, { projectId, jobIds }) {
  * @param {Job} job
  */
 function paintOutcome(row, job) {
-  const status = shownStatus(job, now());
   row.dataset.job = job.jobId;
-  row.dataset.status = status;
-  setIcon(row, status);
+  setIcon(row, shownStatus(job, now()));
   const link = field(row, "link");
   setHref(link, `/jobs/${encodeURIComponent(job.jobId)}`);
-  const words = texts.outcome(job.jobId, texts.status[status]);
+  const words = texts.outcome(job.jobId, showState(row, job));
   if (link.title !== words) {
     link.title = words;
     link.setAttribute("aria-label", words);
@@ -164,11 +168,10 @@ function paintOutcome(row, job) {
  * @param {Job} job
  */
 function paintNewest(row, job) {
-  const status = shownStatus(job, now());
-  expected(field(row, "newest").closest("[data-status]")).dataset.status = status;
+  const state = expected(field(row, "newest").closest("[data-status]"));
   setHref(field(row, "newest-link"), `/jobs/${encodeURIComponent(job.jobId)}`);
   setText(field(row, "newest"), jobName(job));
-  setText(field(row, "status"), texts.status[status]);
+  setText(field(row, "status"), showState(state, job));
   setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
 }
 
@@ -190,6 +193,11 @@ async function look() {
 }
 
 setTimeout(look, LOOK_MS);
+document.getElementById("running-all")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  showsAll = true;
+  paint();
+});
 offerToCopy();
 addListKeys();
 

@@ -142,6 +142,8 @@ export const texts = {
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
   showAll: _("Show all"),
   showLess: _("Show less"),
+  /** @param {number} count */
+  all: (count) => _("All %(count)s", { count: number(count) }),
   copied: _("Copied"),
   copy: _("Copy"),
   keys: {

@@ -272,6 +272,36 @@ def test_who_did_not_ask_or_is_not_allowed_is_told_nothing(server: Served, page:
 # Lists
 
 
+def test_a_list_shows_a_silent_job_for_what_it_is(
+    either: Served, page: Page, plain: Page, make_older: Callable[[str, int], None]
+) -> None:
+    either.update(progress("quiet", phase="building"), progress("busy", phase="building"))
+    make_older("quiet", 5)
+    for path in ("/", "/projects/web"):
+        for tab in (plain, page):
+            tab.goto(f"{either.url}{path}")
+            row, busy = tab.locator('.job[data-job="quiet"]'), tab.locator('.job[data-job="busy"]')
+            expect(row.locator("[data-field=status]")).to_have_text("No update for 5 min")
+            expect(row.locator(".state-icon")).to_have_css("animation-name", "none")
+            expect(busy.locator("[data-field=status]")).to_have_text("Building")
+            expect(busy.locator(".state-icon")).to_have_css("animation-name", "turn")
+    chip(page, "Live")
+    # It is busy again as soon as it speaks.
+    either.update(progress("quiet", phase="building", message="on"))
+    expect(page.locator('.job[data-job="quiet"] [data-field=status]')).to_have_text("Building")
+
+
+def test_the_overview_shows_five_running_jobs_and_then_all(either: Served, page: Page, plain: Page) -> None:
+    either.update(*[progress(f"j{number}", phase="building") for number in range(7)])
+    for tab in (plain, page):
+        tab.goto(f"{either.url}/")
+        expect(tab.locator("#running > li:visible")).to_have_count(5)
+        expect(tab.locator("#running-all")).to_have_text("All 7")
+        tab.locator("#running-all").click()
+        expect(tab.locator("#running > li:visible")).to_have_count(7)
+        expect(tab.locator("#running-all")).to_be_hidden()
+
+
 def test_a_project_shows_those_of_its_jobs_that_one_wants_to_see(either: Served, page: Page) -> None:
     either.update(progress("one", phase="building"), progress("two"), progress("three"))
     either.update({"type": "error", "jobId": "two", "message": "no"})

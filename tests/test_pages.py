@@ -124,18 +124,19 @@ def test_the_overview_shows_what_runs_and_how_the_last_jobs_ended(client: FlaskC
 
 
 def test_an_empty_overview_shows_the_line_that_fills_it(client: FlaskClient) -> None:
-    command = re.search(
-        r'id="try-it">(.*?)</code>', client.get("/", headers={"X-Forwarded-Proto": "https"}).text
-    )
+    page = client.get("/", headers={"X-Forwarded-Proto": "https"}).text
+    command = re.search(r'id="try-it">(.*?)</code>', page, re.DOTALL)
     assert command
     assert html.unescape(command[1]) == (
-        "curl -d projectId=web -d phase=building -d message='It works' "
-        "https://localhost/api/jobs/my-first-job/progress"
+        "JOB=https://localhost/api/jobs/my-first-job\n"
+        "curl -d projectId=web -d phase=building $JOB/progress; sleep 5; "
+        "curl -d message='It works' $JOB/completed"
     )
-    path = re.search(r"https://localhost(\S+)", command[1])
-    assert path
-    form = {"projectId": "web", "phase": "building", "message": "It works"}
-    assert client.post(path[1], data=form).status_code == 200
+    job = "/api/jobs/my-first-job"
+    assert client.post(f"{job}/progress", data={"projectId": "web", "phase": "building"}).status_code == 200
+    assert client.post(f"{job}/completed", data={"message": "It works"}).status_code == 200
+    # It ends the job that it begins.
+    assert "my-first-job: Completed" in client.get("/").text
     assert "my-first-job" in client.get("/").text
 
 

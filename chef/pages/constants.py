@@ -41,6 +41,7 @@ def constants() -> dict[str, Any]:
             "jobs": snapshots.JOBS,
             "projects": snapshots.PROJECTS,
             "runningJobs": snapshots.RUNNING_JOBS,
+            "runningShown": snapshots.RUNNING_SHOWN,
             "recentJobs": snapshots.RECENT_JOBS,
             "outcomes": snapshots.OUTCOMES,
         },

@@ -34,6 +34,8 @@ def overview() -> str:
     return render(
         "overview.html",
         running=snapshots.running_jobs(principal) if before is None else [],
+        running_shown=snapshots.RUNNING_SHOWN,
+        shows_all=request.args.get("running") == "all",
         projects=projects.items,
         older=projects.older,
         is_newest=before is None,

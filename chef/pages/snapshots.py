@@ -11,7 +11,7 @@ from chef.domain.model import RUNNING, Job
 from chef.domain.payloads import job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
 from chef.domain.wiretypes import as_dict
-from chef.pages.silence import shown_status
+from chef.pages.silence import shown_status, silence
 from chef.services import services
 from chef.store import ListedJob, ListedProject
 from chef.wire.paging import make_cursor
@@ -22,6 +22,9 @@ FIRST_BYTES = 512 * 1024
 JOBS = 50
 PROJECTS = 100
 RUNNING_JOBS = 100
+RUNNING_SHOWN = 5
+"""So many of them are shown at first."""
+
 RECENT_JOBS = 300
 OUTCOMES = 12
 
@@ -152,7 +155,11 @@ def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
     now = services().clock()
     shown = as_dict(job_json(job, now))
-    return shown | {"shown": shown_status(shown, now), "tookMs": took(job, now)}
+    return shown | {
+        "shown": shown_status(shown, now),
+        "silence": silence(shown, now),
+        "tookMs": took(job, now),
+    }
 
 
 def took(job: Job, now: int) -> int:
