@@ -1,7 +1,8 @@
 // Jobs and projects followed over server-sent events, and the overview by asking.
 
-import { getJob, jobPath } from "chef/api.js";
+import { getJob, getJson, jobPath } from "chef/api.js";
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
+import { StreamSlot } from "chef/stream-slot.js";
 import { watchStream } from "chef/watchdog.js";
 
 /** @import { JobPage, ListPage } from "chef/connection-state.js" */
@@ -12,11 +13,15 @@ const RETRY_MOST_MS = 5_000;
 const POLL_MS = 3_000;
 // Lines may come for some minutes after a job's end, and the event stream closes at the end.
 const LATE_LINES_MS = 10_000;
+// A tab without a stream asks so often, and a hidden one less often.
+const ASK_MS = 1_500;
+const HIDDEN_ASK_MS = 10_000;
 
 /**
  * The owner of a stream, which is told what happens to it; `ended` after the last event of all.
  *
  * @typedef {object} StreamOwner
+ * @property {() => Promise<void>} ask reads anew, without a stream
  * @property {() => void} opened
  * @property {() => void} lost
  * @property {() => void} ended
@@ -37,6 +42,10 @@ class Stream {
   #wait = RETRY_MS;
   /** @type {EventSource | null} */
   #source = null;
+  #slot = new StreamSlot(() => this.#isOpen && this.open());
+  #isOpen = false;
+  // The number of the present opening; an earlier one does nothing any more.
+  #turn = 0;
 
   /**
    * @param {() => string} url the address, asked for whenever the stream is opened
@@ -45,12 +54,32 @@ class Stream {
    */
   constructor(url, names, owner) {
     [this.#url, this.#names, this.#owner] = [url, names, owner];
-    this.#watchdog = watchStream(owner, () => this.#source && this.open());
+    this.#watchdog = watchStream(owner, () => this.#source && this.#connect());
     this.open();
   }
 
-  open() {
-    this.close();
+  /** Have a stream, or ask now and then until there is a slot for one. */
+  async open() {
+    const turn = ++this.#turn;
+    this.#isOpen = true;
+    this.#disconnect();
+    while (!(await this.#slot.take())) {
+      if (turn !== this.#turn) return;
+      try {
+        await this.#owner.ask();
+        this.#watchdog.heard();
+      } catch {
+        this.#owner.lost();
+      }
+      const milliseconds = document.hidden ? HIDDEN_ASK_MS : ASK_MS;
+      await new Promise((resolve) => setTimeout(resolve, milliseconds));
+      if (turn !== this.#turn) return;
+    }
+    if (turn === this.#turn) this.#connect();
+  }
+
+  #connect() {
+    this.#disconnect();
     const source = new EventSource(this.#url());
     this.#source = source;
     source.addEventListener("open", () => {
@@ -60,7 +89,7 @@ class Stream {
     });
     source.addEventListener("error", () => this.#comeBack(source));
     source.addEventListener("end", () => {
-      source.close();
+      this.close();
       this.#owner.ended();
     });
     for (const name of this.#names) {
@@ -72,6 +101,13 @@ class Stream {
   }
 
   close() {
+    this.#turn++;
+    this.#isOpen = false;
+    this.#disconnect();
+    this.#slot.release();
+  }
+
+  #disconnect() {
     this.#source?.close();
     this.#source = null;
   }
@@ -82,7 +118,7 @@ class Stream {
     if (source !== this.#source) return;
     this.#owner.lost();
     setTimeout(() => {
-      if (source === this.#source) this.open();
+      if (source === this.#source) this.#connect();
     }, this.#wait);
     this.#wait = Math.min(this.#wait * 1.6, RETRY_MOST_MS);
   }
@@ -106,6 +142,7 @@ export class JobOnStream {
   constructor(jobId, seq, page) {
     [this.#jobId, this.#seq, this.#page] = [jobId, seq, page];
     this.#stream = new Stream(() => `${jobPath(jobId)}/events?after=${this.#seq}`, JOB_EVENTS, {
+      ask: () => this.#ask(),
       opened: () => this.#read(),
       receive: (name, event) => this.#receive(name, event),
       lost: () => this.#lost(),
@@ -125,6 +162,17 @@ export class JobOnStream {
       this.#failed(error);
     }
     return undefined;
+  }
+
+  /** Ask for all that has happened since. */
+  async #ask() {
+    for (let newest = (await getJob(this.#jobId))?.seq ?? 0; this.#seq < newest; ) {
+      /** @type {{ events: { event: string, data: JobEvent }[] }} */
+      const part = await getJson(`${jobPath(this.#jobId)}/events`, { after: this.#seq });
+      if (part.events.length === 0) break;
+      for (const { event, data } of part.events) this.#receive(event, data);
+    }
+    await this.#read();
   }
 
   /**
@@ -175,6 +223,7 @@ export class ProjectOnStream {
     this.#page = page;
     const url = `/api/projects/${encodeURIComponent(projectId)}/events`;
     this.#stream = new Stream(() => url, PROJECT_EVENTS, {
+      ask: () => this.#refresh(),
       opened: () => this.#refresh(),
       receive: (name, event) => page.receive(name, event),
       showSilence: (isSilent) => page.showSilence(isSilent),
