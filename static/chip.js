@@ -10,7 +10,7 @@ import { texts } from "chef/texts.js";
 const FRESH_MS = 5_000;
 const QUIET_MS = 60_000;
 // The states in which a connection is no more when it has gone silent.
-const NEEDS_CONNECTION = new Set(["live", "catching-up", "ended"]);
+const NEEDS_CONNECTION = new Set(["live", "waiting", "catching-up", "ended"]);
 
 export class Chip {
   #element = byId("chip");

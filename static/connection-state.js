@@ -4,7 +4,7 @@ import { Refused } from "chef/api.js";
 
 /** @import { Job, JobEvent, StateEvent } from "chef/state.js" */
 
-/** @typedef {"connecting" | "catching-up" | "live" | "reconnecting" | "ended" | "signed-out" | "refused"} ConnectionState */
+/** @typedef {"connecting" | "catching-up" | "live" | "waiting" | "reconnecting" | "ended" | "signed-out" | "refused"} ConnectionState */
 
 /**
  * A page that a connection tells how it is.

@@ -1,11 +1,12 @@
 // The head of a job's page: name, state, where it comes from, progress, and why it failed or is silent.
 
 import { constants } from "chef/constants.js";
-import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
+import { byId, clone, field, now, setIcon, setProgress, setText } from "chef/dom.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { showFailure } from "chef/job-failure.js";
 import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
+import { knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Silence } from "chef/silence.js" */
@@ -70,21 +71,21 @@ function messageOf(job) {
   return job.error ? "" : (job.message ?? "");
 }
 
-function isMissing() {
+/** Whether there has been no job for long. */
+export function isMissing() {
   return missingSince !== null && now() - missingSince >= MISSING_MS;
 }
 
 /** @param {Job | null} job */
 function showProgress(job) {
-  const progress = job?.progress ?? 0;
+  const progress = knownProgress(job);
   const bar = byId("bar", HTMLProgressElement);
-  bar.value = progress;
-  bar.setAttribute("aria-valuenow", String(progress));
-  bar.setAttribute(
-    "aria-valuetext",
-    texts.percentOfPhase(percent(progress), job ? phaseWord(job.phase) : ""),
-  );
-  setText(byId("percent"), percent(progress));
+  setProgress(bar, progress);
+  if (progress === null) bar.removeAttribute("aria-valuenow");
+  else bar.setAttribute("aria-valuenow", String(progress));
+  const words = progress === null ? texts.noPercent : percent(progress);
+  bar.setAttribute("aria-valuetext", texts.percentOfPhase(words, job ? phaseWord(job.phase) : ""));
+  setText(byId("percent"), words);
 }
 
 /** @param {string} phase */

@@ -1,9 +1,9 @@
 // A job as a row of a list.
 
-import { field, now, setIcon, setText, setWhen } from "chef/dom.js";
+import { field, now, setIcon, setProgress, setText, setWhen } from "chef/dom.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
-import { hasEnded } from "chef/state.js";
+import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Job } from "chef/state.js" */
@@ -26,8 +26,9 @@ export function fillJobRow(row, job) {
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
   setText(field(row, "message"), job.message ?? "");
-  field(row, "bar", HTMLProgressElement).value = job.progress;
-  setText(field(row, "percent"), percent(job.progress));
+  const progress = knownProgress(job);
+  setProgress(field(row, "bar", HTMLProgressElement), progress);
+  setText(field(row, "percent"), progress === null ? "" : percent(progress));
   tickJobRow(row, job);
 }
 

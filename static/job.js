@@ -6,7 +6,7 @@ import { followJob } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { byId, everySecond, keepInReach, live, now, setText, within } from "chef/dom.js";
-import { phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
+import { isMissing, phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
@@ -69,7 +69,7 @@ const page = {
       return;
     }
     show(after);
-    if (before === null || after.phase !== before.phase || hasEnded(after)) rereadSoon();
+    if (before === null || after.phase !== before.phase || hasEnded(before) || hasEnded(after)) rereadSoon();
     else if (!isLog) rereadSoon(SOON_MS);
   },
 
@@ -87,7 +87,8 @@ const page = {
   },
 
   isOver() {
-    const finishedAt = hasEnded(job) ? job?.finishedAt : null;
+    // A job that was given up goes on as soon as anything comes of it.
+    const finishedAt = hasEnded(job) && job?.status !== "abandoned" ? job?.finishedAt : null;
     return Boolean(finishedAt) && now() - Date.parse(String(finishedAt)) > LATE_LINES_MS;
   },
 };
@@ -140,7 +141,9 @@ const showingLines = new DelayedCall(() => {
 });
 
 function showConnection() {
-  chip.show(page.isOver() || (connection === "live" && hasEnded(job)) ? "ended" : connection);
+  if (page.isOver()) chip.show("ended");
+  else if (connection !== "live") chip.show(connection);
+  else chip.show(hasEnded(job) ? "ended" : isMissing() ? "waiting" : "live");
 }
 
 function showLogHead() {
@@ -173,6 +176,7 @@ addKeys({
   handler: () => byId("project-link").hidden || byId("project-link").click(),
 });
 everySecond(() => {
+  showConnection();
   chip.tick();
   tickHead(job);
   showTab(job);

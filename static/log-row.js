@@ -73,7 +73,7 @@ function nodesOf(message, { needle, group }) {
     const node = marker > 0 ? withoutMarker(piece, marker) : nodeOf(piece);
     marker -= piece.text.length;
     if (piece.href === null) link = null;
-    else if (link?.href !== piece.href) link = { href: piece.href, element: linkTo(piece.href) };
+    else if (link?.href !== piece.href) link = { href: piece.href, element: linkTo(piece) };
     if (link === null) nodes.push(node);
     else {
       link.element.append(node);
@@ -119,10 +119,12 @@ function element(name, className, text) {
   return made;
 }
 
-/** @param {string} href */
-function linkTo(href) {
+/** @param {Piece} piece the first of those that are the link */
+function linkTo({ href, text }) {
   const made = document.createElement("a");
-  made.href = href;
+  made.href = href ?? "";
+  // A link whose text is another one does not hide where it leads.
+  if (text !== href) made.title = href ?? "";
   made.rel = "noopener noreferrer nofollow";
   made.target = "_blank";
   return made;

@@ -1,7 +1,7 @@
 // A log line as pieces to draw: escapes away, then colours, then links and what is searched for. Pure.
 //
-// Of what a terminal takes as a command only colours and the like (SGR) are drawn, and each line begins
-// without any, as one reads a log from any place and not from its start. All else is dropped.
+// Of what a terminal takes as a command only colours and the like (SGR) and links (OSC 8) are drawn, and each line
+// begins without any, as one reads a log from any place and not from its start. All else is dropped.
 
 import { parseAnsiSequences } from "chef/ansi.js";
 import { constants } from "chef/constants.js";
@@ -26,6 +26,7 @@ import { styleOf } from "chef/log-colors.js";
  */
 
 const SGR = new RegExp(`^(?:${constants.patterns.style})$`);
+const TOLD_LINK = new RegExp(`^(?:${constants.patterns.link})$`);
 const LINK = /\bhttps?:\/\/[^\s\p{Cc}<>"'`{}|\\^\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/giu;
 // Characters that can turn the order of the text around them.
 const BIDI = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
@@ -52,7 +53,7 @@ export function piecesOf(message, needle = null) {
   if (message === "") return [];
   const runs = HAS_ESCAPE.test(message) ? coloured(message) : [{ text: message, style: null }];
   const text = runs.map((run) => run.text).join("");
-  const links = text.includes("://") ? linksIn(text) : [];
+  const links = linksOf(message, text);
   const found = needle === null ? [] : matchesOf(text, needle);
   if (links.length === 0 && found.length === 0 && !BIDI.test(text)) {
     return runs.map((run) => ({ ...run, href: null, isFound: false, isBidi: false }));
@@ -128,6 +129,45 @@ function colorOf([kind, ...values]) {
   const numbers = values.slice(0, count).map((value) => (value === "" ? 0 : Number(value)));
   if (count === undefined || numbers.length < count || numbers.some((value) => !(value <= 255))) return null;
   return `${kind};${numbers.join(";")}`;
+}
+
+/**
+ * The links of a line: those that it tells of, and the addresses elsewhere in its text.
+ *
+ * @param {string} message
+ * @param {string} text that is drawn of it
+ */
+function linksOf(message, text) {
+  const told = message.includes("\x1b]8;") ? toldLinks(message) : [];
+  const seen = text.includes("://") ? linksIn(text) : [];
+  if (told.length === 0) return seen;
+  const others = seen.filter(([start, end]) => told.every((link) => end <= link[0] || start >= link[1]));
+  return [...told, ...others].sort(([one], [other]) => one - other);
+}
+
+/**
+ * The links that a line tells of by sequences that no terminal shows, by their places in the text without them.
+ *
+ * @param {string} message
+ */
+function toldLinks(message) {
+  /** @type {Span<string>[]} */
+  const links = [];
+  let [start, href, place, end] = [0, "", 0, 0];
+  const close = () => {
+    if (href !== "" && place > start) links.push([start, place, href]);
+  };
+  for (const { 0: sequence, index } of message.matchAll(ESCAPES)) {
+    place += index - end;
+    end = index + sequence.length;
+    const found = TOLD_LINK.exec(sequence);
+    if (found === null) continue;
+    close();
+    [start, href] = [place, found[1] && URL.canParse(found[1]) ? found[1] : ""];
+  }
+  place += message.length - end;
+  close();
+  return links;
 }
 
 /**

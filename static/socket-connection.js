@@ -1,11 +1,14 @@
 // Jobs and projects followed over Socket.IO.
 
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
+import { askForEvents } from "chef/job-asking.js";
+import { SharedConnection } from "chef/shared-connection.js";
 import { watchSocket } from "chef/watchdog.js";
 
 /** @import { io as SocketIo, Socket } from "socket.io-client" */
 /** @import { ConnectedPage, JobPage, ListPage } from "chef/connection-state.js" */
 /** @import { Job, JobEvent } from "chef/state.js" */
+/** @import { Listener } from "chef/watchdog.js" */
 
 const ANSWER_MS = 15_000;
 // A page that missed more than this, asleep perhaps, reads the end and does not have all of it sent.
@@ -20,18 +23,23 @@ const FAR_EVENTS = 20_000;
  */
 
 /**
+ * Open a socket. A WebSocket is no burden; one by long polling keeps one of the browser's few connections busy.
+ *
  * @param {typeof SocketIo} io
  * @param {ConnectedPage} page
+ * @param {() => Promise<void>} ask reads what is new, without the socket
  */
-function openSocket(io, page) {
+function openSocket(io, page, ask) {
   const socket = io({
     path: "/ws",
-    transports: ["websocket", "polling"],
+    // Where a browser has no WebSocket at all, the library waits for it for ever.
+    transports: "WebSocket" in window && window.WebSocket ? ["websocket", "polling"] : ["polling"],
     tryAllTransports: true,
     reconnectionDelay: 500,
     reconnectionDelayMax: 3_000,
   });
   socket.on("disconnect", (reason) => {
+    if (reason === "io client disconnect") return;
     page.showConnection("reconnecting");
     // Sent away by the server, as when a token expires: the library would not come back by itself.
     if (reason === "io server disconnect") setTimeout(() => socket.connect(), RETRY_MS);
@@ -39,8 +47,34 @@ function openSocket(io, page) {
   socket.on("connect_error", (error) => {
     page.showConnection(error.message === "Authentication error" ? "signed-out" : "reconnecting");
   });
-  watchSocket(socket, page);
+  sharePolling(socket, page, ask, watchSocket(socket, page));
   return socket;
+}
+
+/**
+ * Once a socket is known to poll, have it do so only while there is a slot for it.
+ *
+ * @param {Socket} socket
+ * @param {ConnectedPage} page
+ * @param {() => Promise<void>} ask
+ * @param {Listener} watchdog
+ */
+function sharePolling(socket, page, ask, watchdog) {
+  const shared = new SharedConnection({
+    connect: () => socket.active || socket.connect(),
+    disconnect: () => socket.disconnect(),
+    lost: () => page.showConnection("reconnecting"),
+    async ask() {
+      await ask();
+      watchdog.heard();
+    },
+  });
+  let isShared = false;
+  socket.io.on("open", () => {
+    if (isShared || socket.io.engine.transport.name !== "polling") return;
+    isShared = true;
+    shared.open();
+  });
 }
 
 export class JobOnSocket {
@@ -66,7 +100,7 @@ export class JobOnSocket {
    */
   constructor(io, { jobId, seq, epoch, page }) {
     [this.#jobId, this.#seq, this.#epoch, this.#page] = [jobId, seq, epoch, page];
-    this.#socket = openSocket(io, page);
+    this.#socket = openSocket(io, page, () => this.#ask());
     // On every connect: the client library subscribes to nothing again by itself.
     this.#socket.on("connect", () => this.#subscribe());
     for (const name of JOB_EVENTS) this.#socket.on(name, (event) => this.#receive(name, event));
@@ -80,7 +114,8 @@ export class JobOnSocket {
     this.#socket
       .timeout(ANSWER_MS)
       .emit("subscribe:job", wanted, (/** @type {Error | null} */ late, /** @type {Subscribed} */ answer) => {
-        if (turn !== this.#turn) return;
+        // Where the connection has ended, the next one subscribes anew.
+        if (turn !== this.#turn || !this.#socket.connected) return;
         if (late) this.#reconnect();
         else if (!answer.ok) this.#page.showConnection("refused");
         else this.#answered(turn, answer);
@@ -111,6 +146,23 @@ export class JobOnSocket {
     this.#seq = Math.max(this.#seq, event.seq);
     this.#page.receive(name, event);
     this.#tellState();
+  }
+
+  /** Ask for all that has happened since. */
+  async #ask() {
+    this.#turn++;
+    this.#isMuted = false;
+    const receive = (/** @type {string} */ name, /** @type {JobEvent} */ event) => {
+      if (event.seq >= this.#seq) this.#receive(name, event);
+    };
+    try {
+      const job = await askForEvents(this.#jobId, () => this.#seq, receive);
+      if ((job?.seq ?? 0) < this.#seq) this.#seq = await this.#page.restart(false);
+      this.#page.update(job);
+      this.#page.showConnection("live");
+    } catch (error) {
+      this.#page.showConnection(finalState(error) ?? "reconnecting");
+    }
   }
 
   #tellState() {
@@ -161,7 +213,7 @@ export class ProjectsOnSocket {
    */
   constructor(io, projectIds, page) {
     [this.#ids, this.#page] = [new Set(projectIds), page];
-    this.#socket = openSocket(io, page);
+    this.#socket = openSocket(io, page, () => this.#ask());
     this.#socket.on("connect", () => this.#subscribe([...this.#ids]));
     for (const name of PROJECT_EVENTS) this.#socket.on(name, (event) => page.receive(name, event));
   }
@@ -175,6 +227,16 @@ export class ProjectsOnSocket {
     const unknown = projectIds.filter((id) => !this.#ids.has(id));
     for (const id of unknown) this.#ids.add(id);
     if (unknown.length > 0 && this.#socket.connected) this.#subscribe(unknown);
+  }
+
+  /** Read anew what the page shows. */
+  async #ask() {
+    try {
+      await this.#page.refresh();
+      this.#page.showConnection("live");
+    } catch (error) {
+      this.#page.showConnection(finalState(error) ?? "reconnecting");
+    }
   }
 
   /** @param {string[]} projectIds */

@@ -12,6 +12,7 @@ import { constants } from "chef/constants.js";
  * @property {string} projectId
  * @property {string} status
  * @property {number} progress
+ * @property {false} [progressKnown] false where no progress was ever told
  * @property {string} phase
  * @property {string | null} message
  * @property {number} seq
@@ -74,6 +75,16 @@ export function hasEnded(job) {
 }
 
 /**
+ * A job's progress in percent; null where none was ever told, as of a job that is not there. A completed job has all of it.
+ *
+ * @param {Pick<Job, "status" | "progress" | "progressKnown"> | null} job
+ */
+export function knownProgress(job) {
+  if (job === null) return null;
+  return job.progressKnown !== false || job.status === "completed" ? job.progress : null;
+}
+
+/**
  * The job after an event; the same object where the event says nothing new.
  *
  * A job read over HTTP knows all up to its seq, so older events are no news. An ending has the seq of
@@ -105,12 +116,32 @@ function applyState(job, kind, event) {
   const isNews = kind === "progress" ? event.seq > before.seq : event.seq >= before.seq && !before.finishedAt;
   if (!isNews) return job;
   const { at, code, ...said } = event;
-  const after = { ...before, ...said, updatedAt: at };
+  const going = resumed(before, event);
+  /** @type {Job} */
+  const after = { ...going, ...said, updatedAt: at };
+  if (said.progressKnown === undefined) delete after.progressKnown;
   noteReporter(after, at);
   if (kind === "error") after.error = { message: event.message ?? null, code: code ?? null };
-  after.phases = nextPhases(before.phases, event.phase, at, kind !== "progress");
+  after.phases = nextPhases(going.phases, event.phase, at, kind !== "progress");
   if (after.startedAt === null && event.phase !== "queued") after.startedAt = at;
   return after;
+}
+
+/**
+ * A job before an event; one that had been given up without everything that its end had brought, if it goes on.
+ *
+ * @param {Job} job
+ * @param {StateEvent} event
+ */
+function resumed(job, event) {
+  if (!hasEnded(job) || hasEnded({ status: event.status ?? "" })) return job;
+  const { error, integrity, ...rest } = job;
+  const phases = rest.phases.map((span, index, { length }) =>
+    index === length - 1 && span.phase === event.phase
+      ? { ...span, finishedAt: null, durationMs: null }
+      : span,
+  );
+  return { ...rest, phases, finishedAt: null, durationMs: null };
 }
 
 /**
@@ -151,6 +182,18 @@ function newJob({ jobId, projectId }, at) {
 }
 
 /**
+ * A job that begins with a log line: it is building, and nobody said how far it is.
+ *
+ * @param {EventHead} head
+ * @param {string} at
+ * @returns {Job}
+ */
+function unsaidJob(head, at) {
+  const phases = [{ phase: "building", startedAt: at, finishedAt: null, durationMs: null }];
+  return { ...newJob(head, at), status: "building", phase: "building", progressKnown: false, phases };
+}
+
+/**
  * @template {Job | null} T
  * @param {T} job
  * @param {EventHead} head
@@ -159,7 +202,7 @@ function newJob({ jobId, projectId }, at) {
  */
 function applyLines(job, head, lines) {
   const { at } = lines[lines.length - 1];
-  const before = job ?? newJob(head, at);
+  const before = job ?? unsaidJob(head, at);
   if (head.seq <= before.seq) return job;
   const after = {
     ...before,

@@ -1,21 +1,19 @@
 // Jobs and projects followed over server-sent events, and the overview by asking.
 
-import { getJob, getJson, jobPath } from "chef/api.js";
+import { getJob, jobPath } from "chef/api.js";
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
-import { StreamSlot } from "chef/stream-slot.js";
+import { askForEvents } from "chef/job-asking.js";
+import { SharedConnection } from "chef/shared-connection.js";
 import { watchStream } from "chef/watchdog.js";
 
 /** @import { JobPage, ListPage } from "chef/connection-state.js" */
-/** @import { JobEvent } from "chef/state.js" */
-/** @import { Watchdog } from "chef/watchdog.js" */
+/** @import { Job, JobEvent } from "chef/state.js" */
+/** @import { Listener } from "chef/watchdog.js" */
 
 const RETRY_MOST_MS = 5_000;
 const POLL_MS = 3_000;
 // Lines may come for some minutes after a job's end, and the event stream closes at the end.
 const LATE_LINES_MS = 10_000;
-// A tab without a stream asks so often, and a hidden one less often.
-const ASK_MS = 1_500;
-const HIDDEN_ASK_MS = 10_000;
 
 /**
  * The owner of a stream, which is told what happens to it; `ended` after the last event of all.
@@ -37,15 +35,17 @@ class Stream {
   #names;
   /** @type {StreamOwner} */
   #owner;
-  /** @type {Watchdog} */
+  /** @type {Listener} */
   #watchdog;
   #wait = RETRY_MS;
   /** @type {EventSource | null} */
   #source = null;
-  #slot = new StreamSlot(() => this.#isOpen && this.open());
-  #isOpen = false;
-  // The number of the present opening; an earlier one does nothing any more.
-  #turn = 0;
+  #shared = new SharedConnection({
+    connect: () => this.#source ?? this.#connect(),
+    disconnect: () => this.#disconnect(),
+    ask: () => this.#ask(),
+    lost: () => this.#owner.lost(),
+  });
 
   /**
    * @param {() => string} url the address, asked for whenever the stream is opened
@@ -58,24 +58,17 @@ class Stream {
     this.open();
   }
 
-  /** Have a stream, or ask now and then until there is a slot for one. */
-  async open() {
-    const turn = ++this.#turn;
-    this.#isOpen = true;
-    this.#disconnect();
-    while (!(await this.#slot.take())) {
-      if (turn !== this.#turn) return;
-      try {
-        await this.#owner.ask();
-        this.#watchdog.heard();
-      } catch {
-        this.#owner.lost();
-      }
-      const milliseconds = document.hidden ? HIDDEN_ASK_MS : ASK_MS;
-      await new Promise((resolve) => setTimeout(resolve, milliseconds));
-      if (turn !== this.#turn) return;
-    }
-    if (turn === this.#turn) this.#connect();
+  open() {
+    this.#shared.open();
+  }
+
+  close() {
+    this.#shared.close();
+  }
+
+  async #ask() {
+    await this.#owner.ask();
+    this.#watchdog.heard();
   }
 
   #connect() {
@@ -98,13 +91,6 @@ class Stream {
         this.#owner.receive(name, JSON.parse(message.data));
       });
     }
-  }
-
-  close() {
-    this.#turn++;
-    this.#isOpen = false;
-    this.#disconnect();
-    this.#slot.release();
   }
 
   #disconnect() {
@@ -154,25 +140,33 @@ export class JobOnStream {
   /** Read the job besides the stream: an ending may be half told, or the history another one. */
   async #read() {
     try {
-      const job = await getJob(this.#jobId);
-      if ((job?.seq ?? 0) < this.#seq) return await this.#startAfresh();
-      this.#page.update(job);
-      this.#page.showConnection("live");
+      await this.#take(await getJob(this.#jobId));
     } catch (error) {
       this.#failed(error);
     }
-    return undefined;
   }
 
   /** Ask for all that has happened since. */
   async #ask() {
-    for (let newest = (await getJob(this.#jobId))?.seq ?? 0; this.#seq < newest; ) {
-      /** @type {{ events: { event: string, data: JobEvent }[] }} */
-      const part = await getJson(`${jobPath(this.#jobId)}/events`, { after: this.#seq });
-      if (part.events.length === 0) break;
-      for (const { event, data } of part.events) this.#receive(event, data);
+    try {
+      await this.#take(
+        await askForEvents(
+          this.#jobId,
+          () => this.#seq,
+          (name, event) => this.#receive(name, event),
+        ),
+      );
+    } catch (error) {
+      this.#failed(error);
     }
-    await this.#read();
+  }
+
+  /** @param {Job | null} job as it stands */
+  async #take(job) {
+    if ((job?.seq ?? 0) < this.#seq) return await this.#startAfresh();
+    this.#page.update(job);
+    this.#page.showConnection("live");
+    return undefined;
   }
 
   /**
@@ -254,7 +248,7 @@ export class ProjectOnStream {
 export class Polling {
   /** @type {ListPage} */
   #page;
-  /** @type {Watchdog} */
+  /** @type {Listener} */
   #watchdog;
 
   /** @param {ListPage} page */

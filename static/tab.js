@@ -5,7 +5,7 @@ import { jobName, percent } from "chef/format.js";
 import { addKeys } from "chef/keys.js";
 import { remember, remembered } from "chef/memory.js";
 import { shownStatus } from "chef/silence.js";
-import { hasEnded } from "chef/state.js";
+import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Job } from "chef/state.js" */
@@ -20,8 +20,8 @@ const ICON_STEP = 5;
 export function showTab(job) {
   if (!job) return;
   const status = shownStatus(job, now());
-  const progress = hasEnded(job) || status === "lost" ? "" : `${percent(job.progress)} `;
-  const title = `${progress}${texts.status[status]} · ${jobName(job)}`;
+  const progress = hasEnded(job) || status === "lost" ? null : knownProgress(job);
+  const title = `${progress === null ? "" : `${percent(progress)} `}${texts.status[status]} · ${jobName(job)}`;
   if (document.title !== title) document.title = title;
   const step = Math.floor(job.progress / ICON_STEP) * ICON_STEP;
   const icon = `/favicon.svg?status=${status}&progress=${step}`;

@@ -57,6 +57,7 @@ export const texts = {
   noJob: _(
     "There is no job with this id: it may be mistyped, removed, or not begun. If it begins, it is shown here.",
   ),
+  noPercent: _("no percent known"),
   waitingForJob: _("Waiting for the first update of this job…"),
   /** @type {Record<ConnectionState, string>} */
   connection: {
@@ -64,6 +65,7 @@ export const texts = {
     "catching-up": _("Catching up…"),
     live: _("Live"),
     reconnecting: _("Reconnecting…"),
+    waiting: words.waiting,
     ended: _("Ended"),
     "signed-out": _("Signed out"),
     refused: _("No access"),

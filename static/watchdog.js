@@ -10,7 +10,9 @@ const QUIET_MS = 1_200;
 const STREAM_QUIET_MS = 1_600;
 const ANSWER_MS = 1_200;
 const GIVE_UP_MS = 8_000;
+const TELL_MS = 500;
 
+/** Is told whenever something comes. @typedef {{ heard: () => void }} Listener */
 /** @typedef {{ showSilence: (isSilent: boolean) => void }} SilenceDisplay */
 
 export class Watchdog {
@@ -78,6 +80,7 @@ export class Watchdog {
  *
  * @param {Socket} socket
  * @param {SilenceDisplay} page
+ * @returns {Listener}
  */
 export function watchSocket(socket, page) {
   const watchdog = new Watchdog({
@@ -94,6 +97,7 @@ export function watchSocket(socket, page) {
     watchdog.heard();
     socket.io.engine.on("packet", () => watchdog.heard());
   });
+  return watchdog;
 }
 
 /**
@@ -101,16 +105,19 @@ export function watchSocket(socket, page) {
  *
  * @param {SilenceDisplay} page
  * @param {() => void} reopen
+ * @returns {Listener}
  */
 export function watchStream(page, reopen) {
   /** @type {AbortController | null} */
   let asking = null;
+  // A request may wait in the browser behind those of other tabs: what they hear counts here too.
+  const others = new BroadcastChannel("chef.heard");
   const watchdog = new Watchdog({
     ask() {
       asking?.abort();
       asking = new AbortController();
       fetch("/favicon.svg", { method: "HEAD", cache: "no-store", signal: asking.signal }).then(
-        () => watchdog.heard(),
+        heard,
         () => {},
       );
     },
@@ -119,5 +126,13 @@ export function watchStream(page, reopen) {
     // A request costs more than a packet.
     quietMs: STREAM_QUIET_MS,
   });
-  return watchdog;
+  others.addEventListener("message", () => watchdog.heard());
+  let toldAt = 0;
+  function heard() {
+    watchdog.heard();
+    if (Date.now() - toldAt < TELL_MS) return;
+    toldAt = Date.now();
+    others.postMessage(null);
+  }
+  return { heard };
 }

@@ -31,19 +31,26 @@ def test_a_line_that_is_replaced_stays_one_line(server: Served, page: Page) -> N
     assert shown_lines(page) == stored_lines(server)
 
 
-def test_escape_sequences_draw_nothing_but_colours(server: Served, page: Page) -> None:
+def test_escape_sequences_draw_nothing_but_colours_and_links(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     page.goto(f"{server.url}/jobs/j")
     chip(page, "Live")
     server.update(
-        log("\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jclear\tend \x1b]8;;http://x\x07link\x1b]8;;\x07")
+        log(
+            "\x1b[31mred\x1b[0m \x1b]0;title\x07and \x1b[2Jclear\tend "
+            "\x1b]8;;http://x\x07link\x1b]8;;\x07 \x1b]8;;ftp://x\x07none\x1b]8;;\x07"
+        )
     )
     for _ in ("live", "read anew"):
-        expect(line(page, 1)).to_have_text("red and clear\tend link")
+        expect(line(page, 1)).to_have_text("red and clear\tend link none")
         red = page.locator("#L1 .text span")
         expect(red).to_have_text("red")
         expect(red).to_have_css("color", "rgb(207, 34, 46)")
-        assert page.locator("#L1 .text a").count() == 0
+        link = page.locator("#L1 .text a")
+        expect(link).to_have_text("link")
+        expect(link).to_have_attribute("href", "http://x")
+        expect(link).to_have_attribute("title", "http://x")
+        expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
         page.reload()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chef.domain.text import clean_text, drawn_text
 from tests.tools.modules import run
 from tests.tools.serving import ROOT
 
@@ -44,7 +45,7 @@ def texts(message: str) -> list[tuple[str, bool]]:
         # A sequence that hides text does nothing: a log is there to be read.
         ("\x1b[8mshown", [("shown", False)]),
         ("\x1b[2J\x1b[10;10H\x1b[?25l\x1b(B\x1b=plain\x1b[K", [("plain", False)]),
-        ("\x1b]8;;http://evil.example\x1b\\link\x1b]8;;\x07 \x1bPdcs\x1b\\end", [("link end", False)]),
+        ("\x1b]8;;ftp://x.example\x1b\\link\x1b]8;;\x07 \x1bPdcs\x1b\\end", [("link end", False)]),
         ("\x9d0;title\x9cplain \x90never ended", [("plain never ended", False)]),
         ("nul\x00bell\x07tab\tend", [("nulbelltab\tend", False)]),
         ("\x1b[31mno m at the end \x1b[3", [("no m at the end 3", True)]),
@@ -61,6 +62,44 @@ def test_found_text_and_links_are_cut_out_across_colours() -> None:
     link = [piece for piece in found if piece["href"]]
     assert {piece["href"] for piece in link} == {"http://x.example/ERRor"}
     assert "".join(piece["text"] for piece in link) == "http://x.example/ERRor"
+
+
+@pytest.mark.parametrize(
+    ("message", "links"),
+    [
+        ("\x1b]8;;https://x.example/a\x1b\\here\x1b]8;;\x1b\\ and on", [("here", "https://x.example/a")]),
+        ("see \x1b]8;id=1;http://x.example\x07 a \x1b[1mb\x1b[m\x1b]8;;\x07", [(" a b", "http://x.example")]),
+        # The next one begins, or the line ends.
+        (
+            "\x1b]8;;https://x.example/1\x07one\x1b]8;;https://x.example/2\x07two",
+            [("one", "https://x.example/1"), ("two", "https://x.example/2")],
+        ),
+        # An address that is a link's text leads where the link leads, and others lead where they say.
+        (
+            "\x1b]8;;https://x.example\x07https://y.example\x1b]8;;\x07 https://z.example.",
+            [("https://y.example", "https://x.example"), ("https://z.example", "https://z.example")],
+        ),
+        ("\x1b]8;;javascript:alert(1)\x07here\x1b]8;;\x07", []),
+        ("\x1b]8;;file:///etc/passwd\x07here\x1b]8;;\x07", []),
+        ("\x1b]8;;https://\x07here\x1b]8;;\x07", []),
+        ("\x1b]8;;https://x.example\x07\x1b]8;;\x07nothing", []),
+        # Within another sequence it is a part of that.
+        ("\x1bP\x1b]8;;https://x.example\x07here", []),
+    ],
+)
+def test_links_that_a_line_tells_of(message: str, links: list[tuple[str, str]]) -> None:
+    found: list[tuple[str, str]] = []
+    for piece in pieces(message, "e"):
+        if piece["href"] is None:
+            continue
+        if found and found[-1][1] == piece["href"]:
+            found[-1] = (found[-1][0] + piece["text"], piece["href"])
+        else:
+            found.append((piece["text"], piece["href"]))
+    assert found == links
+    drawn = drawn_text(message)
+    assert pieces(drawn, "e") == pieces(message, "e")
+    assert "".join(piece["text"] for piece in pieces(message)) == clean_text(message)
 
 
 def test_what_is_searched_for_is_no_pattern() -> None:

@@ -17,6 +17,11 @@ one-character forms. The pages' modules use the same pattern (chef/pages/constan
 STYLE = r"(?:\x1b\[|\x9b)([\d;:]*)m"
 """A sequence that sets colours and the like (SGR); its group holds the parameters."""
 
+LINK = r"\x1b\]8;[^;]*;(https?://[!-~]*)?(?:\x1b\\|\x07)"
+"""A sequence that begins a link to an address of the web, its group, or ends one (OSC 8).
+
+Source: the note "Hyperlinks in terminal emulators", which all that draw them follow."""
+
 _ESCAPES = re.compile(ESCAPE, re.DOTALL)
 # The same over bytes, many lines at once, without the one-character forms, which are rare.
 _ESCAPES_IN_BYTES = re.compile(
@@ -26,7 +31,7 @@ _ESCAPES_IN_BYTES = re.compile(
     rb"|[\x00-\x08\x0b-\x1f\x7f]",
     re.MULTILINE,
 )
-_STYLE = re.compile(STYLE)
+_DRAWN = re.compile(f"{STYLE}|{LINK}")
 
 
 def clean_text(text: str) -> str:
@@ -35,8 +40,8 @@ def clean_text(text: str) -> str:
 
 
 def drawn_text(text: str) -> str:
-    """A line with nothing of what a terminal takes as a command but colours and the like (SGR)."""
-    return _ESCAPES.sub(lambda found: found[0] if _STYLE.fullmatch(found[0]) else "", text)
+    """A line with nothing of what a terminal takes as a command but colours and the like (SGR), and links."""
+    return _ESCAPES.sub(lambda found: found[0] if _DRAWN.fullmatch(found[0]) else "", text)
 
 
 def without_escapes(texts: bytes) -> bytes:

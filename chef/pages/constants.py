@@ -33,6 +33,7 @@ def constants() -> dict[str, Any]:
             "mark": outline.MARK,
             "escape": text.ESCAPE,
             "style": text.STYLE,
+            "link": text.LINK,
         },
         "sourceKinds": SOURCE_KINDS,
         "maxQuery": MAX_QUERY,

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, make_response, request
 
 from chef.domain.clock import rfc3339
-from chef.domain.model import STATUSES
+from chef.domain.model import ENDED, STATUSES
 from chef.domain.payloads import job_json
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
@@ -56,6 +56,7 @@ def project(project_id: str) -> Response:
         "project.html",
         project_id=project_id,
         jobs=jobs.items,
+        running=[one for one in jobs.items if one["status"] not in ENDED],
         older=jobs.older,
         is_newest=before is None,
         filters=snapshots.FILTERS,
@@ -80,6 +81,7 @@ def job(job_id: str) -> Response:
         log=log,
         phases=snapshots.phase_spans(found, now) if found else [],
         shown_status=shown_status(shown, now),
+        has_ended=found is not None and found.ended,
         took_ms=snapshots.took(found, now) if found else None,
         silence=silence(shown, now),
         verdict=verdict(shown),

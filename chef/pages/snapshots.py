@@ -33,6 +33,7 @@ FILTERS: dict[str, tuple[str, ...]] = {
     "completed": ("completed",),
     "failed": ("failed",),
     "cancelled": ("cancelled",),
+    "abandoned": ("abandoned",),
 }
 """The filters of a project's jobs, as in `GET /api/jobs?status=`."""
 

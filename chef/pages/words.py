@@ -22,6 +22,7 @@ _STATUSES: dict[str, Callable[[], str]] = {
     "completed": lambda: _("Completed"),
     "failed": lambda: _("Failed"),
     "cancelled": lambda: _("Cancelled"),
+    "abandoned": lambda: _("Abandoned"),
     "lost": lambda: _("Reporter lost"),
 }
 _PHASES: dict[str, Callable[[], str]] = {
@@ -99,6 +100,17 @@ def percent(progress: float) -> str:
     return format_percent(int(progress) / 100, locale=language())
 
 
+def known_progress(job: dict[str, Any] | None) -> float | None:
+    """A job's progress in percent, given as its JSON; `None` where none was ever told.
+
+    Nobody told of a job that is not there. A completed one has all of it.
+    """
+    if not job or (job.get("progressKnown") is False and job["status"] != "completed"):
+        return None
+    progress: float = job["progress"]
+    return progress
+
+
 def number(value: int) -> str:
     """`12,345`."""
     from babel.numbers import format_decimal
@@ -156,6 +168,7 @@ def add_filters(app: Flask) -> None:
         ago=ago,
         duration=duration,
         file_size=size,
+        known_progress=known_progress,
         moment=moment,
         number=number,
         percent=percent,

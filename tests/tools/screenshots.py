@@ -223,6 +223,9 @@ def show_running(kitchen: Kitchen, camera: Camera) -> None:
     job = "/jobs/web-1301"
     camera.take_all_ways("running", job)
     camera.take("waiting", "/jobs/web-1302")
+    camera.take("no-job", "/jobs/web-1302", lambda page: page.wait_for_timeout(6_000))
+    kitchen.say(log("logs-only", INSTALLING, projectId="web"))
+    camera.take_all_ways("no-percent", "/jobs/logs-only")
     camera.take("keys", job, lambda page: page.keyboard.press("?"))
     camera.take("forced-colors", job, forced_colors="active")
     camera.take("without-javascript", job, java_script_enabled=False)
@@ -264,6 +267,15 @@ def show_ended(kitchen: Kitchen, camera: Camera) -> None:
     cancelled = progress("web-1304", status="cancelled", message="Superseded by a newer push")
     kitchen.end("web-1304", cancelled)
     camera.take("cancelled", "/jobs/web-1304")
+    kitchen.running("web-1305")
+    traceback = "".join(
+        f'  File "/srv/app/module_{n}.py", line {n * 7}, in step_{n}\n    step_{n + 1}(order)\n'
+        for n in range(1, 14)
+    )
+    reason = f"Traceback (most recent call last):\n{traceback}ValueError: no such warehouse: 'north-2'"
+    kitchen.end("web-1305", {"type": "error", "jobId": "web-1305", "message": reason, "code": 1})
+    camera.take_all_ways("traceback", "/jobs/web-1305")
+    camera.take("traceback-whole", "/jobs/web-1305", lambda page: page.locator("#failure-whole").click())
 
 
 def show_a_million_lines(kitchen: Kitchen, camera: Camera) -> None:
