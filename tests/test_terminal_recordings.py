@@ -91,6 +91,13 @@ def test_every_recording_is_in_the_table_and_small() -> None:
     assert {recording["output"] for recording in TABLE} == {"terminal", "pipe"}
 
 
+def test_readers_are_told_of_every_recording() -> None:
+    document = (RECORDINGS.parents[2] / "docs" / "compatibility.md").read_text("utf-8")
+    assert [name for name in BY_NAME if f"`{name}`" not in document] == []
+    versions = {version for recording in TABLE for version in recording["version"].split(", ")}
+    assert [version for version in sorted(versions) if version not in document] == []
+
+
 @pytest.mark.parametrize("name", BY_NAME)
 @pytest.mark.parametrize("size", [None, 4096, 997, 61], ids=["whole", "4096", "997", "61"])
 def test_the_lines_are_what_a_terminal_shows(name: str, size: int | None) -> None:
