@@ -11,7 +11,8 @@ import { pageData } from "chef/page-data.js";
  * @property {number} lateLogsMs
  * @property {string} removedMarker
  * @property {string[]} errorLevels
- * @property {{ error: string, mark: string, escape: string, style: string, link: string }} patterns
+ * @property {string} ignoredError
+ * @property {{ error: string, noError: string, mark: string, escape: string, style: string, link: string }} patterns
  * @property {string[]} sourceKinds
  * @property {number} maxQuery
  * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "runningShown" | "recentJobs" | "outcomes", number>} limits

@@ -11,19 +11,36 @@ import { groupsOf } from "chef/log-group-marks.js";
 /** A part of the outline that the server made. @typedef {{ marks: Mark[], errors: number[] }} OutlinePart */
 /** A group; `isFolded`: unless somebody says otherwise. @typedef {Group & { isFolded: boolean }} OutlineGroup */
 
-export const ERROR = new RegExp(constants.patterns.error, "i");
+const ERROR = new RegExp(constants.patterns.error);
+const NO_ERROR = new RegExp(constants.patterns.noError);
 export const MARK = new RegExp(constants.patterns.mark);
 
 const ERROR_LEVELS = new Set(constants.errorLevels);
+
+/**
+ * Whether a line's text, without colours, tells of an error.
+ *
+ * @param {string} text
+ */
+export function isError(text) {
+  return ERROR.test(text) && !NO_ERROR.test(text);
+}
 
 export class Outline {
   /** @type {Map<number, string>} */
   #marks = new Map();
   /** Ascending. @type {number[]} */
   #errors = [];
+  /** Lines whose errors the next line takes back. @type {Set<number>} */
+  #ignored = new Set();
 
   get errors() {
     return this.#errors;
+  }
+
+  /** The first line of each error: neighbours are one. */
+  get firstErrors() {
+    return this.#errors.filter((number, index) => this.#errors[index - 1] !== number - 1);
   }
 
   /**
@@ -35,8 +52,9 @@ export class Outline {
     const text = cleanText(line.message);
     const isMark = MARK.test(text);
     if (isMark) this.#marks.set(line.line, text);
-    const isError = ERROR_LEVELS.has(line.level?.toLowerCase() ?? "") || ERROR.test(text);
-    const hasChanged = isError
+    if (text === constants.ignoredError) return this.#ignoreError(line.line - 1);
+    const tells = ERROR_LEVELS.has(line.level?.toLowerCase() ?? "") || isError(text);
+    const hasChanged = tells
       ? this.#addError(line.line)
       : line.replace === true && this.#removeError(line.line);
     return isMark || hasChanged;
@@ -51,12 +69,19 @@ export class Outline {
   clear() {
     this.#marks.clear();
     this.#errors = [];
+    this.#ignored.clear();
+  }
+
+  /** @param {number} number */
+  #ignoreError(number) {
+    this.#ignored.add(number);
+    return this.#removeError(number);
   }
 
   /** @param {number} number */
   #addError(number) {
     const place = placeIn(this.#errors, number);
-    if (this.#errors[place] === number) return false;
+    if (this.#errors[place] === number || this.#ignored.has(number)) return false;
     this.#errors.splice(place, 0, number);
     return true;
   }

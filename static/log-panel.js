@@ -161,7 +161,7 @@ export class LogPanel {
   }
 
   #showErrors() {
-    const count = this.#groups.outline.errors.length;
+    const count = this.#groups.outline.firstErrors.length;
     byId("log-errors").hidden = count === 0;
     setText(byId("error-count"), texts.log.errors(count));
     byId("log-folds").hidden = this.#groups.all.length === 0;
@@ -169,7 +169,7 @@ export class LogPanel {
 
   /** @param {1 | -1} step */
   #goToError(step) {
-    const { errors } = this.#groups.outline;
+    const { firstErrors: errors } = this.#groups.outline;
     if (errors.length === 0) return false;
     const [first, last] = this.#view.inView;
     // From the one where one went last, as long as that is in view.

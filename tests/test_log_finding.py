@@ -173,6 +173,28 @@ def test_a_section_whose_mark_was_replaced_by_its_title_is_folded_after_a_reload
         page.reload()
 
 
+def test_a_completed_job_has_no_red_and_stderr_has_no_colour(server: Served, page: Page) -> None:
+    def colour(selector: str) -> str:
+        return str(page.locator(selector).evaluate("one => getComputedStyle(one).color"))
+
+    server.update(
+        progress(phase="building"),
+        log("plain"),
+        log("fetching", stream="stderr"),
+        log("error: the first\nerror: its neighbour\nbetween\nerror: the second"),
+        log("by its level", level="error"),
+    )
+    page.goto(f"{server.url}/jobs/j")
+    expect(page.locator("#error-count")).to_have_text("2 errors")
+    assert colour("#L2 .text") == colour("#L1 .text")
+    red = colour("#error-next")
+    assert colour("#L7 .text") == red != colour("#L1 .text")
+    server.update({"type": "completed", "jobId": "j"})
+    chip(page, "Ended")
+    expect(page.locator("#error-count")).to_have_text("2 errors")
+    assert red not in (colour("#error-next"), colour("#L7 .text"))
+
+
 def test_groups_and_errors_of_lines_that_were_never_loaded(server: Served, page: Page) -> None:
     server.update(progress(phase="building"))
     section = "\x1b[0Ksection_start:1:{0}\r\x1b[0KSection {0}\n{1}\n\x1b[0Ksection_end:2:{0}\r\x1b[0K\n"

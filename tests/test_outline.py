@@ -88,8 +88,8 @@ def test_marks_are_those_that_people_print() -> None:
 
 def test_the_page_finds_the_same() -> None:
     script = """
-    import { ERROR, MARK } from "chef/log-outline.js";
-    const answer = (lines) => lines.map((line) => [ERROR.test(line), MARK.test(line)]);
+    import { isError, MARK } from "chef/log-outline.js";
+    const answer = (lines) => lines.map((line) => [isError(line), MARK.test(line)]);
     """
     lines = [*ERRORS, *NO_ERRORS, *MARKS, *NO_MARKS]
     expected = [[line in ERRORS or is_error(line), bool(found(line)[0])] for line in lines]

@@ -34,7 +34,13 @@ def test_the_modules_have_these_constants_from_the_page_alone() -> None:
     other["endedStatuses"] = ["gone"]
     other["silence"] = {"quietMs": 1_000, "lostMs": 2_000}
     other["errorLevels"] = ["loud"]
-    other["patterns"] = {"error": "oops", "mark": "^== ", "escape": "<[^>]*>", "style": "<([^>]*)>"}
+    other["patterns"] = {
+        "error": "OOPS",
+        "noError": "^OOPS not",
+        "mark": "^== ",
+        "escape": "<[^>]*>",
+        "style": "<([^>]*)>",
+    }
     script = """
     import { cleanText } from "chef/escapes.js";
     import { Outline } from "chef/log-outline.js";
@@ -47,7 +53,7 @@ def test_the_modules_have_these_constants_from_the_page_alone() -> None:
         return silenceOf(job, now)?.kind ?? null;
       };
       const outline = new Outline();
-      const lines = [["== a"], ["OOPS"], ["b", "loud"], ["an error"], ["::group::c"]];
+      const lines = [["== a"], ["OOPS"], ["b", "loud"], ["an error"], ["::group::c"], ["OOPS not"]];
       lines.forEach(([message, level], index) => outline.take({ line: index + 1, message, level }));
       return {
         ended: ["gone", "failed"].map((status) => hasEnded({ status })),

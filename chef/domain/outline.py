@@ -6,33 +6,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from chef.domain.text import clean_text
+from chef.domain.errorlines import IGNORED, SOUGHT, STEMS, is_harmless
+from chef.domain.text import clean_text, without_escapes
 
 ERROR_LEVELS = frozenset({"error", "fatal", "critical"})
+"""Levels of a line, in lower case, that make it one that tells of an error."""
+
 # A group's marker is shown as the group's name.
 _MAX_MARK = 200
 
-ERROR = (
-    r"(?<![\w./-])(?<!\b0 )(?<!\bno )(?<!\bwithout )"
-    r"(?:error|fatal|panic|failed|failure|exception|traceback|segmentation fault)"
-    r"(?![\w./-]|\(s\): 0|s?: 0\b)"
-    r"|\w(?:error|exception)(?=: )|\bnpm ERR!|^--- FAIL|^\s*[✗✖✘]"
-)
 MARK = (
     r"^(?:::(?:end)?group::|::stop-commands::|::\S.*::\s*$|##\[(?:end)?group\]|section_(?:start|end):\d+:[\w.-]+"
     r"|(?:---|\+\+\+|~~~) (?!(?:PASS|FAIL|SKIP|BENCH):)\S)"
 )
 
-_ERROR = re.compile(ERROR, re.IGNORECASE)
 _MARK = re.compile(MARK)
-# Words of such lines, in lower case: most rows hold none of them, and to look for words is quick.
-_ERROR_WORDS = (b"err", b"fatal", b"panic", b"fail", b"exception", b"traceback", b"segmentation", b"\xe2\x9c")
-_MARK_WORDS = (b"group::", b"group]", b"section_", b"--- ", b"+++ ", b"~~~ ", b"stop-commands::")
-# `::stop-commands::TOKEN` holds until `::TOKEN::`, whatever the token is.
-_MARK_END = b"::"
+# Words of such lines, in lower case: most rows hold none of them, and to look for words is quick. The last
+# one is how `::stop-commands::TOKEN` ends, whatever the token is.
+_MARK_WORDS = (b"group::", b"group]", b"section_", b"--- ", b"+++ ", b"~~~ ", b"stop-commands::", b"::\n")
+
+_STEMS = [stem.encode() for stem in STEMS]
+_ASCII_STEMS = [stem for stem in _STEMS if stem.isascii()]
+# Ansible writes so behind an error that its playbook ignores.
+_IGNORED = b"\n%b\n" % IGNORED.encode()
 
 
 class Notable(NamedTuple):
@@ -44,26 +43,59 @@ class Notable(NamedTuple):
 
 def notable_lines(texts: bytes) -> Iterator[Notable]:
     """The lines that stand out among `texts`, lines joined by newlines."""
-    lower = texts.lower()
-    ends_so = _MARK_END + b"\n" in lower or lower.endswith(_MARK_END)
-    if not (ends_so or _holds_any(lower, _ERROR_WORDS + _MARK_WORDS)):
-        return
-    for place, (line, folded) in enumerate(zip(texts.split(b"\n"), lower.split(b"\n"), strict=True)):
-        may_mark = folded.endswith(_MARK_END) or _holds_any(folded, _MARK_WORDS)
-        may_fail = _holds_any(folded, _ERROR_WORDS)
-        if not (may_mark or may_fail):
-            continue
-        text = clean_text(line.decode("utf-8", "replace"))
-        if may_mark and _MARK.match(text):
+    # A newline before and behind each line: a word may begin or end one.
+    plain = b"\n%b\n" % without_escapes(texts)
+    folded = plain.lower()
+    marks = {start for word in _MARK_WORDS if word in folded for start in _lines_with(word, folded)}
+    errors = _errors(plain, folded)
+    place, counted = 0, 1
+    for start in sorted(marks | errors):
+        place += plain.count(b"\n", counted, start)
+        counted = start
+        text = _text_at(start, plain)
+        if start in marks and _MARK.match(text):
             yield Notable(place, text[:_MAX_MARK])
-        if may_fail and is_error(text):
+        if start in errors:
             yield Notable(place, None)
 
 
-def _holds_any(text: bytes, words: Iterable[bytes]) -> bool:
-    return any(word in text for word in words)
+def _errors(plain: bytes, folded: bytes) -> set[int]:
+    """Where the lines begin that tell of errors."""
+    found: set[int] = set()
+    harmless: set[int] = set()
+    stems = _stems_in(folded)
+    for word, stem, pattern in SOUGHT if stems else ():
+        for start in _lines_with(word, folded) if stem in stems else ():
+            if start in found or start in harmless:
+                continue
+            text = _text_at(start, plain)
+            if pattern.search(text):
+                (harmless if is_harmless(text) else found).add(start)
+    for start in _lines_with(_IGNORED, folded) if found else ():
+        found.discard(folded.rfind(b"\n", 0, start - 1) + 1)
+    return found
+
+
+def _stems_in(folded: bytes) -> set[bytes]:
+    stems = _ASCII_STEMS if folded.isascii() else _STEMS
+    return {stem for stem in stems if stem in folded}
+
+
+def _lines_with(word: bytes, folded: bytes) -> Iterator[int]:
+    """Where the lines begin that hold a word, ascending. A newline in front is the one before the line."""
+    at = folded.find(word)
+    while at >= 0:
+        yield folded.rfind(b"\n", 0, at + 1) + 1
+        end = folded.find(b"\n", at + 1)
+        if end < 0:
+            return
+        at = folded.find(word, end)
+
+
+def _text_at(start: int, plain: bytes) -> str:
+    return clean_text(plain[start : plain.index(b"\n", start)].decode("utf-8", "replace"))
 
 
 def is_error(text: str) -> bool:
-    """Whether a line's text tells of an error, as the usual tools say it."""
-    return _ERROR.search(text) is not None
+    """Whether a line tells of an error, as the usual tools say it."""
+    return any(mark is None for _, mark in notable_lines(text.encode("utf-8", "replace")))

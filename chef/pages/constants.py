@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chef.domain import outline, text
+from chef.domain import errorlines, outline, text
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
 from chef.pages import silence, snapshots, words
@@ -27,9 +27,11 @@ def constants() -> dict[str, Any]:
         "lateLogsMs": LOGS_AFTER_END_MS,
         "removedMarker": REMOVED_MARKER,
         "errorLevels": sorted(outline.ERROR_LEVELS),
+        "ignoredError": errorlines.IGNORED,
         # Sources of regular expressions, which mean the same in Python and in JavaScript.
         "patterns": {
-            "error": outline.ERROR,
+            "error": errorlines.ERROR,
+            "noError": errorlines.NO_ERROR,
             "mark": outline.MARK,
             "escape": text.ESCAPE,
             "style": text.STYLE,

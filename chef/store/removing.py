@@ -19,7 +19,7 @@ _JOBS = 10
 _ROWS = 200
 # The project of hidden jobs: no project has this key.
 _NOWHERE = 0
-_OUTCOMES = ("completed", "failed", "cancelled", "abandoned")
+_OUTCOMES = ("completed", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True)
