@@ -129,7 +129,9 @@ export class LogCopy {
     for (let number = first; number <= last; number++) {
       const line = this.#view.lines.get(number);
       if (line === undefined) return null;
-      if (line !== null) lines.push(line);
+      // What is selected is copied as it is seen, also where its line was replaced meanwhile.
+      if (line !== null)
+        lines.push({ ...line, message: this.#view.rows.earlierText(number) ?? line.message });
     }
     return lines;
   }

@@ -101,6 +101,16 @@ export class LogRows {
     this.#fill(row, number);
   }
 
+  /**
+   * The text of a row that is selected and still shows an earlier form of its line; null for any other.
+   *
+   * @param {number} number
+   */
+  earlierText(number) {
+    const row = this.#stale.has(number) ? this.#window().elements.get(number) : undefined;
+    return row?.querySelector(".text")?.textContent ?? null;
+  }
+
   /** Fill all rows again: something about all of them changed. */
   refillAll() {
     for (const number of this.#window().elements.keys()) this.refill(number);
