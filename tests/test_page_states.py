@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -215,10 +216,82 @@ def test_a_job_that_is_not_there_is_said_not_to_be(
     expect(page.locator("#message")).to_have_text("Waiting for the first update of this job…")
     chip(page, "Live")
     expect(page.locator("#message")).to_contain_text("There is no job with this id", timeout=12_000)
+    chip(page, "Waiting")
     # It may have been too early: what comes is shown.
     either.update(progress("mistyped", message="here it is"))
     expect(page.locator("#message")).to_have_text("here it is")
     expect(page.locator(".badge")).to_have_text("Queued")
+    chip(page, "Live")
+
+
+# Ends that are no failures, and no percent
+
+
+def test_a_build_that_was_given_up_says_so_and_goes_on_when_it_speaks(
+    either: Served, page: Page, plain: Page
+) -> None:
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    either.update(progress(status="abandoned", message="nothing was heard"))
+    chip(page, "Ended")
+    plain.goto(f"{either.url}/jobs/j")
+    for tab in (page, plain):
+        expect(tab.locator(".badge")).to_have_text("Abandoned")
+        expect(tab.locator("#failure")).to_contain_text("Abandoned nothing was heard")
+        expect(tab.locator("#failure strong")).to_have_css("color", "rgb(23, 32, 44)")
+        expect(tab).to_have_title("Abandoned · j")
+        expect(tab.locator("#favicon")).to_have_attribute("href", re.compile("status=abandoned"))
+        expect(tab.locator("body")).not_to_contain_text("Failed")
+    assert "M16 8.5v8l5 3.2" in either.get("/favicon.svg?status=abandoned").text
+    plain.goto(f"{either.url}/projects/web?status=abandoned")
+    expect(plain.locator("[data-job=j] [data-field=status]")).to_have_text("Abandoned")
+    expect(plain.locator("[data-job=j] .job-bar")).to_be_hidden()
+    either.post("/api/jobs/j/logs", data=b"here I am\n")
+    expect(page.locator("#L1 .text")).to_have_text("here I am")
+    expect(page.locator(".badge")).to_have_text("Building")
+    expect(page.locator("#failure")).to_be_hidden()
+    chip(page, "Live")
+    either.update({"type": "completed", "jobId": "j"})
+    expect(page.locator(".badge")).to_have_text("Completed")
+
+
+def test_a_build_that_was_stopped_has_not_failed(either: Served, page: Page, plain: Page) -> None:
+    either.update(progress(phase="building"))
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    either.update({"type": "cancelled", "jobId": "j", "message": "superseded"})
+    chip(page, "Ended")
+    plain.goto(f"{either.url}/jobs/j")
+    for tab in (page, plain):
+        expect(tab.locator(".badge")).to_have_text("Cancelled")
+        expect(tab.locator("#failure")).to_contain_text("Cancelled superseded")
+        expect(tab.locator("#failure strong")).to_have_css("color", "rgb(23, 32, 44)")
+        expect(tab).to_have_title("Cancelled · j")
+        expect(tab.locator("body")).not_to_contain_text("Failed")
+
+
+def test_no_percent_is_shown_where_none_is_known(
+    either: Served, page: Page, plain: Page, complaints: Complaints
+) -> None:
+    complaints.allow("404")
+    page.goto(f"{either.url}/jobs/j")
+    chip(page, "Live")
+    either.post("/api/jobs/j/logs?projectId=web", data=b"one\n")
+    expect(page.locator("#L1 .text")).to_have_text("one")
+    plain.goto(f"{either.url}/jobs/j")
+    for tab in (page, plain):
+        expect(tab.locator(".badge")).to_have_text("Building")
+        expect(tab.locator("#percent")).to_have_text("no percent known")
+        expect(tab.locator("#bar:indeterminate")).to_have_count(1)
+        expect(tab.locator("#bar")).not_to_have_attribute("aria-valuenow", re.compile(""))
+        expect(tab).to_have_title("Building · j")
+    plain.goto(f"{either.url}/projects/web")
+    expect(plain.locator("[data-job=j] [data-field=percent]")).to_have_text("")
+    expect(plain.locator("[data-job=j] progress:indeterminate")).to_have_count(1)
+    either.update(progress(progress=70))
+    expect(page.locator("#percent")).to_have_text("70%")
+    expect(page).to_have_title("70% Building · j")
 
 
 # An end while away
