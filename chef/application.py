@@ -13,6 +13,7 @@ from chef.access.auth import Gate
 from chef.api import edge, problems, reading, reporter, server, streams, writing
 from chef.api.openapi import document
 from chef.domain.clock import Clock, now_ms
+from chef.live.abandoning import Abandoning
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -73,8 +74,20 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     store.on_removal(hub.forget)
     retention = Retention(store, settings.retention_days, clock)
+    abandoning = Abandoning(store, tracker, settings.abandon_hours, clock)
     return Services(
-        settings, store, hub, doorbell, tracker, gate, metrics, clock, viewers, retention, Uploads()
+        settings,
+        store,
+        hub,
+        doorbell,
+        tracker,
+        gate,
+        metrics,
+        clock,
+        viewers,
+        retention,
+        abandoning,
+        Uploads(),
     )
 
 

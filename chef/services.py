@@ -9,6 +9,7 @@ from flask import current_app
 
 from chef.access.auth import Gate
 from chef.domain.clock import Clock
+from chef.live.abandoning import Abandoning
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -48,6 +49,7 @@ class Services:
     clock: Clock
     viewers: ConnectedViewers | None
     retention: Retention
+    abandoning: Abandoning
     uploads: Uploads
 
     def connected_clients(self) -> int:
@@ -61,10 +63,12 @@ class Services:
         if self.doorbell is not None:
             self.doorbell.start()
         self.retention.start()
+        self.abandoning.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
         self.retention.close()
+        self.abandoning.close()
         self.store.close()
         if self.viewers is not None:
             self.viewers.close()

@@ -555,6 +555,22 @@ def test_the_poll_that_waits_is_ended_by_the_probe(
         assert one.text().startswith("431[")  # and no NOOP before it
 
 
+def test_a_client_may_move_without_a_probe(
+    calm: Served, soon: Callable[..., Future[requests.Response]]
+) -> None:
+    """elephant.io does, with its default options."""
+    poller = connected(calm)
+    waiting = soon(poller.poll)
+    time.sleep(0.2)
+    with closing(upgrading(calm, poller)) as one:
+        one.send("5")
+        assert one.call(1, "subscribe:job", "moved-at-once")["ok"] is True
+        assert (waiting.result(5).status_code, waiting.result().text) == (200, "6")
+        log_line(calm, "moved-at-once", "live")
+        assert "live" in one.text()
+        assert poller.poll().status_code == 400
+
+
 def test_no_noop_is_left_over_for_the_websocket(calm: Served) -> None:
     poller = connected(calm)
     with closing(upgrading(calm, poller)) as one:

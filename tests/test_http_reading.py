@@ -213,7 +213,14 @@ def test_a_project_has_its_counts_and_its_newest_job(client: FlaskClient) -> Non
         _progress("f", phase="queued"),
     )
     project = _get(client, "/api/projects/p")
-    assert project["counts"] == {"total": 5, "running": 2, "completed": 1, "failed": 1, "cancelled": 1}
+    assert project["counts"] == {
+        "total": 5,
+        "running": 2,
+        "completed": 1,
+        "failed": 1,
+        "cancelled": 1,
+        "abandoned": 0,
+    }
     assert project["newestJob"] == _get(client, "/api/jobs/f")
     assert [one["projectId"] for one in _get(client, "/api/projects")["projects"]] == ["p", "q"]
     assert _get(client, "/api/projects")["projects"][0] == project

@@ -245,7 +245,7 @@ def write(store: Store) -> Callable[..., None]:
 
     def append(lines: int = 0, job_id: str = "job", **fields: Any) -> None:
         one = log("\n".join("x" * 20 for _ in range(lines)), job_id=job_id) if lines else None
-        store.append(batch(one or update(job_id=job_id, **fields)))
+        store.append(batch(one or update(job_id=job_id, **({"phase": "building"} | fields))))
 
     return append
 
@@ -607,7 +607,7 @@ def test_what_another_process_wrote_arrives_in_order(
     if has_ring:
         write()
     for _ in range(10):
-        elsewhere.append(batch(update(), log("a\nb")))
+        elsewhere.append(batch(update(phase="building"), log("a\nb")))
     hub.load_heads()
     until(lambda: all(has(viewer, 1, 30 + has_ring) for viewer in viewers))
     slow.unblock()
@@ -635,7 +635,7 @@ def test_the_safety_poll_finds_what_another_process_wrote(
 ) -> None:
     monkeypatch.setattr(chef.live.hub, "SAFETY_POLL_S", 0.05)
     job, project = Viewer().follow(hub), Viewer().follow(hub, key=PROJECT)
-    elsewhere.append(batch(update(), log("one\ntwo")))
+    elsewhere.append(batch(update(phase="building"), log("one\ntwo")))
     until(lambda: has(job, 1, 3))
     until(lambda: has(project, 1, 1))
 

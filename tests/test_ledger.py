@@ -169,7 +169,7 @@ def test_a_job_that_ends_in_its_first_update_was_never_running() -> None:
 
 def test_a_projects_state_entries_are_numbered_without_holes_over_its_jobs() -> None:
     ledger = new_ledger()
-    taken(ledger, batch(update(job_id="a"), log("x", job_id="a"), update(job_id="b")))
+    taken(ledger, batch(update(job_id="a", phase="building"), log("x", job_id="a"), update(job_id="b")))
     ledger = later(ledger)
     taken(ledger, batch(update("completed", job_id="a"), update(job_id="c", project_id="other")))
     numbers = [

@@ -51,7 +51,7 @@ def test_the_job_page_shows_state_phases_and_log_without_javascript(client: Flas
 
 
 def test_the_live_part_goes_on_where_the_snapshot_ends(client: FlaskClient) -> None:
-    post(client, progress(), {"type": "log", "jobId": "j", "message": "a\nb"})
+    post(client, progress(phase="building"), {"type": "log", "jobId": "j", "message": "a\nb"})
     told = live(client.get("/jobs/j").text)
     assert told["job"] == client.get("/api/jobs/j").json
     assert (told["job"]["seq"], told["log"]) == (3, {"first": 1, "last": 2})

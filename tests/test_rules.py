@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chef.domain import rules
+from chef.domain import phases, rules
 from chef.domain.lines import StreamState, attach
 from chef.domain.logentries import MAX_ENTRY_BYTES, log_entries
 from chef.domain.model import Job, JobError, LogEntry, LogPiece, PhaseSpan, Update
@@ -174,7 +174,7 @@ def test_a_status_that_is_given_wins_until_the_phase_is_told_again() -> None:
         st.fixed_dictionaries(
             {},
             optional={
-                "phase": st.sampled_from([*rules.PHASES, "deploying"]),
+                "phase": st.sampled_from([*phases.PHASES, "deploying"]),
                 "progress": st.floats(0, 100),
                 "message": st.sampled_from(["a", "b"]),
             },
@@ -374,9 +374,9 @@ def test_a_phase_that_comes_back_has_a_span_of_its_own() -> None:
 
 
 def test_a_script_that_flips_between_phases_does_not_grow_its_job_for_ever() -> None:
-    flips = [update(phase=phase) for phase in ("building", "deploying") * rules.MAX_PHASE_SPANS]
+    flips = [update(phase=phase) for phase in ("building", "deploying") * phases.MAX_PHASE_SPANS]
     job = after(*flips, step=1)
-    assert len(job.phases) == rules.MAX_PHASE_SPANS
+    assert len(job.phases) == phases.MAX_PHASE_SPANS
     assert job.phases[-1].finished_at is not None
     assert job.phase == "deploying"
 

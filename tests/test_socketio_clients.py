@@ -496,3 +496,40 @@ def test_a_client_that_leaves_is_no_longer_counted(server: Served, job_id: str) 
         two.disconnect()
         two.wait_until(lambda: clients() == before - 2)
         assert server.update(progress(job_id))["jobs"][job_id]["viewers"] == 0
+
+
+# A proxy that lets no WebSocket through, and a client behind it.
+BEHIND_A_PROXY = """
+const http = require('http');
+const { io } = require('socket.io-client');
+const proxy = http.createServer((request, response) => {
+  const { method, headers, url } = request;
+  const onward = http.request(%(url)s + url, { method, headers }, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('error', () => response.destroy());
+  request.pipe(onward);
+});
+proxy.on('upgrade', (_, socket) => socket.end('HTTP/1.1 400 Bad Request\\r\\nContent-Length: 0\\r\\n\\r\\n'));
+proxy.listen(0, '127.0.0.1', () => {
+  const options = { path: '/ws', transports: ['websocket', 'polling'], ...%(options)s };
+  const socket = io(`http://127.0.0.1:${proxy.address().port}`, options);
+  const tell = (what) => { console.log(JSON.stringify(what)); socket.disconnect(); process.exit(); };
+  socket.on('connect', () => tell(socket.io.engine.transport.name));
+  socket.on('connect_error', (error) => tell(error.message));
+});
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({}, "websocket error"), ({"tryAllTransports": True}, "polling")],
+    ids=["not told to", "told to"],
+)
+def test_a_client_falls_back_to_polling_only_if_it_is_told_to(
+    server: Served, options: dict[str, bool], told: str
+) -> None:
+    """As docs/watch.md says of `transports: ['websocket', 'polling']`."""
+    script = BEHIND_A_PROXY % {"url": json.dumps(server.url), "options": json.dumps(options)}
+    assert run_in_node(script) == [told]

@@ -142,13 +142,14 @@ def test_an_object_without_after_is_the_plain_form(app: Flask) -> None:
         assert [name for name, _ in viewer.take(1)] == ["job:progress"]
 
 
-def test_a_job_that_only_logged_is_shown_as_queued(app: Flask) -> None:
+def test_a_job_that_only_logged_is_shown_as_building(app: Flask) -> None:
     update(app, {"type": "log", "message": "one\ntwo"})
     viewer = connect(app)
     answer = call(viewer, "subscribe:job", "job")
-    assert (answer["seq"], answer["job"]["status"]) == (2, "queued")
+    assert (answer["seq"], answer["job"]["status"]) == (2, "building")
     ((name, state),) = viewer.take(1)
-    assert (name, state["status"], state["progress"]) == ("job:progress", "queued", 0)
+    assert (name, state["status"], state["progress"]) == ("job:progress", "building", 0)
+    assert state["progressKnown"] is False
     assert state["seq"] <= answer["seq"]
 
 

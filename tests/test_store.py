@@ -204,7 +204,11 @@ def test_two_processes_may_make_the_same_project_and_job_at_once(two_stores: tup
         name = f"p{n}"
         receipts = at_once(
             *(
-                appending(store, update(job_id=name, project_id=name), log("x", job_id=name, project_id=None))
+                appending(
+                    store,
+                    update(job_id=name, project_id=name, phase="building"),
+                    log("x", job_id=name, project_id=None),
+                )
                 for store in two_stores
             )
         )
@@ -294,7 +298,7 @@ def test_what_others_wrote_meanwhile_is_not_overlooked(two_stores: tuple[Store, 
     """Another process, and this one's own upkeep."""
     one, other = two_stores
     for n in range(4):
-        one.append(batch(update(meta={f"one {n}": n}), log("one")))
+        one.append(batch(update(phase="building", meta={f"one {n}": n}), log("one")))
         other.append(batch(update(meta={f"other {n}": n}), log("other")))
         one.save_heartbeat("job", 1000 + n, 30)
     job = one.append(batch(log("last"))).stored[0].job
@@ -325,7 +329,7 @@ def test_what_is_known_wrongly_does_no_harm(database_url: str) -> None:
     """A row that is not there takes no update: what was known is forgotten, and the rows are read."""
     with open_store(database_url) as store:
         for change in ("jobs", "projects"):
-            store.append(batch(update(), log("one")))
+            store.append(batch(update(phase="building"), log("one")))
             (connection,) = store._connections._writers
             rows = getattr(connection.info["chef.rows"], change)
             rows.update({name: (pk + 7, row) for name, (pk, row) in rows.items()})
@@ -341,7 +345,10 @@ def test_what_is_known_is_bounded(database_url: str, monkeypatch: pytest.MonkeyP
             for n in range(9):
                 name = f"job{n}"
                 assert store.append(
-                    batch(update(job_id=name, project_id=name), log("x", job_id=name, project_id=None))
+                    batch(
+                        update(job_id=name, project_id=name, phase="building"),
+                        log("x", job_id=name, project_id=None),
+                    )
                 ).seqs == {name: 2 * turn + 2}
         large = {f"{n}": "x" * 1000 for n in range(8)}
         for n in range(3):
@@ -528,7 +535,7 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with Postgres() as postgres, open_store(postgres.new_database()) as store:
-        store.append(batch(update(id="1")))
+        store.append(batch(update(id="1", phase="building")))
         at_once(*[lambda: store.job("job")] * 4)  # Readers have connections, too.
         postgres.stop()
         outcomes = at_once(appending(store, log("lost")), lambda: store.job("job"))
@@ -536,7 +543,7 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again(
         assert not store.is_reachable()
         postgres.start()
         assert store.is_reachable()
-        assert store.append(batch(update(id="1"), log("two"))).seqs == {"job": 2}
+        assert store.append(batch(update(id="1", phase="building"), log("two"))).seqs == {"job": 2}
         assert_no_holes(store)
     assert capfd.readouterr().err == ""
 

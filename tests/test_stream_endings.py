@@ -17,13 +17,11 @@ from typing import Any
 import pytest
 import requests
 from msgspec.structs import replace
-from playwright.sync_api import Page, expect
 
 from chef.domain.model import Job
 from chef.live.ending import LONGEST_S, QUIET_S, EndDelay
 from chef.live.uploads import Uploads
 from tests.test_log_streams import Upload
-from tests.tools.pages import chip, line
 from tests.tools.reporting import Machine
 from tests.tools.serving import Served
 
@@ -106,9 +104,9 @@ class Followed:
     ended_at: float = 0.0
 
     def read(self, answer: requests.Response) -> None:
-        for text in answer.iter_lines(chunk_size=1):
-            if text.strip():
-                event = json.loads(text)
+        for line in answer.iter_lines(chunk_size=1):
+            if line.strip():
+                event = json.loads(line)
                 self.names.append(event["event"])
                 self.messages += [event["data"]["message"]] if event["event"] == "job:log" else []
         self.ended_at = time.monotonic()
@@ -235,20 +233,6 @@ def test_tail_shows_what_comes_behind_the_end(served: Served, machine: Machine, 
         assert err.count(b"== failed") == 1
         out, _ = again.communicate(timeout=30)
         assert (again.returncode, out) == (3, b"late\nlatest\n")
-
-
-def test_a_page_in_stream_mode_shows_at_once_what_comes_behind_the_end(
-    start_server: Callable[..., Served], page: Page, job_id: str
-) -> None:
-    server = start_server(WEBSOCKET_ENABLED="false")
-    server.update({"type": "progress", "jobId": job_id, "projectId": "p", "phase": "building"})
-    page.goto(f"{server.url}/jobs/{job_id}")
-    chip(page, "Live")
-    end_job(server, job_id)
-    chip(page, "Ended")
-    time.sleep(QUIET_S / 2)
-    server.update({"type": "log", "jobId": job_id, "message": "late"})
-    expect(line(page, 1)).to_have_text("late", timeout=3000)
 
 
 # Heartbeats

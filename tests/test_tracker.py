@@ -56,7 +56,7 @@ def test_what_is_recorded_is_stored_and_its_answer_says_so(parts: Parts) -> None
 def test_viewers_can_read_it_before_it_is_answered(parts: Parts) -> None:
     """Invariant 1, from the other side: an answered update is on its way already."""
     reader = parts.follow()
-    parts.tracker.record([update(), log("one")])
+    parts.tracker.record([update(phase="building"), log("one")])
     assert reader.room.head == 2
     assert [event.name for event in reader.load()] == ["job:progress", "job:log"]
 

@@ -100,12 +100,18 @@ def get_project(project_id: str) -> Response:
 
 def _project_json(listed: ListedProject) -> ProjectJson:
     project: Project = listed.project
-    counts = (project.running, project.completed, project.failed, project.cancelled)
     return ProjectJson(
         project.project_id,
         rfc3339(project.created_at),
         rfc3339(project.updated_at),
-        CountsJson(sum(counts), *counts),
+        CountsJson(
+            project.total,
+            project.running,
+            project.completed,
+            project.failed,
+            project.cancelled,
+            project.abandoned,
+        ),
         job_json(listed.newest, services().clock()) if listed.newest else None,
     )
 

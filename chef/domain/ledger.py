@@ -6,25 +6,31 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from chef.domain import rules
+from chef.domain.implied import abandon, resume_by_log
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
-from chef.domain.model import Entry, Job, LogEntry, LogPiece, StateEntry, Update, Value
+from chef.domain.model import Abandonment, Entry, Job, LogEntry, LogPiece, StateEntry, Update, Value
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.errors import ChefError, Conflict, FieldError
 
 
 class Item(Value, frozen=True):
-    """One update of a batch. `digest` tells its content where it has an `id`."""
+    """One part of a batch. `digest` tells the content of an update that has an `id`."""
 
-    update: Update | LogPiece
+    update: Update | LogPiece | Abandonment
     digest: bytes = b""
+
+    @property
+    def project_id(self) -> str | None:
+        return None if isinstance(self.update, Abandonment) else self.update.project_id
 
     @property
     def update_id(self) -> str | None:
@@ -82,6 +88,12 @@ class Project(Value, frozen=True):
     completed: int = 0
     failed: int = 0
     cancelled: int = 0
+    abandoned: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many jobs it has."""
+        return self.running + self.completed + self.failed + self.cancelled + self.abandoned
 
 
 @dataclass(slots=True)
@@ -155,6 +167,9 @@ class _Attempt:
     def _take(self, index: int, item: Item) -> None:
         update = item.update
         found = self.rows.jobs.get(update.job_id) or self._ledger.job(update.job_id)
+        if isinstance(update, Abandonment):
+            self._abandon(found, update)
+            return
         if found is None:
             job = rules.start(update, self._batch.at, index, self._batch.allowed)
         else:
@@ -169,11 +184,20 @@ class _Attempt:
             del self.rows.streams[key]
             self._receipt.streams[key] = self._stream(key)
             return
-        self._count(found, job)
-        numbered = [self._number(job, entry) for entry in entries]
-        self.rows.jobs[job.job_id] = job
         if item.update_id is not None:
             self.rows.sent[job.job_id, item.update_id] = Sent(item.digest, job.seq)
+        self._keep(found, job, entries)
+
+    def _abandon(self, found: Job | None, abandonment: Abandonment) -> None:
+        """End a job that is still silent and runs: another process may have been faster."""
+        if found is not None and not found.ended and found.seen_at < abandonment.silent_since:
+            job, entry = abandon(found, self._batch.at)
+            self._keep(found, job, [entry])
+
+    def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
+        self._count(before, job)
+        numbered = [self._number(job, entry) for entry in entries]
+        self.rows.jobs[job.job_id] = job
         self._receipt.accepted += 1
         self._receipt.stored += [Stored(job, entry) for entry in numbered]
         self._note_seq(job.job_id, job.seq)
@@ -204,10 +228,16 @@ class _Attempt:
         lines_before = job.lines
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
         recent = self._recent(key, stream, update)
-        job, entries, stream = rules.apply_log(job, update, stream, self._batch.at, index, *limits, recent)
+        resumed, state = resume_by_log(job, self._batch.at)
+        after, entries, stream = rules.apply_log(
+            resumed, update, stream, self._batch.at, index, *limits, recent
+        )
         self.rows.streams[key] = self._receipt.streams[key] = stream
-        self._receipt.lines += job.lines - lines_before
-        return rules.verify(job, self._streams(job.job_id, job.claim or ())), entries
+        if not entries:
+            return job, []
+        self._receipt.lines += after.lines - lines_before
+        after = rules.verify(after, self._streams(job.job_id, after.claim or ()))
+        return after, [state, *entries] if state else entries
 
     def _recent(
         self, key: tuple[str, str], stream: StreamState, update: Update | LogPiece
@@ -229,18 +259,16 @@ class _Attempt:
         return self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
 
     def _count(self, before: Job | None, job: Job) -> None:
-        """Keep the project's counts of running, completed, failed and cancelled jobs."""
+        """Keep the project's counts of its jobs by outcome."""
         project = self.rows.projects.get(job.project_id) or self._ledger.project(job.project_id)
         if project is None:
             project = Project(job.project_id, job.created_at, job.updated_at)
-        ends = job.ended and (before is None or not before.ended)
+        counts: Counter[str] = Counter([_outcome(job)])
+        counts.subtract([] if before is None else [_outcome(before)])
         self.rows.projects[job.project_id] = replace(
             project,
             updated_at=max(project.updated_at, job.updated_at),
-            running=project.running + (before is None) - ends,
-            completed=project.completed + (ends and job.status == "completed"),
-            failed=project.failed + (ends and job.status == "failed"),
-            cancelled=project.cancelled + (ends and job.status == "cancelled"),
+            **{name: getattr(project, name) + change for name, change in counts.items() if change},
         )
 
     def _number(self, job: Job, entry: Entry) -> Entry:
@@ -253,3 +281,7 @@ class _Attempt:
 
     def _note_seq(self, job_id: str, seq: int) -> None:
         self._receipt.seqs[job_id] = max(seq, self._receipt.seqs.get(job_id, 0))
+
+
+def _outcome(job: Job) -> str:
+    return job.status if job.ended else "running"

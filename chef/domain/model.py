@@ -26,7 +26,9 @@ Kind = Literal["job", "project"]
 """The things that one can follow."""
 
 UpdateType = Literal["progress", "log", "completed", "error", "cancelled"]
-Status = Literal["queued", "preparing", "installing", "building", "completed", "failed", "cancelled"]
+Status = Literal[
+    "queued", "preparing", "installing", "building", "completed", "failed", "cancelled", "abandoned"
+]
 STATUSES: tuple[Status, ...] = (
     "queued",
     "preparing",
@@ -35,8 +37,9 @@ STATUSES: tuple[Status, ...] = (
     "completed",
     "failed",
     "cancelled",
+    "abandoned",
 )
-ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+ENDED: frozenset[str] = frozenset({"completed", "failed", "cancelled", "abandoned"})
 RUNNING: tuple[Status, ...] = tuple(status for status in STATUSES if status not in ENDED)
 
 MISSED_HEARTBEATS = 3
@@ -86,6 +89,13 @@ class Heartbeat(Value, frozen=True):
     job_id: str
     project_id: str | None = None
     every: int = 30
+
+
+class Abandonment(Value, frozen=True):
+    """The server's own end of a job, unless something was heard of it since a time (ms)."""
+
+    job_id: str
+    silent_since: int
 
 
 class LogPiece(Value, frozen=True):
@@ -166,7 +176,8 @@ class Job(Value, frozen=True):
     line: what a late viewer is shown first carries them. `log_bytes` are the bytes of its log that are
     kept, line ends included, `gap` is what was removed from the log. `claim` is what its sender said of
     its streams at the end, `integrity` how that compares with what is here (chef.domain.integrity).
-    `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one.
+    `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one. `phase_known` tells
+    whether an update said a phase or a status, `progress_known` whether one said progress or its phase.
     """
 
     job_id: str
@@ -193,6 +204,8 @@ class Job(Value, frozen=True):
     integrity: Integrity | None = None
     heartbeat_at: int | None = None
     heartbeat_every: int | None = None
+    phase_known: bool = True
+    progress_known: bool = True
 
     @property
     def ended(self) -> bool:
@@ -200,7 +213,7 @@ class Job(Value, frozen=True):
 
     @property
     def seen_at(self) -> int:
-        """When anything last came from the build."""
+        """When anything last came from the build; its being abandoned did not."""
         return max(self.updated_at, self.heartbeat_at or 0)
 
     def reporter(self, now: int) -> Literal["alive", "lost"] | None:

@@ -33,6 +33,13 @@ LineNumber = Annotated[int, Meta(ge=1)]
 Replace = Annotated[
     bool, Meta(description="takes the place of the line before it", extra_json_schema={"const": True})
 ]
+ProgressKnown = Annotated[
+    bool,
+    Meta(
+        description="false where no update said a progress, or a phase that has one",
+        extra_json_schema={"const": False},
+    ),
+]
 
 
 # --- events --------------------------------------------------------------------------------
@@ -49,6 +56,7 @@ class ProgressEvent(JsonObject, frozen=True):
     phase: PhaseName
     seq: Seq
     at: Time
+    progress_known: ProgressKnown | UnsetType = UNSET
 
 
 class EndEvent(ProgressEvent, frozen=True, kw_only=True):
@@ -68,7 +76,7 @@ class CompletedEvent(EndEvent, frozen=True, kw_only=True):
 
 
 class ErrorEvent(EndEvent, frozen=True, kw_only=True):
-    """`job:error`, `project:error`: a job failed or was cancelled."""
+    """`job:error`, `project:error`: a job failed, was cancelled or abandoned."""
 
     code: ExitCode | None
 
@@ -158,6 +166,7 @@ class JobJson(JsonObject, frozen=True):
     phases: list[PhaseSpanJson]
     artifacts: list[ArtifactObject]
     meta: MetaObject
+    progress_known: ProgressKnown | UnsetType = UNSET
     error: JobErrorJson | UnsetType = UNSET
     integrity: Integrity | UnsetType = UNSET
 
@@ -170,6 +179,7 @@ class CountsJson(JsonObject, frozen=True):
     completed: Count
     failed: Count
     cancelled: Count
+    abandoned: Count
 
 
 class ProjectJson(JsonObject, frozen=True):
@@ -201,11 +211,16 @@ def state_events(job: Job) -> tuple[tuple[str, ProgressEvent], ...]:
         job.phase,
         job.state_seq,
         rfc3339(job.state_at),
+        _progress_known(job),
     )
     progress = ProgressEvent(*state)
     if not job.ended:
         return (("progress", progress),)
     return (("progress", progress), _ending(job, state))
+
+
+def _progress_known(job: Job) -> bool | UnsetType:
+    return UNSET if job.progress_known else False
 
 
 def _ending(job: Job, state: tuple[Any, ...]) -> tuple[str, EndEvent]:
@@ -242,6 +257,7 @@ def job_json(job: Job, now: int) -> JobJson:
         phases=[_span_json(span) for span in job.phases],
         artifacts=list(job.artifacts),
         meta=job.meta,
+        progress_known=_progress_known(job),
         error=JobErrorJson(job.error.message, job.error.code) if job.error is not None else UNSET,
         integrity=UNSET if job.integrity is None else job.integrity,
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
+from chef.domain.implied import resume, state_entry
 from chef.domain.integrity import verdict
 from chef.domain.lines import (
     Line,
@@ -25,43 +26,24 @@ from chef.domain.lines import (
 )
 from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES, log_entries, plain_entries
 from chef.domain.model import (
+    ENDED,
     Heartbeat,
     Job,
     JobError,
     LogEntry,
     LogPiece,
-    PhaseSpan,
     StateEntry,
     Status,
     Update,
 )
-from chef.domain.payloads import state_events
+from chef.domain.phases import PHASES, end_job, enter_phase, phase_of, running_status
 from chef.domain.segments import Segment, WithinCutLine, segment_text, skip
-from chef.domain.wiretypes import encode
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 
-# Phase and the progress values of its rows, lowest first.
-PHASES: dict[str, tuple[int, ...]] = {
-    "queued": (0,),
-    "preparing": (10,),
-    "installing": (30,),
-    "building": (50, 70),
-    "completed": (90, 100),
-}
 LOGS_AFTER_END_MS = 5 * 60 * 1000
 MAX_META_BYTES = 16 * 1024
 MAX_ARTIFACTS = 1000
 MAX_ARTIFACTS_BYTES = 1024 * 1024
-# A script that flips between two phases for ever must not make its job grow for ever.
-MAX_PHASE_SPANS = 200
-
-_RUNNING: dict[str, Status] = {
-    "queued": "queued",
-    "preparing": "preparing",
-    "installing": "installing",
-    "building": "building",
-    "completed": "building",
-}
 
 
 def start(item: Update | LogPiece, at: int, index: int, allowed: frozenset[str] | None) -> Job:
@@ -77,7 +59,9 @@ def start(item: Update | LogPiece, at: int, index: int, allowed: frozenset[str] 
             f"update {index}: projectId {message}", errors=(FieldError(message, "projectId", index),)
         )
     _check_allowed(item.project_id, allowed)
-    return Job(item.job_id, item.project_id, created_at=at, updated_at=at)
+    return Job(
+        item.job_id, item.project_id, created_at=at, updated_at=at, phase_known=False, progress_known=False
+    )
 
 
 def check_same_project(
@@ -111,21 +95,21 @@ def apply(
     `streams` are those of the job that the update says something of (`integrity`).
     """
     check_running(job, index)
+    job = resume(job)
     job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
     if update.type == "completed" or _completes(update):
         job = _complete(job, update, at)
-    elif update.type in ("error", "cancelled") or update.status in ("failed", "cancelled"):
+    elif update.type in ("error", "cancelled") or update.status in ENDED:
         job = _fail(job, update, at)
     else:
         job = _advance(job, update, at)
     job = verify(replace(job, claim=update.integrity), streams or {})
-    job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
-    return job, StateEntry(job.seq, tuple((name, encode(payload)) for name, payload in state_events(job)))
+    return state_entry(job, at)
 
 
 def check_running(job: Job, index: int) -> None:
     """Refuse an update that is only taken before the job's end."""
-    if job.ended:
+    if job.ended and job.status != "abandoned":
         raise _job_finished(job, index)
 
 
@@ -169,7 +153,7 @@ def apply_log(
         job = replace(job, started_at=at)
     if job.state_seq == 0:
         job = replace(job, state_seq=job.seq, state_at=at)
-    return _enter_phase(job, job.phase, at), entries, after
+    return enter_phase(job, job.phase, at), entries, after
 
 
 def _attach(
@@ -192,7 +176,7 @@ def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> N
 
 
 def _check_takes_logs(job: Job, at: int, index: int) -> None:
-    if job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
+    if job.status != "abandoned" and job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
         raise _job_finished(job, index)
 
 
@@ -257,7 +241,7 @@ def _merge_artifacts(job: Job, update: Update, index: int) -> Job:
 
 def _completes(update: Update) -> bool:
     """Whether a progress update ends the job: status `completed`, or progress 100 in that phase."""
-    if update.status is not None and update.status in ("failed", "cancelled"):
+    if update.status is not None and update.status in ENDED - {"completed"}:
         return False
     return update.status == "completed" or (
         update.progress == 100 and (update.phase or "completed") == "completed"
@@ -266,7 +250,8 @@ def _completes(update: Update) -> bool:
 
 def _complete(job: Job, update: Update, at: int) -> Job:
     job = _say(job, update.message, phase_changes=True)
-    return _end(_enter_phase(replace(job, progress=100), "completed", at), "completed", at)
+    job = replace(job, progress=100, progress_known=True)
+    return end_job(enter_phase(job, "completed", at), "completed", at)
 
 
 def _fail(job: Job, update: Update, at: int) -> Job:
@@ -274,7 +259,7 @@ def _fail(job: Job, update: Update, at: int) -> Job:
         job = _move(job, update, at)
     job = replace(job, error=JobError(update.message, update.code))
     status: Status = "cancelled" if update.type == "cancelled" else update.status or "failed"
-    return _end(_enter_phase(_say(job, update.message, phase_changes=True), job.phase, at), status, at)
+    return end_job(enter_phase(_say(job, update.message, phase_changes=True), job.phase, at), status, at)
 
 
 def _advance(job: Job, update: Update, at: int) -> Job:
@@ -282,11 +267,10 @@ def _advance(job: Job, update: Update, at: int) -> Job:
     job = _move(job, update, at)
     job = _say(job, update.message, phase_changes=job.phase != before)
     if update.status is not None:
-        return replace(job, status=update.status)
+        return replace(job, status=update.status, phase_known=True)
     if update.phase is None and update.progress is None:
         return job
-    # A phase of the script's own is somewhere in the build.
-    return replace(job, status=_RUNNING.get(job.phase, "building"))
+    return replace(job, status=running_status(job.phase), phase_known=True)
 
 
 def _move(job: Job, update: Update, at: int) -> Job:
@@ -297,8 +281,9 @@ def _move(job: Job, update: Update, at: int) -> Job:
     elif phase in PHASES and progress is None:
         lowest = PHASES[phase][0]
         progress = max(job.progress, lowest) if _reached_within(job, phase) else lowest
-    job = replace(job, progress=job.progress if progress is None else progress)
-    return _enter_phase(job, phase or job.phase, at)
+    if progress is not None:
+        job = replace(job, progress=progress, progress_known=True)
+    return enter_phase(job, phase or job.phase, at)
 
 
 def _reached_within(job: Job, phase: str) -> bool:
@@ -307,43 +292,8 @@ def _reached_within(job: Job, phase: str) -> bool:
     return phase == job.phase or (was_there and phase_of(job.progress) == phase)
 
 
-def phase_of(progress: float) -> str:
-    """The phase that the table gives for a progress: that of the highest row not above it."""
-    return [phase for phase, rows in PHASES.items() if rows[0] <= progress][-1]
-
-
 def _say(job: Job, message: str | None, *, phase_changes: bool) -> Job:
     """A message stays until the next one, or until the phase it was said in is over."""
     if message is None and not phase_changes:
         return job
     return replace(job, message=message)
-
-
-def _enter_phase(job: Job, phase: str, at: int) -> Job:
-    at = max(at, job.updated_at)
-    # The first update opens the first span, whatever phase it finds the job in.
-    if job.phases and job.phases[-1].phase == phase:
-        return replace(job, phase=phase)
-    started_at = at if job.started_at is None and phase != "queued" else job.started_at
-    spans = _close_last(job.phases, at)
-    if len(spans) < MAX_PHASE_SPANS:
-        spans = (*spans, PhaseSpan(phase, at))
-    return replace(job, phase=phase, phases=spans, started_at=started_at)
-
-
-def _close_last(spans: tuple[PhaseSpan, ...], at: int) -> tuple[PhaseSpan, ...]:
-    if not spans or spans[-1].finished_at is not None:
-        return spans
-    return (*spans[:-1], replace(spans[-1], finished_at=at))
-
-
-def _end(job: Job, status: Status, at: int) -> Job:
-    at = max(at, job.updated_at)
-    started_at = job.started_at if job.started_at is not None else job.created_at
-    return replace(
-        job,
-        status=status,
-        started_at=started_at,
-        finished_at=at,
-        phases=_close_last(job.phases, at),
-    )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from chef.domain import rules
 from chef.domain.clock import Clock
 from chef.domain.ledger import Batch, Item, Receipt, Stored
-from chef.domain.model import Heartbeat, LogPiece, Update
+from chef.domain.model import Abandonment, Heartbeat, LogPiece, Update
 from chef.metrics import Metrics
 from chef.store import Store
 from chef.wire.digest import content_digest
@@ -79,15 +79,23 @@ class Tracker:
         rules.check_log_body(job, piece, stream, at)
         return stream.offset
 
+    def abandon(self, job_ids: Iterable[str], silent_since: int) -> int:
+        """End those of some jobs as abandoned that run and of which nothing was heard since a time (ms).
+
+        Returns how many that were. Raises StoreUnavailable.
+        """
+        items = tuple(Item(Abandonment(job_id, silent_since)) for job_id in job_ids)
+        return self._store.append(Batch(items, self._clock())).accepted
+
     def heartbeat(self, heartbeat: Heartbeat, allowed: frozenset[str] | None = None) -> int:
         """Note that a build's reporter is there; returns the job's seq, which it leaves as it is.
 
-        A job that does not exist yet is made by a progress update without a word. Raises what `record`
-        does, and Conflict `job_finished` after the job's end.
+        A job that does not exist yet is made by a progress update without a word, and one that was abandoned
+        taken up again by such. Raises what `record` does, and Conflict `job_finished` after the job's end.
         """
         at = self._clock()
         job = self._store.job(heartbeat.job_id)
-        if job is None:
+        if job is None or job.status == "abandoned":
             first = Update("progress", heartbeat.job_id, heartbeat.project_id)
             seq = self.record([first], allowed).seqs[heartbeat.job_id]
         else:

@@ -141,14 +141,7 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
         "projectId": listed.project.project_id,
         "jobs": [_listed(job) for job in jobs[:OUTCOMES]],
         "running": listed.project.running,
-        "total": sum(
-            (
-                listed.project.running,
-                listed.project.completed,
-                listed.project.failed,
-                listed.project.cancelled,
-            )
-        ),
+        "total": listed.project.total,
     }
 
 

@@ -165,6 +165,7 @@ SETTINGS: tuple[Setting, ...] = (
     _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
     _whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1, 2**40, _BYTES),
     _whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
+    _whole("CHEF_ABANDON_HOURS", "abandon_hours", 0, 876000, " (0: never)"),
     _whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, _SECONDS),
     _whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, _SECONDS),
     _whole("CHEF_MAX_CONNECTIONS", "max_connections", 0, 2**20, " (0: 80 % of the descriptor limit)"),
@@ -185,7 +186,7 @@ NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
 class Settings:
     """Everything an operator can set. `Settings()` is all defaults; a bad value raises `SettingError`.
 
-    Sizes are bytes, times whole seconds or days. `websocket_cors_origin` `None` means the own origin
+    Sizes are bytes, times whole seconds, hours or days. `websocket_cors_origin` `None` means the own origin
     only. `public_read` left `None` is resolved here: true while no JWT key is set. It is resolved once,
     so give it again when a JWT key is added with `dataclasses.replace`.
     """
@@ -204,6 +205,7 @@ class Settings:
     max_log_line_bytes: int = 65_536
     max_log_bytes: int = 104_857_600
     retention_days: int = 30
+    abandon_hours: int = 24
     ping_interval: int = 20
     ping_timeout: int = 20
     max_connections: int = 0

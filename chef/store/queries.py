@@ -51,6 +51,10 @@ class Queries:
     def job(self, job_id: str) -> Job | None:
         return self._read(reading.find_job, job_id)
 
+    def silent_jobs(self, since: int, limit: int) -> list[str]:
+        """Ids of running jobs of which nothing was heard since a time (ms), at most `limit`."""
+        return self._read(reading.silent_jobs, since, limit)
+
     def jobs(
         self,
         *,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, se
 
 from chef.domain.ledger import Project
 from chef.domain.lines import StreamState
-from chef.domain.model import Entry, Job
+from chef.domain.model import RUNNING, Entry, Job
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, streams
 
@@ -49,6 +49,17 @@ def find_job(connection: Connection, job_id: str) -> Job | None:
 
 def _jobs() -> Select[Any]:
     return select(jobs, projects.c.project_id).join(projects, jobs.c.project_pk == projects.c.pk)
+
+
+def silent_jobs(connection: Connection, since: int, limit: int) -> list[str]:
+    """Ids of running jobs of which nothing was heard since a time (ms), some of them."""
+    return list(connection.scalars(_silent(since).limit(limit)))
+
+
+def _silent(since: int) -> Select[Any]:
+    # The index of statuses has the running ones, which are few; one of times would cost each commit.
+    query = select(jobs.c.job_id).where(jobs.c.status.in_(RUNNING), jobs.c.updated_at < since)
+    return query.where(func.coalesce(jobs.c.heartbeat_at, 0) < since)
 
 
 def list_jobs(

@@ -19,7 +19,7 @@ _JOBS = 10
 _ROWS = 200
 # The project of hidden jobs: no project has this key.
 _NOWHERE = 0
-_OUTCOMES = ("completed", "failed", "cancelled")
+_OUTCOMES = ("completed", "failed", "cancelled", "abandoned")
 
 
 @dataclass(frozen=True, slots=True)

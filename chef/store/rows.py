@@ -39,6 +39,8 @@ class _Details(msgspec.Struct, omit_defaults=True):
     gap: tuple[int, int, int, int, int, int] | None = None
     claim: Claim | None = None
     integrity: Integrity | None = None
+    phase_known: bool = True
+    progress_known: bool = True
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -63,6 +65,8 @@ def job_values(job: Job) -> dict[str, Any]:
         gap=_gap_values(job.gap) if job.gap else None,
         claim=job.claim,
         integrity=job.integrity,
+        phase_known=job.phase_known,
+        progress_known=job.progress_known,
     )
     return {
         "seq": job.seq,
@@ -112,6 +116,8 @@ def job_of(row: Any) -> Job:
         gap=Gap(*details.gap) if details.gap else None,
         claim=details.claim,
         integrity=details.integrity,
+        phase_known=details.phase_known,
+        progress_known=details.progress_known,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )
@@ -125,6 +131,7 @@ def project_values(project: Project) -> dict[str, Any]:
         "completed": project.completed,
         "failed": project.failed,
         "cancelled": project.cancelled,
+        "abandoned": project.abandoned,
         "created_at": project.created_at,
         "updated_at": project.updated_at,
     }
@@ -132,8 +139,7 @@ def project_values(project: Project) -> dict[str, Any]:
 
 def project_of(row: Any, prefix: str = "") -> Project:
     """A project from a row of `projects`, whose columns may have a prefix."""
-    names = ("project_id", "created_at", "updated_at", "seq", "running", "completed", "failed", "cancelled")
-    return Project(**{name: getattr(row, prefix + name) for name in names})
+    return Project(**{name: getattr(row, prefix + name) for name in Project.__struct_fields__})
 
 
 def stream_values(stream: StreamState) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, sele
 
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
 from chef.domain.lines import ShownLine, needs_recent
-from chef.domain.model import LogPiece, Update
+from chef.domain.model import Abandonment, LogPiece, Update
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
@@ -130,7 +130,7 @@ class _Transaction:
     def load(self, batches: Sequence[Batch]) -> None:
         items = [item for batch in batches for item in batch.items]
         job_ids = {item.update.job_id for item in items}
-        given = {item.update.project_id for item in items if item.update.project_id is not None}
+        given = {name for item in items if (name := item.project_id) is not None}
         locked = None if self._dialect == "sqlite" else self._lock_projects(job_ids, given)
         self._load_jobs(job_ids)
         self._load_projects(given)
@@ -174,9 +174,11 @@ class _Transaction:
                 self.ledger.loaded.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
-    def _streams_of(self, update: Update | LogPiece) -> Iterator[tuple[str, str]]:
+    def _streams_of(self, update: Update | LogPiece | Abandonment) -> Iterator[tuple[str, str]]:
         """The streams whose state an update needs: never all of a job, which may have thousands."""
         job_id = update.job_id
+        if isinstance(update, Abandonment):
+            return
         if isinstance(update, LogPiece) or update.type == "log":
             yield job_id, update.stream
             job = self.ledger.loaded.jobs.get(job_id)

@@ -107,8 +107,8 @@ def parse_fields(fields: Mapping[str, Any], *, type: UpdateType, job_id: str, in
 def parse_exit(fields: Mapping[str, Any], job_id: str) -> Parsed:
     """The end of a build by the exit status `code`.
 
-    0 is a `completed` update, the status of a shell whose command SIGINT or SIGTERM ended a `cancelled` one,
-    all else an `error`, which says its status where it comes without a message.
+    0 is a `completed` update; that of a command that SIGINT or SIGTERM ended a `cancelled` one; all else an
+    `error`, which names the status where it comes without a message.
     """
     findings = Findings()
     code = _exit_status(fields, findings)

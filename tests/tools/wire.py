@@ -89,6 +89,8 @@ def _check(what: str, payload: Any, shape: dict[str, Any], *, replaces: bool) ->
     given = dict(payload)
     if replaces and "replace" in given:
         assert given.pop("replace") is True, what
+    if shape.items() >= _STATE.items() and "progressKnown" in given:
+        assert given.pop("progressKnown") is False, what
     assert set(given) == set(shape), what
     wrong = {key: value for key, value in given.items() if not shape[key](value)}
     assert not wrong, f"{what}: {wrong}"

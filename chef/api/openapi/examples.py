@@ -103,7 +103,7 @@ _DONE = replace(
 _JOB = job_json(_DONE, _ENDED)
 JOB = as_dict(_JOB)
 JOBS = as_dict(Jobs([_JOB], "MXo"))
-_COUNTS = CountsJson(total=1, running=0, completed=1, failed=0, cancelled=0)
+_COUNTS = CountsJson(total=1, running=0, completed=1, failed=0, cancelled=0, abandoned=0)
 _PROJECT = ProjectJson("project-id-456", rfc3339(_BEGAN), rfc3339(_ENDED), _COUNTS, _JOB)
 PROJECT = as_dict(_PROJECT)
 PROJECTS = as_dict(Projects([_PROJECT], None))
