@@ -151,6 +151,13 @@ def test_a_bar_below_the_lines_that_scroll_is_no_line() -> None:
     assert drawn(*pieces_of(output, range(len(output)))) == ["one", "two"]
 
 
+def test_what_comes_after_the_bars_below_is_in_the_log() -> None:
+    bars = b"\x1b[23;1H\r\x1b[Kbuild 10%\x1b[22;1H\x1b[24;1H\r\x1b[Ktest 10%\x1b[22;1H"
+    output = b"one\n\x1b[1;22r" + bars + b"two\n" + bars + b"three\n\x1b[1;24r\x1b[25;1H\r\nfour\n"
+    for texts in (drawn(output), drawn(*pieces_of(output, range(len(output))))):
+        assert [text for text in texts if text] == ["one", "two", "three", "four"]
+
+
 def test_a_screen_that_is_cleared_begins_in_the_row_that_has_nothing_yet() -> None:
     lines, _ = joined([b"before\n\x1b]0;a", b" title\x07\x1b[2J\x1b[Hrow\n"])
     assert [(line.text, line.replaces) for line in lines] == [

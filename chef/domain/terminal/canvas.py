@@ -34,6 +34,7 @@ class Canvas:
         # The cursor is in no row of the log, but where a program keeps a bar of its own.
         self.is_outside = state.outside
         self._columns = state.columns
+        self._height = state.height
         # The texts of rows that were written over, where they begin or end a part of the log.
         self._passed: dict[int, list[str]] = {}
 
@@ -125,8 +126,18 @@ class Canvas:
     def to_line(self, line: int) -> None:
         """To a row by its place on the screen, counted from 1."""
         self.is_outside = self.bottom is not None and line > self.bottom
-        if not self.is_outside:
+        if self.is_outside:
+            self._height = max(self._height, line)
+        elif line == self.bottom:
+            self.to_row(len(self.rows) - 1)  # What is written there scrolls.
+        else:
             self.to_row(min(self.first_row() + line - 1, self._last_row()))
+
+    def scroll_down_to(self, line: int) -> None:
+        """Let the screen scroll to a place on it, 0 for all of it; below are a program's own bars."""
+        is_whole = 0 < self._height <= line
+        self.bottom = None if is_whole else line or None
+        self.is_outside = False
 
     def first_row(self) -> int:
         """The row at the top of the screen."""
@@ -209,4 +220,5 @@ class Canvas:
             held,
             self.is_outside,
             self._columns,
+            self._height,
         )

@@ -36,8 +36,7 @@ def _to_place(canvas: Canvas, numbers: Numbers) -> None:
 
 def _scrolling_region(canvas: Canvas, numbers: Numbers) -> None:
     """DECSTBM: rows below the region are a program's own bar. Where the cursor goes then is of no use."""
-    canvas.bottom = _second(numbers) or None
-    canvas.is_outside = False
+    canvas.scroll_down_to(_second(numbers))
 
 
 def _erase_in_line(canvas: Canvas, numbers: Numbers) -> None:

@@ -30,7 +30,8 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
     screen begins that was cleared, `bottom` the last place on the screen that scrolls; the cursor is
     `outside` where it is below that. `alternate` tells that another screen is shown, `drawing` that letters
     stand for line drawing. `held` is an escape sequence or a character that has not ended yet. `columns` is
-    how wide the terminal is, where a program gave that away, else 0.
+    how wide the terminal is, where a program gave that away, else 0; `height` is the lowest place on the
+    screen at which a program kept a bar, else 0.
     """
 
     rows: tuple[NumberedRow, ...] = ((None, ""),)
@@ -43,6 +44,7 @@ class TerminalState(msgspec.Struct, frozen=True, omit_defaults=True):
     held: bytes = b""
     outside: bool = False
     columns: int = 0
+    height: int = 0
 
 
 class DrawnRow(NamedTuple):
