@@ -370,6 +370,7 @@ def test_the_overview_shows_five_running_jobs_and_then_all(either: Served, page:
         tab.goto(f"{either.url}/")
         expect(tab.locator("#running > li:visible")).to_have_count(5)
         expect(tab.locator("#running-all")).to_have_text("All 7")
+        expect(tab.get_by_text("Nothing is running.")).to_be_hidden()
         tab.locator("#running-all").click()
         expect(tab.locator("#running > li:visible")).to_have_count(7)
         expect(tab.locator("#running-all")).to_be_hidden()
