@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from chef.reporter.tail.client import TailClient
+from chef.reporter.tail.follow import JobTail
+from chef.reporter.tail.screen import Screen
 from tests.tools.reporting import (
     Machine,
     Store,
@@ -57,6 +60,18 @@ def test_tail_shows_the_log_as_it_comes_and_ends_as_the_job(
     assert shown[0].split() == ["==", "installing", "30%"]
     assert shown[1].split() == ["==", "building", "60%", "halfway"]
     assert shown[-1].startswith(f"== {stored(served, job)['status']} after ")
+
+
+def test_tail_of_a_job_that_was_given_up_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    class Client(TailClient):
+        def get(self, path: str) -> dict[str, Any] | None:
+            if "/logs" in path:
+                return {"lines": []}
+            return {"status": "abandoned", "seq": 2, "phase": "building", "progress": 50, "message": None}
+
+    client = Client("http://localhost:1", None, "1")
+    assert JobTail(client, Screen(colours=False, quiet=False), "j", None, follow=False).run() == 1
+    assert capfd.readouterr().err == "== abandoned\n"
 
 
 def test_tail_waits_for_a_job_and_for_a_server_and_misses_nothing(tmp_path: Path) -> None:

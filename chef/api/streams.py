@@ -185,7 +185,8 @@ def _respond(
             position.leave()
     stream = _EventStream(position, principal, _FORMATS[mimetype], follow, ended, is_job)
     response = Response(stream, content_type=f"{mimetype}; charset=utf-8")
-    response.headers["Cache-Control"] = "no-store"
+    # Else a proxy that compresses (webpack-dev-server, Next.js) holds it back to its end.
+    response.headers["Cache-Control"] = "no-store, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     response.headers["Chef-Epoch"] = epoch
     response.headers["Chef-Complete"] = "true" if complete else "false"

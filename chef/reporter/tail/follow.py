@@ -12,7 +12,7 @@ from chef.reporter.tail.client import TailClient, TailRefused
 from chef.reporter.tail.screen import Screen
 
 _ENDINGS = ("job:completed", "job:error")
-_ENDED = ("completed", "failed", "cancelled")
+_ENDED = ("completed", "failed", "cancelled", "abandoned")
 _LONGEST_WAIT_S = 10.0
 CANCELLED = 130
 
