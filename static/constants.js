@@ -13,10 +13,21 @@ import { pageData } from "chef/page-data.js";
  * @property {string[]} errorLevels
  * @property {string} ignoredError
  * @property {{ error: string, noError: string, mark: string, escape: string, style: string, link: string }} patterns
+ * @property {Annotations} annotations
  * @property {string[]} sourceKinds
  * @property {number} maxQuery
  * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "runningShown" | "recentJobs" | "outcomes", number>} limits
  * @property {Words} words
+ */
+
+/**
+ * How builds write lines of a level (chef/domain/workflow.py).
+ *
+ * @typedef {object} Annotations
+ * @property {Record<"github" | "azure" | "issue" | "teamcity" | "attribute", string>} patterns
+ * @property {Record<string, string>} percentCodes
+ * @property {Record<string, string>} teamcityCodes
+ * @property {Record<string, string>} teamcityLevels
  */
 
 /**

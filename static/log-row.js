@@ -3,6 +3,7 @@
 
 import { clone, within } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
+import { annotationOf, percentsDecoded } from "chef/log-annotations.js";
 import { needleFor, piecesOf } from "chef/log-text.js";
 
 /** @import { KnownLine } from "chef/log-lines.js" */
@@ -40,13 +41,15 @@ export function fillRow(row, number, line, display) {
   const link = within(row, ".n", HTMLAnchorElement);
   link.dataset.n = String(number);
   link.href = `#L${number}`;
+  const clean = cleanText(line?.message ?? "");
+  const annotation = annotationOf(clean);
   row.classList.toggle("loading", line === undefined);
-  row.classList.toggle("group-end", Boolean(line && GROUP_END.test(cleanText(line.message))));
+  row.classList.toggle("group-end", GROUP_END.test(clean));
   setData(row, "stream", line && line.stream !== "stdout" ? line.stream : null);
-  setData(row, "level", line?.level);
+  setData(row, "level", line?.level ?? annotation?.level);
   setData(at, "t", line && display.time?.(line.at));
   at.title = line && at.dataset.t ? line.at : "";
-  text.replaceChildren(...(line ? nodesOf(line.message, display) : []));
+  text.replaceChildren(...(line ? nodesOf(annotation?.text ?? line.message, clean, display) : []));
 }
 
 /**
@@ -61,14 +64,17 @@ function setData(element, name, value) {
 
 /**
  * @param {string} message
+ * @param {string} clean the line without escapes
  * @param {LineDisplay} display
  */
-function nodesOf(message, { needle, group }) {
+function nodesOf(message, clean, { needle, group }) {
+  if (GROUP_END.test(clean)) return [element("span", "marker", clean)];
   /** @type {Node[]} */
   const nodes = [];
   let link = /** @type {{ href: string, element: HTMLAnchorElement } | null} */ (null);
-  let marker = group && cleanText(message).startsWith(group.marker) ? group.marker.length : 0;
-  for (const piece of piecesOf(message, needleFor(needle))) {
+  let marker = group && clean.startsWith(group.marker) ? group.marker.length : 0;
+  const shown = clean.startsWith("::group::") ? percentsDecoded(message) : message;
+  for (const piece of piecesOf(shown, needleFor(needle))) {
     // The marker of a group is there to be copied, and not to be seen.
     const node = marker > 0 ? withoutMarker(piece, marker) : nodeOf(piece);
     marker -= piece.text.length;

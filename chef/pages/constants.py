@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chef.domain import errorlines, outline, text
+from chef.domain import errorlines, outline, text, workflow
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
 from chef.pages import silence, snapshots, words
@@ -37,6 +37,7 @@ def constants() -> dict[str, Any]:
             "style": text.STYLE,
             "link": text.LINK,
         },
+        "annotations": _annotations(),
         "sourceKinds": SOURCE_KINDS,
         "maxQuery": MAX_QUERY,
         "limits": {
@@ -54,4 +55,20 @@ def constants() -> dict[str, Any]:
             "phases": words.phase_words(),
             "units": words.units(),
         },
+    }
+
+
+def _annotations() -> dict[str, Any]:
+    """How builds write lines of a level."""
+    return {
+        "patterns": {
+            "github": workflow.GITHUB,
+            "azure": workflow.AZURE,
+            "issue": workflow.ISSUE,
+            "teamcity": workflow.TEAMCITY,
+            "attribute": workflow.ATTRIBUTE,
+        },
+        "percentCodes": workflow.PERCENT_CODES,
+        "teamcityCodes": workflow.TEAMCITY_CODES,
+        "teamcityLevels": workflow.TEAMCITY_LEVELS,
     }

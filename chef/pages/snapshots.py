@@ -11,6 +11,7 @@ from chef.domain.model import RUNNING, Job
 from chef.domain.payloads import job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
 from chef.domain.wiretypes import as_dict
+from chef.domain.workflow import annotation_of
 from chef.pages.silence import shown_status, silence
 from chef.services import services
 from chef.store import ListedJob, ListedProject
@@ -68,8 +69,12 @@ def newest_lines(job: Job | None) -> Lines:
 
 
 def _rendered(line: dict[str, Any]) -> dict[str, Any]:
-    """A line as the page is rendered with it: its text, and as `drawn` with its colours where it has some."""
+    """A line as the page is rendered with it: its text, and as `drawn` the line where that is another."""
     text, drawn = clean_text(line["message"]), drawn_text(line["message"])
+    annotation = annotation_of(text)
+    if annotation:
+        text = annotation.text
+        line = line | {"level": line.get("level") or annotation.level}
     return line | {"message": text, "drawn": drawn if drawn != text else None}
 
 
