@@ -12,7 +12,7 @@ import pytest
 
 from chef.reporter.tail.client import TailClient
 from chef.reporter.tail.follow import JobTail
-from chef.reporter.tail.screen import Screen
+from chef.reporter.tail.screen import FileLines, TailScreen, TerminalLines
 from tests.tools.reporting import (
     Machine,
     Store,
@@ -21,6 +21,7 @@ from tests.tools.reporting import (
     stored,
 )
 from tests.tools.serving import Served, free_port, serve
+from tests.tools.terminals import screen_of_pyte
 
 pytest_plugins = ["tests.tools.reporter_fixtures"]
 pytestmark = [pytest.mark.real, pytest.mark.slow]
@@ -70,7 +71,7 @@ def test_tail_of_a_job_that_was_given_up_ends(capfd: pytest.CaptureFixture[str])
             return {"status": "abandoned", "seq": 2, "phase": "building", "progress": 50, "message": None}
 
     client = Client("http://localhost:1", None, "1")
-    assert JobTail(client, Screen(colours=False, quiet=False), "j", None, follow=False).run() == 1
+    assert JobTail(client, TailScreen(colours=False, quiet=False), "j", None, follow=False).run() == 1
     assert capfd.readouterr().err == "== abandoned\n"
 
 
@@ -169,3 +170,78 @@ def test_tail_ends_quietly_where_nobody_reads(served: Served, machine: Machine, 
     )
     assert done.stdout == b"0\n"
     assert b"Traceback" not in done.stderr
+
+
+# --- lines that change -----------------------------------------------------------------------
+
+
+def written(capsysbinary: pytest.CaptureFixture[bytes], display: Any, *shown: tuple[int, str, bool]) -> str:
+    for number, text, replaces in shown:
+        display.show("stdout", number, text, replaces)
+    display.settle_all()
+    return capsysbinary.readouterr().out.decode()
+
+
+def screen_of(text: str, rows: int = 24) -> list[str]:
+    return screen_of_pyte(text.encode(), 80, rows)
+
+
+def test_lines_that_are_on_the_screen_are_changed_in_their_place(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    wide = "日本" * 50
+    text = written(
+        capsysbinary,
+        TerminalLines(),
+        *[(1, "one", False), (2, wide, False), (3, "three", False), (4, "50%", False)],
+        *[
+            (4, "100%", True),
+            (1, "ONE", True),
+            (2, "two", True),
+            (5, "five", False),
+            (3, "\x1b[1mTHREE\x1b[0m", True),
+        ],
+    )
+    assert screen_of(text) == ["ONE", "two", "THREE", "100%", "five"]
+
+
+def test_a_line_that_has_scrolled_away_stays_as_it_is(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "5")
+    lines = [(number, f"line {number}", False) for number in range(1, 9)]
+    text = written(capsysbinary, TerminalLines(), *lines, (2, "CHANGED", True), (6, "line six", True))
+    assert screen_of(text, 5) == [f"line {'six' if number == 6 else number}" for number in range(1, 9)]
+
+
+def test_a_file_gets_the_last_form_of_lines_that_are_redrawn(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    text = written(
+        capsysbinary,
+        FileLines(),
+        *[(1, "a 0%", False), (2, "b 0%", False), (1, "a 50%", True), (2, "b 50%", True), (3, "c 0%", False)],
+        *[(1, "a 100%", True), (3, "c 100%", True), (2, "b 100%", True)],
+    )
+    assert text.splitlines() == ["a 0%", "b 0%", "a 100%", "b 100%", "c 100%"]
+
+
+def test_a_file_gets_lines_two_hundred_later_and_then_at_once_again(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    display = FileLines()
+    for number in range(1, 4):
+        display.show("stdout", number, f"first {number}", False)
+    display.show("stdout", 1, "last 1", True)
+    display.show("stdout", 4, "first 4", False)
+    display.show("stdout", 4, "last 4", True)
+    assert capsysbinary.readouterr().out == b"first 1\nfirst 2\nfirst 3\n"
+    display.show("stdout", 201, "x", False)
+    assert capsysbinary.readouterr().out == b"last 1\n"
+    display.show("stdout", 204, "y", False)
+    assert capsysbinary.readouterr().out == b"last 4\nx\ny\n"
+    display.show("stdout", 205, "z", False)
+    assert capsysbinary.readouterr().out == b"z\n"

@@ -9,7 +9,7 @@ from chef.reporter.commands.options import OptionParser, parse_count
 from chef.reporter.commands.updates import complain
 from chef.reporter.tail.client import REFUSED, TailClient, TailRefused
 from chef.reporter.tail.follow import JobTail, ProjectTail
-from chef.reporter.tail.screen import Screen, wants_colours
+from chef.reporter.tail.screen import TailScreen, wants_colours
 from chef.reporter.target import UsageError, check_id, check_token, check_url
 
 
@@ -35,7 +35,7 @@ def run_tail(arguments: Any) -> int:
     if bool(job) == bool(arguments.project):
         raise UsageError("tail needs a job, or --project and no job")
     client = TailClient(url, token, arguments.version_text)
-    screen = Screen(wants_colours(arguments.color), arguments.quiet)
+    screen = TailScreen(wants_colours(arguments.color), arguments.quiet)
     follow = not arguments.no_follow
     try:
         if job:

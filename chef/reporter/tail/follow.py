@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 from chef.reporter.sending.client import Unreachable
 from chef.reporter.tail.client import TailClient, TailRefused
-from chef.reporter.tail.screen import Screen
+from chef.reporter.tail.screen import TailScreen
 
 _ENDINGS = ("job:completed", "job:error")
 _ENDED = ("completed", "failed", "cancelled", "abandoned")
@@ -20,7 +20,9 @@ CANCELLED = 130
 class JobTail:
     """Follows one job. `run` returns its exit status."""
 
-    def __init__(self, client: TailClient, screen: Screen, job: str, lines: int | None, follow: bool) -> None:
+    def __init__(
+        self, client: TailClient, screen: TailScreen, job: str, lines: int | None, follow: bool
+    ) -> None:
         self._client = client
         self._screen = screen
         self._path = "/api/jobs/" + urllib.parse.quote(job, safe="")
@@ -127,7 +129,7 @@ class ProjectTail:
     """Follows the jobs of a project, a line for each change."""
 
     def __init__(
-        self, client: TailClient, screen: Screen, project: str, lines: int | None, follow: bool
+        self, client: TailClient, screen: TailScreen, project: str, lines: int | None, follow: bool
     ) -> None:
         self._client = client
         self._screen = screen
@@ -180,7 +182,7 @@ def exit_status(status: str, code: Any) -> int:
     return CANCELLED if status == "cancelled" else 1
 
 
-def _patiently(screen: Screen, action: Any) -> Any:
+def _patiently(screen: TailScreen, action: Any) -> Any:
     """Do it as soon as the server is there."""
     pause = 0.0
     while True:
