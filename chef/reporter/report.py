@@ -2,30 +2,72 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 from chef.reporter.output.lines import LineGate, StreamTotals
+from chef.reporter.output.markerlines import MarkerLines
 from chef.reporter.output.markers import Marker, MarkerParser, masked_phase
 from chef.reporter.output.masking import Masker
+from chef.reporter.output.secretcommands import hide_secret_commands
 from chef.reporter.process.exits import Ended
 from chef.reporter.sending.sender import Sender
 
 MAX_MESSAGE_BYTES = 4096
 MAX_END_MESSAGE_BYTES = 65536
+# A line that is not finished is shown after this long.
+UNFINISHED_S = 1.0
+# The end of a part of a line that is a part of a character (UTF-8) or of a control sequence.
+_CUT = re.compile(
+    rb"(?:\x1b(?:\[[0-?]*[ -/]*)?|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)
+_LONGEST_CUT = 32
+
+
+class OutputText:
+    """The text of one stream on its way: what is not sent yet, and what markers were not looked for in."""
+
+    def __init__(self, headings: bool) -> None:
+        self.gate = LineGate()
+        self.marker_lines = MarkerLines(headings)
+        self.since: float | None = None
+
+    def came(self, ends_line: bool) -> None:
+        """Output came: from now on, or still, something waits for more, or nothing does."""
+        if not self.gate.size and not self.marker_lines.is_undecided:
+            self.since = None
+        elif ends_line or self.since is None:
+            self.since = time.monotonic()
+
+    def is_command(self, part: bytes) -> bool:
+        """Whether a part of a line may become a workflow command, such as one that masks a value."""
+        line = (self.marker_lines.part + part).lstrip()
+        return line.startswith((b"::", b"##")) or line in (b":", b"#")
 
 
 class Report:
-    """One run of a command. `phase` is the one it is in while no section of its output has another."""
+    """One run of a command. `phase` is the one it is in while no section of its output has another.
+
+    With `markers` the output is looked through for them, with `headings` for Buildkite's headings, too.
+    """
 
     def __init__(
-        self, sender: Sender, masker: Masker, phase: str, markers: bool, prior: dict[str, StreamTotals]
+        self,
+        sender: Sender,
+        masker: Masker,
+        phase: str,
+        markers: bool,
+        prior: dict[str, StreamTotals],
+        headings: bool = False,
     ) -> None:
         self.masker = masker
         self.totals = {name: tally.copy() for name, tally in prior.items()}
         self._sender = sender
-        self._markers = MarkerParser(masker.add, masker.text) if markers else None
+        self._markers = MarkerParser(masker.add, masker.text, headings) if markers else None
+        self._headings = markers and headings
         self._own_phase = self._phase = masked_phase(masker.text, phase)
-        self._gates: dict[str, LineGate] = {}
+        self._texts: dict[str, OutputText] = {}
         self._prior = {name: tally.bytes for name, tally in prior.items()}
         self._own: dict[str, StreamTotals] = {}
 
@@ -38,29 +80,36 @@ class Report:
 
     def output(self, stream: str, data: bytes) -> None:
         """The command has written this."""
-        gate = self._gates.setdefault(stream, LineGate())
-        lines = gate.feed(data)
+        text = self._texts.get(stream)
+        if text is None:
+            text = self._texts[stream] = OutputText(self._headings)
+        lines = text.gate.feed(data)
         if lines:
             self._pass_on(stream, lines, True)
-        if gate.is_long:
-            self._pass_on_a_part(stream, gate)
+        if text.gate.is_long:
+            self._pass_on_a_part(stream, text, False)
+        text.came(bool(lines))
 
     def show_unfinished(self) -> None:
-        """Nothing came for a while: what was written of a line is worth being seen, such as a question."""
-        for stream, gate in self._gates.items():
-            part = gate.take()
-            kept = self.masker.held(part)
-            self._pass_on(stream, part[: len(part) - kept], True)
-            gate.put_back(part[len(part) - kept :])
+        """Show the lines so far, such as a question, dots or a spinner, that have waited long enough."""
+        for stream, text in self._texts.items():
+            if text.since is not None and text.since + UNFINISHED_S <= time.monotonic():
+                if text.marker_lines.is_undecided:
+                    self._look_for_markers(text.marker_lines.settle())
+                self._pass_on_a_part(stream, text, True)
+                text.came(True)
 
     @property
-    def has_unfinished(self) -> bool:
-        return any(gate.size for gate in self._gates.values())
+    def unfinished_due(self) -> float | None:
+        """The time (monotonic) at which something unfinished is to be shown; None where there is none."""
+        since = [text.since for text in self._texts.values() if text.since is not None]
+        return min(since) + UNFINISHED_S if since else None
 
     def end_of_output(self) -> None:
         """All streams have ended, perhaps within a line."""
-        for stream, gate in self._gates.items():
-            self._pass_on(stream, gate.take(), True)
+        for stream, text in self._texts.items():
+            self._pass_on(stream, text.gate.take(), True)
+            self._look_for_markers(text.marker_lines.settle())
 
     def nothing_came(self, stream: str) -> None:
         """The command has written nothing at all, which can be compared as well."""
@@ -95,22 +144,36 @@ class Report:
         begins_at = self._sender.begins_at(name)
         return begins_at is not None and begins_at <= self._prior.get(name, 0)
 
-    def _pass_on_a_part(self, stream: str, gate: LineGate) -> None:
-        """Send the beginning of a very long line, up to where a secret may begin."""
-        part = gate.take()
-        kept = self.masker.held(part)
-        self._pass_on(stream, part[: len(part) - kept], False)
-        gate.put_back(part[len(part) - kept :])
+    def _pass_on_a_part(self, stream: str, text: OutputText, ends_line: bool) -> None:
+        """Send the beginning of a line, up to where a secret may begin."""
+        part = text.gate.take()
+        kept = len(part) if ends_line and self._markers and text.is_command(part) else self._kept(part)
+        self._pass_on(stream, part[: len(part) - kept], ends_line)
+        text.gate.put_back(part[len(part) - kept :])
+
+    def _kept(self, part: bytes) -> int:
+        """How much of the end of a part of a line has to wait for more."""
+        cut = _CUT.search(part, max(0, len(part) - _LONGEST_CUT))
+        return max(self.masker.held(part), len(cut.group()) if cut else 0)
 
     def _pass_on(self, stream: str, lines: bytes, ends_line: bool) -> None:
         if not lines:
             return
-        markers = self._markers.find(lines) if self._markers else []
+        markers = self._found(self._texts[stream].marker_lines.feed(lines)) if self._markers else []
         masked = self.masker.mask(lines)
+        if self._markers:
+            masked = hide_secret_commands(masked)
         self._own.setdefault(stream, StreamTotals()).add(masked)
         self.totals.setdefault(stream, StreamTotals()).add(masked)
         self._sender.output(stream, masked, ends_line)
         for marker in markers:
+            self._send_marker(marker)
+
+    def _found(self, lines: bytes) -> list[Marker]:
+        return self._markers.find(lines) if self._markers and lines else []
+
+    def _look_for_markers(self, lines: bytes) -> None:
+        for marker in self._found(lines):
             self._send_marker(marker)
 
     def _send_marker(self, marker: Marker) -> None:

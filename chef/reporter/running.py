@@ -22,8 +22,6 @@ from chef.reporter.target import Target
 # Output is looked at when so much has come, or after this time: each single line would cost far more.
 _GATHER_BYTES = 32 * 1024
 _GATHER_S = 0.1
-# A line that is not finished is shown after this long without output.
-_UNFINISHED_S = 5.0
 _MAX_COMMAND = 500
 
 
@@ -35,6 +33,7 @@ class Options(NamedTuple):
     step: bool
     linger: float
     markers: bool
+    headings: bool
     mask: str | None
     quiet: bool
     stream: str | None
@@ -52,7 +51,6 @@ class ReportedRun:
         self._sender: Sender | None = None
         self._report: Report | None = None
         self._memory: Memory | None = None
-        self._last_output = 0.0
         self._fresh: list[tuple[str, list[bytes]]] = []
         self._fresh_bytes = 0
         self._fresh_since = 0.0
@@ -112,7 +110,9 @@ class ReportedRun:
         self._sender = Sender(self._target, self._version, is_run=True)
         masker = Masker(os.environ, self._options.mask)
         prior = self._memory.tallies()
-        self._report = Report(self._sender, masker, self._options.phase, self._options.markers, prior)
+        self._report = Report(
+            self._sender, masker, self._options.phase, self._options.markers, prior, self._options.headings
+        )
         command = command_text(self._options.arguments, masker.text)
         self._report.begin(self._meta(masker, command))
 
@@ -147,13 +147,12 @@ class ReportedRun:
         """Keep what came for a moment: more may come with it."""
         if self._report is None:
             return
-        self._last_output = time.monotonic()
         if self._fresh and self._fresh[-1][0] == stream:
             self._fresh[-1][1].append(data)
         else:
             self._fresh.append((stream, [data]))
         if not self._fresh_bytes:
-            self._fresh_since = self._last_output
+            self._fresh_since = time.monotonic()
         self._fresh_bytes += len(data)
         if self._fresh_bytes >= _GATHER_BYTES:
             self._safely(self._look_at_output)
@@ -180,12 +179,9 @@ class ReportedRun:
             if left > 0:
                 return left
             self._safely(self._look_at_output)
-        if not report.has_unfinished:
-            return None
-        left = self._last_output + _UNFINISHED_S - now
-        if left > 0:
-            return left
-        self._last_output = now
+        due = report.unfinished_due
+        if due is None or due > now:
+            return None if due is None else due - now
         self._safely(report.show_unfinished)
         return None
 

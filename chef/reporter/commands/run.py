@@ -42,6 +42,9 @@ def add_run(parser: OptionParser) -> None:
     add_linger(parser, LINGER_S, "wait this long at most for the rest after the command's end (%(default)g)")
     parser.add_argument("--pty", action="store_true", help="give the command a terminal of its own")
     parser.add_argument("--no-markers", action="store_true", help="take nothing in the output for a marker")
+    parser.add_argument(
+        "--headings", action="store_true", help="take `--- TITLE` for a phase, as in Buildkite by itself"
+    )
     add_mask(parser)
 
 
@@ -92,6 +95,7 @@ def _options(arguments: Any) -> Options:
         step=arguments.step,
         linger=arguments.linger,
         markers=not arguments.no_markers,
+        headings=arguments.headings or os.environ.get("BUILDKITE") == "true",
         mask=mask_names(arguments),
         quiet=arguments.quiet,
         stream=arguments.stream,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+import select
+import time
+from typing import Any, Iterator
 
 from chef.reporter.ci.git import commit_meta
 from chef.reporter.commands.options import PHASE_NAME, OptionParser, add_step
@@ -116,6 +118,21 @@ def run_log(arguments: Any) -> int:
     return send_updates(arguments, [update])
 
 
+def _input(report: Report) -> Iterator[bytes]:
+    """Standard input in pieces; while it is silent, the line so far is shown."""
+    while True:
+        due = report.unfinished_due if os.name == "posix" else None
+        if due is not None and not select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
+            report.show_unfinished()
+            continue
+        data = os.read(0, 65536)
+        if not data:
+            return
+        yield data
+        if due is not None:
+            report.show_unfinished()
+
+
 def _log_input(arguments: Any) -> int:
     """Standard input as it comes, as fast as it comes, whether or not it can be reported."""
     target = target_of(arguments)
@@ -127,10 +144,7 @@ def _log_input(arguments: Any) -> int:
     report = Report(sender, masker_of(arguments), "building", False, memory.tallies())
     if not problem:
         sender.start()
-    while True:
-        data = os.read(0, 65536)
-        if not data:
-            break
+    for data in _input(report):
         if arguments.tee:
             write_all(1, data)
         if not problem:

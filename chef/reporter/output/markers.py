@@ -4,7 +4,7 @@ r"""Markers: words of a build's output about the build itself, such as sections.
 |---|---|
 | `::group::TITLE`, `##[group]TITLE`, `##teamcity[blockOpened name='TITLE']` | a message (the page folds) |
 | `section_start:TIME:NAME[OPTIONS]\r\e[0KTITLE`, `section_end:…` (GitLab) | a phase, its message, its end |
-| `--- TITLE`, `+++ TITLE`, `~~~ TITLE` (Buildkite) | a phase with a message |
+| `--- TITLE`, `+++ TITLE`, `~~~ TITLE` (Buildkite, where they are wanted) | a phase with a message |
 | a line that is `45%` alone, `[ 45%] …` (CMake), `… [ 45%]` (pytest) | progress |
 | `##vso[task.setprogress value=45;]TEXT` (Azure) | progress with a message |
 | `##teamcity[progressMessage 'TEXT']` | a message |
@@ -14,12 +14,15 @@ r"""Markers: words of a build's output about the build itself, such as sections.
 | `-----> TEXT` (Heroku), `==> TEXT` (Render) | a message |
 | `::stop-commands::TOKEN` … `::TOKEN::` | nothing in between is a marker |
 | `::add-mask::VALUE` | the value is masked from here on |
+| `##vso[task.setsecret]VALUE`, `##vso[task.setvariable …;issecret=true]VALUE` (Azure) | the same |
 """
 
 from __future__ import annotations
 
 import re
 from typing import Callable, NamedTuple
+
+from chef.reporter.output.headings import HeadingFinder
 
 MAX_TITLE = 200
 # Phases that mean something to the server: a section of that name would end or rewind the job.
@@ -31,9 +34,6 @@ _SIGNS = (
     (b":", b"::"),
     (b"#", b"##"),
     (b"_", b"section_"),
-    (b"-", b"--- "),
-    (b"+", b"+++ "),
-    (b"~", b"~~~ "),
     (b"%", b"%"),
     (b"_", b"travis_fold:"),
     (b">", b"==> "),
@@ -45,7 +45,7 @@ _SIGNS = (
 # a pattern that begins with few characters is searched for quickly.)
 _BEGINS = re.compile(
     rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
-    rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|(?:section_|travis_fold:)(?:start|end):|(?:---|\+\+\+|~~~)[ ]"
+    rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|(?:section_|travis_fold:)(?:start|end):"
     rb"|-----> |={2,3}> |\[Container\] |\[Pipeline\] "
     rb"|\[[ ]*\d{1,3}%\]|\d{1,3}(?:\.\d{1,6})?[ ]?%)[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
 )
@@ -56,15 +56,18 @@ _COMMAND = re.compile(r"::([A-Za-z0-9_-]+)(?: [^:]*)?::(.*)")
 _SECTION = re.compile(
     r"section_(start|end):\d+:([\w.*-]+)(?:\[[^\]]*\])?(?:\r(?:\x1b\[0?K)?(.*))?", re.DOTALL
 )
-_HEADER = re.compile(r"(---|\+\+\+|~~~) (.*)")
+_HEADING = re.compile(r"(---|\+\+\+|~~~) (.*)")
 # The same signs as a diff has them, and as Go's tests print them.
-_NO_HEADER = re.compile(
+_NO_HEADING = re.compile(
     r"(?:---|\+\+\+) (?:[ab]/|/dev/null|\S+\t|(?:FAIL|PASS|SKIP|BENCH)\b|\d+(?:,\d+)? ----)|.*-{3,}\s*$"
 )
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%\s*")
 _IN_BRACKETS = re.compile(r"\[ *(\d{1,3})%\]\s*(.*)")
 _AZURE = re.compile(r"##vso\[task\.setprogress([^\]]*)\](.*)", re.IGNORECASE)
 _AZURE_VALUE = re.compile(r"\bvalue=(\d{1,3}(?:\.\d{1,6})?)", re.IGNORECASE)
+_AZURE_SECRET = re.compile(
+    r"##vso\[task\.(?:setsecret[^\]]*|setvariable (?=[^\]]*\bissecret=true\b)[^\]]*)\](.*)", re.IGNORECASE
+)
 _AZURE_GROUP = re.compile(r"##\[group\](.*)")
 _TEAMCITY = re.compile(
     r"##teamcity\[(?:progressMessage|progressStart|blockOpened)\s+"
@@ -94,33 +97,42 @@ class Marker(NamedTuple):
 class MarkerParser:
     """Finds markers in whole lines. One for all streams of a build: a stop holds for all of them."""
 
-    def __init__(self, add_mask: Callable[[str], None], mask: Callable[[str], str] = str) -> None:
+    def __init__(
+        self, add_mask: Callable[[str], None], mask: Callable[[str], str] = str, headings: bool = True
+    ) -> None:
         self._add_mask = add_mask
         self._mask = mask
+        self._headings = HeadingFinder() if headings else None
         self._stopped_by: str | None = None
         self._is_traced = False
 
     def find(self, lines: bytes) -> list[Marker]:
         """The markers in these lines, in their order."""
-        # As `set -x` writes: its third level looks like a header, and comes with the second.
-        if not self._is_traced and b"+" in lines:
-            self._is_traced = b"\n++ " in lines or lines.startswith(b"++ ")
-        if not any(character in lines and sign in lines for character, sign in _SIGNS):
+        headings = self._find_headings(lines)
+        if not headings and not any(character in lines and sign in lines for character, sign in _SIGNS):
             return []
         text = b"\n" + lines
-        found = list(_BEGINS.finditer(text))
+        found = [(one.start(1) - 1, one.group(1)) for one in _BEGINS.finditer(text)]
         if b"%]" in text:
-            found = sorted([*found, *_ENDS.finditer(text)], key=lambda one: one.start(1))
-        markers = (self._read(one.group(1).decode("utf-8", "replace")) for one in found)
+            found += [(one.start(1) - 1, one.group(1)) for one in _ENDS.finditer(text)]
+        in_order = sorted([*found, *headings], key=lambda one: one[0])
+        markers = (self._read(line.decode("utf-8", "replace")) for _, line in in_order)
         return [marker for marker in markers if marker is not None]
+
+    def _find_headings(self, lines: bytes) -> list[tuple[int, bytes]]:
+        if self._headings is None:
+            return []
+        # As `set -x` writes: its third level looks like a heading, and comes with the second.
+        if not self._is_traced and b"+" in lines:
+            self._is_traced = b"\n++ " in lines or lines.startswith(b"++ ")
+        return self._headings.find(lines)
 
     def _read(self, line: str) -> Marker | None:
         if self._stopped_by is not None:
             if line.strip() == "::%s::" % self._stopped_by:
                 self._stopped_by = None
             return None
-        command = _COMMAND.match(line)
-        if command and self._obeys(command.group(1), command.group(2)):
+        if self._obeys(line):
             return None
         # Before a title is cut, or made a name: what is left of a secret then is no longer found.
         line = self._mask(line)
@@ -135,12 +147,17 @@ class MarkerParser:
                 return marker
         return None
 
-    def _obeys(self, name: str, value: str) -> bool:
+    def _obeys(self, line: str) -> bool:
         """Whether it was a command that says something to us, and nothing of the build."""
-        if name == "add-mask":
-            self._add_mask(_unescaped(value).strip())
+        secret = _AZURE_SECRET.match(line)
+        if secret:
+            self._add_mask(_azure_unescaped(secret.group(1)).strip())
             return True
-        token = value.strip()
+        command = _COMMAND.match(line)
+        name, token = (command.group(1), command.group(2).strip()) if command else ("", "")
+        if name.lower() == "add-mask":
+            self._add_mask(_unescaped(token))
+            return True
         # A word that is a command itself would be ended by that command.
         if name.lower() == "stop-commands" and token and token.lower() not in ("pause-logging", "true"):
             self._stopped_by = token
@@ -170,6 +187,10 @@ def _unescaped(value: str) -> str:
     return value.replace("%0D", "\r").replace("%0A", "\n").replace("%25", "%")
 
 
+def _azure_unescaped(value: str) -> str:
+    return _unescaped(value.replace("%5D", "]").replace("%3B", ";").replace("%AZP25", "%25"))
+
+
 def _group(name: str, value: str) -> Marker | None:
     title = clean(value) if name == "group" else ""
     return Marker(message=title) if title else None
@@ -187,9 +208,9 @@ def _section(line: str) -> Marker | None:
     return Marker(phase=name, message=clean(found.group(3) or "") or clean(found.group(2)))
 
 
-def _header(line: str) -> Marker | None:
-    found = _HEADER.match(line)
-    if not found or _NO_HEADER.match(line):
+def _heading(line: str) -> Marker | None:
+    found = _HEADING.match(line)
+    if not found or _NO_HEADING.match(line):
         return None
     phase, title = phase_named(found.group(2)), clean(_EMOJI.sub("", found.group(2)))
     return Marker(phase=phase, message=title or None) if phase else None
@@ -262,7 +283,7 @@ def _platform_step(line: str) -> Marker | None:
     return Marker(message=title) if title else None
 
 
-_READERS = (_section, _header, _percent, _azure, _teamcity, _fold, _stage, _platform_step)
+_READERS = (_section, _heading, _percent, _azure, _teamcity, _fold, _stage, _platform_step)
 
 
 def _at(percent: str, message: str | None) -> Marker | None:

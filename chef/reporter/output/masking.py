@@ -1,4 +1,4 @@
-"""Secrets: what must not leave the machine, found in plain and in base64 and replaced by `***`.
+"""Secrets: what must not leave the machine, found in plain, encoded and quoted and replaced by `***`.
 
 Works on whole lines, so that nothing is missed where a secret was split over two reads.
 """
@@ -10,6 +10,8 @@ import fnmatch
 import re
 from typing import Mapping, NamedTuple
 
+from chef.reporter.output.secretforms import other_forms
+
 MASK = b"***"
 MIN_SECRET = 6
 DEFAULT_NAMES = "*TOKEN*|*SECRET*|*PASSWORD*|*KEY*"
@@ -18,6 +20,8 @@ _WRAPPED_FROM = 60
 _PIECE = 16
 _HEAD = 4
 _BASE64_LINE = re.compile(rb"(?:(?<=[\r\n])|\A)[ \t]*([A-Za-z0-9+/_-]{16,}={0,2})[ \t]*(?=[\r\n]|\Z)")
+
+_BASE64_LINE_BEGINS = re.compile(rb"[ \t]*[A-Za-z0-9+/_-]+=*")
 
 
 class _Names(NamedTuple):
@@ -84,6 +88,8 @@ class Masker:
 
     def held(self, part: bytes) -> int:
         """How many bytes at the end of an unfinished line may be the beginning of a secret."""
+        if self._wrapped and len(part) < _PIECE and _BASE64_LINE_BEGINS.fullmatch(part):
+            return len(part)
         first = max(0, len(part) - self.longest + 1)
         for place in range(first, len(part)):
             head = part[place : place + _HEAD]
@@ -124,8 +130,9 @@ class Masker:
             stripped = line.strip()
             if len(stripped) < MIN_SECRET:
                 continue
-            if b"\n" not in stripped and b"\r" not in stripped:
-                self._plain[stripped] = None
+            for form in (stripped, *other_forms(stripped)):
+                if b"\n" not in form and b"\r" not in form:
+                    self._plain[form] = None
             self._add_encoded(stripped)
 
     def _add_encoded(self, secret: bytes) -> None:
