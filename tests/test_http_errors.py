@@ -353,6 +353,26 @@ def test_what_is_not_there_is_a_problem_too(client: FlaskClient, path: str) -> N
     assert _refused(client.post(path, data=UPDATE)) == (404, "not_found")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/jobs/acme/shop/7/progress",
+        "/api/jobs/acme%2Fshop/progress",
+        "/api/jobs/acme/shop",
+        "/api/jobs//progress",
+        "/api/projects/acme/shop",
+    ],
+)
+def test_an_id_with_a_slash_is_told_that_ids_have_none(client: FlaskClient, path: str) -> None:
+    answer = client.post(path, data={"projectId": "p"})
+    assert _refused(answer) == (404, "not_found")
+    assert (
+        "an id must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -, without a slash"
+        in answer.json["detail"]
+    )
+    assert "slash" not in client.get("/api/nothing").json["detail"]
+
+
 # --- never a 500 ---------------------------------------------------------------------------
 
 WRITE_PATHS = ("/api/updates", "/api/jobs/j/logs", *BY_HAND)

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from chef.api.shapes import FieldFault, OffsetProblem, Problem
+from chef.domain.model import ID_RULE
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
 from chef.wire.strict import dumps
 
@@ -56,10 +57,19 @@ def _of_http(error: HTTPException) -> Response:
     """Flask's own refusals: no such route, wrong method, and the like."""
     status = error.code or 500
     code = _CODES.get(status, error.name.lower().replace(" ", "_"))
-    response = _response(_blank(status, error.name, code, error.description or error.name))
+    detail = (_why_there_is_none(request.path) if status == 404 else None) or error.description or error.name
+    response = _response(_blank(status, error.name, code, detail))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
+
+
+def _why_there_is_none(path: str) -> str | None:
+    """Why there is nothing at an address that an id with a slash in it, or an empty one, was put into."""
+    kind, _, rest = path.removeprefix("/api/").partition("/")
+    if not path.startswith("/api/") or kind not in ("jobs", "projects") or "/" not in rest:
+        return None
+    return f"there is no address {path[:200]!r} here: an id {ID_RULE}, without a slash"
 
 
 def _blank(status: int, title: str, code: str, detail: str) -> Problem:
