@@ -1,6 +1,6 @@
 """Where the lines of a followed job go: colours where they are wanted, other control sequences never.
 
-Lines may be replaced later, up to 200 lines back in their stream: a terminal shows that in its place where it is
+Lines may be replaced later, up to 200 back in their stream. A terminal shows that in its place where it is
 still on the screen; a file gets a line's last form once it can change no more.
 """
 
