@@ -362,3 +362,67 @@ def test_its_help_says_what_it_cannot_do(tmp_path: Path) -> None:
     status, out, _ = ShellMachine(tmp_path, ["sh"]).run("--help")
     assert status == 0
     assert "What chef.py can do and chef.sh cannot" in out
+
+
+# --- what is true of the build ----------------------------------------------------------------
+
+
+GITLAB = {"GITLAB_CI": "true", "CI_PROJECT_ID": "9", "CI_PROJECT_NAME": "shop"}
+
+
+def test_a_second_build_of_a_ci_job_is_a_job_of_its_own(served: Served, job: str, tmp_path: Path) -> None:
+    machine = ShellMachine(tmp_path, ["sh"], CHEF_URL=served.url, CI_JOB_ID=f"sh-{job}", **GITLAB)
+    machine.run("run", "--", "true")
+    status, _, err = machine.run("run", "--", "sh", "-c", "echo FAIL; exit 1")
+    assert (status, err) == (1, f"chef: {served.url}/jobs/gitlab-9-sh-{job}-2\n")
+    for _ in range(2):
+        machine.run("run", "--step", "--", "echo", "one")
+    assert machine.run("done") == (0, "", "")
+    found = [stored(served, f"gitlab-9-sh-{job}{number}") for number in ("", "-2", "-3")]
+    assert [(one["status"], one["lines"]) for one in found] == [
+        ("completed", 0),
+        ("failed", 1),
+        ("completed", 2),
+    ]
+    assert "409" in machine.run("fail", "again")[2]
+
+
+def test_stages_that_run_side_by_side_have_their_names(served: Served, job: str, tmp_path: Path) -> None:
+    jenkins = {"JENKINS_URL": "https://jenkins.example.com", "JOB_NAME": "shop", "BUILD_NUMBER": f"sh-{job}"}
+    for name, status in (("Unit tests", 0), ("Lint", 3)):
+        machine = ShellMachine(tmp_path, ["sh"], CHEF_URL=served.url, STAGE_NAME=name, **jenkins)
+        assert machine.run("run", "--", "sh", "-c", f"exit {status}")[0] == status
+    found = [stored(served, f"jenkins-shop-sh-{job}-{name}")["status"] for name in ("Unit-tests", "Lint")]
+    assert found == ["completed", "failed"]
+
+
+def test_a_line_is_seen_before_it_ends(served: Served, machine: ShellMachine, job: str) -> None:
+    script = "printf 'checking for X... '; until [ -e go ]; do printf .; sleep 0.2; done; echo yes"
+    with machine.start("run", "--", "sh", "-c", script) as process:
+        eventually(lambda: any(text.startswith("checking for X... .") for _, text in lines(served, job)))
+        (machine.folder / "go").touch()
+        out, _ = process.communicate(timeout=30)
+    assert lines(served, job) == [("stdout", out.rstrip("\n"))]
+    assert stored(served, job)["integrity"]["complete"] is True
+
+
+def test_a_secret_is_not_shown_in_pieces(served: Served, machine: ShellMachine, job: str) -> None:
+    machine.environment["DEPLOY_TOKEN"] = "s3cr3t-value"
+    (machine.folder / "build.sh").write_text(
+        "printf 'key s3cr'; until [ -e go ]; do sleep 0.1; done; echo 3t-value\n"
+    )
+    with machine.start("run", "--", "sh", "build.sh") as process:
+        eventually(lambda: ("stdout", "key ") in lines(served, job))
+        (machine.folder / "go").touch()
+        process.communicate(timeout=30)
+    assert lines(served, job) == [("stdout", "key ***")]
+
+
+def test_standard_input_is_seen_before_its_line_ends(served: Served, machine: ShellMachine, job: str) -> None:
+    with machine.start("log", "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write("checking for X... ")
+        process.stdin.flush()
+        eventually(lambda: ("stdout", "checking for X... ") in lines(served, job))
+        process.communicate("yes\n", timeout=30)
+    assert lines(served, job) == [("stdout", "checking for X... yes")]

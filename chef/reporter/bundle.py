@@ -50,9 +50,9 @@ def python_script(version: str) -> Script:
 @functools.lru_cache(maxsize=4)
 def shell_script(version: str) -> Script:
     """The reporter for machines without Python, for sh and curl."""
-    return _script(
-        (HERE / "chef.sh").read_text("utf-8").replace("chef_version=0", "chef_version=" + version, 1), version
-    )
+    text = (HERE / "chef.sh").read_text("utf-8")
+    text = text.replace("# (ci.sh)\n", (HERE / "ci.sh").read_text("utf-8"), 1)
+    return _script(text.replace("chef_version=0", "chef_version=" + version, 1), version)
 
 
 def _module_name(path: Path) -> str:

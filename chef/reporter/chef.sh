@@ -33,7 +33,7 @@ What chef.py can do and chef.sh cannot:
   to the process group, reaches the command as usual);
 - nothing in the output is taken for a marker: no phases or percents from it;
 - values of variables named *TOKEN*, *SECRET*, *PASSWORD* or *KEY* are masked, but not in base64;
-- output is sent about once a second, in whole lines, as text without NUL bytes;
+- output is sent about once a second, as text without NUL bytes;
 - what waits for a server is kept in a file without a limit.
 END
 }
@@ -42,76 +42,15 @@ say() { printf 'chef: %s\n' "$*" >&2; }
 
 misuse() { say "$*"; exit 2; }
 
-# An id in the characters that ids have.
-as_id() { printf '%s' "$1" | LC_ALL=C tr -c 'A-Za-z0-9._~:@+-' '-' | LC_ALL=C sed 's/--*/-/g; s/^-*//; s/-*$//' | cut -c 1-128; }
-
-# The same eight characters that chef.py makes of a runner's name, where there is a tool for that.
-hash_of() {
-  if command -v sha256sum >/dev/null 2>&1; then printf '%s' "$1" | sha256sum | cut -c 1-8
-  elif command -v shasum >/dev/null 2>&1; then printf '%s' "$1" | shasum -a 256 | cut -c 1-8
-  fi
-}
-
-last_part() { printf '%s' "${1##*/}"; }
-
-# The build as its CI system describes it: chef_found_job, chef_found_project, chef_branch, chef_commit and so on.
-# shellcheck disable=SC2034 # begin_fields takes them by their names
-detect() {
-  chef_found_job='' chef_found_project='' chef_branch='' chef_commit='' chef_author='' chef_title='' chef_address=''
-  if [ "${GITHUB_ACTIONS-}" = true ] && [ -n "${GITHUB_RUN_ID-}" ]; then
-    chef_leg=${RUNNER_TRACKING_ID:-${RUNNER_NAME-}}
-    [ -z "$chef_leg" ] || chef_leg=-$(hash_of "$chef_leg")
-    chef_found_job=github-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT}${GITHUB_JOB:+-$GITHUB_JOB}$chef_leg
-    chef_found_project=${GITHUB_REPOSITORY-}
-    chef_branch=${GITHUB_HEAD_REF:-${GITHUB_REF_NAME-}} chef_commit=${GITHUB_SHA-} chef_author=${GITHUB_ACTOR-}
-    chef_title=${GITHUB_WORKFLOW-}
-    chef_address=${GITHUB_SERVER_URL:-https://github.com}/${GITHUB_REPOSITORY-}/actions/runs/$GITHUB_RUN_ID
-    chef_address=$chef_address${GITHUB_RUN_ATTEMPT:+/attempts/$GITHUB_RUN_ATTEMPT}
-  elif [ -n "${GITLAB_CI-}" ] && [ -n "${CI_JOB_ID-}" ]; then
-    chef_found_job=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-$CI_JOB_ID chef_found_project=${CI_PROJECT_PATH:-${CI_PROJECT_NAME-}}
-    chef_branch=${CI_MERGE_REQUEST_SOURCE_BRANCH_NAME:-${CI_COMMIT_REF_NAME-}} chef_commit=${CI_COMMIT_SHA-}
-    chef_author=${CI_COMMIT_AUTHOR:-${GITLAB_USER_NAME-}} chef_title=${CI_COMMIT_TITLE-} chef_address=${CI_JOB_URL-}
-  elif [ "${BUILDKITE-}" = true ] && [ -n "${BUILDKITE_JOB_ID-}" ]; then
-    chef_found_job=buildkite-${BUILDKITE_PIPELINE_SLUG-}-${BUILDKITE_BUILD_NUMBER-}-$BUILDKITE_JOB_ID
-    chef_found_project=${BUILDKITE_ORGANIZATION_SLUG:+$BUILDKITE_ORGANIZATION_SLUG/}${BUILDKITE_PIPELINE_SLUG-} chef_branch=${BUILDKITE_BRANCH-} chef_commit=${BUILDKITE_COMMIT-}
-    chef_author=${BUILDKITE_BUILD_AUTHOR:-${BUILDKITE_BUILD_CREATOR-}}
-    chef_title=$(printf '%s\n' "${BUILDKITE_MESSAGE-}" | sed 1q)
-    chef_address=${BUILDKITE_BUILD_URL:+$BUILDKITE_BUILD_URL#$BUILDKITE_JOB_ID}
-  elif [ "${CIRCLECI-}" = true ] && [ -n "${CIRCLE_BUILD_NUM-}" ]; then
-    chef_found_job=circleci-${CIRCLE_PROJECT_REPONAME-}-$CIRCLE_BUILD_NUM
-    [ "${CIRCLE_NODE_TOTAL:-1}" = 1 ] || chef_found_job=$chef_found_job-node${CIRCLE_NODE_INDEX-}
-    chef_found_project=${CIRCLE_PROJECT_USERNAME:+$CIRCLE_PROJECT_USERNAME/}${CIRCLE_PROJECT_REPONAME-} chef_branch=${CIRCLE_BRANCH:-${CIRCLE_TAG-}}
-    chef_commit=${CIRCLE_SHA1-} chef_author=${CIRCLE_USERNAME-} chef_title=${CIRCLE_JOB-} chef_address=${CIRCLE_BUILD_URL-}
-  elif [ "${CI-}" = woodpecker ]; then
-    chef_found_job=woodpecker-${CI_REPO_ID:-${CI_REPO-}}-${CI_PIPELINE_NUMBER:-${CI_BUILD_NUMBER-}}
-    chef_found_job=$chef_found_job-${CI_WORKFLOW_NUMBER:-${CI_WORKFLOW_NAME:-${CI_JOB_NUMBER-}}}
-    chef_found_project=${CI_REPO:-${CI_REPO_NAME-}} chef_commit=${CI_COMMIT_SHA-}
-    chef_branch=${CI_COMMIT_SOURCE_BRANCH:-${CI_COMMIT_BRANCH-}} chef_author=${CI_COMMIT_AUTHOR-}
-    chef_title=$(printf '%s\n' "${CI_COMMIT_MESSAGE-}" | sed 1q)
-    chef_address=${CI_STEP_URL:-${CI_PIPELINE_URL:-${CI_BUILD_LINK-}}}
-  elif [ -n "${JENKINS_URL-}" ] && [ -n "${BUILD_NUMBER-}" ]; then
-    chef_found_job=jenkins-${JOB_NAME-}-$BUILD_NUMBER chef_found_project=${JOB_NAME-}
-    [ -z "${BRANCH_NAME-}" ] || chef_found_project=${JOB_NAME%/*}
-    chef_found_project=$(last_part "$chef_found_project") chef_branch=${BRANCH_NAME:-${GIT_BRANCH-}} chef_commit=${GIT_COMMIT-}
-    chef_branch=${chef_branch#origin/} chef_author=${CHANGE_AUTHOR-} chef_title=${CHANGE_TITLE:-${BUILD_DISPLAY_NAME-}}
-    chef_address=${RUN_DISPLAY_URL:-${BUILD_URL-}}
-  elif [ -n "${HEROKU_TEST_RUN_ID-}" ]; then
-    chef_found_job=heroku-test-$HEROKU_TEST_RUN_ID chef_branch=${HEROKU_TEST_RUN_BRANCH-}
-    [ "${CI_NODE_TOTAL:-1}" = 1 ] || chef_found_job=$chef_found_job-node${CI_NODE_INDEX-}
-    chef_commit=${HEROKU_TEST_RUN_COMMIT_VERSION-} chef_found_project=${HEROKU_APP_NAME-}
-  elif [ -n "${DYNO-}" ]; then
-    chef_found_job=heroku${HEROKU_APP_NAME:+-$HEROKU_APP_NAME}${HEROKU_RELEASE_VERSION:+-$HEROKU_RELEASE_VERSION}-$DYNO
-    chef_found_project=${HEROKU_APP_NAME-} chef_title=${HEROKU_RELEASE_VERSION-}
-    chef_commit=${HEROKU_BUILD_COMMIT:-${HEROKU_SLUG_COMMIT:-${SOURCE_VERSION-}}}
-  fi
-}
+# (ci.sh)
 
 # Where reports go: chef_url, chef_job, chef_project; a folder of ours with what curl is told about the token.
 find_target() {
   detect
   chef_url=${chef_url:-${CHEF_URL-}} chef_url=${chef_url%/}
   chef_job=${chef_job:-${CHEF_JOB-}} chef_project=${chef_project:-${CHEF_PROJECT-}}
-  [ -n "$chef_job" ] || chef_job=$(as_id "$chef_found_job")
+  chef_is_found=''
+  [ -n "$chef_job" ] || { chef_job=$(as_id "$chef_found_job"); chef_is_found=$chef_job; }
   [ -n "$chef_project" ] || chef_project=$(as_id "${chef_found_project:-$(last_part "$PWD")}")
   [ -n "$chef_project" ] || chef_project=build
   if [ -z "$chef_job" ]; then
@@ -127,6 +66,7 @@ find_target() {
   trap 'rm -rf "$chef_folder"' EXIT
   (umask 077; : > "$chef_folder/curl"
    [ -z "${CHEF_TOKEN-}" ] || printf 'header = "Authorization: Bearer %s"\n' "$CHEF_TOKEN" > "$chef_folder/curl")
+  [ -z "$chef_is_found" ] || choose_job "$1"
   chef_api=$chef_url/api/jobs/$chef_job
 }
 
@@ -151,9 +91,10 @@ report() {
 
 # --- run ------------------------------------------------------------------------------------
 
-# Lines without secrets.
+# Lines without secrets. `mask part`: of a line that has no end yet, without its last characters where they may begin
+# a secret; their number goes to the file held.
 mask() {
-  LC_ALL=C awk '
+  LC_ALL=C awk -v held_file="${1:+$chef_folder/held}" '
     BEGIN {
       for (name in ENVIRON) {
         if (toupper(name) !~ /TOKEN|SECRET|PASSWORD|KEY/) continue
@@ -176,7 +117,13 @@ mask() {
         }
         line = done line
       }
-      print line
+      if (held_file == "") { print line; next }
+      held = 0
+      for (i = 1; i <= secrets; i++)
+        for (n = length(secret[i]) - 1; n > held; n--)
+          if (n <= length(line) && substr(line, length(line) - n + 1) == substr(secret[i], 1, n)) held = n
+      printf "%s", substr(line, 1, length(line) - held)
+      print held > held_file
     }'
 }
 
@@ -192,10 +139,23 @@ size_of() { wc -c < "$1" | tr -d ' '; }
 gather() {
   chef_taken=$(cat "$chef_folder/$1.taken")
   chef_lines=$(tail -c "+$((chef_taken + 1))" "$chef_folder/$1.raw" | wc -l)
-  [ "$chef_lines" -gt 0 ] || return 0
+  [ "$chef_lines" -gt 0 ] || { gather_part "$1"; return 0; }
   tail -c "+$((chef_taken + 1))" "$chef_folder/$1.raw" | head -n "$chef_lines" > "$chef_folder/$1.new"
   mask < "$chef_folder/$1.new" >> "$chef_folder/$1.masked"
   echo "$((chef_taken + $(size_of "$chef_folder/$1.new")))" > "$chef_folder/$1.taken"
+}
+
+# The same with a line that has no end after a second, such as a question or dots.
+gather_part() {
+  chef_size=$(size_of "$chef_folder/$1.raw") chef_now=$(date +%s)
+  [ "$chef_size" -gt "$chef_taken" ] || return 0
+  read -r chef_open chef_since 2>/dev/null < "$chef_folder/$1.open" || chef_open=''
+  [ "$chef_open" = "$chef_taken" ] || { echo "$chef_taken $chef_now" > "$chef_folder/$1.open"; return 0; }
+  [ "$((chef_now - chef_since))" -ge 1 ] || return 0
+  tail -c "+$((chef_taken + 1))" "$chef_folder/$1.raw" | head -c "$((chef_size - chef_taken))" | mask part >> "$chef_folder/$1.masked"
+  chef_taken=$((chef_size - $(cat "$chef_folder/held")))
+  echo "$chef_taken" > "$chef_folder/$1.taken"
+  echo "$chef_taken $chef_now" > "$chef_folder/$1.open"
 }
 
 # place_of STREAM: how far the server is in it; fails where it does not say.
