@@ -368,9 +368,9 @@ def test_an_id_with_a_slash_is_told_that_ids_have_none(client: FlaskClient, path
     assert _refused(answer) == (404, "not_found")
     assert (
         "an id must be 1 to 128 characters of A-Z a-z 0-9 . _ ~ : @ + -, without a slash"
-        in answer.json["detail"]
+        in answer.get_json()["detail"]
     )
-    assert "slash" not in client.get("/api/nothing").json["detail"]
+    assert "slash" not in client.get("/api/nothing").get_json()["detail"]
 
 
 # --- never a 500 ---------------------------------------------------------------------------

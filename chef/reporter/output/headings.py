@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 
 _HEADING_SIGNS = (b"--- ", b"+++ ", b"~~~ ")
-_LINE = re.compile(rb"([^\r\n]+)(?:\r?\n|\r)?|\r?\n|\r")
-_COLOURS = re.compile(rb"\x1b\[[0-9;]*[mK]")
-_HUNK = re.compile(rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_UNDECIDED = re.compile(
+# Compiled where they are needed, which is in few builds (re keeps what it has compiled).
+_LINE = rb"([^\r\n]+)(?:\r?\n|\r)?|\r?\n|\r"
+_COLOURS = rb"\x1b\[[0-9;]*[mK]"
+_HUNK = rb"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@"
+_UNDECIDED = (
     rb"(?:\A|[\r\n])((?:\x1b\[[0-9;]*[mK])*--- [^\r\n]*[\r\n]+"
     rb"(?:(?:\x1b\[[0-9;]*[mK])*\+\+\+ [^\r\n]*[\r\n]+)?)\Z"
 )
@@ -21,7 +22,7 @@ _MOST_UNDECIDED = 2000
 
 def undecided(lines: bytes) -> int:
     """How many bytes at the end of whole lines are a heading or a diff's beginning: the next line tells."""
-    found = _UNDECIDED.search(lines, max(0, len(lines) - _MOST_UNDECIDED))
+    found = re.search(_UNDECIDED, lines[-_MOST_UNDECIDED:])
     return len(found.group(1)) if found else 0
 
 
@@ -38,8 +39,8 @@ class HeadingFinder:
         found: list[tuple[int, bytes]] = []
         waiting: list[tuple[int, bytes]] = []
         before = b""
-        for match in _LINE.finditer(lines):
-            line = _COLOURS.sub(b"", match.group(1) or b"")
+        for match in re.finditer(_LINE, lines):
+            line = re.sub(_COLOURS, b"", match.group(1) or b"")
             if not self._is_in_hunk(line):
                 if _begins_diff(line, before, len(waiting)):
                     waiting = []
@@ -53,7 +54,7 @@ class HeadingFinder:
         return found + waiting
 
     def _begin_hunk(self, line: bytes) -> None:
-        hunk = _HUNK.match(line)
+        hunk = re.match(_HUNK, line)
         if hunk:
             self._old, self._new = (int(count or 1) for count in hunk.groups())
 
@@ -73,5 +74,5 @@ class HeadingFinder:
 def _begins_diff(line: bytes, before: bytes, waiting: int) -> bool:
     """Whether this line makes a diff of the headings that wait, or begins another hunk of one."""
     if line.startswith(b"@@ "):
-        return waiting == 2 or _HUNK.match(line) is not None
+        return waiting == 2 or re.match(_HUNK, line) is not None
     return waiting == 1 and before.startswith(b"--- ") and line.startswith(b"***************")

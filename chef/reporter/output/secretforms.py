@@ -7,9 +7,9 @@ import re
 import urllib.parse
 from typing import Iterator
 
-_PERCENT_ENCODED = re.compile(rb"%[0-9A-F]{2}")
-_SHELL_SPECIAL = re.compile(rb"([^A-Za-z0-9_@%+=:,./\x80-\xff-])")
-_DOUBLE_QUOTED_SPECIAL = re.compile(rb'([\\"$`])')
+_PERCENT_ENCODED = rb"%[0-9A-F]{2}"
+_SHELL_SPECIAL = rb"([^A-Za-z0-9_@%+=:,./\x80-\xff-])"
+_DOUBLE_QUOTED_SPECIAL = rb'([\\"$`])'
 
 
 def other_forms(secret: bytes) -> Iterator[bytes]:
@@ -29,7 +29,7 @@ def _percent_encoded(secret: bytes) -> Iterator[bytes]:
         urllib.parse.quote_plus(secret).encode(),
     ):
         yield encoded
-        yield _PERCENT_ENCODED.sub(lambda found: found.group().lower(), encoded)
+        yield re.sub(_PERCENT_ENCODED, lambda found: found.group().lower(), encoded)
     # Workflow commands encode no more than they have to: messages, properties (GitHub), and Azure's values.
     message = secret.replace(b"%", b"%25").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
     yield message
@@ -51,5 +51,5 @@ def _shell_quoted(secret: bytes) -> Iterator[bytes]:
     """Within single and double quotes, and by backslashes."""
     yield secret.replace(b"'", b"'\\''")
     yield secret.replace(b"'", b"'\"'\"'")
-    yield _DOUBLE_QUOTED_SPECIAL.sub(rb"\\\1", secret)
-    yield _SHELL_SPECIAL.sub(rb"\\\1", secret)
+    yield re.sub(_DOUBLE_QUOTED_SPECIAL, rb"\\\1", secret)
+    yield re.sub(_SHELL_SPECIAL, rb"\\\1", secret)

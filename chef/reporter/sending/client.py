@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import os
 import socket
+import sys
 import urllib.parse
-import urllib.request
 from typing import Any, Iterator
 
 from chef.reporter.sending.answers import ServerAnswer
@@ -216,6 +217,11 @@ class _Closed(Exception):
 
 def _proxy_for(place: urllib.parse.SplitResult) -> urllib.parse.SplitResult | None:
     """The proxy that the environment names (`https_proxy`, `no_proxy`, …)."""
+    if sys.platform == "linux" and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # Only where it is needed: the import takes longer than most of our own modules.
+    import urllib.request
+
     found = urllib.request.getproxies().get(place.scheme)
     if not found or urllib.request.proxy_bypass(place.netloc.rpartition("@")[2]):
         return None
