@@ -19,7 +19,8 @@ _COMMAND_WORDS = (b"add-mask", b"setsecret", b"issecret")
 
 def hide_secret_commands(lines: bytes) -> bytes:
     """Whole lines, without the values that such commands have behind them, however short these are."""
-    if b"::" not in lines and b"##" not in lines:
+    # A single character is looked for many times faster than two are.
+    if not (b":" in lines and b"::" in lines) and not (b"#" in lines and b"##" in lines):
         return lines
     lower = lines.lower()
     return _SECRET_COMMAND.sub(rb"\1***", lines) if any(word in lower for word in _COMMAND_WORDS) else lines
