@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from chef.domain.lines import Line, StreamState, attach, needs_recent
 from chef.domain.segments import Segmenter
 from chef.domain.terminal import MOST_ROWS, TerminalState, draw, moves_cursor
+from chef.domain.terminal.frames import without_superseded
 from tests.tools.terminals import pieces_of, screen_of_pyte, without_colours
 
 COLUMNS = 300
@@ -95,6 +96,54 @@ def test_links_to_the_web_stay_and_no_others() -> None:
     link = "\x1b]8;;https://example.com/a\x1b\\here\x1b]8;;\x1b\\"
     assert drawn(b"see \x1b]8;id=1;https://example.com/a\x07here\x1b]8;;\x07\x1b[K\n") == [f"see {link}"]
     assert drawn(b"see \x1b]8;;file:///etc\x07here\x1b]8;;\x07\x1b[K\n") == ["see here"]
+
+
+erasures = st.sampled_from(
+    [
+        *(b"\x1b[2K%b\r\n", b"\r\x1b[2K%b\n", b"%b\x1b[K\n", b"%b\x1b[K\r\n"),
+        *(b"%b\n", b"\r\x1b[2K%b\r\n"),
+    ]
+)
+words = st.sampled_from(
+    [
+        b"",
+        b"a",
+        *[b"\x1b[31mred\x1b[0m", b"long \x1b[0mtext"] * 3,
+        b"\x1b[1mbold",
+        b"\x1b[0mplain",
+        b"\x1b]0;t\x07x",
+    ]
+)
+
+
+@st.composite
+def frames_of_one_display(draw_: st.DrawFn) -> list[bytes]:
+    """Frames that nearly all have the same height and go up by it."""
+    erasure = draw_(erasures)
+    height = draw_(st.integers(1, 3))
+    frames = []
+    for _ in range(draw_(st.sampled_from([0, 2, 5, 6, 7, 8]))):
+        rows = draw_(st.lists(words, min_size=height, max_size=height))
+        up = draw_(st.sampled_from([height] * 20 + [height - 1, height + 1]))
+        frames.append(b"".join(erasure % word for word in rows) + b"\x1b[%dA" % up)
+    return frames
+
+
+@settings(deadline=None)
+@given(frames_of_one_display(), st.sampled_from([b"", b"first\nsecond\n", b"begun", b"\x1b[1mbold\n"]))
+def test_frames_that_come_together_leave_what_they_leave_one_by_one(
+    frames: list[bytes], before: bytes
+) -> None:
+    together, apart = drawn(before + b"".join(frames) + b"end"), drawn(before, *frames, b"end")
+    # A row that was erased is a line only where it had been one.
+    assert "\n".join(together).rstrip("\n") == "\n".join(apart).rstrip("\n")
+
+
+def test_of_frames_that_come_together_one_is_shown() -> None:
+    frame = b"\x1b[2K\x1b[32mone\x1b[0m %d\r\n\x1b[2Ktwo %d\r\n"
+    output = b"\x1b[2A".join(frame % (number, number) for number in range(1000))
+    assert len(without_superseded(output)) < 6 * len(frame)
+    assert seen(drawn(output)) == ["one 999", "two 999"]
 
 
 def test_a_row_that_was_redrawn_is_sent_again_under_its_number_and_no_other() -> None:

@@ -35,6 +35,7 @@ from chef.domain.terminal import (
 MAX_LINE_BYTES = 64 * 1024
 # Bytes that belong to no line of their own, as many as attach() keeps waiting.
 _MAX_PENDING = 4096
+_PART_BYTES = 64 * 1024
 
 _TEXT, _REPLACES, _DRAWN = itemgetter(0), itemgetter(2), itemgetter(5)
 
@@ -218,7 +219,9 @@ class _Joint:
 
 def _moves(segments: Sequence[Segment], begun: bytes = b"") -> bool:
     if not isinstance(segments, PlainSegments):
-        return moves_cursor(begun + b"".join(map(_TEXT, segments)))
+        data = begun + b"".join(map(_TEXT, segments))
+        # The rest of a piece that moved the cursor has its line ends still in it.
+        return b"\n" in data or moves_cursor(data)
     return moves_cursor(begun + segments.data if begun else segments.data)
 
 
@@ -251,18 +254,24 @@ def _attach_drawn(
     data = b"".join([segment.text + segment.end for segment in segments])
     offset = state.offset + sum(segment.size for segment in segments)
     terminal = state.terminal or terminal_of(recent, _column_after(state), _begun(state))
-    pending = state.pending + data
-    terminal, rows = draw(terminal, data, next_line, always=len(pending) > _MAX_PENDING)
-    if not rows:
-        return [], StreamState(offset, state.line, "closed", pending, tally, terminal=terminal)
-    lines = []
-    for number, replaces, text in rows:
-        encoded = text.encode()
-        shown = cut(encoded[: limit + 4], len(encoded), limit)
-        lines.append(Line(shown, b"", replaces, pending, number if replaces else 0, True))
-        pending = b""
-    newest = max(state.line, rows[-1].number)
-    return lines, StreamState(offset, newest, "closed", b"", tally, terminal=terminal)
+    lines: list[Line] = []
+    newest, pending = state.line, state.pending
+    # In parts, so that no line stands for more bytes than fit into an entry.
+    for start in range(0, len(data), _PART_BYTES):
+        part = data[start : start + _PART_BYTES]
+        pending += part
+        terminal, rows = draw(terminal, part, next_line, always=len(pending) > _MAX_PENDING)
+        for number, replaces, text in rows:
+            lines.append(_drawn_line(text, limit, pending, number if replaces else 0))
+            pending = b""
+            newest, next_line = max(newest, number), max(next_line, number + 1)
+    return lines, StreamState(offset, newest, "closed", pending, tally, terminal=terminal)
+
+
+def _drawn_line(text: str, limit: int, pending: bytes, number: int) -> Line:
+    """A row of a terminal as a line; `number` is that of the line whose place it takes, 0 for a new one."""
+    encoded = text.encode()
+    return Line(cut(encoded[: limit + 4], len(encoded), limit), b"", number > 0, pending, number, True)
 
 
 def _column_after(state: StreamState) -> int | None:

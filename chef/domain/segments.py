@@ -113,7 +113,21 @@ class Segmenter:
         return bytes(self._kept)
 
     def feed(self, data: bytes) -> Sequence[Segment]:
-        """Take the next bytes; return the segments that they end."""
+        """Take the next bytes; return the segments that they end.
+
+        Bytes that move a terminal's cursor are not for lines, but for the terminal: nothing of them is held,
+        and a segment of them may have line ends within its text.
+        """
+        if self._size == len(self._kept) and moves_cursor(data):
+            data = bytes(self._kept) + data
+            self._kept.clear()
+            self._size = 0
+            parts = (data[start : start + self._limit] for start in range(0, len(data), self._limit))
+            return [Segment(part, b"", len(part)) for part in parts]
+        return self.feed_lines(data)
+
+    def feed_lines(self, data: bytes) -> Sequence[Segment]:
+        """The same without a terminal: each segment is a line, or the beginning of one."""
         # Of a line that is held whole, and so not too long yet, the rest makes a plain line.
         if b"\r" not in data and self._size == len(self._kept):
             end = data.rfind(b"\n") + 1
@@ -211,7 +225,7 @@ def segment_text(message: str, max_line_bytes: int) -> Sequence[Segment]:
     # Carriage returns alone end nothing, but an update that was taken has a line.
     if not message.endswith(("\n", "\r")) or not message.strip("\r"):
         message += "\n"
-    return Segmenter(max_line_bytes).feed(message.encode())
+    return Segmenter(max_line_bytes).feed_lines(message.encode())
 
 
 def body_bytes(segments: Iterable[Segment]) -> int:

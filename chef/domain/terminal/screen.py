@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from chef.domain.terminal.canvas import Canvas
+from chef.domain.terminal.frames import without_superseded
 from chef.domain.terminal.row import Row
 from chef.domain.terminal.sequences import CONTROLS, ESCAPES, SEQUENCES, Numbers
 from chef.domain.terminal.state import CursorPlace, DrawnRow, NumberedRow, TerminalState
@@ -92,7 +93,7 @@ def draw(
     nothing changed, the row of the cursor is returned if there must `always` be one.
     """
     canvas = Canvas(state)
-    text, held = _whole_part(state.held + data)
+    text, held = _whole_part(without_superseded(state.held + data))
     _show(canvas, text)
     rows, changes = canvas.drawn(next_number, always=always)
     return canvas.state(rows, held), changes
