@@ -21,6 +21,10 @@ def said(text: str) -> list[Marker]:
     [
         ("::group::Unit tests\n", Marker(message="Unit tests")),
         ("  \x1b[36;1m::group::Unit tests\r\n", Marker(message="Unit tests")),
+        (
+            "::group::Unit \x1b[32mte\x1b[1msts\x1b[0m:\t100%25%0Aof%3A a%252Cb\n",
+            Marker(message="Unit tests: 100% of: a%2Cb"),
+        ),
         ("##[group]Unit tests\n", Marker(message="Unit tests")),
         (
             "section_start:1560896352:my_first[collapsed=true]\r\x1b[0KHeader\n",

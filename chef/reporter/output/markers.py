@@ -51,6 +51,8 @@ _BEGINS = re.compile(
 )
 _ENDS = re.compile(rb"(\[ *\d{1,3}%\])(?:\x1b\[[0-9;]*m)*[ \t]*(?=[\r\n]|\Z)")
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x1f\x7f]")
+# The same without single characters, which part words.
+_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
 
 _COMMAND = re.compile(r"::([A-Za-z0-9_-]+)(?: [^:]*)?::(.*)")
 _SECTION = re.compile(
@@ -167,7 +169,7 @@ class MarkerParser:
 
 def clean(text: str) -> str:
     """A title without colours and controls, not too long."""
-    plain = " ".join(_ESCAPES.sub(" ", text).split())
+    plain = " ".join(_ESCAPES.sub(" ", _SEQUENCES.sub("", text)).split())
     return plain if len(plain) <= MAX_TITLE else plain[: MAX_TITLE - 1] + "…"
 
 
@@ -192,7 +194,7 @@ def _azure_unescaped(value: str) -> str:
 
 
 def _group(name: str, value: str) -> Marker | None:
-    title = clean(value) if name == "group" else ""
+    title = clean(_unescaped(value.replace("%3A", ":").replace("%2C", ","))) if name == "group" else ""
     return Marker(message=title) if title else None
 
 
