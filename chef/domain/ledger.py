@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from chef.domain import rules
 from chef.domain.implied import abandon, resume_by_log
+from chef.domain.latemasks import LateMasks
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
 from chef.domain.model import Abandonment, Entry, Job, LogEntry, LogPiece, StateEntry, Update, Value
@@ -34,7 +35,9 @@ class Item(Value, frozen=True):
 
     @property
     def update_id(self) -> str | None:
-        return self.update.id if isinstance(self.update, Update) else None
+        if isinstance(self.update, Update) and self.update.type != "mask":
+            return self.update.id
+        return None  # A mask that comes twice does no harm, and not even its digest is kept.
 
 
 class Batch(Value, frozen=True):
@@ -114,12 +117,19 @@ class Ledger:
     """The state that a transaction loaded, and all that it changed.
 
     `loaded` are rows of the store, `changed` those that have to be written, `stored` the new entries.
+    `late_masks` outlive it.
     """
 
-    def __init__(self, max_line_bytes: int, max_entry_bytes: int = MAX_ENTRY_BYTES) -> None:
+    def __init__(
+        self,
+        max_line_bytes: int,
+        max_entry_bytes: int = MAX_ENTRY_BYTES,
+        late_masks: LateMasks | None = None,
+    ) -> None:
         self.loaded = _Rows()
         self.changed = _Rows()
         self.stored: list[Stored] = []
+        self.late_masks = late_masks or LateMasks()
         self.max_line_bytes = max_line_bytes
         self.max_entry_bytes = max_entry_bytes
 
@@ -196,6 +206,8 @@ class _Attempt:
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
         self._count(before, job)
+        if before is not None and before.masks and job.ended:
+            self._ledger.late_masks.keep(job.job_id, before.masks, self._batch.at)
         numbered = [self._number(job, entry) for entry in entries]
         self.rows.jobs[job.job_id] = job
         self._receipt.accepted += 1
@@ -219,6 +231,8 @@ class _Attempt:
         return True
 
     def _apply(self, job: Job, update: Update | LogPiece, index: int) -> tuple[Job, Sequence[Entry]]:
+        if isinstance(update, Update) and update.type == "mask":
+            return rules.apply_mask(job, update, self._batch.at, index)
         if isinstance(update, Update) and update.type != "log":
             streams = self._streams(job.job_id, update.integrity or ())
             job, entry = rules.apply(job, update, self._batch.at, index, streams)
@@ -229,6 +243,8 @@ class _Attempt:
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
         recent = self._recent(key, stream, update)
         resumed, state = resume_by_log(job, self._batch.at)
+        if resumed.ended:
+            resumed = replace(resumed, masks=self._ledger.late_masks.of(job.job_id))
         after, entries, stream = rules.apply_log(
             resumed, update, stream, self._batch.at, index, *limits, recent
         )
@@ -236,6 +252,8 @@ class _Attempt:
         if not entries:
             return job, []
         self._receipt.lines += after.lines - lines_before
+        if after.ended:
+            after = replace(after, masks=())
         after = rules.verify(after, self._streams(job.job_id, after.claim or ()))
         return after, [state, *entries] if state else entries
 

@@ -25,7 +25,7 @@ PHASE = re.compile(PHASE_PATTERN)
 Kind = Literal["job", "project"]
 """The things that one can follow."""
 
-UpdateType = Literal["progress", "log", "completed", "error", "cancelled"]
+UpdateType = Literal["progress", "log", "completed", "error", "cancelled", "mask"]
 Status = Literal[
     "queued", "preparing", "installing", "building", "completed", "failed", "cancelled", "abandoned"
 ]
@@ -81,6 +81,7 @@ class Update(Value, frozen=True):
     code: int | str | None = None
     artifacts: tuple[Artifact, ...] | None = None
     integrity: Claim | None = None
+    value: str | None = None
 
 
 class Heartbeat(Value, frozen=True):
@@ -178,6 +179,7 @@ class Job(Value, frozen=True):
     its streams at the end, `integrity` how that compares with what is here (chef.domain.integrity).
     `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one. `phase_known` tells
     whether an update said a phase or a status, `progress_known` whether one said progress or its phase.
+    `masks` are its secrets (chef.domain.masking), kept while it runs.
     """
 
     job_id: str
@@ -206,6 +208,7 @@ class Job(Value, frozen=True):
     heartbeat_every: int | None = None
     phase_known: bool = True
     progress_known: bool = True
+    masks: tuple[str, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -64,7 +64,7 @@ def reopen_last(job: Job) -> tuple[PhaseSpan, ...]:
 
 
 def end_job(job: Job, status: Status, at: int) -> Job:
-    """The job with its end at a time (ms), and with it that of its phase."""
+    """The job with its end at a time (ms) and that of its phase; its secrets are forgotten."""
     at = max(at, job.updated_at)
     started_at = job.started_at if job.started_at is not None else job.created_at
     return replace(
@@ -72,5 +72,6 @@ def end_job(job: Job, status: Status, at: int) -> Job:
         status=status,
         started_at=started_at,
         finished_at=at,
+        masks=(),
         phases=_close_last(job.phases, at),
     )

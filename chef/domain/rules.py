@@ -25,6 +25,7 @@ from chef.domain.lines import (
     replacing,
 )
 from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES, log_entries, plain_entries
+from chef.domain.masking import MAX_MASKS, MAX_MASKS_BYTES, masked_lines, masked_text, with_mask
 from chef.domain.model import (
     ENDED,
     Heartbeat,
@@ -95,6 +96,8 @@ def apply(
     `streams` are those of the job that the update says something of (`integrity`).
     """
     check_running(job, index)
+    if job.masks and update.message is not None:
+        update = replace(update, message=masked_text(update.message, job.masks))
     job = resume(job)
     job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
     if update.type == "completed" or _completes(update):
@@ -105,6 +108,24 @@ def apply(
         job = _advance(job, update, at)
     job = verify(replace(job, claim=update.integrity), streams or {})
     return state_entry(job, at)
+
+
+def apply_mask(job: Job, update: Update, at: int, index: int) -> tuple[Job, list[StateEntry]]:
+    """Take a secret that what follows must not show; raises Conflict after the job's end.
+
+    No entry tells of it. A job that it is the first to speak of is made by a progress update without a word,
+    and one that was abandoned taken up again by such.
+    """
+    check_running(job, index)
+    entries: list[StateEntry] = []
+    if not job.seq or job.ended:
+        job, entry = apply(job, Update("progress", job.job_id), at, index)
+        entries.append(entry)
+    masks = with_mask(job.masks, update.value or "")
+    if masks is None:
+        message = f"must be one of at most {MAX_MASKS} of the job, {MAX_MASKS_BYTES} bytes in all"
+        raise Invalid(f"update {index}: value {message}", errors=(FieldError(message, "value", index),))
+    return replace(_touch(job, at), masks=masks), entries
 
 
 def check_running(job: Job, index: int) -> None:
@@ -136,6 +157,7 @@ def apply_log(
     lines, after = _attach(stream, item, job.lines + 1, max_line_bytes, recent)
     if not lines:
         return job, [], after
+    lines, masks = masked_lines(lines, job.masks)
     level = item.level if isinstance(item, Update) else None
     parts = in_parts(lines, MAX_ENTRY_LINES)
     sizes = [raw_bytes(part) + drawn_bytes(part) for part in parts]
@@ -148,6 +170,7 @@ def apply_log(
         seq=entries[-1].seq,
         lines=job.lines + len(lines) - replacing(lines),
         log_bytes=job.log_bytes + sum(sizes),
+        masks=masks,
     )
     if job.started_at is None:
         job = replace(job, started_at=at)

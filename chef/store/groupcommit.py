@@ -16,6 +16,7 @@ from gevent.hub import Waiter
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreUnavailable
 from chef.store.engine import ConnectionPool
@@ -45,6 +46,7 @@ class GroupCommit:
         self._thread = thread
         self._connections = connections
         self._limits = max_line_bytes, max_log_bytes
+        self._late_masks = LateMasks()
         self.after_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
         # Each with the greenlet's waiter.
         self._waiting: list[tuple[Batch | Aside, Any]] = []
@@ -121,5 +123,5 @@ class GroupCommit:
     def _transaction(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         batches = [work for work in works if isinstance(work, Batch)]
         with self._connections.writing() as connection:
-            receipts = iter(write(connection, batches, *self._limits))
+            receipts = iter(write(connection, batches, self._late_masks, *self._limits))
             return [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]

@@ -7,6 +7,8 @@ survives (`ConnectionPool`). On PostgreSQL nothing is kept: nothing there tells 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection
 
 from chef.domain.ledger import Project
@@ -48,6 +50,11 @@ class RowCache:
             self._shown_bytes += stream.shown_bytes
         else:
             self.streams.pop(key, None)
+
+    def forget_streams(self, job_ids: Collection[str]) -> None:
+        """The streams of some jobs are other than they were written."""
+        for key in [key for key in self.streams if key[0] in job_ids]:
+            self._shown_bytes -= self.streams.pop(key).shown_bytes
 
     def shrink(self) -> None:
         """Begin anew where there are too many. A job is never kept without its project."""

@@ -41,6 +41,7 @@ class _Details(msgspec.Struct, omit_defaults=True):
     integrity: Integrity | None = None
     phase_known: bool = True
     progress_known: bool = True
+    masks: tuple[str, ...] = ()
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -67,6 +68,7 @@ def job_values(job: Job) -> dict[str, Any]:
         integrity=job.integrity,
         phase_known=job.phase_known,
         progress_known=job.progress_known,
+        masks=job.masks,
     )
     return {
         "seq": job.seq,
@@ -118,6 +120,7 @@ def job_of(row: Any) -> Job:
         integrity=details.integrity,
         phase_known=details.phase_known,
         progress_known=details.progress_known,
+        masks=details.masks,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )

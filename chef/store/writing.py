@@ -11,8 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, select, text, tuple_, update
+from msgspec.structs import replace
+from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, null, select, text, tuple_, update
 
+from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
 from chef.domain.lines import ShownLine, needs_recent
 from chef.domain.model import Abandonment, LogPiece, Update
@@ -38,10 +40,15 @@ _RECENT_LINES = 2 * MOST_ROWS
 
 
 def write(
-    connection: Connection, batches: Sequence[Batch], max_line_bytes: int, max_log_bytes: int
+    connection: Connection,
+    batches: Sequence[Batch],
+    late_masks: LateMasks,
+    max_line_bytes: int,
+    max_log_bytes: int,
 ) -> list[Receipt | Exception]:
     """Take each batch whole or refuse it, and write all that were taken. The caller commits."""
-    transaction = _Transaction(connection, Ledger(max_line_bytes, max_row_bytes(max_log_bytes)))
+    ledger = Ledger(max_line_bytes, max_row_bytes(max_log_bytes), late_masks)
+    transaction = _Transaction(connection, ledger)
     transaction.load(batches)
     outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
     transaction.save()
@@ -77,6 +84,7 @@ _INSERT_ENTRIES = CompiledStatement(insert(entries))
 _INSERT_SENT = CompiledStatement(insert(sent))
 _UPDATE_PROJECT = CompiledStatement(update(projects).where(projects.c.pk == _ROW_PK))
 _UPDATE_JOB = CompiledStatement(update(jobs).where(jobs.c.pk == _ROW_PK))
+_FORGET_SHOWN = CompiledStatement(update(streams).where(streams.c.job_pk == _ROW_PK).values(shown=null()))
 _NEWEST_JOB = CompiledStatement(
     update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
 )
@@ -226,6 +234,7 @@ class _Transaction:
         self._save_projects()
         self._save_jobs()
         self._save_entries()
+        self._forget_shown()
         self._save_streams()
         self._save_sent()
 
@@ -306,6 +315,18 @@ class _Transaction:
                     for stored in self.ledger.stored
                 ],
             )
+
+    def _forget_shown(self) -> None:
+        """What the terminals of a job show has its secrets, and goes with them."""
+        changed = self.ledger.changed
+        ended = {name for name, job in changed.jobs.items() if job.ended and self.ledger.late_masks.of(name)}
+        if not ended:
+            return
+        for key, stream in changed.streams.items():
+            if key[0] in ended:
+                changed.streams[key] = replace(stream, open=None, terminal=None)
+        _FORGET_SHOWN.run(self._driver, [{"row_pk": self._job_pks[name]} for name in ended])
+        self._cache.forget_streams(ended)
 
     def _save_streams(self) -> None:
         changed = self.ledger.changed.streams.items()

@@ -26,6 +26,7 @@ from chef.wire.values import (
     NAME,
     PERCENT,
     PHASE_NAME,
+    SECRET,
     STATUS,
     TEXT,
     Check,
@@ -37,10 +38,10 @@ from chef.wire.values import (
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
 
-FormType = Literal["progress", "log", "completed", "error", "cancelled", "exit", "heartbeat"]
+FormType = Literal["progress", "log", "completed", "error", "cancelled", "mask", "exit", "heartbeat"]
 """The types of updates, and the two requests by hand that are none themselves."""
 
-UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error", "cancelled")
+UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error", "cancelled", "mask")
 _ENDS: tuple[FormType, ...] = ("completed", "error", "cancelled", "exit")
 _UNLESS_LOG: tuple[FormType, ...] = ("progress", *_ENDS)
 _ALL: tuple[FormType, ...] = (*UPDATES, "exit", "heartbeat")
@@ -81,6 +82,12 @@ FIELDS: tuple[Field, ...] = (
     Field("message", ("error",), utf8(1, MAX_END_MESSAGE), needed=True),
     Field("stream", ("log",), NAME),
     Field("level", ("log",), characters(32)),
+    Field(
+        "value",
+        ("mask",),
+        SECRET.described("what later lines and messages of the job must not show"),
+        needed=True,
+    ),
     Field("code", ("error", "cancelled"), CODE),
     Field("code", ("exit",), EXIT_STATUS),
     Field("artifacts", ("progress", "completed", "exit"), ARTIFACTS),

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 
 import msgspec
 
+from chef.domain.masking import MAX_CHARS, MIN_CHARS
 from chef.domain.model import ID, ID_PATTERN, ID_RULE, PHASE, PHASE_PATTERN, STATUSES
 from chef.domain.rules import MAX_ARTIFACTS, MAX_META_BYTES
 from chef.errors import NotJson
@@ -88,15 +89,18 @@ def _check_string(value: Any, name: str, findings: Findings) -> Any:
 TEXT = ValueType(_check_string, jsonschema.text())
 
 
-def characters(most: int) -> ValueType:
-    """A text of 1 to `most` characters."""
+def characters(most: int, least: int = 1) -> ValueType:
+    """A text of `least` to `most` characters."""
 
     def check(value: Any, name: str, findings: Findings) -> Any:
-        if _is_string(value, name, findings) and not 1 <= len(value) <= most:
-            findings.wrong(name, f"must be 1 to {most} characters")
+        if _is_string(value, name, findings) and not least <= len(value) <= most:
+            findings.wrong(name, f"must be {least} to {most} characters")
         return value
 
-    return ValueType(check, jsonschema.text(least=1, most=most))
+    return ValueType(check, jsonschema.text(least=least, most=most))
+
+
+SECRET = characters(MAX_CHARS, MIN_CHARS)
 
 
 def utf8(least: int, most: int) -> ValueType:
