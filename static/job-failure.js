@@ -1,6 +1,7 @@
 // Why a job failed: its message, of which a long one shows its end and opens whole.
 
 import { byId, setText } from "chef/dom.js";
+import { cleanText } from "chef/escapes.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Job } from "chef/state.js" */
@@ -26,7 +27,7 @@ export function showFailure(job) {
 function showMessage(message) {
   if (message === shown) return;
   shown = message;
-  setText(byId("failure-message"), message);
+  setText(byId("failure-message"), cleanText(message));
   box.toggleAttribute("data-multiline", message.includes("\n"));
   showWhole(false);
 }

@@ -2,6 +2,7 @@
 
 import { constants } from "chef/constants.js";
 import { byId, clone, field, now, setIcon, setProgress, setText } from "chef/dom.js";
+import { cleanText } from "chef/escapes.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { showFailure } from "chef/job-failure.js";
 import { fillLinked } from "chef/linked.js";
@@ -68,7 +69,7 @@ export function tickHead(job) {
  */
 function messageOf(job) {
   if (!job) return isMissing() ? texts.noJob : texts.waitingForJob;
-  return job.error ? "" : (job.message ?? "");
+  return job.error ? "" : cleanText(job.message ?? "");
 }
 
 /** Whether there has been no job for long. */

@@ -1,6 +1,7 @@
 // A job as a row of a list.
 
 import { field, now, setIcon, setProgress, setText, setWhen } from "chef/dom.js";
+import { cleanText } from "chef/escapes.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { hasEnded, knownProgress } from "chef/state.js";
@@ -25,7 +26,7 @@ export function fillJobRow(row, job) {
     setText(project, job.projectId);
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
-  setText(field(row, "message"), job.message ?? "");
+  setText(field(row, "message"), cleanText(job.message ?? ""));
   const progress = knownProgress(job);
   setProgress(field(row, "bar", HTMLProgressElement), progress);
   setText(field(row, "percent"), progress === null ? "" : percent(progress));

@@ -248,3 +248,11 @@ def test_without_npm_the_pages_use_the_event_stream(app: Flask, client: FlaskCli
     app.extensions["chef.assets"]._library_hashes.clear()
     assert live(client.get("/").text)["transport"] == "stream"
     assert client.get("/lib/socket.io-client.js").status_code == 404
+
+
+def test_colours_in_a_message_become_nothing(client: FlaskClient) -> None:
+    post(client, progress() | {"message": "lin\x1b[31mki\x1b[0mng"})
+    assert ">linking</bdi>" in client.get("/jobs/j").text
+    assert ">linking</bdi>" in client.get("/projects/web").text
+    post(client, {"type": "error", "jobId": "j", "message": "te\x1b[1;31msts failed"})
+    assert ">tests failed</bdi>" in client.get("/jobs/j").text

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from chef.domain.text import clean_text
 from chef.pages.language import gettext as _
 from chef.pages.language import language
 from chef.services import services
@@ -176,4 +177,5 @@ def add_filters(app: Flask) -> None:
         plain_json=plain_json,
         status_word=status_word,
         web_url=web_url,
+        clean_text=clean_text,
     )
