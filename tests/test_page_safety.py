@@ -105,7 +105,9 @@ def test_a_failure_is_text(either: Served, page: Page, attack: str) -> None:
 
 
 def test_a_title_with_markup_is_the_tabs_title(server: Served, page: Page) -> None:
-    server.update({"type": "progress", "jobId": "j", "projectId": "web", "meta": {"title": MARKUP}})
+    server.update(
+        {"type": "progress", "jobId": "j", "projectId": "web", "progress": 0, "meta": {"title": MARKUP}}
+    )
     page.goto(f"{server.url}/jobs/j")
     for _ in ("live", "read anew"):
         expect(page).to_have_title(f"0% Queued · {MARKUP}")
