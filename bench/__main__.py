@@ -9,7 +9,7 @@ from importlib import import_module
 from bench import report
 from bench.servers import DRIVER_CORE
 
-NAMES = ("post", "resume", "logs", "history", "page", "reporter", "hostile", "delivery")
+NAMES = ("start", "post", "resume", "logs", "redraws", "history", "page", "reporter", "hostile", "delivery")
 
 
 def main() -> None:

@@ -23,6 +23,8 @@ DRIVER_CORE = 1 if (os.cpu_count() or 1) > 1 else 0
 _START_S = 30
 
 CHEF = "Chef"
+EARLIER = "Chef, an earlier commit"
+"""Measured where `BENCH_EARLIER` names a checkout of it."""
 HELLO = "Flask hello world, Chef's handler"
 STOCK_HELLO = "Flask hello world, stock pywsgi + TCP_NODELAY"
 STOCK = "stock Flask-SocketIO"
@@ -133,8 +135,18 @@ def _command(name: str, folder: Path) -> Sequence[str | Path]:
         # The first that runs here: of some systems there are several builds.
         return [next(_bun().glob("node_modules/@oven/bun-*/bin/bun")), _bun() / "server.js"]
     hello = PEERS / "hello.py"
-    programs = {CHEF: ROOT / "app.py", HELLO: hello, STOCK_HELLO: hello}
+    programs = {CHEF: ROOT / "app.py", EARLIER: earlier() / "app.py", HELLO: hello, STOCK_HELLO: hello}
     return [sys.executable, programs.get(name, PEERS / "stock.py")]
+
+
+def earlier() -> Path:
+    """The checkout of an earlier commit; this one where none is named."""
+    return Path(os.environ.get("BENCH_EARLIER", ROOT))
+
+
+def chefs() -> list[str]:
+    """The builds of Chef that are compared."""
+    return [CHEF, EARLIER] if "BENCH_EARLIER" in os.environ else [CHEF]
 
 
 @contextmanager
@@ -154,7 +166,7 @@ def start(name: str, folder: Path, port: int, **settings: str) -> Server:
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
     # The peers in Python import from the checkout, Node's from its node_modules.
     own = {"PORT": str(port), "HOST": "127.0.0.1", "DATABASE_URL": f"sqlite:///{folder / 'chef.db'}"}
-    own |= {"PYTHONPATH": str(ROOT)} | _SWITCHES.get(name, {})
+    own |= {"PYTHONPATH": str(earlier() if name == EARLIER else ROOT)} | _SWITCHES.get(name, {})
     with (folder / "output").open("ab") as output:
         process = subprocess.Popen(
             _command(name, folder), cwd=folder, env=kept | own | settings, stdout=output, stderr=output
