@@ -247,7 +247,7 @@ def test_what_is_told_to_publishers_works_as_written(server: Served, tmp_path: P
     commands = "".join(one.text for one in blocks("docs/publish.md", "sh"))
     output = run_shell(f"{commands}\necho {{}}", server, tmp_path)
     answers = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    assert [answer["lines"] for answer in answers if "offset" in answer] == [2, 3, 0, 2, 1]
+    assert [answer["lines"] for answer in answers if "offset" in answer] == [1, 2, 3, 0, 2, 1]
     missing = {"stream": "stdout", "bytes": 6, "from": 8, "lines": 1}
     assert [answer["integrity"] for answer in answers if "integrity" in answer] == [
         {"complete": False, "lines": 2, "missing": [missing]},
