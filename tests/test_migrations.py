@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, Row, Table, inspect, select, text
 
 from chef.domain.ledger import Stored
 from chef.domain.model import LogEntry
@@ -27,7 +27,7 @@ from chef.settings.config import Settings
 from chef.store import Store, migrate
 from chef.store.engine import make_engine
 from chef.store.migrate import MIGRATIONS, newest_revision
-from chef.store.tables import about, metadata
+from chef.store.tables import about, jobs, metadata
 from tests.tools.logs import all_entries, texts
 from tests.tools.making import batch, log, open_store, piece, update
 
@@ -75,6 +75,8 @@ def test_the_partial_indexes_hold_what_they_are_for(settings: Settings, connecti
     found = {name: (sql or "").lower() for name, sql in connection.execute(text(query))}
     assert "last_line is not null" in found["ix_entries_lines"]
     assert "project_seq is not null" in found["ix_entries_project"]
+    for name in ("run", "branch", "author"):
+        assert f"{name} is not null" in found[f"ix_jobs_project_pk_{name}_pk"]
 
 
 def sql_parts(connection: Connection) -> dict[str, list[str]]:
@@ -99,6 +101,38 @@ def test_both_ways_to_the_newest_schema_say_the_same_in_sql(tmp_path: Path) -> N
             schemas.append(sql_parts(connection))
         engine.dispose()
     assert schemas[0] == schemas[1]
+
+
+def test_an_earlier_store_gets_the_columns_that_lists_filter_by(
+    settings: Settings, connection: Connection, tmp_path: Path
+) -> None:
+    """The same as if the jobs were stored now, strange values and none included."""
+    metas: list[dict[str, Any]] = [
+        {"kind": "CI / lint", "run": 4821, "branch": "main", "author": "Amina"},
+        {"run": 1.5, "branch": "b" * 255, "author": "\N{GRINNING FACE}" * 300, "title": "only shown"},
+        {"run": True, "branch": {"name": "main"}, "author": ["Amina"], "kind": ""},
+        {"branch": None},
+        {},
+    ]
+    migrate_to(connection, "0006")
+    with open_store(f"sqlite:///{tmp_path}/today.db") as today:
+        for number, meta in enumerate(metas):
+            today.append(batch(update(job_id=f"job-{number}", meta=meta or None)))
+        with today._connections.reading() as now:
+            expected = filter_columns(now)
+            copy_tables(now, connection, {})
+    migrate(settings)
+    assert filter_columns(connection) == expected
+    assert tuple(expected[0]) == ("job-0", "CI / lint", "4821", "main", "Amina")
+    assert [row.run for row in expected[1:]] == ["1.5", None, None, None]
+    assert {row.kind for row in expected[1:]} == {None}
+    assert expected[1].author.startswith("\N{GRINNING FACE}" * 191)
+    assert len(expected[1].author) == 255
+
+
+def filter_columns(connection: Connection) -> list[Row[Any]]:
+    query = select(*(jobs.c[name] for name in ("job_id", "kind", "run", "branch", "author")))
+    return list(connection.execute(query.order_by(jobs.c.job_id)))
 
 
 def test_the_newest_revision_is_alembics_head(settings: Settings, connection: Connection) -> None:
@@ -206,6 +240,11 @@ def copy_back(now: Connection, then: Connection, stored: list[Stored]) -> None:
         for item in stored
         if isinstance(item.entry, LogEntry)
     }
+    copy_tables(now, then, forms)
+
+
+def copy_tables(now: Connection, then: Connection, forms: dict[tuple[str, int], bytes]) -> None:
+    """Write what a store holds into tables of an earlier schema, some log entries in another form."""
     names = {row.pk: row.job_id for row in now.execute(text("SELECT pk, job_id FROM jobs"))}
     tables = MetaData()
     for name in ("projects", "jobs", "streams", "entries", "sent"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from chef.domain.filtering import FILTERED_META, filter_text
 from chef.domain.ledger import Project
 from chef.domain.lines import OpenLine, StreamState
 from chef.domain.model import (
@@ -56,8 +57,13 @@ _details = msgspec.json.Decoder(_Details)
 _events = msgspec.json.Decoder(list[tuple[str, msgspec.Raw]])
 
 
+def filter_values(job: Job) -> dict[str, Any]:
+    """The columns that lists filter by, as the job's meta has them."""
+    return {name: filter_text(job.meta.get(name)) for name in FILTERED_META}
+
+
 def job_values(job: Job) -> dict[str, Any]:
-    """A job's columns, without its keys and those of its heartbeats."""
+    """A job's columns, without its keys, those of its heartbeats and those that lists filter by."""
     details = _Details(
         phases=[(span.phase, span.started_at, span.finished_at) for span in job.phases],
         artifacts=list(job.artifacts),

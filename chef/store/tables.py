@@ -18,6 +18,8 @@ from sqlalchemy import (
     false,
 )
 
+from chef.domain.filtering import FILTER_LENGTH
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -77,6 +79,10 @@ jobs = Table(
     Column("log_bytes", BigInteger, nullable=False, server_default="0"),
     Column("heartbeat_at", BigInteger, comment="written beside the job's updates (store.heartbeats)"),
     Column("heartbeat_every", Integer, comment="seconds"),
+    Column("kind", String(FILTER_LENGTH), comment="this and the next three: what lists filter by, of meta"),
+    Column("run", String(FILTER_LENGTH)),
+    Column("branch", String(FILTER_LENGTH)),
+    Column("author", String(FILTER_LENGTH)),
     Column(
         "packed_seq",
         BigInteger,
@@ -90,8 +96,13 @@ jobs = Table(
     Index(None, "project_pk", "pk"),
     Index(None, "status", "pk"),
     Index(None, "project_pk", "status", "pk"),
+    # Jobs of one kind are compared with each other: the newest that completed are wanted.
+    Index(None, "project_pk", "kind", "status", "pk"),
     comment="One row a build, as it stands after its newest update.",
 )
+# Many jobs have none of these, and pay for none.
+for _name in ("run", "branch", "author"):
+    Index(None, jobs.c.project_pk, jobs.c[_name], jobs.c.pk, info={_WHERE: jobs.c[_name].is_not(None)})
 # Finished jobs are found by age, to be removed.
 Index("ix_jobs_finished_at", jobs.c.finished_at, info={_WHERE: jobs.c.finished_at.is_not(None)})
 

@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, null
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
 from chef.domain.lines import ShownLine, needs_recent
-from chef.domain.model import Abandonment, LogPiece, Update
+from chef.domain.model import Abandonment, Job, LogPiece, Update
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
@@ -122,6 +122,18 @@ def _in_slices(values: Iterable[Any]) -> Iterator[list[Any]]:
     ordered = sorted(set(values))
     for start in range(0, len(ordered), _PARAMETERS):
         yield ordered[start : start + _PARAMETERS]
+
+
+def _name_what_moved(values: dict[str, Any], known: Job, job: Job) -> None:
+    """Leave indexed columns out of a job's values that are as they were, and add those that are not.
+
+    Naming an indexed column writes its indexes anew, also with the value that it has.
+    """
+    if (job.status, job.finished_at) == (known.status, known.finished_at):
+        del values["status"], values["finished_at"]
+    if job.meta is not known.meta:
+        before = rows.filter_values(known)
+        values |= {name: text for name, text in rows.filter_values(job).items() if text != before[name]}
 
 
 class _Transaction:
@@ -282,26 +294,21 @@ class _Transaction:
 
     def _save_jobs(self) -> None:
         newest: dict[int, int] = {}
-        moved, unmoved = [], []
+        # By the columns that they name: one statement for each.
+        updates: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         for job_id, job in self.ledger.changed.jobs.items():
             values = rows.job_values(job)
             self._detail_bytes[job_id] = len(values["details"])
             if job_id in self._job_pks:
+                _name_what_moved(values, self.ledger.loaded.jobs[job_id], job)
                 values["row_pk"] = self._job_pks[job_id]
-                known = self.ledger.loaded.jobs[job_id]
-                if (job.status, job.finished_at) == (known.status, known.finished_at):
-                    del values["status"], values["finished_at"]
-                    unmoved.append(values)
-                else:
-                    moved.append(values)
+                updates.setdefault(tuple(values), []).append(values)
             else:
                 project_pk = self._project_pks[job.project_id]
-                values |= {"job_id": job_id, "project_pk": project_pk}
+                values |= rows.filter_values(job) | {"job_id": job_id, "project_pk": project_pk}
                 newest[project_pk] = self._job_pks[job_id] = _INSERT_JOB.key(self._driver, values)
-        # Naming an indexed column writes its indexes anew, also with the value that it has.
-        for updates in (moved, unmoved):
-            if updates:
-                self._update(_UPDATE_JOB, updates)
+        for many in updates.values():
+            self._update(_UPDATE_JOB, many)
         for project_pk, job_pk in newest.items():
             _NEWEST_JOB.run(self._driver, [{"row_pk": project_pk, "new_newest_job_pk": job_pk}])
 
