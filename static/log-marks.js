@@ -7,6 +7,8 @@ const HASH = /^#L([1-9]\d{0,14})(?:-L?([1-9]\d{0,14}))?$/;
 export class MarkedLines {
   /** @type {LineRange | null} */
   #range = null;
+  /** The line that a finger marked last, alone. @type {number | null} */
+  #tapped = null;
   /** @type {(() => void)[]} */
   #listeners = [];
 
@@ -62,6 +64,8 @@ export class MarkedLines {
   /**
    * Mark the line whose number is clicked, with Shift all lines to it; returns whether it was a number.
    *
+   * A finger has no Shift: its second tap marks all lines to the first one, the third begins anew.
+   *
    * @param {MouseEvent} event
    */
   takeClick(event) {
@@ -70,15 +74,27 @@ export class MarkedLines {
     if (!link || event.ctrlKey || event.metaKey) return false;
     event.preventDefault();
     const number = Number(link.dataset.n);
-    const other = event.shiftKey && this.#range ? this.#range[0] : number;
+    const other = event.shiftKey ? (this.#range?.[0] ?? number) : (this.#tapped ?? number);
     if (event.shiftKey) getSelection()?.removeAllRanges();
     this.mark(Math.min(number, other), Math.max(number, other));
+    this.#tapped = isTap(event) && other === number ? number : null;
     return true;
   }
 
   /** @param {LineRange | null} range */
   #set(range) {
     this.#range = range;
+    this.#tapped = null;
     for (const changed of this.#listeners) changed();
   }
+}
+
+/**
+ * Whether a finger clicked. Where a click does not tell, the screen does.
+ *
+ * @param {MouseEvent} event
+ */
+function isTap(event) {
+  const pointer = "pointerType" in event ? event.pointerType : null;
+  return pointer ? pointer === "touch" : matchMedia("(pointer: coarse)").matches;
 }

@@ -29,6 +29,8 @@ export class LogPanel {
   #startedAt = null;
   /** The error that one went to last. @type {number | null} */
   #error = null;
+  // Whether lines are marked that the log does not have, or not yet.
+  #isMarkedBeyond = false;
 
   /** @param {string} jobId */
   constructor(jobId) {
@@ -66,6 +68,7 @@ export class LogPanel {
    */
   add(lines) {
     this.#view.add(lines);
+    if (this.#isMarkedBeyond) this.#showMarked();
     if (this.#options.options.speaks) this.#speaker.add(lines);
   }
 
@@ -78,6 +81,7 @@ export class LogPanel {
   reset(lines, total) {
     this.#view.reset(lines, total);
     this.#groups.reset();
+    this.#showMarked();
   }
 
   /**
@@ -100,6 +104,7 @@ export class LogPanel {
   renew(lines, total) {
     this.#view.renew(lines, total);
     this.#groups.read();
+    this.#showMarked();
   }
 
   #listen() {
@@ -185,8 +190,12 @@ export class LogPanel {
 
   #showMarked() {
     const { range } = this.#view.marks;
+    const isThere = range !== null && range[0] <= this.total;
     byId("log-marked").hidden = range === null;
-    if (range) setText(byId("marked-lines"), texts.log.marked(...range));
+    byId("marked-copy").hidden = !isThere;
+    this.#isMarkedBeyond = range !== null && range[1] > this.total;
+    if (isThere) setText(byId("marked-lines"), texts.log.marked(range[0], Math.min(range[1], this.total)));
+    else if (range) setText(byId("marked-lines"), texts.log.noLine(range[0], this.total));
     setText(byId("marked-copy"), texts.copy);
   }
 

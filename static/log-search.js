@@ -13,7 +13,8 @@ import { texts } from "chef/texts.js";
 
 const TYPING_MS = 180;
 const RETRY_MS = 2_000;
-const MOST_HITS = 20_000;
+// So many of the longest logs' lines are counted, and then "more than".
+const MOST_HITS = 2_000_000;
 
 export class LogSearch {
   #view;
@@ -33,6 +34,8 @@ export class LogSearch {
   #turn = 0;
   // Whether the view is still to go to the nearest hit.
   #mustJump = false;
+  /** The step that waits until the hit that it leads to is known: 1 or -1. @type {1 | -1 | null} */
+  #step = null;
 
   /**
    * @param {LogView} view
@@ -105,10 +108,12 @@ export class LogSearch {
     this.#current = null;
     this.#view.rows.show({ needle: text, current: null });
     this.#mustJump = text !== "";
+    this.#step = null;
     this.#showCount();
     await this.#read(turn);
     if (turn !== this.#turn) return;
     this.#jump(true);
+    this.#takeStep();
     this.#showCount();
   }
 
@@ -132,6 +137,7 @@ export class LogSearch {
       this.#isWhole = found.next === null;
       after = found.next ?? after;
       this.#jump();
+      this.#takeStep();
       this.#showCount();
     }
   }
@@ -198,12 +204,23 @@ export class LogSearch {
    */
   go(step) {
     if (!this.isOpen || this.#text === "") this.open();
-    else if (this.#hits.length > 0) {
-      const from = this.#current ?? this.#view.inView[step > 0 ? 0 : 1] - step;
-      const place = step > 0 ? placeIn(this.#hits, from + 1) : placeIn(this.#hits, from) - 1;
-      const count = this.#hits.length;
-      this.#goTo(this.#hits[(place + count) % count]);
+    else {
+      this.#step = step;
+      this.#takeStep();
     }
+  }
+
+  /** Take the step that was asked for, as soon as it is known where it leads. */
+  #takeStep() {
+    const [step, count] = [this.#step, this.#hits.length];
+    if (step === null || count === 0) return;
+    const from = this.#current ?? this.#view.inView[step > 0 ? 0 : 1] - step;
+    const place = step > 0 ? placeIn(this.#hits, from + 1) : placeIn(this.#hits, from) - 1;
+    // Hits come from the log's beginning: of the lines behind those that are known nothing is known yet.
+    const isKnown = place >= 0 && place < count && (step > 0 || from <= this.#hits[count - 1]);
+    if (!isKnown && !this.#isWhole) return;
+    this.#step = null;
+    this.#goTo(this.#hits[(place + count) % count]);
   }
 
   /** @param {number} number */

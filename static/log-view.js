@@ -267,8 +267,9 @@ export class LogView {
 
   #goToAddress() {
     const line = this.marks.readAddress();
-    if (line !== null) this.goTo(line);
-    return line !== null;
+    if (line === null || line > this.lines.total) return false;
+    this.goTo(line);
+    return true;
   }
 
   /** @param {KeyboardEvent} event */

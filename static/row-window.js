@@ -66,10 +66,20 @@ export class RowWindow {
   }
 
   #measure() {
+    this.#roundHeight();
     const style = getComputedStyle(this.#scroller);
     this.#geometry.rowHeight = Number.parseFloat(style.lineHeight) || 20;
     const padding = Number.parseFloat(style.paddingTop) + Number.parseFloat(style.paddingBottom);
     this.#geometry.view = this.#scroller.clientHeight - padding;
+  }
+
+  /**
+   * Have the scroller be whole pixels high: at an end within a pixel a finger would move nothing, and not the page either.
+   */
+  #roundHeight() {
+    const { height } = this.#scroller.getBoundingClientRect();
+    const margin = Number.parseFloat(this.#scroller.style.marginBottom) || 0;
+    this.#scroller.style.marginBottom = `${(height + margin) % 1}px`;
   }
 
   /** @param {number} count */

@@ -102,6 +102,14 @@ export const texts = {
       first === last
         ? _("Line %(line)s", { line: first })
         : _("Lines %(first)s to %(last)s", { first, last }),
+    /** @type {(line: number, count: number) => string} */
+    noLine: (line, count) =>
+      ngettext(
+        "There is no line %(line)s: the log has %(count)s line",
+        "There is no line %(line)s: the log has %(count)s lines",
+        count,
+        { line: number(line) },
+      ),
     copyFailed: _("Could not copy"),
     searching: _("Searching…"),
     searchFailed: _("Search does not answer, trying again…"),

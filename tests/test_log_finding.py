@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.tools.browser import Complaints, watched_context
 from tests.tools.pages import (
     chip,
     fill,
@@ -12,6 +13,7 @@ from tests.tools.pages import (
     numbered,
     progress,
     rows,
+    wait_until,
 )
 from tests.tools.serving import Served
 
@@ -56,6 +58,61 @@ def test_a_link_into_a_long_log_leads_there(server: Served, page: Page) -> None:
     assert page.evaluate("location.hash") == "#L42"
 
 
+def test_a_link_to_a_line_beyond_the_end_says_that_there_is_none_until_it_comes(
+    server: Served, page: Page
+) -> None:
+    fill(server, 47)
+    page.goto(f"{server.url}/jobs/j#L999999")
+    chip(page, "Live")
+    expect(line(page, 47)).to_be_in_viewport()
+    expect(page.locator("#marked-lines")).to_have_text("There is no line 999,999: the log has 47 lines")
+    expect(page.locator("#marked-copy")).to_be_hidden()
+    expect(page.locator(".line.marked")).to_have_count(0)
+    page.evaluate("location.hash = '#L46-L49'")
+    expect(page.locator("#marked-lines")).to_have_text("Lines 46 to 47")
+    page.evaluate("location.hash = '#L49'")
+    expect(page.locator("#marked-lines")).to_have_text("There is no line 49: the log has 47 lines")
+    server.update(log("line 48\nline 49"))
+    expect(page.locator("#marked-lines")).to_have_text("Line 49")
+    expect(page.locator(".line.marked")).to_have_text("line 49")
+    expect(page.locator("#marked-copy")).to_be_visible()
+
+
+def test_a_second_tap_on_a_number_makes_a_range_and_the_third_begins_anew(
+    server: Served, browser: Browser, complaints: Complaints
+) -> None:
+    fill(server, 40)
+    with watched_context(
+        browser, complaints, has_touch=True, viewport={"width": 390, "height": 844}
+    ) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j#L20")
+        chip(page, "Live")
+        for number, marked in ((22, "#L22"), (26, "#L22-L26"), (24, "#L24"), (23, "#L23-L24")):
+            page.locator(f"#L{number} .n").tap()
+            assert page.evaluate("location.hash") == marked
+
+
+def test_a_swipe_at_the_logs_end_moves_the_page(
+    server: Served, browser: Browser, complaints: Complaints
+) -> None:
+    fill(server, 300)
+    with watched_context(
+        browser, complaints, has_touch=True, is_mobile=True, viewport={"width": 390, "height": 600}
+    ) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j")
+        chip(page, "Live")
+        expect(line(page, 300)).to_be_in_viewport()
+        finger = context.new_cdp_session(page)
+        for height in range(450, 320, -10):
+            name = "touchStart" if height == 450 else "touchMove"
+            points = [{"x": 200, "y": height}]
+            finger.send("Input.dispatchTouchEvent", {"type": name, "touchPoints": points})
+        finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        wait_until(page, lambda: bool(page.evaluate("document.scrollingElement.scrollTop > 50")))
+
+
 # Search
 
 
@@ -92,6 +149,28 @@ def test_search_finds_in_the_whole_log_and_while_it_grows(server: Served, page: 
     expect(page.locator("#log-search")).to_be_hidden()
     expect(page.locator("#lines mark")).to_have_count(0)
     expect(page.locator("#log")).to_be_focused()
+
+
+def test_a_frequent_word_is_counted_whole_and_found_from_where_one_is(server: Served, page: Page) -> None:
+    fill(server, 60_000, step=20_000)
+    page.goto(f"{server.url}/jobs/j#L50000")
+    expect(line(page, 50_000)).to_be_in_viewport()
+    first = page.evaluate("Number(document.querySelector('.line:not(.kept)').dataset.number)")
+    page.keyboard.press("Control+f")
+    page.keyboard.type("line")
+    expect(page.locator("#search-count")).to_contain_text("of 60,000 lines")
+    expect(line(page, 50_000)).to_be_in_viewport()
+    place = page.locator(".line.current")
+    current = int(place.get_attribute("data-number") or 0)
+    assert first <= current <= 50_000
+    page.keyboard.press("Enter")
+    expect(place).to_have_attribute("data-number", str(current + 1))
+    # Before the next hit is known it is waited for.
+    page.locator("#search-field").fill("line ")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(page.locator("#search-count")).to_contain_text("of 60,000 lines")
+    assert int(place.get_attribute("data-number") or 0) > 49_000
 
 
 def test_the_second_time_ctrl_f_is_the_browsers_own(server: Served, page: Page) -> None:
