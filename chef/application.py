@@ -10,8 +10,9 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
-from chef.api import edge, problems, reading, reporter, server, streams, writing
+from chef.api import digests, edge, problems, reading, reporter, server, streams, writing
 from chef.api.openapi import document
+from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
 from chef.live.abandoning import Abandoning
 from chef.live.hub import Hub
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _BLUEPRINTS = (
     writing.blueprint,
     reading.blueprint,
+    digests.blueprint,
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,
@@ -88,6 +90,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         retention,
         abandoning,
         Uploads(),
+        ErrorLines(store),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from flask import current_app
 
 from chef.access.auth import Gate
+from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
 from chef.live.abandoning import Abandoning
 from chef.live.hub import Hub
@@ -51,6 +52,7 @@ class Services:
     retention: Retention
     abandoning: Abandoning
     uploads: Uploads
+    error_lines: ErrorLines
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""

@@ -44,6 +44,15 @@ def newest_lines(connection: Connection, job_id: str, first: int, last: int) -> 
     return [newest.lines[number] for number in sorted(newest.lines)]
 
 
+def lines_at(connection: Connection, job_id: str, numbers: Sequence[int]) -> list[NumberedLine]:
+    """The lines with these numbers, ascending, as they stand now."""
+    found: list[NumberedLine] = []
+    for part in _near_each_other(numbers):
+        wanted = set(part)
+        found += [one for one in newest_lines(connection, job_id, part[0], part[-1]) if one[0] in wanted]
+    return found
+
+
 class _Newest:
     """The newest form of each line in a range.
 
@@ -124,14 +133,10 @@ def find_text(
     `enough`; the second value is the place to go on from, `None` at the end.
     """
     hits, place_after = _numbers_with(connection, job_id, needle, after, place, enough)
-    found = []
     wanted = needle.casefold()
     # Lines that were replaced since must not count.
-    for part in _near_each_other(sorted(set(hits))):
-        lines = newest_lines(connection, job_id, part[0], part[-1])
-        numbers = set(part)
-        found += [one for one in lines if one[0] in numbers and logrows.holds(one[2].text, wanted)]
-    return found, place_after
+    lines = lines_at(connection, job_id, sorted(set(hits)))
+    return [one for one in lines if logrows.holds(one[2].text, wanted)], place_after
 
 
 def _numbers_with(

@@ -14,7 +14,7 @@ from chef.domain.model import Entry, Gap, Job, LogEntry
 from chef.errors import StoreUnavailable
 from chef.store import reading
 from chef.store.engine import ConnectionPool
-from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, newest_lines
+from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reading import ListedJob, ListedProject
 from chef.store.sessions import find_session
 from chef.wire.recovery import Kept
@@ -119,6 +119,10 @@ class Queries:
     def lines(self, job_id: str, first: int, last: int) -> list[NumberedLine]:
         """Lines `first` to `last` as they stand now, what was replaced left out."""
         return self._read(newest_lines, job_id, first, last)
+
+    def lines_at(self, job_id: str, numbers: Sequence[int]) -> list[NumberedLine]:
+        """The lines with these numbers, which ascend, as they stand now."""
+        return self._read(lines_at, job_id, numbers)
 
     def walk_lines(
         self, job_id: str, first: int, last: int, gap: Gap | None = None

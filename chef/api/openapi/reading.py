@@ -7,6 +7,7 @@ from chef.api.openapi import examples
 from chef.api.openapi.parts import (
     BYTES,
     JSON,
+    MARKDOWN,
     NDJSON,
     SSE,
     TEXT,
@@ -18,6 +19,7 @@ from chef.api.openapi.parts import (
     parameter_ref,
     query,
 )
+from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET
 from chef.domain.model import STATUSES
 from chef.wire.jsonschema import ref
 
@@ -29,6 +31,7 @@ def reading(rights: Rights) -> dict[str, Part]:
     operations = {
         "/api/jobs": _list_jobs(rights.read),
         "/api/jobs/{jobId}": _get_job(rights.read),
+        "/api/jobs/{jobId}/digest": _get_digest(rights.read),
         "/api/jobs/{jobId}/logs": _get_logs(rights.read),
         "/api/jobs/{jobId}/events": _events("job", rights.read),
         "/api/projects": _list_projects(rights.read),
@@ -65,6 +68,25 @@ def _get_job(security: list[Part]) -> Part:
         "One job as it stands",
         {"200": json_answer("the job", "Job", examples.JOB)},
         "401 403 404 422 503",
+        security=security,
+    )
+
+
+def _get_digest(security: list[Part]) -> Part:
+    budget = {
+        "type": "integer",
+        "minimum": LEAST_BUDGET,
+        "maximum": MOST_BUDGET,
+        "default": DEFAULT_BUDGET,
+    }
+    text = {MARKDOWN: {"schema": {"type": "string"}, "example": examples.DIGEST}}
+    return operation(
+        "reading",
+        "getDigest",
+        "One job in a page of text: outcome, reason, errors with the lines around them, last lines, phases",
+        {"200": {"description": "the digest", "content": text}},
+        "401 403 404 422 503",
+        parameters=[query("budget", budget, "how long it may be, in characters")],
         security=security,
     )
 

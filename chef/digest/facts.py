@@ -1,0 +1,77 @@
+"""What is known of a job, read from the store: the material of a digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chef.digest.errors import ErrorLines, most_telling
+from chef.digest.text import cut, shown
+from chef.domain.model import Job
+from chef.domain.payloads import job_json, line_text
+from chef.domain.wiretypes import as_dict
+from chef.store import NumberedLine, Store
+
+# Lines around an error: what stands behind it mostly explains it.
+_BEFORE, _BEHIND = 3, 8
+_MOST_EXCERPTS = 16
+_TAIL = 200
+_LONGEST_LINE = 400
+
+Numbered = tuple[int, str]
+"""A line of a log for a reader: its number and its text, without commands for a terminal, cut."""
+
+
+class Excerpt(NamedTuple):
+    """An error by its line's number, the lines around it, and which of these tell of errors."""
+
+    number: int
+    lines: Sequence[Numbered]
+    marked: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A job as the API shows it, with what a reader needs of its log.
+
+    `errors` are the most telling ones first. `address` is where people see the job.
+    """
+
+    job: dict[str, Any]
+    address: str
+    errors: Sequence[Excerpt]
+    tail: Sequence[Numbered]
+
+
+def facts_of(store: Store, error_lines: ErrorLines, job: Job, now: int, address: str) -> Facts:
+    """Read what a digest tells of a job, at a time (ms). Waits for the store; never reads a whole log."""
+    numbers = error_lines.of(job) if job.lines else ()
+    return Facts(
+        as_dict(job_json(job, now)),
+        address,
+        _excerpts(store, job, numbers),
+        [*_numbered(store.lines(job.job_id, max(1, job.lines - _TAIL + 1), job.lines))] if job.lines else [],
+    )
+
+
+def _excerpts(store: Store, job: Job, numbers: Sequence[int]) -> list[Excerpt]:
+    errors = list(_numbered(store.lines_at(job.job_id, numbers)))
+    chosen = most_telling(errors, _MOST_EXCERPTS)
+    wanted = {near for number in chosen for near in _around(number, job.lines)}
+    texts = dict(_numbered(store.lines_at(job.job_id, sorted(wanted))))
+    marked = frozenset(number for number, _ in errors)
+    excerpts: list[Excerpt] = []
+    for number in chosen:
+        near = [one for one in _around(number, job.lines) if one in texts]
+        excerpts.append(Excerpt(number, [(one, texts[one]) for one in near], marked))
+    return excerpts
+
+
+def _around(number: int, lines: int) -> range:
+    return range(max(1, number - _BEFORE), min(lines, number + _BEHIND) + 1)
+
+
+def _numbered(lines: Iterable[NumberedLine]) -> Iterable[Numbered]:
+    for number, _, line in lines:
+        yield number, cut(shown(line_text(line)), _LONGEST_LINE)
