@@ -1,0 +1,20 @@
+"""How long a running job still takes, from the finished jobs of its kind. Pure."""
+
+from chef.domain.forecast.bar import ProgressBar, ShownProgress, shown_progress
+from chef.domain.forecast.estimating import estimate
+from chef.domain.forecast.model import ForecastModel, build_model
+from chef.domain.forecast.values import Estimate, Interval, PastRun, PastSpan, RunningJob
+
+__all__ = [
+    "Estimate",
+    "ForecastModel",
+    "Interval",
+    "PastRun",
+    "PastSpan",
+    "ProgressBar",
+    "RunningJob",
+    "ShownProgress",
+    "build_model",
+    "estimate",
+    "shown_progress",
+]
