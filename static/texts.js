@@ -16,20 +16,20 @@ export const texts = {
   silence: {
     /** @param {string} age */
     silent: (age) => _("No update for %(age)s", { age }),
-    quiet: () => _("The build may still be running. The page goes on as soon as it says something."),
+    quiet: () => _("The build may still be running. This page continues as soon as it reports again."),
     /** @param {string} age */
-    alive: (age) => _("The build says nothing, but its reporter is there: heard from %(age)s ago.", { age }),
+    alive: (age) => _("No output, but the reporter of the build is still there: last sign of life %(age)s ago.", { age }),
     /** @param {string} age */
     lost: (age) =>
       _(
-        "Nothing heard for %(age)s. Whether the build goes on cannot be told from here; if it speaks again, the page goes on.",
+        "Nothing received for %(age)s. The build may or may not still be running. If it reports again, this page continues.",
         { age },
       ),
   },
   integrity: {
     complete: _("The log is complete"),
     incomplete: _("The log is not complete"),
-    all: _("All that was sent has arrived"),
+    all: _("Everything that was sent has arrived"),
     /** @param {number} count */
     lines: (count) =>
       ngettext(
@@ -48,16 +48,16 @@ export const texts = {
   },
   notify: {
     ask: _("Notify me"),
-    on: _("Will notify"),
-    onTip: _("You are told when this job ends, if you look elsewhere then"),
-    askTip: _("Be told when this job ends, if you look elsewhere then"),
+    on: _("Notification on"),
+    onTip: _("You get a notification when this job ends, if this page is not in view"),
+    askTip: _("Get a notification when this job ends, if this page is not in view"),
     blocked: _("Notifications are blocked in this browser"),
   },
   waiting: words.waiting,
   noJob: _(
-    "There is no job with this id: it may be mistyped, removed, or not begun. If it begins, it is shown here.",
+    "There is no job with this id. It may be mistyped, removed, or not started yet. If it starts, it appears here.",
   ),
-  noPercent: _("no percent known"),
+  noPercent: _("progress unknown"),
   waitingForJob: _("Waiting for the first update of this job…"),
   /** @type {Record<ConnectionState, string>} */
   connection: {
@@ -84,7 +84,7 @@ export const texts = {
   lines: (count) => ngettext("%(count)s line", "%(count)s lines", count),
   /** @param {number} count */
   newLines: (count) => ngettext("%(count)s new line ↓", "%(count)s new lines ↓", count),
-  toEnd: _("To the end ↓"),
+  toEnd: _("Jump to the end ↓"),
   loadingLines: _("Loading lines…"),
   linesFailed: _("Lines could not be loaded, trying again…"),
   emptyLog: {
@@ -112,7 +112,7 @@ export const texts = {
       ),
     copyFailed: _("Could not copy"),
     searching: _("Searching…"),
-    searchFailed: _("Search does not answer, trying again…"),
+    searchFailed: _("Search is not responding, trying again…"),
     noHits: _("Nothing found"),
     /** @type {(place: number, count: number) => string} */
     hits: (place, count) =>
@@ -125,22 +125,22 @@ export const texts = {
     hitsSoFar: (place, count) =>
       _("%(place)s of more than %(count)s", { place: number(place), count: number(count) }),
     keys: {
-      search: _("Search the log; once more: in the page"),
+      search: _("Search the log; press again to search the page"),
       searchToo: _("Search the log"),
-      nextHit: _("Next line found"),
-      previousHit: _("Line found before"),
-      all: _("Mark all lines, to copy them"),
-      close: _("Close the search, or mark no lines"),
+      nextHit: _("Next match"),
+      previousHit: _("Previous match"),
+      all: _("Select all lines"),
+      close: _("Close the search or clear the selection"),
       nextError: _("Next error"),
-      previousError: _("Error before"),
-      begin: _("Beginning of the log"),
-      end: _("End of the log, and follow it"),
+      previousError: _("Previous error"),
+      begin: _("Go to the start of the log"),
+      end: _("Go to the end of the log and follow it"),
       line: _("Go to a line"),
       nextGroup: _("Next group"),
-      previousGroup: _("Group before"),
+      previousGroup: _("Previous group"),
       fold: _("Fold or unfold a group"),
-      wrap: _("Wrap long lines, or not"),
-      times: _("Show times: none, since the start, of the day"),
+      wrap: _("Wrap long lines on or off"),
+      times: _("Times: hidden, since the start, time of day"),
     },
   },
   /** @type {(percent: string, phase: string) => string} */
@@ -157,10 +157,10 @@ export const texts = {
   copied: _("Copied"),
   copy: _("Copy"),
   keys: {
-    help: _("Show these keys"),
+    help: _("Show the keyboard shortcuts"),
     overview: _("Go to all projects"),
     project: _("Go to the job's project"),
-    notify: _("Be told when this job ends, or not"),
+    notify: _("Turn the notification for the end of this job on or off"),
     next: _("Go to the next row"),
     previous: _("Go to the previous row"),
   },

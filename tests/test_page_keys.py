@@ -38,7 +38,7 @@ def test_single_keys_can_be_switched_off(server: Served, page: Page) -> None:
     server.update(progress())
     open_page(server, page, "/jobs/j")
     page.keyboard.press("?")
-    page.get_by_label("Single keys are on").uncheck()
+    page.get_by_label("Enable single-key shortcuts").uncheck()
     page.keyboard.press("Escape")
     for _ in ("now", "after a reload"):
         page.keyboard.press("u")
@@ -47,7 +47,7 @@ def test_single_keys_can_be_switched_off(server: Served, page: Page) -> None:
         expect(page).to_have_url(f"{server.url}/jobs/j")
         page.reload()
     page.get_by_role("button", name="Keyboard shortcuts").click()
-    page.get_by_label("Single keys are on").check()
+    page.get_by_label("Enable single-key shortcuts").check()
     page.keyboard.press("Escape")
     page.keyboard.press("u")
     expect(page).to_have_url(f"{server.url}/projects/web")

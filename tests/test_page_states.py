@@ -87,7 +87,7 @@ def test_a_build_that_says_nothing_at_all_has_lost_its_reporter_and_is_not_faile
     chip(page, "Live")
     for tab in (plain, page):
         expect(tab.locator(".badge")).to_have_text("Reporter lost")
-        expect(tab.locator("#silence")).to_contain_text("Whether the build goes on cannot be told from here")
+        expect(tab.locator("#silence")).to_contain_text("The build may or may not still be running")
         expect(tab).to_have_title("Reporter lost · j")
     page.goto(f"{either.url}/projects/web")
     chip(page, "Live")
@@ -113,7 +113,7 @@ def test_a_reporter_that_keeps_its_promise_is_told_from_one_that_broke_it(
     for tab in (plain, page):
         expect(tab.locator(".badge")).to_have_text("Building")
         expect(tab.locator("#silence-word")).to_have_text("No update for 1 h")
-        expect(tab.locator("#silence-more")).to_contain_text("its reporter is there")
+        expect(tab.locator("#silence-more")).to_contain_text("the reporter of the build is still there")
     beat(either, every=1)
     page.wait_for_timeout(3_500)
     # Heartbeats make no event: a page asks every half minute, and when one comes back to it.
@@ -282,7 +282,7 @@ def test_no_percent_is_shown_where_none_is_known(
     plain.goto(f"{either.url}/jobs/j")
     for tab in (page, plain):
         expect(tab.locator(".badge")).to_have_text("Building")
-        expect(tab.locator("#percent")).to_have_text("no percent known")
+        expect(tab.locator("#percent")).to_have_text("progress unknown")
         expect(tab.locator("#bar:indeterminate")).to_have_count(1)
         expect(tab.locator("#bar")).not_to_have_attribute("aria-valuenow", re.compile(""))
         expect(tab).to_have_title("Building · j")
@@ -319,7 +319,7 @@ def test_who_asked_is_told_of_the_end_if_looking_elsewhere(server: Served, page:
     button = page.get_by_role("button", name="Notify me")
     expect(button).to_have_attribute("aria-pressed", "false")
     button.click()
-    expect(page.get_by_role("button", name="Will notify")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Notification on")).to_have_attribute("aria-pressed", "true")
     page.evaluate(f"window.away = {str(away).lower()}")
     server.update({"type": "error", "jobId": "j", "message": "3 tests failed"})
     expect(page.locator("#failure")).to_be_visible()
@@ -393,7 +393,7 @@ def test_a_project_shows_those_of_its_jobs_that_one_wants_to_see(either: Served,
     expect(page.locator("#jobs > li")).to_have_count(2)
     either.update({"type": "completed", "jobId": "three"}, {"type": "completed", "jobId": "four"})
     expect(page.locator("#jobs > li")).to_have_count(0)
-    expect(page.get_by_text("No such jobs.")).to_be_visible()
+    expect(page.get_by_text("No matching jobs.")).to_be_visible()
     expect(page).to_have_title("web · Chef")
 
 

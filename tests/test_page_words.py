@@ -61,7 +61,7 @@ def test_a_log_that_is_whole_is_said_to_be() -> None:
     assert verdict({"integrity": {"complete": True, "lines": None, "unchecked": ["stdout"]}}) == Verdict(
         True,
         "The log is complete",
-        ["All that was sent has arrived", "stdout: only counted, not compared"],
+        ["Everything that was sent has arrived", "stdout: only counted, not compared"],
     )
 
 

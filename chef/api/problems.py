@@ -95,7 +95,7 @@ class Problems:
         """The answer where the server itself is at fault; the fault itself is for the log."""
         log.exception("%s failed", asked, exc_info=error)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
-        detail = "a fault of the server, it is in its log"
+        detail = "an internal error of the server; its log has the details"
         return _response(_blank(status.value, status.phrase, "internal", detail))
 
     def _tell_outage(self, error: StoreUnavailable, asked: str) -> None:

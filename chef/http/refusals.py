@@ -29,7 +29,7 @@ FULL = Refused(503, "the server has all the connections it may have", "connectio
 TOO_MANY = Refused(
     429, "this address has all the connections it may have", "connections_per_address", _RETRY_AFTER
 )
-FAILED = Refused(500, "a fault of the server, it is in its log")
+FAILED = Refused(500, "an internal error of the server; its log has the details")
 
 
 def plain_text(refused: Refused) -> tuple[str, bytes]:

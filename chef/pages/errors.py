@@ -76,7 +76,7 @@ def _cut_off(_error: Exception) -> Response:
 
 def _refused_by_flask(error: HTTPException) -> Response:
     status = error.code or 500
-    response = _page(status, _of_status().get(status) or _("the server cannot answer this"))
+    response = _page(status, _of_status().get(status) or _("the server cannot answer this request"))
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return response
@@ -85,16 +85,16 @@ def _refused_by_flask(error: HTTPException) -> Response:
 def _of_status() -> dict[int, str]:
     """The sentences for Flask's own refusals."""
     return {
-        400: _("the request is not one that a page takes"),
+        400: _("the request is not valid for this page"),
         404: _("there is no such page"),
-        405: _("this address does not take that kind of request"),
-        413: _("what was sent is too large"),
+        405: _("this address does not accept that method"),
+        413: _("the request is too large"),
     }
 
 
 def _failed(error: Exception) -> Response:
     log.exception("%s %s failed", request.method, request.path, exc_info=error)
-    return _page(500, _("a fault of the server, it is in its log"))
+    return _page(500, _("an internal error of the server; its log has the details"))
 
 
 def _page(status: int, detail: str) -> Response:

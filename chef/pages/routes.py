@@ -49,7 +49,7 @@ def project(project_id: str) -> Response:
     """One project's jobs. Before its first job: the page that waits for it, with status 404."""
     principal = viewer()
     if not principal.may_read(check_id(project_id)):
-        raise Forbidden(_("your access does not cover this project"))
+        raise Forbidden(_("your token does not cover this project"))
     before, status = _before(), _status()
     jobs = snapshots.project_jobs(project_id, before, status)
     page = render(

@@ -40,7 +40,7 @@ def verdict(job: dict[str, Any] | None) -> Verdict | None:
 
 def _arrived(lines: int | None) -> str:
     if lines is None:
-        return _("All that was sent has arrived")
+        return _("Everything that was sent has arrived")
     return ngettext(
         "%(count)s line was sent and has arrived",
         "%(count)s lines were sent and have arrived",

@@ -48,7 +48,7 @@ def visible_job(principal: Principal, job_id: str) -> Job | None:
     """
     job = services().store.job(check_id(job_id))
     if not principal.may_see(job.project_id if job else None):
-        raise Forbidden(_("your access does not cover this job"))
+        raise Forbidden(_("your token does not cover this job"))
     return job
 
 
