@@ -77,3 +77,26 @@ class Integrity(JsonObject, frozen=True):
     surplus: Annotated[list[Surplus], Meta(min_length=1)] | UnsetType = UNSET
     differs: Annotated[list[Different], Meta(min_length=1)] | UnsetType = UNSET
     unchecked: Annotated[list[Id], Meta(min_length=1)] | UnsetType = UNSET
+
+
+class FailedTest(JsonObject, frozen=True):
+    """A test that failed: its name as its tool has it, and the line of the log that tells of its failure."""
+
+    name: str
+    line: Count
+    message: str | UnsetType = UNSET
+
+
+class ExcerptLine(JsonObject, frozen=True):
+    """A line of a log, without what a terminal would obey."""
+
+    line: Count
+    text: str
+
+
+class Failure(JsonObject, frozen=True):
+    """Why a job failed, as its log has it: what the tools state at their end, else the first error."""
+
+    summary: str
+    lines: list[ExcerptLine]
+    tests: Annotated[list[FailedTest], Meta(min_length=1)] | UnsetType = UNSET

@@ -1,0 +1,68 @@
+"""An error of several lines in one: the line that says it, where the first one only announces it. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from chef.domain.outline import is_error
+
+# An announcement can be announced itself, but not for ever.
+_MOST = 5
+# So far behind an announcement is looked for what it announces.
+_REACH = 200
+
+
+class Announcement(NamedTuple):
+    """A line that announces an error. `says` tells whether a line behind it, told its place, says the error.
+
+    Where `kept`, the announcement is part of the headline: it says where.
+    """
+
+    pattern: str
+    says: Callable[[str], bool]
+    kept: bool = False
+
+
+ANNOUNCEMENTS = (
+    # Python: the exception stands behind the indented lines.
+    Announcement(r"^Traceback \(most recent call last\)", lambda text: text[:1] not in (" ", "\t", "")),
+    # Gradle
+    Announcement(r"^FAILURE: Build failed", lambda text: text == "* What went wrong:"),
+    Announcement(r"^\* What went wrong:$", bool),
+    Announcement(r"^Execution failed for task .*\.$", lambda text: text.startswith("> "), kept=True),
+    # Maven
+    Announcement(r"\bBUILD FAILURE\b", lambda text: text.startswith("[ERROR] ")),
+    # Vite and other bundlers
+    Announcement(r"^error during build:$|^Build failed with \d+ errors?:$", lambda text: bool(text.strip())),
+    # Ninja, Vite
+    Announcement(r"^FAILED: |^\W*Build failed in ", is_error),
+    # Rust, CMake, and whatever else ends in a colon
+    Announcement(r":$", lambda text: bool(text.strip()), kept=True),
+)
+
+
+def headline(texts: Sequence[str]) -> str:
+    """The error that `texts` begin with, in one line."""
+    kept: list[str] = []
+    place = 0
+    for _ in range(_MOST):
+        text = texts[place].strip()
+        announced = _announced(text, texts, place)
+        if announced is None:
+            break
+        announcement, place = announced
+        if announcement.kept:
+            kept.append(text)
+    return " ".join([*kept, texts[place].strip()])
+
+
+def _announced(text: str, texts: Sequence[str], place: int) -> tuple[Announcement, int] | None:
+    """The first announcement that a line is, and the place of the line that says it."""
+    for announcement in ANNOUNCEMENTS:
+        if re.search(announcement.pattern, text):
+            behind = range(place + 1, min(len(texts), place + _REACH))
+            found = next((at for at in behind if announcement.says(texts[at].rstrip())), None)
+            return None if found is None else (announcement, found)
+    return None

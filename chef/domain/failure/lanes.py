@@ -1,0 +1,54 @@
+r"""The lanes of a log: what stands before a line and is none of its tool's words. Pure.
+
+CI systems put times before lines. Tools that run others at once put a name before each line, which tells
+their outputs apart: each name is a lane.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TIME = re.compile(
+    r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? (?:\d\d[OE][+ ]?)?"
+    r"|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? "
+)
+_LANES = (
+    # Docker Compose, act
+    re.compile(r"([\w./-]+|\[[\w ./-]+\]) +\| ?"),
+    # Turborepo: package:task
+    re.compile(r"(@?[\w./-]+:[A-Za-z][\w.:-]*):(?: |$)"),
+    # pnpm -r, lerna
+    re.compile(r"((?:\.|[\w@.-]+/[\w@./-]+) [a-z][\w:-]*|@[\w.-]+/[\w.-]+):(?: |$)"),
+    # concurrently, Woodpecker
+    re.compile(r"\[(\d{1,2}|(?!gw\d|error\]|warn\]|info\]|debug\]|success\])[a-z][\w:.@/-]*)\](?: (?!›)|$)"),
+    # BuildKit, with the seconds
+    re.compile(r"(#\d+) \d+\.\d+ "),
+)
+_SIGNS = ("@", "[", ".", "#")
+
+
+# Runners within runners, and times before and behind their names.
+_DEEPEST = 3
+
+
+def lane_of(text: str) -> tuple[str, str]:
+    """The name of a line's lane, and the line without it and without times; the first lane has no name."""
+    names: list[str] = []
+    for _ in range(_DEEPEST):
+        text = _without_time(text)
+        # Nearly all lines of tools begin with a space, a capital letter, or a sign.
+        if not (text[:1].islower() or text[:1].isdigit() or text[:1] in _SIGNS):
+            break
+        found = next((found for pattern in _LANES if (found := pattern.match(text))), None)
+        if found is None:
+            break
+        names.append(found[1])
+        text = text[found.end() :]
+    return " ".join(names), text
+
+
+def _without_time(text: str) -> str:
+    if not (text[:1].isdigit() or text[:1] == "["):
+        return text
+    found = _TIME.match(text)
+    return text if found is None else text[found.end() :]

@@ -1,0 +1,148 @@
+"""pytest and unittest: what they state at their end. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in
+
+_COUNT = re.compile(r"(\d+) ([a-z]+)")
+_WORDS = {
+    "failed": "failed",
+    "error": "error",
+    "errors": "error",
+    "passed": "passed",
+    "skipped": "skipped",
+    "xfailed": "skipped",
+    "xpassed": "passed",
+}
+
+
+@dataclass(slots=True)
+class PytestReader(ToolReader):
+    """pytest: sections of failures, the short test summary, and the last line with the counts."""
+
+    tool: ClassVar[str] = "pytest"
+    words: ClassVar[tuple[str, ...]] = (
+        *(" FAILURES =", " ERRORS =", "\nFAILED ", "\nERROR "),
+        *(" passed", " failed", " error", " skipped", " deselected"),
+    )
+
+    headings: dict[str, deque[BrokenTest]] = field(default_factory=dict)
+    in_section: bool = False
+
+    _SECTION: ClassVar[re.Pattern[str]] = re.compile(r"^=+ (FAILURES|ERRORS|[a-z].*?) =+$")
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^_+ (\S.*?) _+$")
+    _NAMED: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?:FAILED|ERROR) (\S+\.\w+(?:::.+?)?|\S.*?::.+?|\S+/\S*)(?: - (.*))?$"
+    )
+    _END: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?:=+ )?((?:\d+ [a-z]+(?:, |(?= in)))+) ?in \d[\d.]*s(?: \([\d:]+\))?(?: =+)?$"
+    )
+
+    @property
+    def is_inside(self) -> bool:
+        return self.in_section
+
+    def take(self, number: int, text: str) -> None:
+        if ended := self._END.match(text):
+            self._end(number, ended[1])
+        elif section := self._SECTION.match(text):
+            self.in_section = section[1] in ("FAILURES", "ERRORS")
+        elif named := self._NAMED.match(text):
+            self._name(number, *named.groups())
+        elif self.in_section:
+            self._explain(number, text)
+
+    def _explain(self, number: int, text: str) -> None:
+        if heading := self._HEADING.match(text):
+            name = re.sub(r"^ERROR (?:at (?:setup|teardown) of|collecting) ", "", heading[1])
+            self.current = BrokenTest(name, number)
+            self.headings.setdefault(name, deque()).append(self.current)
+        elif text.startswith("E  "):
+            self.explain(text[1:])
+
+    def _name(self, number: int, node: str, message: str | None) -> None:
+        """A line of the short summary: the node's id, and perhaps the message."""
+        parts = node.split("::")
+        waiting = self.headings.get(".".join(parts[1:]) if len(parts) > 1 else node)
+        told = waiting.popleft() if waiting else BrokenTest(node, number)
+        # A cut message of the summary is worse than that of the failure itself.
+        self.begin(node, told.line, told.message or message)
+
+    def _end(self, number: int, text: str) -> None:
+        counts = numbers_in(text, _COUNT, _WORDS)
+        if not counts:
+            return
+        left = [] if self.tests else [one for waiting in self.headings.values() for one in waiting]
+        self.state(number, counts, [*self.tests.values(), *left])
+        self.headings.clear()
+        self.in_section = False
+
+
+@dataclass(slots=True)
+class UnittestReader(ToolReader):
+    """unittest and Django: a part for each failure, then `Ran 4 tests` and `FAILED (failures=1)`."""
+
+    tool: ClassVar[str] = "unittest"
+    words: ClassVar[tuple[str, ...]] = ("\nFAIL: ", "\nERROR: ", "\nRan ", "\nFAILED (")
+
+    ran: int | None = None
+    in_traceback: bool = False
+
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?:FAIL|ERROR): (\S+) \(([\w.]+)\)( .*)?$|^ERROR: (\S+)$"
+    )
+    _RAN: ClassVar[re.Pattern[str]] = re.compile(r"^Ran (\d+) tests? in \d[\d.]*s$")
+    _END: ClassVar[re.Pattern[str]] = re.compile(r"^(?:FAILED|OK)(?: \((.*)\))?$")
+    _COUNT: ClassVar[re.Pattern[str]] = re.compile(r"([a-z]+(?: [a-z]+)?)=(\d+)")
+
+    @property
+    def is_inside(self) -> bool:
+        return self.ran is not None
+
+    def take(self, number: int, text: str) -> None:
+        if heading := self._HEADING.match(text):
+            self.begin(_dotted(*heading.groups()), number)
+            self.in_traceback = False
+        elif ran := self._RAN.match(text):
+            self.ran = int(ran[1])
+        elif self.ran is not None and (ended := self._END.match(text)):
+            self._end(number, ended[1] or "")
+        elif self.current is not None:
+            self._explain(text)
+
+    def _explain(self, text: str) -> None:
+        if text.startswith("Traceback (most recent"):
+            self.in_traceback = True
+        elif self.in_traceback and text[:1] not in (" ", "\t", ""):
+            self.explain(text)
+
+    def _end(self, number: int, text: str) -> None:
+        said = {name: int(count) for name, count in self._COUNT.findall(text)}
+        counts = {
+            "failed": said.get("failures", 0) + said.get("unexpected successes", 0),
+            "error": said.get("errors", 0),
+            "skipped": said.get("skipped", 0) + said.get("expected failures", 0),
+        }
+        # Each part of a test that has subtests fails by itself, and a class that cannot be set up is no test.
+        broken = {re.sub(r" [\[(].*", "", name) for name in self.tests if "." in name}
+        if len(self.tests) == counts["failed"] + counts["error"] and self.ran:
+            whole = {name for name in broken if not re.search(r"\.(?:setUp|tearDown)(?:Class|Module)$", name)}
+            counts["passed"] = max(0, self.ran - len(whole) - counts["skipped"])
+        elif not self.tests and self.ran:
+            counts["passed"] = max(0, self.ran - sum(counts.values()))
+        self.state(number, counts)
+        self.ran = None
+
+
+def _dotted(method: str, place: str, rest: str | None, module: str | None) -> str:
+    if module is not None:
+        return module
+    if place.startswith("unittest.loader._FailedTest"):
+        return method
+    name = place if place.endswith(f".{method}") or place == method else f"{place}.{method}"
+    return name + (rest or "")
