@@ -245,6 +245,7 @@ def test_nothing_is_sent_with_a_secret_in_it(served: Served, machine: ShellMachi
         "author": "Ann ***",
         "branch": "fix/***",
         "commit": "***",
+        "run": "gitlab-1",
         "title": "Use *** & more",
         "url": "https://ci.example.com/?key=***",
     }

@@ -22,7 +22,8 @@ usage: chef.sh run [options] -- COMMAND...   run a command and report its output
        chef.sh --version | --help
 
 options: --url URL, --project ID, --job ID, --phase NAME (run), --step (run: the job goes on),
-         --linger SECONDS (run: wait this long at most for the rest), --quiet
+         --meta KEY=VALUE (run: describe the build), --linger SECONDS (run: wait this long at most for the rest),
+         --quiet
 
 CHEF_URL, CHEF_TOKEN, CHEF_PROJECT and CHEF_JOB say where to report; in GitHub Actions, GitLab CI,
 Buildkite, CircleCI, Jenkins, Heroku and Woodpecker project and job are found by themselves.
@@ -220,6 +221,8 @@ run() {
   # shellcheck disable=SC3013 # a shell without it takes them for two places
   if { [ /dev/fd/1 -ef /dev/fd/3 ] 2>/dev/null; } 3>&2; then chef_one_pipe=1; fi
   [ -n "$chef_quiet" ] || say "$chef_url/jobs/$chef_job"
+  [ -n "$chef_step" ] || whole_kind "$@"
+  [ -z "$chef_own_meta" ] || write_own_meta
   chef_begun=$(begin_fields) || :
   # Busy until the beginning is told: a short command's end does not overtake it.
   : > "$chef_folder/busy"
@@ -254,11 +257,20 @@ run() {
 # shellcheck disable=SC2016 # it is evaluated where it is used
 begin_fields() {
   printf '%s' '-d projectId="$chef_project" --data-urlencode phase="$(masked_phase "$chef_phase")"'
-  for chef_one in branch commit author title; do
+  for chef_one in branch commit author title kind run repository number url=address pullRequest=pull; do
+    chef_name=${chef_one%=*} chef_one=${chef_one#*=}
     eval "chef_value=\$chef_$chef_one"
-    [ -z "$chef_value" ] || printf ' --data-urlencode meta.%s="$(masked "$chef_%s")"' "$chef_one" "$chef_one"
+    # What the user says of the build wins.
+    case $chef_own_meta in *"
+$chef_name="*) continue ;; esac
+    [ -z "$chef_value" ] || printf ' --data-urlencode meta.%s="$(masked "$chef_%s")"' "$chef_name" "$chef_one"
   done
-  [ -z "$chef_address" ] || printf '%s' ' --data-urlencode meta.url="$(masked "$chef_address")"'
+  [ -z "$chef_own_meta" ] || printf '%s' ' -K "$chef_folder/meta"'
+}
+
+# The user's own meta as curl reads it from a file.
+write_own_meta() {
+  masked "$chef_own_meta" | sed -n 's/\\/\\\\/g; s/"/\\"/g; s/^\(..*\)$/data-urlencode = "meta.\1"/p' > "$chef_folder/meta"
 }
 
 # The rest of the output and the end, within the time that there is.
@@ -334,7 +346,7 @@ log_input() {
 # --- the command line -----------------------------------------------------------------------
 
 # shellcheck disable=SC2034
-chef_url='' chef_job='' chef_project='' chef_phase=building chef_step='' chef_linger=10 chef_quiet='' chef_status=0 chef_until=''
+chef_url='' chef_job='' chef_project='' chef_phase=building chef_step='' chef_linger=10 chef_quiet='' chef_status=0 chef_until='' chef_own_meta=''
 chef_command_name=${1-}
 [ $# -eq 0 ] || shift
 case $chef_command_name in
@@ -347,7 +359,7 @@ esac
 # shellcheck disable=SC2034 # begin_fields takes them by their names
 while [ $# -gt 0 ]; do
   case $1 in
-    --url | --job | --project | --phase | --linger)
+    --url | --job | --project | --phase | --linger | --meta)
       [ $# -gt 1 ] || misuse "$1 needs a value"
       case $1 in
         --url) chef_url=$2 ;;
@@ -355,6 +367,10 @@ while [ $# -gt 0 ]; do
         --project) chef_project=$2 ;;
         --phase) chef_phase=$2 ;;
         --linger) chef_linger=$2 ;;
+        --meta)
+          case $2 in ?*=*) ;; *) misuse "--meta must be KEY=VALUE" ;; esac
+          chef_own_meta="$chef_own_meta
+$2" ;;
       esac
       shift 2 ;;
     --step) chef_step=1; shift ;;

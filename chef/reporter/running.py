@@ -10,6 +10,7 @@ import time
 from typing import Any, Callable, NamedTuple
 
 from chef.reporter.ci.git import commit_meta
+from chef.reporter.ci.naming import command_kind
 from chef.reporter.console import say
 from chef.reporter.memory import Memory
 from chef.reporter.output.masking import Masker
@@ -38,6 +39,7 @@ class Options(NamedTuple):
     quiet: bool
     stream: str | None
     title: str | None
+    meta: dict[str, str]
     pty: bool
 
 
@@ -118,14 +120,17 @@ class ReportedRun:
 
     def _meta(self, masker: Masker, command: str) -> dict[str, Any]:
         """The job's `meta`: of the CI system, else of git; the command is the title of its own job."""
-        meta: dict[str, Any] = self._target.short_meta(masker.text)
-        if not meta:
-            meta = self._target._replace(meta=commit_meta()).short_meta(masker.text)
-            if not self._options.step:
+        target = self._target
+        if not target.meta:
+            target = target._replace(meta=commit_meta())
+        meta: dict[str, Any] = target.short_meta(masker.text)
+        if not self._options.step:
+            if not self._target.meta:
                 meta["title"] = command
+            meta["kind"] = target.kind(command_kind(command, target.meta, _folders()))
         if self._options.title:
             meta["title"] = self._options.title
-        return {**meta, "command": command}
+        return {**meta, "command": command, **self._options.meta}
 
     def _begin(self) -> None:
         # Only now: a process with threads should not fork.
@@ -238,6 +243,14 @@ def command_text(words: list[str], mask: Callable[[str], str]) -> str:
     """A command as it is typed, without secrets: quoted or cut first, what is left of one is not found."""
     text = mask(" ".join(_quoted(word, mask(word)) for word in words))
     return text if len(text) <= _MAX_COMMAND else text[: _MAX_COMMAND - 1] + "…"
+
+
+def _folders() -> list[str]:
+    """The folders that another machine has elsewhere."""
+    try:
+        return [os.getcwd()]
+    except OSError:
+        return []
 
 
 def _quoted(word: str, masked: str) -> str:

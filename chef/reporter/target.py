@@ -9,6 +9,7 @@ from typing import Callable, Mapping, NamedTuple
 
 from chef.reporter.ci.build import CiBuild
 from chef.reporter.ci.detect import detect_build
+from chef.reporter.ci.naming import joined_kind
 from chef.reporter.ids import make_id
 
 _ID = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
@@ -44,6 +45,17 @@ class Target(NamedTuple):
     def short_meta(self, mask: Callable[[str], str]) -> dict[str, str]:
         """`meta` without secrets, and only then cut: of a secret that was cut the rest would be left."""
         return {key: _shortened(mask(text)) for key, text in self.meta.items()}
+
+    def kind(self, command: str | None) -> str | None:
+        """The kind of a build that is a whole job: of the CI job, and what else tells it from others of that.
+
+        A second build of one CI job has its command in it. None where nothing is known of it.
+        """
+        found = self.meta.get("kind")
+        if found is None or command is None:
+            return found or command
+        stage = self.stage if self.is_found else None
+        return joined_kind(found, stage, command if self.number > 1 else None)
 
     def numbered(self, number: int) -> Target:
         """The same with the job of this number."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from chef.reporter.ci.build import CiBuild, CiSystem, Get
+from chef.reporter.ci.naming import joined_kind, tool_versions
 from chef.reporter.ids import short_hash
 
 
@@ -20,6 +23,10 @@ def _actions_build(name: str, get: Get, address: str | None, attempt: str | None
             "author": get("GITHUB_ACTOR"),
             "title": " / ".join(filter(None, [get("GITHUB_WORKFLOW"), get("GITHUB_JOB")])),
             "url": address,
+            "kind": joined_kind(get("GITHUB_WORKFLOW"), get("GITHUB_JOB"), _leg(get)),
+            "repository": _repository(get),
+            "pullRequest": _pull_request(get("GITHUB_REF")),
+            "number": get("GITHUB_RUN_NUMBER"),
         },
         stage=_step(get("GITHUB_ACTION")),
     )
@@ -29,6 +36,26 @@ def _step(action: str | None) -> str | None:
     """A step's id; steps without one are called `__run`, `__run_2` and so on."""
     name = (action or "").lstrip("_")
     return name if name and name != "run" else None
+
+
+def _leg(get: Get) -> str | None:
+    """What tells a leg of a matrix from the others in every run: its system, and the tools that steps chose.
+
+    A workflow tells more by `--meta kind=…`: no variable has the matrix itself.
+    """
+    system = get("ImageOS") or get("RUNNER_OS")
+    return ", ".join(filter(None, [system, get("RUNNER_ARCH"), tool_versions(get("PATH"))])) or None
+
+
+def _repository(get: Get) -> str | None:
+    server, name = get("GITHUB_SERVER_URL"), get("GITHUB_REPOSITORY")
+    return "%s/%s" % (server.rstrip("/"), name) if server and name else name
+
+
+def _pull_request(ref: str | None) -> str | None:
+    """The number in `refs/pull/12/merge`."""
+    found = re.match(r"refs/pull/(\d+)/", ref or "")
+    return found.group(1) if found else None
 
 
 def _runs(get: Get, server: str) -> str:

@@ -12,7 +12,9 @@ class CiBuild(NamedTuple):
     """One job of a CI run. `parts` are those of its id, `run` those of the run that it is a part of.
 
     `project` may begin with its owner. `stage` tells commands of one job apart that run side by side. An
-    attempt, a retry, a node of several and a leg of a matrix is a job of its own.
+    attempt, a retry, a node of several and a leg of a matrix is a job of its own. `meta.kind` is the same in
+    each run of the CI job, on any branch. `meta.repository` is an address, or owner and name where no
+    server is known.
     """
 
     parts: list[str | None]
@@ -58,3 +60,12 @@ def repository_in(url: str | None) -> str | None:
 def joined(*parts: str | None) -> str | None:
     """An address of its parts, None where one of them is not known."""
     return "/".join(part.rstrip("/") for part in parts if part) if all(parts) else None
+
+
+_HOSTS = {"github": "github.com", "gitlab": "gitlab.com", "bitbucket": "bitbucket.org"}
+
+
+def hosted(provider: str | None, name: str | None) -> str | None:
+    """A repository's address at a provider; its name alone where that one's server is not known."""
+    host = _HOSTS.get((provider or "").lower())
+    return "https://%s/%s" % (host, name) if host and name else name

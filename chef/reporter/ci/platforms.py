@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import urllib.parse
 
-from chef.reporter.ci.build import CiBuild, CiSystem, Get, first_line, joined, owned, repository_in
+from chef.reporter.ci.build import (
+    CiBuild,
+    CiSystem,
+    Get,
+    first_line,
+    hosted,
+    joined,
+    owned,
+    repository_in,
+    without,
+)
+from chef.reporter.ci.naming import joined_kind, repository_address, several
 
 
 def _heroku_build(get: Get) -> CiBuild:
     test = get("HEROKU_TEST_RUN_ID")
-    several = get("CI_NODE_TOTAL") not in (None, "", "1")
-    node = "node%s" % get("CI_NODE_INDEX") if test and several else None
+    leg = several(get("CI_NODE_INDEX"), get("CI_NODE_TOTAL")) if test else None
+    node = "node%s" % get("CI_NODE_INDEX") if leg else None
     release = [get("HEROKU_APP_NAME"), get("HEROKU_RELEASE_VERSION"), get("DYNO")]
     commit = get("HEROKU_BUILD_COMMIT") or get("HEROKU_SLUG_COMMIT") or get("SOURCE_VERSION")
     return CiBuild(
@@ -21,6 +33,9 @@ def _heroku_build(get: Get) -> CiBuild:
             "branch": get("HEROKU_TEST_RUN_BRANCH"),
             "commit": get("HEROKU_TEST_RUN_COMMIT_VERSION") or commit,
             "title": None if test else get("HEROKU_RELEASE_VERSION"),
+            "kind": joined_kind("test" if test else (get("DYNO") or "").partition(".")[0], leg),
+            "pullRequest": get("HEROKU_PR_NUMBER"),
+            "number": None if test else without("v", get("HEROKU_RELEASE_VERSION")),
         },
     )
 
@@ -37,6 +52,9 @@ def _netlify_build(get: Get) -> CiBuild:
             "commit": get("COMMIT_REF"),
             "title": " / ".join(filter(None, [site, get("CONTEXT")])),
             "url": joined("https://app.netlify.com/sites", site, "deploys", deploy),
+            "kind": joined_kind(site, get("CONTEXT")),
+            "repository": repository_address(get("REPOSITORY_URL")),
+            "pullRequest": get("REVIEW_ID") if get("PULL_REQUEST") == "true" else None,
         },
     )
 
@@ -44,16 +62,20 @@ def _netlify_build(get: Get) -> CiBuild:
 def _vercel_build(get: Get) -> CiBuild:
     host = get("VERCEL_URL")
     parts = ["vercel", get("VERCEL_DEPLOYMENT_ID") or host]
+    repository = owned(get("VERCEL_GIT_REPO_OWNER"), get("VERCEL_GIT_REPO_SLUG"))
     return CiBuild(
         parts=parts,
         run=parts,
-        project=owned(get("VERCEL_GIT_REPO_OWNER"), get("VERCEL_GIT_REPO_SLUG")),
+        project=repository,
         meta={
             "branch": get("VERCEL_GIT_COMMIT_REF"),
             "commit": get("VERCEL_GIT_COMMIT_SHA"),
             "author": get("VERCEL_GIT_COMMIT_AUTHOR_NAME") or get("VERCEL_GIT_COMMIT_AUTHOR_LOGIN"),
             "title": first_line(get("VERCEL_GIT_COMMIT_MESSAGE")),
             "url": "https://" + host if host else None,
+            "kind": joined_kind(get("VERCEL_GIT_REPO_SLUG"), get("VERCEL_TARGET_ENV") or get("VERCEL_ENV")),
+            "repository": hosted(get("VERCEL_GIT_PROVIDER"), repository),
+            "pullRequest": get("VERCEL_GIT_PULL_REQUEST_ID"),
         },
     )
 
@@ -72,6 +94,8 @@ def _render_build(get: Get) -> CiBuild:
             "commit": commit,
             "title": name,
             "url": joined("https://dashboard.render.com/web", service),
+            "kind": re.sub(r"[ -](?:pr|PR)[ -]#?\d+$", "", name) if name else None,
+            "repository": get("RENDER_GIT_REPO_SLUG"),
         },
     )
 
@@ -91,6 +115,7 @@ def _cloudflare_build(get: Get) -> CiBuild:
             "commit": commit,
             "title": project,
             "url": get("CF_PAGES_URL"),
+            "kind": project,
         },
     )
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import urllib.parse
 
 from chef.reporter.ci.build import CiBuild, CiSystem, Get, first_line, joined, owned, without
+from chef.reporter.ci.naming import joined_kind, repository_address
 
 
 def _jenkins_build(get: Get) -> CiBuild:
@@ -12,10 +15,11 @@ def _jenkins_build(get: Get) -> CiBuild:
     name, number = get("JOB_NAME"), get("BUILD_NUMBER")
     tag = None if name and number else get("BUILD_TAG")
     top = (get("JOB_BASE_NAME") if not get("BRANCH_NAME") else None) or name
-    parts = ["jenkins", tag or name, None if tag else number]
+    # The axes of a matrix are jobs of one run.
+    whole = re.sub(r"/[^/=]+=[^/]*$", "", name or "")
     return CiBuild(
-        parts=parts,
-        run=parts,
+        parts=["jenkins", tag or name, None if tag else number],
+        run=["jenkins", tag or whole, None if tag else number],
         project=_jenkins_project(top, get("BRANCH_NAME")),
         meta={
             "branch": get("CHANGE_BRANCH") or get("BRANCH_NAME") or without("origin/", get("GIT_BRANCH")),
@@ -23,9 +27,19 @@ def _jenkins_build(get: Get) -> CiBuild:
             "author": get("CHANGE_AUTHOR_DISPLAY_NAME") or get("CHANGE_AUTHOR") or get("GIT_AUTHOR_NAME"),
             "title": get("CHANGE_TITLE") or get("BUILD_DISPLAY_NAME"),
             "url": get("RUN_DISPLAY_URL") or get("BUILD_URL"),
+            "kind": joined_kind(_jenkins_path(name, get("BRANCH_NAME"))),
+            "repository": repository_address(get("GIT_URL") or get("GIT_URL_1")),
+            "pullRequest": get("CHANGE_ID"),
+            "number": number,
         },
         stage=get("STAGE_NAME"),
     )
+
+
+def _jenkins_path(name: str | None, branch: str | None) -> str | None:
+    """A job with its folders, without the branch of a multibranch project."""
+    path = urllib.parse.unquote(name or "")
+    return path[: -len(branch) - 1] if branch and path.endswith("/" + branch) else path
 
 
 def _jenkins_project(name: str | None, branch: str | None) -> str | None:
@@ -47,6 +61,8 @@ def _teamcity_build(get: Get) -> CiBuild:
             "commit": get("BUILD_VCS_NUMBER"),
             "title": " / ".join(filter(None, [project, configuration])),
             "url": get("BUILD_URL"),
+            "kind": joined_kind(project, configuration),
+            "number": get("BUILD_NUMBER"),
         },
     )
 
@@ -61,6 +77,8 @@ def _concourse_build(get: Get) -> CiBuild:
         meta={
             "title": " / ".join(filter(None, [pipeline, job])),
             "url": joined(*address, "builds", get("BUILD_NAME")),
+            "kind": joined_kind(pipeline, job),
+            "number": get("BUILD_NAME"),
         },
     )
 
@@ -78,6 +96,10 @@ def _woodpecker_build(get: Get) -> CiBuild:
             "author": get("CI_COMMIT_AUTHOR"),
             "title": first_line(get("CI_COMMIT_MESSAGE")),
             "url": get("CI_STEP_URL") or get("CI_PIPELINE_URL") or get("CI_BUILD_LINK"),
+            "kind": joined_kind(get("CI_WORKFLOW_NAME") or get("CI_JOB_NAME"), get("CI_SYSTEM_PLATFORM")),
+            "repository": get("CI_REPO_URL") or get("CI_REPO_LINK"),
+            "pullRequest": get("CI_COMMIT_PULL_REQUEST"),
+            "number": number,
         },
         stage=get("CI_STEP_NAME"),
     )
@@ -95,6 +117,10 @@ def _drone_build(get: Get) -> CiBuild:
             "author": get("DRONE_COMMIT_AUTHOR_NAME") or get("DRONE_COMMIT_AUTHOR"),
             "title": first_line(get("DRONE_COMMIT_MESSAGE")),
             "url": get("DRONE_BUILD_LINK"),
+            "kind": joined_kind(get("DRONE_STAGE_NAME"), get("DRONE_STAGE_ARCH")),
+            "repository": get("DRONE_REPO_LINK"),
+            "pullRequest": get("DRONE_PULL_REQUEST"),
+            "number": get("DRONE_BUILD_NUMBER"),
         },
         stage=get("DRONE_STEP_NAME"),
     )

@@ -30,6 +30,18 @@ def add_mask(parser: OptionParser) -> None:
     parser.add_argument("--mask", metavar="NAMES", help="names of variables that hold secrets (CHEF_MASK)")
 
 
+def add_meta(parser: OptionParser) -> None:
+    """The option that describes the build, in place of what is found out about it."""
+    parser.add_argument(
+        "--meta",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        type=parse_meta,
+        help="describe the build, such as run=nightly-7 or kind=release; several times",
+    )
+
+
 def add_linger(parser: OptionParser, default: float, text: str) -> None:
     """The option that says how long to wait for the rest."""
     parser.add_argument("--linger", metavar="SECONDS", type=parse_seconds, default=default, help=text)
@@ -58,6 +70,14 @@ def parse_seconds(text: str) -> float:
     if not 0 <= value <= 3600:
         raise argparse.ArgumentTypeError("must be a number of seconds from 0 to 3600")
     return value
+
+
+def parse_meta(text: str) -> tuple[str, str]:
+    """A key of `meta` with its value."""
+    key, sign, value = text.partition("=")
+    if not (key and sign):
+        raise argparse.ArgumentTypeError("must be KEY=VALUE")
+    return key, value
 
 
 def parse_count(text: str) -> int:

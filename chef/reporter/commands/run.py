@@ -11,6 +11,7 @@ from chef.reporter.commands.options import (
     OptionParser,
     add_linger,
     add_mask,
+    add_meta,
     add_target,
     parse_phase,
 )
@@ -25,7 +26,7 @@ _WITHIN_LINGER_S = 1.0
 # Options with a value: the word behind one of them is not the command.
 _WITH_VALUE = (
     *("--url", "--token", "--project", "-p", "--job", "-j"),
-    *("--phase", "--linger", "--mask", "--stream", "--title"),
+    *("--phase", "--linger", "--mask", "--stream", "--title", "--meta"),
 )
 
 
@@ -38,6 +39,7 @@ def add_run(parser: OptionParser) -> None:
     )
     parser.add_argument("--step", action="store_true", help="one of several: the job goes on after it")
     parser.add_argument("--title", metavar="TEXT", help="what the build is called")
+    add_meta(parser)
     parser.add_argument("--stream", metavar="NAME", help="a stream of its own, for commands that run at once")
     add_linger(parser, LINGER_S, "wait this long at most for the rest after the command's end (%(default)g)")
     parser.add_argument("--pty", action="store_true", help="give the command a terminal of its own")
@@ -100,6 +102,7 @@ def _options(arguments: Any) -> Options:
         quiet=arguments.quiet,
         stream=arguments.stream,
         title=arguments.title,
+        meta=dict(arguments.meta),
         pty=arguments.pty,
     )
 

@@ -9,7 +9,7 @@ import time
 from typing import Any, Iterator
 
 from chef.reporter.ci.git import commit_meta
-from chef.reporter.commands.options import PHASE_NAME, OptionParser, add_step
+from chef.reporter.commands.options import PHASE_NAME, OptionParser, add_meta, add_step
 from chef.reporter.commands.updates import (
     deliver,
     finish,
@@ -32,6 +32,7 @@ def add_start(parser: OptionParser) -> None:
     """The options of `start`."""
     add_step(parser)
     parser.add_argument("--title", metavar="TEXT", help="what the build is called")
+    add_meta(parser)
 
 
 def run_start(arguments: Any) -> int:
@@ -41,6 +42,7 @@ def run_start(arguments: Any) -> int:
     meta: dict[str, Any] = described.short_meta(masker_of(arguments).text)
     if arguments.title:
         meta["title"] = arguments.title
+    meta.update(arguments.meta)
     print(target.job, flush=True)  # noqa: T201
     if target.url is not None and not arguments.quiet:
         say(target.page)
