@@ -2,59 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from chef.domain import rules
 from chef.domain.implied import resume, resume_by_log
-from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt
 from chef.domain.lines import StreamState
-from chef.domain.model import Abandonment, Entry, Job, JobError, LogEntry, PhaseSpan, StateEntry, Update
+from chef.domain.model import Abandonment, Job, JobError, LogEntry, PhaseSpan, Update
 from chef.domain.payloads import job_json, state_events
 from chef.domain.wiretypes import as_dict
+from tests.tools.book import Book
 from tests.tools.making import AT, log, piece, update
 
 HOUR = 60 * 60 * 1000
 DAY = 24 * HOUR
-
-
-class Book:
-    """A ledger that goes on from one batch to the next."""
-
-    def __init__(self) -> None:
-        self.ledger = Ledger(65536)
-        self.entries: list[Entry] = []
-
-    def take(self, *items: Any, at: int = AT) -> Receipt:
-        receipt = self.ledger.take(Batch(tuple(Item(one) for one in items), at))
-        assert isinstance(receipt, Receipt), receipt
-        self.entries += [stored.entry for stored in receipt.stored]
-        return receipt
-
-    def job(self) -> Job:
-        job = self.ledger.job("job")
-        assert job is not None
-        return job
-
-    def project(self) -> Project:
-        project = self.ledger.project("web")
-        assert project is not None
-        return project
-
-    def counts(self) -> dict[str, int]:
-        names = ("running", "completed", "failed", "cancelled", "abandoned")
-        return {name: count for name in names if (count := getattr(self.project(), name))}
-
-    def told(self) -> list[tuple[str, str, int]]:
-        """Names, statuses and seqs of all events of states."""
-        return [
-            (name, json.loads(payload)["status"], json.loads(payload)["seq"])
-            for entry in self.entries
-            if isinstance(entry, StateEntry)
-            for name, payload in entry.events
-        ]
 
 
 def said(job: Job) -> tuple[str, float, str]:
@@ -69,7 +31,7 @@ def test_a_job_that_begins_with_a_line_is_building_at_an_unknown_progress(first:
     book = Book()
     assert book.take(first, at=AT + 7).seqs == {"job": book.job().lines}
     assert said(book.job()) == ("building", 0, "building")
-    assert book.job().phases == (PhaseSpan("building", AT + 7),)
+    assert book.job().phases == (PhaseSpan("building", AT + 7, None, 1, 0),)
     assert book.job().started_at == AT + 7
     assert all(isinstance(entry, LogEntry) for entry in book.entries)
 
@@ -82,7 +44,10 @@ def test_viewers_who_were_told_that_it_is_queued_learn_of_its_first_line(first: 
     assert said(book.job()) == ("building", 0, "building")
     assert book.told() == [("progress", "queued", 1), ("progress", "building", 2)]
     assert [entry.seq for entry in book.entries] == [1, 2, 3, 4]
-    assert book.job().phases == (PhaseSpan("queued", AT, AT + 9), PhaseSpan("building", AT + 9))
+    assert book.job().phases == (
+        PhaseSpan("queued", AT, AT + 9, None, 9),
+        PhaseSpan("building", AT + 9, None, 1, 0),
+    )
 
 
 @pytest.mark.parametrize("told", [{"phase": "queued"}, {"status": "queued"}, {"progress": 0}])
@@ -149,7 +114,11 @@ def test_a_silent_job_ends_as_abandoned_by_an_ordinary_entry() -> None:
     assert said(job) == ("building", 62, "abandoned")
     assert job.message == "nothing was heard of this build for 24 hours"
     assert job.error == JobError(job.message, None)
-    assert (job.seq, job.finished_at, job.phases) == (2, AT + DAY, (PhaseSpan("building", AT, AT + DAY),))
+    assert (job.seq, job.finished_at, job.phases) == (
+        2,
+        AT + DAY,
+        (PhaseSpan("building", AT, AT + DAY, None, 0),),
+    )
     assert book.told()[1:] == [("progress", "abandoned", 2), ("error", "abandoned", 2)]
     assert book.counts() == {"abandoned": 1}
     assert book.project().seq == 2
@@ -203,11 +172,11 @@ def test_its_times_are_those_of_a_build_that_went_on() -> None:
     book.take(Abandonment("job", AT + 1), at=AT + DAY)
     book.take(update(message="there"), at=AT + 2 * DAY)
     assert (book.job().finished_at, book.job().error) == (None, None)
-    assert book.job().phases == (PhaseSpan("building", AT),)
+    assert book.job().phases == (PhaseSpan("building", AT, None, None, 2 * DAY),)
     book.take(update("completed"), at=AT + 3 * DAY)
     assert book.job().phases == (
-        PhaseSpan("building", AT, AT + 3 * DAY),
-        PhaseSpan("completed", AT + 3 * DAY, AT + 3 * DAY),
+        PhaseSpan("building", AT, AT + 3 * DAY, None, 2 * DAY),
+        PhaseSpan("completed", AT + 3 * DAY, AT + 3 * DAY, None, 0),
     )
     assert as_dict(job_json(book.job(), AT))["durationMs"] == 3 * DAY
 
@@ -237,7 +206,7 @@ def test_a_job_that_never_began_begins_with_what_comes_after_all() -> None:
     assert (shown["status"], shown["startedAt"]) == ("abandoned", shown["createdAt"])
     assert (resume(book.job()).started_at, resume(book.job()).phases) == (
         None,
-        (PhaseSpan("queued", AT + DAY),),
+        (PhaseSpan("queued", AT + DAY, None, None, 0),),
     )
     assert resume_by_log(book.job(), AT + 3 * DAY)[0].started_at == AT + 3 * DAY
 

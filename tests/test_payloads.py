@@ -55,6 +55,7 @@ def test_job_progress_has_the_contracts_fields() -> None:
         "progress": 50,
         "message": "compiling",
         "phase": "building",
+        "phaseProgress": None,
         "seq": 1,
         "at": AT_TEXT,
     }
@@ -112,6 +113,7 @@ def test_a_job_has_the_contracts_fields() -> None:
         "status": "building",
         "progress": 50,
         "phase": "building",
+        "phaseProgress": None,
         "message": None,
         "seq": 1,
         "lines": 0,
@@ -122,7 +124,17 @@ def test_a_job_has_the_contracts_fields() -> None:
         "startedAt": AT_TEXT,
         "finishedAt": None,
         "durationMs": None,
-        "phases": [{"phase": "building", "startedAt": AT_TEXT, "finishedAt": None, "durationMs": None}],
+        "phases": [
+            {
+                "phase": "building",
+                "startedAt": AT_TEXT,
+                "finishedAt": None,
+                "durationMs": None,
+                "firstLine": None,
+                "longestPauseMs": 0,
+            }
+        ],
+        "pauses": [],
         "artifacts": [],
         "meta": {},
     }

@@ -351,10 +351,10 @@ def test_each_phase_has_its_times() -> None:
         step=1000,
     )
     assert job.phases == (
-        PhaseSpan("queued", AT, AT + 1000),
-        PhaseSpan("preparing", AT + 1000, AT + 3000),
-        PhaseSpan("building", AT + 3000, AT + 4000),
-        PhaseSpan("completed", AT + 4000, AT + 4000),
+        PhaseSpan("queued", AT, AT + 1000, None, 1000),
+        PhaseSpan("preparing", AT + 1000, AT + 3000, None, 1000),
+        PhaseSpan("building", AT + 3000, AT + 4000, None, 1000),
+        PhaseSpan("completed", AT + 4000, AT + 4000, None, 0),
     )
     assert (job.created_at, job.started_at, job.finished_at) == (AT, AT + 1000, AT + 4000)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from chef.domain.model import Job, JobError, StateEntry
+from chef.domain.pauses import heard
 from chef.domain.payloads import state_events
 from chef.domain.phases import end_job, enter_phase, reopen_last, running_status
 from chef.domain.wiretypes import encode
@@ -48,6 +49,7 @@ def resume(job: Job) -> Job:
         phases=reopen_last(job),
         claim=None,
         integrity=None,
+        reopened=True,
     )
 
 
@@ -56,9 +58,10 @@ def resume_by_log(job: Job, at: int) -> tuple[Job, StateEntry | None]:
 
     Of a job that begins with the line nothing else was told: the line is its first event.
     """
-    resumed = resume(job)
+    before = heard(job, at)
+    resumed = resume(before)
     if not resumed.phase_known and not resumed.ended:
         resumed = replace(enter_phase(resumed, "building", at), status="building", phase_known=True)
-    if resumed is job or not job.seq:
+    if resumed is before or not job.seq:
         return resumed, None
     return state_entry(resumed, at)

@@ -63,8 +63,8 @@ class Value(msgspec.Struct, frozen=True):
 class Update(Value, frozen=True):
     """One update of a build script, valid by itself; `None` is a field that was not sent.
 
-    Only the fields of its `type` are set (contract section 2). `progress` is within 0 to 100,
-    `code` an exit status or a string. `id` makes it safe to send again.
+    Only the fields of its `type` are set (contract section 2). `progress` and `phase_progress` are within 0
+    to 100, `code` an exit status or a string. `id` makes it safe to send again.
     """
 
     type: UpdateType
@@ -73,6 +73,7 @@ class Update(Value, frozen=True):
     id: str | None = None
     phase: str | None = None
     progress: float | None = None
+    phase_progress: float | None = None
     status: Status | None = None
     message: str | None = None
     meta: Meta | None = None
@@ -117,12 +118,30 @@ class LogPiece(Value, frozen=True):
         return body_bytes(self.segments)
 
 
-class PhaseSpan(Value, frozen=True):
-    """A time that a job spent in a phase; `finished_at` is `None` for the present one."""
+class PhaseSpan(Value, frozen=True, array_like=True):
+    """A time that a job spent in a phase; `finished_at` is `None` for the present one.
+
+    `first_line` is the number of the first log line that came in it. `longest_pause_ms` is the longest time
+    in it without a line or an update; `None` in spans from before that was kept. It is stored as an array.
+    """
 
     phase: str
     started_at: int
     finished_at: int | None = None
+    first_line: int | None = None
+    longest_pause_ms: int | None = None
+
+
+class LongPause(Value, frozen=True, array_like=True):
+    """A time without a line or an update, in the phase that a job was in; `lines` came before it.
+
+    It is stored as an array.
+    """
+
+    phase: str
+    lines: int
+    started_at: int
+    duration_ms: int
 
 
 class JobError(Value, frozen=True):
@@ -179,7 +198,9 @@ class Job(Value, frozen=True):
     its streams at the end, `integrity` how that compares with what is here (chef.domain.integrity).
     `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one. `phase_known` tells
     whether an update said a phase or a status, `progress_known` whether one said progress or its phase.
-    `masks` are its secrets (chef.domain.masking), kept while it runs.
+    `masks` are its secrets (chef.domain.masking), kept while it runs. `phase_progress` is how far the phase
+    is by its own tool (0 to 100), if that was said. `pauses` are the longest ones, longest first.
+    `reopened` tells whether it was abandoned and ran again: then its times are no usual ones.
     """
 
     job_id: str
@@ -209,6 +230,9 @@ class Job(Value, frozen=True):
     phase_known: bool = True
     progress_known: bool = True
     masks: tuple[str, ...] = ()
+    phase_progress: float | None = None
+    pauses: tuple[LongPause, ...] = ()
+    reopened: bool = False
 
     @property
     def ended(self) -> bool:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
 from chef.domain.lines import Line
-from chef.domain.model import Job, LogEntry, PhaseSpan, Status
+from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan, Status
 from chef.domain.wiretypes import (
     ArtifactObject,
     Count,
@@ -30,6 +30,12 @@ from chef.domain.wiretypes import (
 
 StatusName = Annotated[Status, Meta(title="Status")]
 LineNumber = Annotated[int, Meta(ge=1)]
+PhaseProgress = (
+    Annotated[
+        float, Meta(ge=0, le=100, description="how far the phase is by its own tool; null where nobody said")
+    ]
+    | None
+)
 Replace = Annotated[
     bool, Meta(description="takes the place of the line before it", extra_json_schema={"const": True})
 ]
@@ -45,8 +51,8 @@ ProgressKnown = Annotated[
 # --- events --------------------------------------------------------------------------------
 
 
-class ProgressEvent(JsonObject, frozen=True):
-    """`job:progress`, `project:progress`: where a job is."""
+class StateEvent(JsonObject, frozen=True):
+    """The part that all events have in common that say where a job is."""
 
     job_id: Id
     project_id: Id
@@ -59,7 +65,13 @@ class ProgressEvent(JsonObject, frozen=True):
     progress_known: ProgressKnown | UnsetType = UNSET
 
 
-class EndEvent(ProgressEvent, frozen=True, kw_only=True):
+class ProgressEvent(StateEvent, frozen=True, kw_only=True):
+    """`job:progress`, `project:progress`: where a job is."""
+
+    phase_progress: PhaseProgress
+
+
+class EndEvent(StateEvent, frozen=True, kw_only=True):
     """The part that both endings have in common."""
 
     started_at: Time | None
@@ -120,7 +132,7 @@ class LogsEvent(JsonObject, frozen=True):
     lines: list[SentLine]
 
 
-EventPayload = ProgressEvent | CompletedEvent | ErrorEvent | LogEvent | LogsEvent
+EventPayload = StateEvent | LogEvent | LogsEvent
 
 
 # --- jobs and projects ---------------------------------------------------------------------
@@ -133,6 +145,22 @@ class PhaseSpanJson(JsonObject, frozen=True):
     started_at: Time
     finished_at: Time | None
     duration_ms: Count | None
+    first_line: Annotated[int, Meta(ge=1, description="the first log line that came in it")] | None
+    longest_pause_ms: (
+        Annotated[int, Meta(ge=0, description="the longest time in it without a line or an update")] | None
+    )
+
+
+class PauseJson(JsonObject, frozen=True):
+    """A long time without a line or an update."""
+
+    phase: PhaseName
+    line: (
+        Annotated[int, Meta(ge=1, description="the first log line behind it, else the last one before")]
+        | None
+    )
+    started_at: Time
+    duration_ms: Count
 
 
 class JobErrorJson(JsonObject, frozen=True):
@@ -150,6 +178,7 @@ class JobJson(JsonObject, frozen=True):
     status: StatusName
     progress: Percent
     phase: PhaseName
+    phase_progress: PhaseProgress
     message: str | None
     seq: Seq
     lines: Count
@@ -164,6 +193,10 @@ class JobJson(JsonObject, frozen=True):
     finished_at: Time | None
     duration_ms: Count | None
     phases: list[PhaseSpanJson]
+    pauses: Annotated[
+        list[PauseJson],
+        Meta(max_length=3, description="the longest ones of at least a second, longest first"),
+    ]
     artifacts: list[ArtifactObject]
     meta: MetaObject
     progress_known: ProgressKnown | UnsetType = UNSET
@@ -200,7 +233,7 @@ def number(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def state_events(job: Job) -> tuple[tuple[str, ProgressEvent], ...]:
+def state_events(job: Job) -> tuple[tuple[str, StateEvent], ...]:
     """The events that show a job's newest state: `progress`, and the ending if it has ended."""
     state = (
         job.job_id,
@@ -213,10 +246,14 @@ def state_events(job: Job) -> tuple[tuple[str, ProgressEvent], ...]:
         rfc3339(job.state_at),
         _progress_known(job),
     )
-    progress = ProgressEvent(*state)
+    progress = ProgressEvent(*state, phase_progress=_phase_progress(job))
     if not job.ended:
         return (("progress", progress),)
     return (("progress", progress), _ending(job, state))
+
+
+def _phase_progress(job: Job) -> float | None:
+    return None if job.phase_progress is None else number(job.phase_progress)
 
 
 def _progress_known(job: Job) -> bool | UnsetType:
@@ -244,6 +281,7 @@ def job_json(job: Job, now: int) -> JobJson:
         status=job.status,
         progress=number(job.progress),
         phase=job.phase,
+        phase_progress=_phase_progress(job),
         message=job.message,
         seq=job.seq,
         lines=job.lines,
@@ -255,6 +293,7 @@ def job_json(job: Job, now: int) -> JobJson:
         finished_at=rfc3339_or_none(job.finished_at),
         duration_ms=_duration(job.started_at, job.finished_at),
         phases=[_span_json(span) for span in job.phases],
+        pauses=[_pause_json(pause, job.lines) for pause in job.pauses],
         artifacts=list(job.artifacts),
         meta=job.meta,
         progress_known=_progress_known(job),
@@ -306,7 +345,15 @@ def _span_json(span: PhaseSpan) -> PhaseSpanJson:
         rfc3339(span.started_at),
         rfc3339_or_none(span.finished_at),
         _duration(span.started_at, span.finished_at),
+        span.first_line,
+        span.longest_pause_ms,
     )
+
+
+def _pause_json(pause: LongPause, lines: int) -> PauseJson:
+    """A pause of a job whose log has so many lines by now."""
+    line = min(pause.lines + 1, lines) or None
+    return PauseJson(pause.phase, line, rfc3339(pause.started_at), pause.duration_ms)
 
 
 def _duration(started_at: int | None, finished_at: int | None) -> int | None:

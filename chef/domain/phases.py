@@ -14,6 +14,9 @@ PHASES: dict[str, tuple[int, ...]] = {
     "building": (50, 70),
     "completed": (90, 100),
 }
+MOST_OF_RUNNING = 99
+"""The highest progress to which a phase's own tool can bring a job: 100 is the job's end."""
+
 # A script that flips between two phases for ever must not make its job grow for ever.
 MAX_PHASE_SPANS = 200
 
@@ -31,6 +34,18 @@ def phase_of(progress: float) -> str:
     return [phase for phase, rows in PHASES.items() if rows[0] <= progress][-1]
 
 
+def progress_within(phase: str, phase_progress: float) -> float | None:
+    """The job's progress where so much (0 to 100) of a phase is done; `None` in a phase of the script's own.
+
+    A phase spans from its lowest row to that of the next one, the last one to 100.
+    """
+    if phase not in PHASES:
+        return None
+    low = PHASES[phase][0]
+    high = min((rows[0] for rows in PHASES.values() if rows[0] > low), default=100)
+    return min(MOST_OF_RUNNING, round(low + (high - low) * phase_progress / 100, 2))
+
+
 def running_status(phase: str) -> Status:
     """The status of a running job in a phase; one of the script's own is somewhere in the build."""
     return _RUNNING.get(phase, "building")
@@ -39,14 +54,15 @@ def running_status(phase: str) -> Status:
 def enter_phase(job: Job, phase: str, at: int) -> Job:
     """The job in a phase from a time (ms) on, or still in it."""
     at = max(at, job.updated_at)
+    phase_progress = job.phase_progress if phase == job.phase else None
     # The first update opens the first span, whatever phase it finds the job in.
     if job.phases and job.phases[-1].phase == phase:
-        return replace(job, phase=phase)
+        return replace(job, phase=phase, phase_progress=phase_progress)
     started_at = at if job.started_at is None and phase != "queued" else job.started_at
     spans = _close_last(job.phases, at)
     if len(spans) < MAX_PHASE_SPANS:
-        spans = (*spans, PhaseSpan(phase, at))
-    return replace(job, phase=phase, phases=spans, started_at=started_at)
+        spans = (*spans, PhaseSpan(phase, at, longest_pause_ms=0))
+    return replace(job, phase=phase, phases=spans, started_at=started_at, phase_progress=phase_progress)
 
 
 def _close_last(spans: tuple[PhaseSpan, ...], at: int) -> tuple[PhaseSpan, ...]:

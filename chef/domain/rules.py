@@ -37,7 +37,8 @@ from chef.domain.model import (
     Status,
     Update,
 )
-from chef.domain.phases import PHASES, end_job, enter_phase, phase_of, running_status
+from chef.domain.pauses import heard, with_first_line
+from chef.domain.phases import PHASES, end_job, enter_phase, phase_of, progress_within, running_status
 from chef.domain.segments import Segment, WithinCutLine, segment_text, skip
 from chef.errors import Conflict, FieldError, Forbidden, Invalid, OffsetPastEnd
 
@@ -98,14 +99,14 @@ def apply(
     check_running(job, index)
     if job.masks and update.message is not None:
         update = replace(update, message=masked_text(update.message, job.masks))
-    job = resume(job)
-    job = _merge_artifacts(_merge_meta(_touch(job, at), update, index), update, index)
+    job = resume(heard(job, at))
+    job = _merge_artifacts(_merge_meta(job, update, index), update, index)
     if update.type == "completed" or _completes(update):
         job = _complete(job, update, at)
     elif update.type in ("error", "cancelled") or update.status in ENDED:
-        job = _fail(job, update, at)
+        job = _fail(job, update, at, index)
     else:
-        job = _advance(job, update, at)
+        job = _advance(job, update, at, index)
     job = verify(replace(job, claim=update.integrity), streams or {})
     return state_entry(job, at)
 
@@ -125,7 +126,7 @@ def apply_mask(job: Job, update: Update, at: int, index: int) -> tuple[Job, list
     if masks is None:
         message = f"must be one of at most {MAX_MASKS} of the job, {MAX_MASKS_BYTES} bytes in all"
         raise Invalid(f"update {index}: value {message}", errors=(FieldError(message, "value", index),))
-    return replace(_touch(job, at), masks=masks), entries
+    return replace(heard(job, at), masks=masks), entries
 
 
 def check_running(job: Job, index: int) -> None:
@@ -165,10 +166,11 @@ def apply_log(
         entries = plain_entries(job, parts, at, item.stream, level)
     else:
         entries = log_entries(job, lines, stream.line, at, item.stream, level, max_entry_bytes)
+    new_lines = len(lines) - replacing(lines)
     job = replace(
-        _touch(job, at),
+        heard(job, at),
         seq=entries[-1].seq,
-        lines=job.lines + len(lines) - replacing(lines),
+        lines=job.lines + new_lines,
         log_bytes=job.log_bytes + sum(sizes),
         masks=masks,
     )
@@ -176,7 +178,8 @@ def apply_log(
         job = replace(job, started_at=at)
     if job.state_seq == 0:
         job = replace(job, state_seq=job.seq, state_at=at)
-    return enter_phase(job, job.phase, at), entries, after
+    job = enter_phase(job, job.phase, at)
+    return (with_first_line(job, job.lines - new_lines + 1) if new_lines else job), entries, after
 
 
 def _attach(
@@ -201,11 +204,6 @@ def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> N
 def _check_takes_logs(job: Job, at: int, index: int) -> None:
     if job.status != "abandoned" and job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
         raise _job_finished(job, index)
-
-
-def _touch(job: Job, at: int) -> Job:
-    # The clock may step back; a job's times do not.
-    return replace(job, updated_at=max(at, job.updated_at))
 
 
 def _from_offset(piece: LogPiece, stream: StreamState) -> Sequence[Segment]:
@@ -273,21 +271,21 @@ def _completes(update: Update) -> bool:
 
 def _complete(job: Job, update: Update, at: int) -> Job:
     job = _say(job, update.message, phase_changes=True)
-    job = replace(job, progress=100, progress_known=True)
-    return end_job(enter_phase(job, "completed", at), "completed", at)
+    job = replace(enter_phase(job, "completed", at), progress=100, progress_known=True, phase_progress=None)
+    return end_job(job, "completed", at)
 
 
-def _fail(job: Job, update: Update, at: int) -> Job:
+def _fail(job: Job, update: Update, at: int, index: int) -> Job:
     if update.type == "progress":
-        job = _move(job, update, at)
+        job = _move(job, update, at, index)
     job = replace(job, error=JobError(update.message, update.code))
     status: Status = "cancelled" if update.type == "cancelled" else update.status or "failed"
     return end_job(enter_phase(_say(job, update.message, phase_changes=True), job.phase, at), status, at)
 
 
-def _advance(job: Job, update: Update, at: int) -> Job:
+def _advance(job: Job, update: Update, at: int, index: int) -> Job:
     before = job.phase
-    job = _move(job, update, at)
+    job = _move(job, update, at, index)
     job = _say(job, update.message, phase_changes=job.phase != before)
     if update.status is not None:
         return replace(job, status=update.status, phase_known=True)
@@ -296,9 +294,14 @@ def _advance(job: Job, update: Update, at: int) -> Job:
     return replace(job, status=running_status(job.phase), phase_known=True)
 
 
-def _move(job: Job, update: Update, at: int) -> Job:
+def _move(job: Job, update: Update, at: int, index: int) -> Job:
     """Take the update's phase and progress, and where one is missing what the table gives for it."""
     phase, progress = update.phase, update.progress
+    if update.phase_progress is not None and not job.phase_known and phase is None and progress is None:
+        message = "needs a phase, in this update or in an earlier one"
+        raise Invalid(
+            f"update {index}: phaseProgress {message}", errors=(FieldError(message, "phaseProgress", index),)
+        )
     if phase is None and progress is not None:
         phase = phase_of(progress)
     elif phase in PHASES and progress is None:
@@ -306,7 +309,21 @@ def _move(job: Job, update: Update, at: int) -> Job:
         progress = max(job.progress, lowest) if _reached_within(job, phase) else lowest
     if progress is not None:
         job = replace(job, progress=progress, progress_known=True)
-    return enter_phase(job, phase or job.phase, at)
+    job = enter_phase(job, phase or job.phase, at)
+    return job if update.phase_progress is None else _move_within(job, update, update.phase_progress)
+
+
+def _move_within(job: Job, update: Update, phase_progress: float) -> Job:
+    """Take how far the phase is by its own tool; the job's progress follows, never down.
+
+    A progress in the same update is the script's own word for the whole job. Of several tools that follow
+    each other in one phase the highest percent is kept.
+    """
+    job = replace(job, phase_progress=max(phase_progress, job.phase_progress or 0))
+    progress = progress_within(job.phase, phase_progress)
+    if update.progress is not None or progress is None:
+        return job
+    return replace(job, progress=max(job.progress, progress), progress_known=True)
 
 
 def _reached_within(job: Job, phase: str) -> bool:

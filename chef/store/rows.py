@@ -19,6 +19,7 @@ from chef.domain.model import (
     Job,
     JobError,
     LogEntry,
+    LongPause,
     Meta,
     PhaseSpan,
     StateEntry,
@@ -33,7 +34,7 @@ _PLAIN, _DEFLATED = b"j", b"J"
 
 
 class _Details(msgspec.Struct, omit_defaults=True):
-    phases: list[tuple[str, int, int | None]] = []
+    phases: tuple[PhaseSpan, ...] = ()
     artifacts: list[Artifact] = []
     meta: Meta = {}
     error: tuple[str | None, int | str | None] | None = None
@@ -43,6 +44,9 @@ class _Details(msgspec.Struct, omit_defaults=True):
     phase_known: bool = True
     progress_known: bool = True
     masks: tuple[str, ...] = ()
+    phase_progress: float | None = None
+    pauses: tuple[LongPause, ...] = ()
+    reopened: bool = False
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -65,7 +69,7 @@ def filter_values(job: Job) -> dict[str, Any]:
 def job_values(job: Job) -> dict[str, Any]:
     """A job's columns, without its keys, those of its heartbeats and those that lists filter by."""
     details = _Details(
-        phases=[(span.phase, span.started_at, span.finished_at) for span in job.phases],
+        phases=job.phases,
         artifacts=list(job.artifacts),
         meta=job.meta,
         error=(job.error.message, job.error.code) if job.error else None,
@@ -75,6 +79,9 @@ def job_values(job: Job) -> dict[str, Any]:
         phase_known=job.phase_known,
         progress_known=job.progress_known,
         masks=job.masks,
+        phase_progress=job.phase_progress,
+        pauses=job.pauses,
+        reopened=job.reopened,
     )
     return {
         "seq": job.seq,
@@ -116,7 +123,7 @@ def job_of(row: Any) -> Job:
         state_at=row.state_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
-        phases=tuple(PhaseSpan(*span) for span in details.phases),
+        phases=details.phases,
         artifacts=tuple(details.artifacts),
         meta=details.meta,
         error=JobError(*details.error) if details.error else None,
@@ -127,6 +134,9 @@ def job_of(row: Any) -> Job:
         phase_known=details.phase_known,
         progress_known=details.progress_known,
         masks=details.masks,
+        phase_progress=details.phase_progress,
+        pauses=details.pauses,
+        reopened=details.reopened,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )

@@ -75,6 +75,11 @@ FIELDS: tuple[Field, ...] = (
     Field("id", ("heartbeat",), _ID.described("of no meaning: a heartbeat is safe to send again")),
     Field("phase", ("progress",), PHASE_NAME),
     Field("progress", ("progress",), PERCENT),
+    Field(
+        "phaseProgress",
+        ("progress",),
+        PERCENT.described("how far the phase is by its own tool; it needs a phase, here or earlier"),
+    ),
     Field("status", ("progress",), STATUS),
     Field("message", ("progress",), utf8(0, MAX_PROGRESS_MESSAGE)),
     Field("message", ("log",), TEXT.described("one or more lines"), needed=True),

@@ -28,6 +28,10 @@ def _is_progress(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= 100
 
 
+def _is_progress_or_null(value: Any) -> bool:
+    return value is None or _is_progress(value)
+
+
 def _is_code(value: Any) -> bool:
     return value is None or isinstance(value, str) or type(value) is int
 
@@ -65,7 +69,7 @@ _LINE = {
 }
 _LOG = {"jobId": _is_text, "projectId": _is_text, "seq": _is_count}
 _SHAPES: dict[str, dict[str, Any]] = {
-    "progress": _STATE,
+    "progress": _STATE | {"phaseProgress": _is_progress_or_null},
     "completed": _ENDING | {"artifacts": _is_list},
     "error": _ENDING | {"code": _is_code},
     "log": _LOG | _LINE,

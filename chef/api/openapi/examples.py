@@ -25,7 +25,7 @@ from chef.api.shapes import (
 )
 from chef.domain.clock import rfc3339
 from chef.domain.lines import Line
-from chef.domain.model import Job, LogEntry, PhaseSpan
+from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan
 from chef.domain.payloads import (
     CountsJson,
     ProjectJson,
@@ -44,6 +44,12 @@ UPDATE: dict[str, Any] = {
     "progress": 50,
     "message": "Running build...",
     "phase": "building",
+}
+TOOL_UPDATE: dict[str, Any] = {
+    "type": "progress",
+    "jobId": "job-id-123",
+    "phase": "building",
+    "phaseProgress": 40,
 }
 LOG_UPDATE: dict[str, Any] = {
     "type": "log",
@@ -80,7 +86,8 @@ _RUNNING = Job(
     updated_at=_TESTED,
     status="building",
     phase="building",
-    progress=50,
+    progress=66,
+    phase_progress=40,
     message="Running build...",
     state_seq=2,
     state_at=_TESTED,
@@ -93,10 +100,15 @@ _DONE = replace(
     status="completed",
     phase="completed",
     progress=100,
+    phase_progress=None,
     message="Deployed",
     started_at=_BEGAN,
     finished_at=_ENDED,
-    phases=(PhaseSpan("building", _BEGAN, _TESTED), PhaseSpan("completed", _TESTED, _ENDED)),
+    phases=(
+        PhaseSpan("building", _BEGAN, _TESTED, 1, 4100),
+        PhaseSpan("completed", _TESTED, _ENDED, None, 55250),
+    ),
+    pauses=(LongPause("completed", 41, _TESTED, 55250), LongPause("building", 7, _BEGAN + 2000, 4100)),
     artifacts=({"name": "site.tar.gz", "url": "https://builds.example.com/site.tar.gz", "size": 48213},),
     meta={"branch": "main", "commit": "4f1c2d9", "author": "Ada"},
 )

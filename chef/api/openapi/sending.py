@@ -47,6 +47,7 @@ def _post_updates(security: list[Part]) -> Part:
                 "schema": {"anyOf": [ref("Update"), ref("Updates")]},
                 "examples": {
                     "one": {"value": examples.UPDATE},
+                    "tool": {"value": examples.TOOL_UPDATE},
                     "several": {"value": [examples.UPDATE, examples.LOG_UPDATE]},
                 },
             },
