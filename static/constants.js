@@ -35,6 +35,7 @@ import { pageData } from "chef/page-data.js";
  * @property {Record<string, string>} statuses
  * @property {string} waiting
  * @property {Record<string, string>} phases
+ * @property {Record<string, string>} places where a job stopped, by phase
  * @property {{ s: string, min: string, h: string, d: string, bytes: [string, ...string[]] }} units
  */
 

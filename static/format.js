@@ -61,6 +61,15 @@ export function percent(progress) {
 }
 
 /**
+ * The phases that everybody knows in the page's language, others as the build calls them.
+ *
+ * @param {string} phase
+ */
+export function phaseWord(phase) {
+  return Object.hasOwn(texts.phase, phase) ? texts.phase[phase] : phase;
+}
+
+/**
  * `512 B`, `14.2 kB`, `3.0 MB`; nothing for a value that is no number of bytes.
  *
  * @param {unknown} count

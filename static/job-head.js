@@ -6,8 +6,9 @@ import { cleanText } from "chef/escapes.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
 import { showFailure } from "chef/job-failure.js";
 import { fillLinked } from "chef/linked.js";
+import { barWords, stoppedWords } from "chef/progress-words.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
-import { knownProgress } from "chef/state.js";
+import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Silence } from "chef/silence.js" */
@@ -85,13 +86,10 @@ function showProgress(job) {
   if (progress === null) bar.removeAttribute("aria-valuenow");
   else bar.setAttribute("aria-valuenow", String(progress));
   const words = progress === null ? texts.noPercent : percent(progress);
-  bar.setAttribute("aria-valuetext", texts.percentOfPhase(words, job ? phaseWord(job.phase) : ""));
+  bar.setAttribute("aria-valuetext", barWords(job));
+  setText(byId("stopped"), stoppedWords(job));
   setText(byId("percent"), words);
-}
-
-/** @param {string} phase */
-export function phaseWord(phase) {
-  return Object.hasOwn(texts.phase, phase) ? texts.phase[phase] : phase;
+  byId("percent").hidden = hasEnded(job) && job?.status !== "completed";
 }
 
 /** @param {Job | null} job */

@@ -3,6 +3,7 @@
 import { field, now, setIcon, setProgress, setText, setWhen } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { age, duration, jobName, percent, runningFor } from "chef/format.js";
+import { stoppedWords } from "chef/progress-words.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -41,6 +42,8 @@ export function fillJobRow(row, job) {
  */
 function tickJobRow(row, job) {
   setText(field(row, "status"), showState(row, job));
+  setText(field(row, "stopped"), stoppedWords(job));
+  field(row, "stopped").title = stoppedWords(job);
   setIcon(row, shownStatus(job, now()));
   const since = Date.parse(job.startedAt ?? job.createdAt);
   setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));

@@ -1,8 +1,8 @@
 // The column beside a job's log: phases with their times, artifacts, whether the log is whole, details.
 
 import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
-import { duration, fileSize, runningFor } from "chef/format.js";
-import { isSource, phaseWord } from "chef/job-head.js";
+import { duration, fileSize, phaseWord, runningFor } from "chef/format.js";
+import { isSource } from "chef/job-head.js";
 import { linked } from "chef/linked.js";
 import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";

@@ -6,10 +6,12 @@ import { followJob } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { byId, everySecond, keepInReach, live, now, setText, within } from "chef/dom.js";
-import { isMissing, phaseWord, showHead, showSource, tickHead } from "chef/job-head.js";
+import { phaseWord } from "chef/format.js";
+import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
+import { stoppedWords } from "chef/progress-words.js";
 import { shownStatus } from "chef/silence.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
@@ -158,7 +160,9 @@ function showLogHead() {
 function announce() {
   const status = shownStatus(job, now());
   const phase = job && !hasEnded(job) ? phaseWord(job.phase) : "";
-  const words = status && texts.announce(texts.status[status], phase);
+  const place = stoppedWords(job);
+  const words =
+    status && (place ? `${texts.status[status]} ${place}` : texts.announce(texts.status[status], phase));
   if (announced !== null && announced !== words) setText(byId("announcement"), words);
   announced = words;
 }

@@ -13,6 +13,13 @@ export const texts = {
   phase: words.phases,
   /** @type {Record<string, string>} */
   source: { branch: _("Branch"), commit: _("Commit"), author: _("Author"), url: _("Address") },
+  progress: {
+    places: words.places,
+    /** @param {string} phase */
+    inPhase: (phase) => _("in phase %(phase)s", { phase }),
+    /** @type {(place: string, percent: string) => string} */
+    stoppedAt: (place, percent) => _("%(place)s, at %(percent)s", { place, percent }),
+  },
   silence: {
     /** @param {string} age */
     silent: (age) => _("No update for %(age)s", { age }),

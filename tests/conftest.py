@@ -192,3 +192,12 @@ def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
 
     with watched_context(browser, complaints) as context:
         yield context.new_page()
+
+
+@pytest.fixture
+def plain(browser: Browser, complaints: Complaints) -> Iterator[Page]:
+    """A tab without JavaScript."""
+    from tests.tools.browser import watched_context
+
+    with watched_context(browser, complaints, java_script_enabled=False) as context:
+        yield context.new_page()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
-from tests.tools.browser import Complaints, watched_context
+from tests.tools.browser import Complaints
 from tests.tools.serving import Served
 
 Start = Callable[..., Served]
@@ -48,13 +48,6 @@ def make_older(tmp_path: Path) -> Callable[[str, int], None]:
             assert changed.rowcount == 1
 
     return change
-
-
-@pytest.fixture
-def plain(browser: Browser, complaints: Complaints) -> Iterator[Page]:
-    """A tab without JavaScript."""
-    with watched_context(browser, complaints, java_script_enabled=False) as context:
-        yield context.new_page()
 
 
 # Silence

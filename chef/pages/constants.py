@@ -10,7 +10,7 @@ from typing import Any
 from chef.domain import errorlines, outline, text, workflow
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
-from chef.pages import silence, snapshots, words
+from chef.pages import progresswords, silence, snapshots, words
 
 SOURCE_KINDS = ("branch", "commit", "author", "url")
 """The names in `meta` by which a build says where it comes from."""
@@ -53,6 +53,7 @@ def constants() -> dict[str, Any]:
             "statuses": words.status_words(),
             "waiting": words.status_word(""),
             "phases": words.phase_words(),
+            "places": progresswords.place_words(),
             "units": words.units(),
         },
     }

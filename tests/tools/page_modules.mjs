@@ -14,5 +14,10 @@ register(`data:text/javascript,${encodeURIComponent(hooks)}`);
 
 const constants = { textContent: process.env.PAGE_CONSTANTS };
 Object.assign(globalThis, {
-  document: { getElementById: (/** @type {string} */ id) => (id === "constants" ? constants : null) },
+  document: {
+    documentElement: { lang: "en" },
+    getElementById: (/** @type {string} */ id) => (id === "constants" ? constants : null),
+  },
 });
+// Node has it from version 21 on.
+if (!("navigator" in globalThis)) Object.assign(globalThis, { navigator: { languages: ["en"] } });

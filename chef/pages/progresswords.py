@@ -1,0 +1,57 @@
+"""How far a job is, in words. `static/progress-words.js` says the same in the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from chef.domain.model import ENDED
+from chef.pages.language import gettext as _
+from chef.pages.words import known_progress, percent, phase_word, status_word
+
+_PLACES: dict[str, Callable[[], str]] = {
+    "queued": lambda: _("while queued"),
+    "preparing": lambda: _("while preparing"),
+    "installing": lambda: _("while installing"),
+    "building": lambda: _("while building"),
+    "completed": lambda: _("while finishing"),
+}
+
+
+def place_words() -> dict[str, str]:
+    """The words that say where a job stopped, by the phases that everybody knows."""
+    return {phase: word() for phase, word in _PLACES.items()}
+
+
+def stopped_words(job: dict[str, Any] | None) -> str:
+    """Where a job stopped that did not complete, behind its status: `while building, at 62%`.
+
+    Without the percent where none was told, or all of it, which a job that stopped has not done. Nothing
+    where nobody said how far it was, and of other jobs; a job is given as its JSON.
+    """
+    if not job or job["status"] not in ENDED or job["status"] == "completed":
+        return ""
+    progress = known_progress(job)
+    if progress is None and job["phase"] == "queued":
+        return ""
+    known = _PLACES.get(job["phase"])
+    place = known() if known else _("in phase %(phase)s", phase=job["phase"])
+    if progress is None or progress >= 100:
+        return place
+    return _("%(place)s, at %(percent)s", place=place, percent=percent(progress))
+
+
+def bar_words(job: dict[str, Any] | None) -> str:
+    """What a screen reader says of a job's bar."""
+    if stopped := stopped_words(job):
+        return f"{status_word(job['status'])} {stopped}" if job else stopped
+    progress = known_progress(job)
+    words = _("progress unknown") if progress is None else percent(progress)
+    return _("%(percent)s, phase %(phase)s", percent=words, phase=phase_word(job["phase"])) if job else words
+
+
+def add_filters(app: Flask) -> None:
+    """Let templates use these words."""
+    app.jinja_env.filters.update(bar_words=bar_words, stopped_words=stopped_words)

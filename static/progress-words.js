@@ -1,0 +1,37 @@
+// How far a job is, in words, as chef/pages/progresswords.py says it.
+
+import { percent, phaseWord } from "chef/format.js";
+import { hasEnded, knownProgress } from "chef/state.js";
+import { texts } from "chef/texts.js";
+
+/** @import { Job } from "chef/state.js" */
+
+/**
+ * Where a job stopped that did not complete, behind its status: `while building, at 62%`.
+ *
+ * Without the percent where none was told, or all of it, which a job that stopped has not done. Nothing where nobody
+ * said how far it was, and of other jobs.
+ *
+ * @param {Pick<Job, "status" | "phase" | "progress" | "progressKnown"> | null} job
+ */
+export function stoppedWords(job) {
+  if (job === null || !hasEnded(job) || job.status === "completed") return "";
+  const progress = knownProgress(job);
+  if (progress === null && job.phase === "queued") return "";
+  const { places, inPhase, stoppedAt } = texts.progress;
+  const place = Object.hasOwn(places, job.phase) ? places[job.phase] : inPhase(job.phase);
+  return progress === null || progress >= 100 ? place : stoppedAt(place, percent(progress));
+}
+
+/**
+ * What a screen reader says of a job's bar.
+ *
+ * @param {Job | null} job
+ */
+export function barWords(job) {
+  const stopped = stoppedWords(job);
+  if (job && stopped) return `${texts.status[job.status]} ${stopped}`;
+  const progress = knownProgress(job);
+  const words = progress === null ? texts.noPercent : percent(progress);
+  return texts.percentOfPhase(words, job ? phaseWord(job.phase) : "");
+}
