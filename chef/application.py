@@ -19,6 +19,7 @@ from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
+from chef.live.waiting import EndWatches
 from chef.metrics import Metrics
 from chef.services import Services
 from chef.settings.config import Settings
@@ -91,6 +92,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         abandoning,
         Uploads(),
         ErrorLines(store),
+        EndWatches(hub),
     )
 
 

@@ -121,3 +121,12 @@ class StoreUnavailable(ChefError):
 
     def __init__(self, detail: str = "the store cannot be written now, nothing was kept") -> None:
         super().__init__(detail, retry_after=2)
+
+
+class Stopping(ChefError):
+    """The server stops, so it cannot go on waiting for something."""
+
+    code, status, title = "stopping", 503, "Server stopping"
+
+    def __init__(self) -> None:
+        super().__init__("the server stops: ask again in a moment", retry_after=1)

@@ -15,6 +15,7 @@ from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
+from chef.live.waiting import EndWatches
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
@@ -53,6 +54,7 @@ class Services:
     abandoning: Abandoning
     uploads: Uploads
     error_lines: ErrorLines
+    end_watches: EndWatches
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""

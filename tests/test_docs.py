@@ -201,6 +201,7 @@ def test_no_snippet_is_in_a_language_that_is_not_run() -> None:
     # Where the text is run in order, none may stand outside of what is run.
     assert {name for name, language in languages if language == "sh"} == {
         "README.md",
+        "ask.md",
         "publish.md",
         "watch.md",
     }
@@ -269,6 +270,17 @@ def test_the_answers_shown_to_publishers_are_those_that_come(server: Served) -> 
     update = {"type": "progress", "jobId": "web-1", "projectId": "web"}
     assert server.post("/api/updates", json=update | {"progres": 50}).json() == warned
     assert server.post("/api/updates", json=update | {"progress": 150}).json() == refused
+
+
+def test_what_is_told_to_those_who_ask_works_as_written(server: Served, tmp_path: Path, job_id: str) -> None:
+    server.update(
+        {"type": "log", "jobId": job_id, "projectId": "asked", "message": "all is well"},
+        {"type": "completed", "jobId": job_id},
+    )
+    commands = "".join(one.text for one in blocks("docs/ask.md", "sh"))
+    output = run_shell(f"CHEF={URL} JOB={job_id}\n{commands}", server, tmp_path)
+    assert output.count("all is well") >= 1
+    assert json.loads((tmp_path / "job.json").read_text())["status"] == "completed"
 
 
 def test_what_is_told_to_readers_with_curl_works_as_written(server: Served, tmp_path: Path) -> None:

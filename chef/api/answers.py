@@ -96,8 +96,12 @@ def reader() -> Principal:
 
 def readable_job(job_id: str) -> Job:
     """A job that the caller may see. Forbidden does not tell whether it exists."""
-    principal = reader()
-    job = services().store.job(check_id(job_id, "jobId"))
+    return visible_job(reader(), check_id(job_id, "jobId"))
+
+
+def visible_job(principal: Principal, job_id: str) -> Job:
+    """A job that somebody may see. Raises Forbidden, or NotFound."""
+    job = services().store.job(job_id)
     principal.check_may_see(job.project_id if job else None)
     if job is None:
         raise NotFound(f"there is no job {job_id!r}")

@@ -21,8 +21,10 @@ from chef.api.answers import (
     reader,
     switch_in_query,
     text_in_query,
+    visible_job,
     wrong,
 )
+from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.domain.clock import rfc3339
 from chef.domain.ledger import Project
@@ -30,11 +32,14 @@ from chef.domain.model import RUNNING, STATUSES, Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
 from chef.domain.text import clean_text
 from chef.errors import NotFound
-from chef.services import services
+from chef.services import Services, services
 from chef.store import ListedProject, NumberedLine
 from chef.wire.paging import make_cursor
 
 blueprint = Blueprint("reading", __name__)
+
+MAX_WAIT_S = 3600
+"""The longest `wait` for the end of a job, in seconds."""
 
 _MAX_LINE = 2**53
 _MAX_QUERY = 1000
@@ -73,8 +78,27 @@ def _statuses_in_query() -> tuple[str, ...] | None:
 
 @blueprint.get("/api/jobs/<job_id>")
 def get_job(job_id: str) -> Response:
-    """One job as it stands."""
-    return answer(job_json(readable_job(job_id), services().clock()))
+    """One job as it stands, or with `wait` as it stands at its end; with `fail` the status tells how."""
+    chef, fails = services(), switch_in_query("fail", default=False)
+    seconds = number_in_query("wait", None, 0, MAX_WAIT_S)
+    if seconds is None and not fails:
+        return answer(job_json(readable_job(job_id), chef.clock()))
+    principal = reader()
+    with chef.hub.room(("job", check_id(job_id, "jobId"))) as room:
+        job = visible_job(principal, job_id)
+        if job.ended or not seconds:
+            return _outcome(job, chef, fails)
+        seconds = min(seconds, chef.settings.max_wait)
+        return answer_at_end(room, job, principal, seconds, lambda job: _outcome(job, chef, fails))
+
+
+_FAILED = {"completed": 200, "failed": 417, "cancelled": 410, "abandoned": 410}
+
+
+def _outcome(job: Job, chef: Services, fails: bool) -> Response:
+    """A job with the status of the request for it: 202 while it has not ended."""
+    status = (_FAILED[job.status] if fails else 200) if job.ended else 202
+    return answer(job_json(job, chef.clock()), status)
 
 
 @blueprint.get("/api/projects")

@@ -12,12 +12,22 @@ from chef.http.body import Body
 from chef.http.connection import Connection
 from chef.http.heads import Head
 from chef.http.site import Environ, Site
-from chef.http.states import AFTER_RESPONSE, AWAITED, CHUNKING, ENDED, LAST, READY, SENDING, ResponseState
+from chef.http.states import (
+    AFTER_RESPONSE,
+    AWAITED,
+    CHUNKING,
+    ENDED,
+    LAST,
+    POSTPONED,
+    READY,
+    SENDING,
+    ResponseState,
+)
 
 # Below this, copying the body next to its head costs less than a second packet.
 _JOIN_BYTES = 64 * 1024
 _BODILESS = (204, 304)
-_UNSENT = (AWAITED, READY)
+_UNSENT = (AWAITED, READY, POSTPONED)
 
 Fields = list[tuple[str, str]]
 
@@ -32,6 +42,7 @@ class Response:
         "_fields",
         "_given",
         "_head",
+        "_is_for_later",
         "_sent",
         "_site",
         "_status",
@@ -49,12 +60,14 @@ class Response:
         self._fields = ""
         self._given: dict[str, str] = {}
         self._sent = 0
+        self._is_for_later = False
 
     def begin(self, head: Head, body: Body) -> None:
         """Answer this request now."""
         self.enter(AWAITED)
         self._head = head
         self._body = body
+        self._is_for_later = False
 
     def enter(self, state: ResponseState) -> None:
         """Change the state. Raises AssertionError for one that must not follow."""
@@ -69,10 +82,18 @@ class Response:
 
     # Of an application
 
+    def postpone(self) -> None:
+        """What the application returns next is not the answer: that is given in another `run`."""
+        self._is_for_later = True
+
     def run(self, application: Callable[..., Iterable[bytes]], environ: Environ) -> None:
         """Answer as a WSGI application does."""
         result = application(environ, self.start_response)
         try:
+            if self._is_for_later:
+                self._is_for_later = False
+                self.enter(POSTPONED)
+                return
             for data in result:
                 if data:
                     self.write(data)

@@ -14,6 +14,7 @@ import logging
 import re
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -203,6 +204,25 @@ class Connection:
             return False
         except OSError:
             return True
+
+    def watch(self, gone: Callable[[], None]) -> None:
+        """Have `gone` called, in the loop, when the peer closes its side; `unwatch` ends that.
+
+        Where the peer sends something before, nobody looks behind that.
+        """
+        if self._reader is None:
+            self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
+        self._reader.start(self._look, gone)
+
+    def unwatch(self) -> None:
+        """Look no longer whether the peer is there."""
+        if self._reader is not None:
+            self._reader.stop()
+
+    def _look(self, gone: Callable[[], None]) -> None:
+        self.unwatch()
+        if self.is_gone():
+            gone()
 
     # Receiving
 

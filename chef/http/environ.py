@@ -8,6 +8,7 @@ Every handler that reads one of these also works under another WSGI server, whic
 | `chef.authenticated` | called without arguments for a valid token that HTTP does not show: the connection counts no more |
 | `chef.peer_is_gone` | called without arguments: whether the client has closed its connection |
 | `chef.send_head` | called without arguments: sends the head of the answer before there is any of its body |
+| `chef.postpone` | called with a function for when the client goes meanwhile, it returns one that is called once, with a WSGI application that answers; nothing waits until then |
 | `chef.head` | a dict that lives as long as the client repeats its head: for what an application finds out from that alone |
 | `chef.detach` | only after an upgrade; called once, without arguments: the connection, as `Detached` |
 """  # noqa: E501 - a row is a line
@@ -26,6 +27,7 @@ from chef.http.heads import Head
 
 ADDRESS, AUTHENTICATED, PEER_IS_GONE = "chef.address", "chef.authenticated", "chef.peer_is_gone"
 SEND_HEAD, HEAD, DETACH = "chef.send_head", "chef.head", "chef.detach"
+POSTPONE = "chef.postpone"
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 

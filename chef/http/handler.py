@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import gevent
 
+from chef.greenlets import Workers
 from chef.http import environ as keys
 from chef.http.answer import Response
 from chef.http.body import Body, BrokenBody
@@ -23,8 +24,8 @@ from chef.http.connection import Connection, PeerGone, TooSlow
 from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
 from chef.http.refusals import FAILED, TOO_MANY, refusal
-from chef.http.site import Environ, Site
-from chef.http.states import IDLE, LAST, SERVING
+from chef.http.site import Application, Environ, Site
+from chef.http.states import CLOSED, DETACHED, IDLE, LAST, POSTPONED, SERVING
 
 log = logging.getLogger(__name__)
 
@@ -48,29 +49,56 @@ class Detached(NamedTuple):
 class Handler:
     """Serves one connection; `address` is its peer's, as the socket gives it."""
 
-    __slots__ = ("_address", "_answer", "_block", "_head", "_site", "_template", "connection")
+    __slots__ = (
+        "_address",
+        "_answer",
+        "_block",
+        "_gone",
+        "_head",
+        "_postponed",
+        "_site",
+        "_template",
+        "_workers",
+        "connection",
+    )
 
-    def __init__(self, connection: Connection, address: Any, site: Site) -> None:
+    def __init__(self, connection: Connection, address: Any, site: Site, workers: Workers) -> None:
         self.connection = connection
         self._address = address
         self._site = site
+        self._workers = workers
         self._answer = Response(connection, site)
+        # While an answer is postponed: its request, and what tells the application that the client has gone.
+        self._postponed: Environ = {}
+        self._gone: Callable[[], None] | None = None
         self._forget_head()
 
     def handle(self) -> None:
-        """Serve the connection until one side has enough."""
+        """Serve the connection until one side has enough, or an answer is postponed."""
+        header_s = self._site.limits.header_s
+        self._serve(self._serve_one, monotonic() + header_s, header_s)
+
+    def _serve(self, serve_first: Callable[..., bool], *args: Any) -> None:
+        """Serve a request, and those that follow; then close, unless somebody else has the connection."""
         limits = self._site.limits
-        begins_in = limits.header_s
         try:
-            while self._serve_one(monotonic() + begins_in, limits.header_s):
+            goes_on = serve_first(*args)
+            while goes_on:
                 self._site.connections.idle(self.connection)
-                begins_in = limits.keepalive_s
                 if self.connection.has_unread:
                     gevent.sleep(0)  # A client that sends all its requests at once does not get all the time.
+                goes_on = self._serve_one(monotonic() + limits.keepalive_s, limits.header_s)
         except PeerGone:
             pass  # In whichever way it went, that is no fault of ours.
         finally:
-            self._forget_head()
+            if self._gone is None:
+                self._end()
+
+    def _end(self) -> None:
+        self._forget_head()
+        if self.connection.state not in (DETACHED, CLOSED):
+            self.connection.close()
+            self._site.connections.close(self.connection)
 
     def _forget_head(self) -> None:
         self._block: bytes = b""
@@ -97,12 +125,18 @@ class Handler:
             self._refuse(TOO_MANY)
             return False
         environ[keys.ADDRESS] = connection.address
-        site.busy.add(self)
+        return self._serve_request(self._respond, environ)
+
+    def _serve_request(self, respond: Callable[[Any], None], with_this: Any) -> bool:
+        """Serve a request whose head is known; whether another may follow."""
+        connection, busy = self.connection, self._site.busy
+        busy.add(self)
         try:
-            self._respond(environ)
+            respond(with_this)
         finally:
-            site.busy.discard(self)
-        if connection.state is not SERVING:
+            if self._gone is None:
+                busy.discard(self)
+        if self._gone is not None or connection.state is not SERVING:
             return False
         if len(self._block) > _MOST_KEPT_HEAD_BYTES:
             self._forget_head()
@@ -127,6 +161,7 @@ class Handler:
         environ[keys.PEER_IS_GONE] = connection.is_gone
         environ[keys.HEAD] = {}
         environ[keys.SEND_HEAD] = self._answer.send_head
+        environ[keys.POSTPONE] = self._postpone
         environ[keys.AUTHENTICATED] = partial(self._site.connections.uncount, connection)
         return environ
 
@@ -138,19 +173,65 @@ class Handler:
         environ["wsgi.input"] = body
         connection.set_patience(site.limits.body_s if head.has_body else None)
         self._answer.begin(head, body)
+        if head.upgrades and site.may_upgrade(environ):
+            self._run(self._upgrade, site.application, environ, body)
+        else:
+            self._run(self._answer.run, site.application, environ, body)
+
+    def _run(
+        self,
+        answer: Callable[[Application, Environ], None],
+        application: Application,
+        environ: Environ,
+        body: Body,
+    ) -> None:
+        """Have the application answer, and read what of the body it has not."""
         try:
-            if head.upgrades and site.may_upgrade(environ):
-                self._upgrade(environ)
-            else:
-                self._answer.run(site.application, environ)
+            answer(application, environ)
         except PeerGone:
-            connection.allow_no_other_request()
+            self.connection.allow_no_other_request()
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is answered, and told where it is ours
             self._fail(fault, environ, body)
+        if self._answer.state is POSTPONED:
+            self._postponed = environ
+            self.connection.watch(self._peer_left)
+            return
+        self._gone = None
         body.discard()
         if body.abandoned:
-            connection.allow_no_other_request()
-            connection.linger()
+            self.connection.allow_no_other_request()
+            self.connection.linger()
+
+    # Answers that are given later
+
+    def _postpone(self, gone: Callable[[], None]) -> Callable[[Application], None]:
+        """Have the application answer later; its greenlet is free until then (see `chef.http.environ`)."""
+        self._gone = gone
+        self._answer.postpone()
+        return partial(self._answer_later, gone)
+
+    def _answer_later(self, gone: Callable[[], None], application: Application) -> None:
+        """Give a postponed answer, soon. Never waits; without effect where the client has gone."""
+        if self._gone is gone:
+            self._workers.run(self._serve, self._serve_request, self._give, application)
+
+    def _give(self, application: Application) -> None:
+        while self._gone is not None and self._answer.state is not POSTPONED:
+            gevent.sleep(0)  # The application has not even returned.
+        if self._gone is None:
+            raise PeerGone("the client went before its answer came")
+        self.connection.unwatch()
+        self._gone = None
+        environ, self._postponed = self._postponed, {}
+        self._run(self._answer.run, application, environ, environ["wsgi.input"])
+
+    def _peer_left(self) -> None:
+        """The client of a postponed answer has gone. Called in the loop."""
+        gone, self._gone, self._postponed = self._gone, None, {}
+        self._site.busy.discard(self)
+        self._end()
+        if gone is not None:
+            gone()
 
     def _fail(self, fault: Exception, environ: Environ, body: Body) -> None:
         """Answer what the application did not; where it has begun to, the connection ends."""
@@ -168,14 +249,14 @@ class Handler:
         with suppress(PeerGone):
             self._answer.refuse(refusal(refused, self._site.document))
 
-    def _upgrade(self, environ: Environ) -> None:
+    def _upgrade(self, application: Application, environ: Environ) -> None:
         """Open a WebSocket and have the application take its connection over; nothing waits here."""
         fields = open_websocket(environ)
         self._forget_head()
         self._answer.switch_protocols(fields)
         environ[keys.DETACH] = self._detach
         # An answer over HTTP would be for nobody.
-        list(self._site.application(environ, lambda *_: _take_nothing))
+        list(application(environ, lambda *_: _take_nothing))
 
     def _detach(self) -> Detached:
         """The upgraded connection. Nothing here reads, times or closes it any more.

@@ -20,7 +20,6 @@ from chef.http.connections import Connections, Limits
 from chef.http.handler import Handler
 from chef.http.refusals import FULL, TOO_MANY, Document, plain_text, refusal
 from chef.http.site import Application, Environ, MayUpgrade, Site
-from chef.http.states import CLOSED, DETACHED
 
 log = logging.getLogger(__name__)
 
@@ -120,14 +119,8 @@ class Server(StreamServer):
         self._workers.run(self.handle, *args)
 
     def handle(self, sock: Any, address: Any) -> None:
-        """Serve one connection to its end, or until it is given away."""
-        connection = self.connections.open(sock, address)
-        try:
-            Handler(connection, address, self._site).handle()
-        finally:
-            if connection.state not in (DETACHED, CLOSED):
-                connection.close()
-                self.connections.close(connection)
+        """Serve one connection to its end, until it is given away, or until an answer is postponed."""
+        Handler(self.connections.open(sock, address), address, self._site, self._workers).handle()
 
     def stop_listening(self) -> None:
         """Take no more connections, but those that were made already."""

@@ -58,6 +58,8 @@ class ResponseState(Enum):
     """The application has not said yet what it is."""
     READY = "ready"
     """Its head is known and not sent, so that it can still be another one."""
+    POSTPONED = "postponed"
+    """It is given later: no greenlet waits for that, and the head that was known is void."""
     SENDING = "sending"
     """Its head is sent, its body follows as it is, if it has one."""
     CHUNKING = "chunking"
@@ -86,6 +88,7 @@ ABANDONED: Final = BodyState.ABANDONED
 
 AWAITED: Final = ResponseState.AWAITED
 READY: Final = ResponseState.READY
+POSTPONED: Final = ResponseState.POSTPONED
 SENDING: Final = ResponseState.SENDING
 CHUNKING: Final = ResponseState.CHUNKING
 ENDED: Final = ResponseState.ENDED
@@ -113,7 +116,8 @@ AFTER_BODY = {
 
 AFTER_RESPONSE = {
     AWAITED: (READY, ENDED),
-    READY: (SENDING, CHUNKING, READY, ENDED),
+    READY: (SENDING, CHUNKING, READY, POSTPONED, ENDED),
+    POSTPONED: (READY, ENDED),
     SENDING: (ENDED,),
     CHUNKING: (ENDED,),
     ENDED: (AWAITED,),

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Heroku's router ends a request of whose answer nothing has come within 30 seconds.
+_HEROKU_WAIT_S = 25
 DOTENV = Path(".env")
 SHORT_TOKEN_CHARS = 16
 _SHOWN_CHARS = 200
@@ -177,6 +179,7 @@ SETTINGS: tuple[Setting, ...] = (
     _whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
     _whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
     _whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
+    _whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
     _text("CHEF_LOG_FORMAT", "log_format", _check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -217,6 +220,7 @@ class Settings:
     max_frame_bytes: int = 65_536
     max_subscriptions: int = 1000
     max_events_per_second: int = 100
+    max_wait: int = 3600
     log_format: str = "text"
 
     def __post_init__(self) -> None:
@@ -252,7 +256,7 @@ class Settings:
 
     @classmethod
     def _of(cls, values: Mapping[str, str]) -> Settings:
-        given = {}
+        given: dict[str, Any] = {"max_wait": _HEROKU_WAIT_S} if "DYNO" in values else {}
         for setting in SETTINGS:
             text = _given(setting, values.get(setting.name, ""))
             if text:

@@ -19,6 +19,7 @@ from chef.api.openapi.parts import (
     parameter_ref,
     query,
 )
+from chef.api.reading import MAX_WAIT_S
 from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET
 from chef.domain.model import STATUSES
 from chef.wire.jsonschema import ref
@@ -62,12 +63,24 @@ def _list_jobs(security: list[Part]) -> Part:
 
 
 def _get_job(security: list[Part]) -> Part:
+    wait = {"type": "integer", "minimum": 0, "maximum": MAX_WAIT_S}
     return operation(
         "reading",
         "getJob",
         "One job as it stands",
-        {"200": json_answer("the job", "Job", examples.JOB)},
+        {
+            "200": json_answer(
+                "the job; with `wait` and `fail`: it has ended (completed)", "Job", examples.JOB
+            ),
+            "202": json_answer("with `wait` or `fail`: it has not ended yet", "Job", examples.JOB),
+            "410": json_answer("with `fail`: it was cancelled or abandoned", "Job", examples.JOB),
+            "417": json_answer("with `fail`: it failed", "Job", examples.JOB),
+        },
         "401 403 404 422 503",
+        parameters=[
+            query("wait", wait, "answer at the job's end, after so many seconds at the latest"),
+            query("fail", {"enum": ["0", "1"]}, "1: the status tells how the job ended"),
+        ],
         security=security,
     )
 

@@ -1,0 +1,96 @@
+"""Answers that are given later: at the end of a job, without a greenlet that waits for it.
+
+Served by Chef's own server the connection waits alone (`chef.postpone` in `chef.http.environ`). Under another
+WSGI server the request's greenlet waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Response, request
+from gevent.event import Event as Wakeup
+
+from chef.access.auth import Principal
+from chef.api.problems import problem
+from chef.domain.model import Job
+from chef.errors import ChefError, NotFound, Stopping, Unauthorized
+from chef.live.rooms import Room
+from chef.live.waiting import Reason, Waiter
+from chef.services import Services, services
+
+Make = Callable[[Job], Response]
+"""Makes the answer for a job as it stands in the end; called outside of the request, and may wait."""
+
+
+def answer_at_end(room: Room, job: Job, principal: Principal, seconds: float, make: Make) -> Response:
+    """Answer when a job ends, or with the job as it stands then after some seconds.
+
+    `job` was read within the room's context. Where the server stops meanwhile the answer is 503 with
+    `Retry-After`, where the job was removed 404.
+    """
+    chef = services()
+    if chef.hub.closed:
+        raise Stopping
+    later = _Later(chef, job.job_id, principal, make)
+    waiter = chef.end_watches.add(room, job.seq, seconds, later.told)
+    postpone = request.environ.get("chef.postpone")
+    if postpone is None:
+        return later.wait(waiter)
+    later.give = postpone(waiter.leave)
+    return later.response
+
+
+class _Later:
+    """One postponed answer. `response` has the headers that hold for whatever it will be."""
+
+    def __init__(self, chef: Services, job_id: str, principal: Principal, make: Make) -> None:
+        self.response = Response()
+        self.give: Callable[[Any], None] = lambda application: None
+        self._chef = chef
+        self._job_id = job_id
+        self._principal = principal
+        self._make = make
+        self._reason = Reason.LATE
+        self._job: Job | None = None
+        self._woken = Wakeup()
+
+    def told(self, reason: Reason, job: Job | None) -> None:
+        """There is something to answer."""
+        self._reason, self._job = reason, job
+        self._woken.set()
+        self.give(self._application)
+
+    def wait(self, waiter: Waiter) -> Response:
+        """Wait here."""
+        try:
+            self._woken.wait()
+        finally:
+            waiter.leave()
+        return self._answer()
+
+    def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        made = self._answer()
+        self.response.status_code = made.status_code
+        self.response.set_data(made.get_data())
+        for name, value in made.headers:
+            self.response.headers[name] = value
+        return self.response(environ, start_response)
+
+    def _answer(self) -> Response:
+        try:
+            return self._make(self._job_to_show())
+        except ChefError as error:
+            return problem(error)
+
+    def _job_to_show(self) -> Job:
+        if self._reason is Reason.CLOSING:
+            raise Stopping
+        if self._principal.expired(self._chef.clock()):
+            raise Unauthorized("the token has expired")
+        job = self._chef.store.job(self._job_id) if self._reason is Reason.LATE else self._job
+        self._principal.check_may_see(job.project_id if job else None)
+        if job is None:
+            raise NotFound(f"there is no job {self._job_id!r}")
+        return job
