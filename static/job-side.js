@@ -1,56 +1,13 @@
-// The column beside a job's log: phases with their times, artifacts, whether the log is whole, details.
+// The column beside a job's log, below its phases: artifacts, whether the log is whole, details.
 
-import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
-import { duration, fileSize, phaseWord, runningFor } from "chef/format.js";
+import { byId, clone, field, setText } from "chef/dom.js";
+import { fileSize } from "chef/format.js";
 import { isSource } from "chef/job-head.js";
 import { linked } from "chef/linked.js";
-import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { verdictOn } from "chef/verdict.js";
 
-/** @import { Artifact, Job, PhaseSpan } from "chef/state.js" */
-
-/**
- * Phases and their places in the job's time, which goes on while it runs.
- *
- * @param {Job | null} job
- */
-export function showPhases(job) {
-  const list = byId("phases");
-  const spans = job?.phases ?? [];
-  while (list.children.length > spans.length) list.lastElementChild?.remove();
-  while (list.children.length < spans.length) list.append(clone("phase-template"));
-  if (!job || spans.length === 0) return;
-  const start = Date.parse(spans[0].startedAt);
-  const end = job.finishedAt ? Date.parse(job.finishedAt) : now();
-  const whole = Math.max(1, end - start);
-  const present = shownStatus(job, now());
-  const rows = /** @type {HTMLElement[]} */ ([...list.children]);
-  for (const [index, span] of spans.entries()) {
-    const isLast = index === spans.length - 1;
-    showPhase(rows[index], span, isLast ? present : "completed", { start, whole });
-  }
-}
-
-/**
- * @param {HTMLElement} row
- * @param {PhaseSpan} span
- * @param {string} status
- * @param {{ start: number, whole: number }} time the job's, in milliseconds
- */
-function showPhase(row, span, status, { start, whole }) {
-  const began = Date.parse(span.startedAt);
-  const lasted = span.durationMs ?? Math.max(0, now() - began);
-  row.classList.toggle("now", span.finishedAt === null);
-  row.dataset.status = status;
-  setIcon(row, status);
-  setText(field(row, "phase"), phaseWord(span.phase));
-  setText(field(row, "duration"), span.finishedAt ? duration(lasted) : runningFor(lasted));
-  const bar = field(row, "span", SVGRectElement);
-  // A phase that took no time is still to be seen.
-  bar.setAttribute("x", Math.min(99.2, ((began - start) / whole) * 100).toFixed(2));
-  bar.setAttribute("width", Math.max(0.8, (lasted / whole) * 100).toFixed(2));
-}
+/** @import { Artifact, Job } from "chef/state.js" */
 
 /** @param {Job | null} job */
 export function showArtifacts(job) {

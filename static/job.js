@@ -8,7 +8,8 @@ import { DelayedCall } from "chef/delayed-call.js";
 import { byId, everySecond, keepInReach, live, now, setText, within } from "chef/dom.js";
 import { phaseWord } from "chef/format.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
-import { showArtifacts, showDetails, showIntegrity, showPhases } from "chef/job-side.js";
+import { showPauses, showPhases } from "chef/job-phases.js";
+import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
 import { stoppedWords } from "chef/progress-words.js";
@@ -65,7 +66,8 @@ const page = {
     const before = job;
     const after = applyEvent(before, name, event);
     if (after === before || after === null) return;
-    if (isLog && after.status === before?.status && after.startedAt === before.startedAt) {
+    const isSame = after.status === before?.status && after.startedAt === before.startedAt;
+    if (isLog && isSame && after.phases === before.phases) {
       job = after;
       showingLines.after(LINES_MS);
       return;
@@ -126,7 +128,9 @@ function show(newest) {
   showTab(job);
   notifier.follow(job);
   showPhases(job);
+  log.phases = job?.phases ?? [];
   showLogHead();
+  if (job?.pauses !== before?.pauses || job?.status !== before?.status) showPauses(job);
   if (job?.artifacts !== before?.artifacts) showArtifacts(job);
   if (job?.integrity !== before?.integrity || job?.status !== before?.status) showIntegrity(job);
   if (job?.meta !== before?.meta) {
@@ -191,4 +195,5 @@ everySecond(() => {
 setInterval(askWhetherAlive, ASK_MS);
 document.addEventListener("visibilitychange", askWhetherAlive);
 show(job);
+log.goToPhase();
 followJob(jobId, job?.seq ?? 0, live.epoch, page);

@@ -126,8 +126,8 @@ export class LogGroups {
    * @param {OutlineGroup} group
    */
   #isLinked({ first, last }) {
-    const { range } = this.#view.marks;
-    return range !== null && range[0] > first && range[0] <= last;
+    const line = this.#view.marks.range?.[0] ?? this.#view.linked;
+    return line !== null && line > first && line <= last;
   }
 
   #apply() {

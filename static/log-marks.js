@@ -54,6 +54,11 @@ export class MarkedLines {
     this.#set([first, last]);
   }
 
+  /** Mark no lines, whatever the page's address names. */
+  forget() {
+    if (this.#range !== null) this.#set(null);
+  }
+
   /** Mark no lines. */
   clear() {
     if (this.#range === null) return;

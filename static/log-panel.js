@@ -8,18 +8,21 @@ import { LogCopy } from "chef/log-copy.js";
 import { LogGroups } from "chef/log-groups.js";
 import { OptionsMenu } from "chef/log-options.js";
 import { placeIn } from "chef/log-outline.js";
+import { LogPhases } from "chef/log-phases.js";
 import { LogSearch } from "chef/log-search.js";
 import { timeTexts } from "chef/log-times.js";
 import { LogView } from "chef/log-view.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Line } from "chef/log-lines.js" */
+/** @import { PhaseSpan } from "chef/state.js" */
 
 const COPIED_MS = 2_000;
 
 export class LogPanel {
   #view;
   #groups;
+  #phases;
   #search;
   #copy;
   #menu = byId("log-menu");
@@ -46,6 +49,7 @@ export class LogPanel {
     this.#view.wraps = this.#options.options.wraps;
     this.#view.begin();
     this.#groups = new LogGroups(this.#view, `${page}/outline`, () => this.#showErrors());
+    this.#phases = new LogPhases(this.#view, () => this.#showMarked());
     this.#search = new LogSearch(this.#view, `${page}/matches`);
     this.#copy = new LogCopy(this.#view, (parameters) => getText(logs, parameters));
     this.#view.marks.listen(() => this.#showMarked());
@@ -55,6 +59,20 @@ export class LogPanel {
     this.#apply();
     this.#showMarked();
     this.#groups.begin();
+  }
+
+  /**
+   * The job's phases, whose first lines are marked and can be gone to.
+   *
+   * @param {PhaseSpan[]} spans
+   */
+  set phases(spans) {
+    this.#phases.show(spans);
+  }
+
+  /** Go to the phase that the page's address names, if it names one. */
+  goToPhase() {
+    this.#phases.readAddress();
   }
 
   get total() {
@@ -116,7 +134,7 @@ export class LogPanel {
     byId("log-end").addEventListener("click", () => this.#leaveMenu(() => this.#view.goToEnd()));
     byId("log-goto").addEventListener("submit", (event) => this.#goToLine(event));
     byId("marked-copy").addEventListener("click", () => this.#copyMarked());
-    byId("marked-clear").addEventListener("click", () => this.#view.marks.clear());
+    byId("marked-clear").addEventListener("click", () => this.#clearMarked());
     this.#menu.addEventListener("keydown", (event) => event.key === "Escape" && this.#closeMenu(event));
     document.addEventListener("pointerdown", ({ target }) => {
       if (!this.#menu.contains(/** @type {Node} */ (target))) this.#menu.removeAttribute("open");
@@ -191,12 +209,21 @@ export class LogPanel {
   #showMarked() {
     const { range } = this.#view.marks;
     const isThere = range !== null && range[0] <= this.total;
-    byId("log-marked").hidden = range === null;
+    const { complaint } = this.#phases;
+    byId("log-marked").hidden = range === null && !complaint;
     byId("marked-copy").hidden = !isThere;
     this.#isMarkedBeyond = range !== null && range[1] > this.total;
     if (isThere) setText(byId("marked-lines"), texts.log.marked(range[0], Math.min(range[1], this.total)));
-    else if (range) setText(byId("marked-lines"), texts.log.noLine(range[0], this.total));
+    else setText(byId("marked-lines"), range ? texts.log.noLine(range[0], this.total) : complaint);
     setText(byId("marked-copy"), texts.copy);
+  }
+
+  /** Mark no lines, and name no phase; returns whether there was something to clear. */
+  #clearMarked() {
+    if (this.#view.marks.range) this.#view.marks.clear();
+    else if (this.#phases.complaint) this.#phases.clear();
+    else return false;
+    return true;
   }
 
   async #copyMarked() {
@@ -246,9 +273,8 @@ export class LogPanel {
 
   /** Close what is open: the search, else marked lines. */
   #close() {
-    if (this.#search.isOpen) this.#search.close();
-    else if (this.#view.marks.range) this.#view.marks.clear();
-    else return false;
+    if (!this.#search.isOpen) return this.#clearMarked();
+    this.#search.close();
     return true;
   }
 

@@ -6,6 +6,7 @@ import { fillRow, newRow } from "chef/log-row.js";
 /** @import { LogLines } from "chef/log-lines.js" */
 /** @import { MarkedLines } from "chef/log-marks.js" */
 /** @import { OutlineGroup } from "chef/log-outline.js" */
+/** @import { LogPhases } from "chef/log-phases.js" */
 /** @import { LogSelection } from "chef/log-selection.js" */
 /** @import { RowWindow } from "chef/row-window.js" */
 
@@ -31,6 +32,8 @@ import { fillRow, newRow } from "chef/log-row.js";
 export class LogRows {
   /** Set by the module that knows the groups; without it there are none. @type {GroupDisplay | null} */
   groups = null;
+  /** Set by the module that knows the job's phases. @type {Pick<LogPhases, "decorate"> | null} */
+  phases = null;
   #parts;
   #window;
   /** @type {LogDisplay} */
@@ -68,6 +71,7 @@ export class LogRows {
     row.classList.toggle("removed", hidden.isRemovedMarker(number));
     row.classList.toggle("current", number === this.#display.current);
     this.groups?.decorate(row, group);
+    this.phases?.decorate(row, number);
     return row;
   }
 

@@ -24,6 +24,8 @@ export class LogView {
   /** Unfolds the groups that hide a line; set by the module that knows the groups. @type {(number: number) => void} */
   reveal = () => {};
   marks = new MarkedLines();
+  /** The line that the page's address leads to without naming its number. @type {number | null} */
+  linked = null;
   #jumpButton;
   #note;
   /** @type {((lines: Line[]) => void)[]} */

@@ -1,10 +1,10 @@
 // How far a job is, in words, as chef/pages/progresswords.py says it.
 
-import { percent, phaseWord } from "chef/format.js";
+import { duration, percent, phaseWord } from "chef/format.js";
 import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
-/** @import { Job } from "chef/state.js" */
+/** @import { Interval, Job } from "chef/state.js" */
 
 /**
  * Where a job stopped that did not complete, behind its status: `while building, at 62%`.
@@ -34,4 +34,15 @@ export function barWords(job) {
   const progress = knownProgress(job);
   const words = progress === null ? texts.noPercent : percent(progress);
   return texts.percentOfPhase(words, job ? phaseWord(job.phase) : "");
+}
+
+/**
+ * How long a phase usually takes: `usually 50 s to 1 min 10 s`; nothing where that is not known.
+ *
+ * @param {Interval | undefined} usual
+ */
+export function usualWords(usual) {
+  if (!usual) return "";
+  const [low, high] = [duration(usual.low), duration(usual.high)];
+  return low === high ? texts.progress.usually(low) : texts.progress.usuallyBetween(low, high);
 }

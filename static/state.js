@@ -25,6 +25,9 @@ import { constants } from "chef/constants.js";
  * @property {string | null} finishedAt
  * @property {number | null} durationMs
  * @property {PhaseSpan[]} phases
+ * @property {number | null} [phaseProgress] how far the phase is by its own tool
+ * @property {Pause[]} [pauses] the longest ones, the longest first
+ * @property {Eta | null} [eta]
  * @property {Artifact[]} artifacts
  * @property {Record<string, unknown>} meta
  * @property {{ message: string | null, code: number | string | null }} [error]
@@ -37,7 +40,27 @@ import { constants } from "chef/constants.js";
  * @property {string} startedAt
  * @property {string | null} finishedAt
  * @property {number | null} durationMs
+ * @property {number | null} [firstLine] the first log line that came in it
+ * @property {number | null} [longestPauseMs]
  */
+
+/** Three times in milliseconds. @typedef {{ low: number, median: number, high: number }} Interval */
+
+/**
+ * How long a running job still takes, from the finished runs of its kind; times in milliseconds from `at` on.
+ *
+ * @typedef {object} Eta
+ * @property {string} at
+ * @property {number} runs
+ * @property {boolean} range it is what so many runs took, too few for more
+ * @property {Interval | null} remainingMs
+ * @property {Interval | null} phaseRemainingMs
+ * @property {number | null} overMs how long it is over the usual
+ * @property {Record<string, Interval>} phases the usual durations of phases
+ * @property {Record<string, number>} pauses the longest silences that are usual in phases
+ */
+
+/** A time in which nothing came. @typedef {{ phase: string, line: number | null, startedAt: string, durationMs: number }} Pause */
 
 /** @typedef {{ name: string, url?: unknown, size?: unknown }} Artifact */
 
@@ -210,9 +233,22 @@ function applyLines(job, head, lines) {
     lines: lines.reduce((most, { line }) => Math.max(most, line), before.lines),
     updatedAt: at,
     startedAt: before.startedAt ?? at,
+    phases: phasesWithLine(before.phases, lines.find(({ line }) => line > before.lines)?.line),
   };
   noteReporter(after, at);
   return after;
+}
+
+/**
+ * The phases after a line: it may be the first one of the last phase.
+ *
+ * @param {PhaseSpan[]} phases
+ * @param {number | undefined} line a new one, and none that takes the place of another
+ */
+function phasesWithLine(phases, line) {
+  const last = phases.at(-1);
+  if (!last || !line || last.finishedAt || last.firstLine) return phases;
+  return [...phases.slice(0, -1), { ...last, firstLine: line }];
 }
 
 /**

@@ -19,13 +19,18 @@ export const texts = {
     inPhase: (phase) => _("in phase %(phase)s", { phase }),
     /** @type {(place: string, percent: string) => string} */
     stoppedAt: (place, percent) => _("%(place)s, at %(percent)s", { place, percent }),
+    /** @param {string} time */
+    usually: (time) => _("usually %(time)s", { time }),
+    /** @type {(low: string, high: string) => string} */
+    usuallyBetween: (low, high) => _("usually %(low)s to %(high)s", { low, high }),
   },
   silence: {
     /** @param {string} age */
     silent: (age) => _("No update for %(age)s", { age }),
     quiet: () => _("The build may still be running. This page continues as soon as it reports again."),
     /** @param {string} age */
-    alive: (age) => _("No output, but the reporter of the build is still there: last sign of life %(age)s ago.", { age }),
+    alive: (age) =>
+      _("No output, but the reporter of the build is still there: last sign of life %(age)s ago.", { age }),
     /** @param {string} age */
     lost: (age) =>
       _(
@@ -117,6 +122,10 @@ export const texts = {
         count,
         { line: number(line) },
       ),
+    /** @param {string} phase */
+    emptyPhase: (phase) => _("The phase %(phase)s has no line in the log", { phase }),
+    /** @param {string} phase */
+    noPhase: (phase) => _("This job has no phase %(phase)s", { phase }),
     copyFailed: _("Could not copy"),
     searching: _("Searching…"),
     searchFailed: _("Search is not responding, trying again…"),

@@ -9,7 +9,7 @@ from flask import Flask
 
 from chef.domain.model import ENDED
 from chef.pages.language import gettext as _
-from chef.pages.words import known_progress, percent, phase_word, status_word
+from chef.pages.words import duration, known_progress, percent, phase_word, status_word
 
 _PLACES: dict[str, Callable[[], str]] = {
     "queued": lambda: _("while queued"),
@@ -43,6 +43,18 @@ def stopped_words(job: dict[str, Any] | None) -> str:
     return _("%(place)s, at %(percent)s", place=place, percent=percent(progress))
 
 
+def usual_words(usual: dict[str, int] | None) -> str:
+    """How long a phase usually takes: `usually 50 s to 1 min 10 s`; nothing where that is not known."""
+    if not usual:
+        return ""
+    low, high = duration(usual["low"]), duration(usual["high"])
+    return (
+        _("usually %(time)s", time=low)
+        if low == high
+        else _("usually %(low)s to %(high)s", low=low, high=high)
+    )
+
+
 def bar_words(job: dict[str, Any] | None) -> str:
     """What a screen reader says of a job's bar."""
     if stopped := stopped_words(job):
@@ -54,4 +66,4 @@ def bar_words(job: dict[str, Any] | None) -> str:
 
 def add_filters(app: Flask) -> None:
     """Let templates use these words."""
-    app.jinja_env.filters.update(bar_words=bar_words, stopped_words=stopped_words)
+    app.jinja_env.filters.update(bar_words=bar_words, stopped_words=stopped_words, usual_words=usual_words)

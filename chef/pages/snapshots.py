@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,10 @@ def newest_lines(job: Job | None) -> Lines:
     if job is None or job.lines == 0:
         return Lines([], 1, 0)
     first = max(1, job.lines - FIRST_LINES + 1)
+    begins = {
+        span.first_line: {"phase": span.phase, "key": key}
+        for span, key in zip(job.phases, phase_keys(job), strict=True)
+    }
     lines: list[dict[str, Any]] = []
     size = 0
     for number, entry, line in reversed(services().store.lines(job.job_id, first, job.lines)):
@@ -64,7 +69,7 @@ def newest_lines(job: Job | None) -> Lines:
         if size > FIRST_BYTES and lines:
             first = number + 1
             break
-        lines.append(_rendered(as_dict(sent_line(entry, line, number))))
+        lines.append(_rendered(as_dict(sent_line(entry, line, number))) | {"begins": begins.get(number)})
     return Lines(lines[::-1], first, job.lines)
 
 
@@ -78,6 +83,17 @@ def _rendered(line: dict[str, Any]) -> dict[str, Any]:
     return line | {"message": text, "drawn": drawn if drawn != text else None}
 
 
+def phase_keys(job: Job) -> list[str]:
+    """The names of a job's phases in links (`#phase=building.2`): a number where a phase comes again."""
+    counts: Counter[str] = Counter()
+    keys = []
+    for span in job.phases:
+        counts[span.phase] += 1
+        count = counts[span.phase]
+        keys.append(span.phase if count == 1 else f"{span.phase}.{count}")
+    return keys
+
+
 def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
     """A job's phases with their places in its time, in percent; `now` ends the present one."""
     if not job.phases:
@@ -86,12 +102,16 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
     whole = max(1, (job.finished_at or now) - start)
     present = shown_status(as_dict(job_json(job, now)), now)
     spans = []
-    for place, span in enumerate(job.phases, 1):
+    for place, (span, key) in enumerate(zip(job.phases, phase_keys(job), strict=True), 1):
         end = span.finished_at or max(now, span.started_at)
+        is_last = place == len(job.phases)
         spans.append(
             {
                 "phase": span.phase,
-                "status": present if place == len(job.phases) else "completed",
+                "key": key,
+                "firstLine": span.first_line,
+                "share": job.phase_progress if is_last and not job.ended else None,
+                "status": present if is_last else "completed",
                 "durationMs": end - span.started_at,
                 "is_present": span.finished_at is None,
                 # A phase that took no time is still to be seen.
