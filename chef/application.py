@@ -11,6 +11,7 @@ from flask import Flask
 from chef import pages, sockets
 from chef.access.auth import Gate
 from chef.api import digests, edge, problems, reading, reporter, server, streams, writing
+from chef.api.negotiation import Negotiation
 from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
@@ -57,7 +58,8 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
         app.register_blueprint(blueprint)
     pages.install(app)
     _allow_origins(app, settings)
-    app.wsgi_app = edge.Edge(app.wsgi_app, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
+    negotiation = Negotiation(app.wsgi_app)
+    app.wsgi_app = edge.Edge(negotiation, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
     return app
 
 

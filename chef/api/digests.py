@@ -6,14 +6,15 @@ from flask import Blueprint, Response, request
 
 from chef.access.addresses import origin
 from chef.api.answers import number_in_query, readable_job
+from chef.api.negotiation import MARKDOWN, PLAIN, preferred_form
+from chef.api.texts import text_answer
 from chef.digest.facts import Facts, facts_of
 from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET, digest
+from chef.digest.plain import summary
 from chef.domain.model import Job
 from chef.services import services
 
 blueprint = Blueprint("digests", __name__)
-
-MARKDOWN = "text/markdown"
 
 
 @blueprint.get("/api/jobs/<job_id>/digest")
@@ -21,7 +22,9 @@ def get_digest(job_id: str) -> Response:
     """What a job is, how it ended and why, within `budget` characters."""
     job = readable_job(job_id)
     budget = number_in_query("budget", None, LEAST_BUDGET, MOST_BUDGET) or DEFAULT_BUDGET
-    return text_answer(digest(job_facts(job), budget), MARKDOWN)
+    form = preferred_form(request.headers.get("Accept", ""), (MARKDOWN, PLAIN), MARKDOWN)
+    write = digest if form == MARKDOWN else summary
+    return text_answer(write(job_facts(job), budget), form)
 
 
 def job_facts(job: Job) -> Facts:
@@ -29,8 +32,3 @@ def job_facts(job: Job) -> Facts:
     chef = services()
     address = f"{origin(request.environ)}/jobs/{job.job_id}"
     return facts_of(chef.store, chef.error_lines, job, chef.clock(), address)
-
-
-def text_answer(text: str, mimetype: str) -> Response:
-    """An answer in UTF-8 that nobody keeps a copy of."""
-    return Response(text, content_type=f"{mimetype}; charset=utf-8", headers={"Cache-Control": "no-store"})

@@ -26,6 +26,7 @@ from chef.api.answers import (
 )
 from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
+from chef.api.texts import project_answer, projects_answer, wanted_text
 from chef.domain.clock import rfc3339
 from chef.domain.ledger import Project
 from chef.domain.model import RUNNING, STATUSES, Gap, Job
@@ -108,8 +109,11 @@ def list_projects() -> Response:
     limit = limit_in_query()
     found = services().store.projects(allowed=principal.projects, before=cursor_in_query(), limit=limit + 1)
     page = found[:limit]
-    more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer(Projects([_project_json(listed) for listed in page], more))
+    projects = [_project_json(listed) for listed in page]
+    form = wanted_text()
+    if form is not None:
+        return projects_answer(projects, principal.projects, form)
+    return answer(Projects(projects, make_cursor(page[-1].place) if len(found) > limit else None))
 
 
 @blueprint.get("/api/projects/<project_id>")
@@ -119,7 +123,8 @@ def get_project(project_id: str) -> Response:
     found = services().store.project(project_id)
     if found is None:
         raise NotFound(f"there is no project {project_id!r}")
-    return answer(_project_json(found))
+    form = wanted_text()
+    return answer(_project_json(found)) if form is None else project_answer(_project_json(found), form)
 
 
 def _project_json(listed: ListedProject) -> ProjectJson:

@@ -92,7 +92,10 @@ def _get_digest(security: list[Part]) -> Part:
         "maximum": MOST_BUDGET,
         "default": DEFAULT_BUDGET,
     }
-    text = {MARKDOWN: {"schema": {"type": "string"}, "example": examples.DIGEST}}
+    text = {
+        MARKDOWN: {"schema": {"type": "string"}, "example": examples.DIGEST},
+        TEXT: {"schema": {"type": "string"}, "example": "Failed: Add retry to the uploader\n"},
+    }
     return operation(
         "reading",
         "getDigest",
@@ -139,7 +142,7 @@ def _list_projects(security: list[Part]) -> Part:
         "reading",
         "listProjects",
         "Projects, the one with the newest job first",
-        {"200": json_answer("a page of projects", "Projects", examples.PROJECTS)},
+        {"200": _with_text(json_answer("a page of projects", "Projects", examples.PROJECTS))},
         "401 403 422 503",
         parameters=_paging(),
         security=security,
@@ -151,10 +154,16 @@ def _get_project(security: list[Part]) -> Part:
         "reading",
         "getProject",
         "One project with its counts and its newest job",
-        {"200": json_answer("the project", "Project", examples.PROJECT)},
+        {"200": _with_text(json_answer("the project", "Project", examples.PROJECT))},
         "401 403 404 422 503",
         security=security,
     )
+
+
+def _with_text(part: Part) -> Part:
+    """An answer that is also to be had as text."""
+    texts = {kind: {"schema": {"type": "string"}} for kind in (TEXT, MARKDOWN)}
+    return part | {"content": part["content"] | texts}
 
 
 def _paging() -> list[Part]:

@@ -1,0 +1,56 @@
+"""The forms of answers that are text: plain for a terminal, Markdown for an issue or a program that reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from chef.api.negotiation import JSON, MARKDOWN, PLAIN, preferred_form
+from chef.digest.plain import project_text, projects_text
+from chef.digest.text import fenced
+from chef.domain.model import RUNNING
+from chef.domain.payloads import ProjectJson, job_json
+from chef.domain.wiretypes import as_dict
+from chef.services import services
+
+_JOBS = 30
+
+
+def text_answer(text: str, mimetype: str) -> Response:
+    """An answer in UTF-8 that nobody keeps a copy of, and that another `Accept` would change."""
+    headers = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+    return Response(text, content_type=f"{mimetype}; charset=utf-8", headers=headers)
+
+
+def wanted_text() -> str | None:
+    """The type of text that a request to a list asks for; `None`: JSON, also where it takes anything."""
+    form = preferred_form(request.headers.get("Accept", ""), (JSON, PLAIN, MARKDOWN), JSON)
+    return None if form == JSON else form
+
+
+def projects_answer(projects: list[ProjectJson], allowed: frozenset[str] | None, form: str) -> Response:
+    """Projects and what runs in them, as text."""
+    return _answer(
+        projects_text([as_dict(one) for one in projects], _jobs(statuses=RUNNING, allowed=allowed)), form
+    )
+
+
+def project_answer(project: ProjectJson, form: str) -> Response:
+    """A project and its newest jobs, as text."""
+    return _answer(project_text(as_dict(project), _jobs(project_id=project.project_id)), form)
+
+
+def _answer(text: str, form: str) -> Response:
+    return text_answer(fenced(text.splitlines()) + "\n" if form == MARKDOWN else text, form)
+
+
+def _jobs(
+    *,
+    project_id: str | None = None,
+    statuses: tuple[str, ...] | None = None,
+    allowed: frozenset[str] | None = None,
+) -> list[dict[str, Any]]:
+    """The newest jobs, as the API shows them."""
+    found = services().store.jobs(project_id=project_id, statuses=statuses, allowed=allowed, limit=_JOBS)
+    return [as_dict(job_json(listed.job, services().clock())) for listed in found]

@@ -1,0 +1,90 @@
+"""Jobs and projects as plain text, for a terminal. Pure. What a build wrote has no commands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chef.digest.budget import Section, fitting, within
+from chef.digest.excerpts import errors_within, tail_within
+from chef.digest.facts import Facts
+from chef.digest.markdown import headline, source_of, title
+from chef.digest.text import one_line, words_of_ms
+
+_TITLE, _VALUE = 100, 40
+
+
+def summary(facts: Facts, budget: int) -> str:
+    """A job within a number of characters: outcome, reason, errors, last lines, phases."""
+    job = facts.job
+    sections = (
+        Section(1.0, lambda limit: "\n".join(fitting(_head(facts), min(limit, max(300, budget // 4))))),
+        Section(0.4, lambda limit: "\n".join(fitting(_reason(job), limit))),
+        Section(0.6, lambda limit: errors_within(facts.errors, limit, "\n".join)),
+        Section(0.7, lambda limit: tail_within(facts.tail, limit, "\n".join)),
+        Section(1.0, lambda limit: "\n".join(fitting(_phases(job["phases"]), limit))),
+    )
+    return within(budget - 1, sections) + "\n"
+
+
+def _head(facts: Facts) -> list[str]:
+    job = facts.job
+    took = [] if job["durationMs"] is None else [f"took {words_of_ms(job['durationMs'])}"]
+    ended = [f"ended {job['finishedAt']}"] if job["finishedAt"] else []
+    return [
+        f"{headline(job)}: {one_line(title(job), _TITLE)}",
+        " · ".join([job["projectId"], *_source(job), job["jobId"]]),
+        ", ".join([*took, *ended]) or f"since {job['startedAt'] or job['createdAt']}",
+        facts.address,
+    ]
+
+
+def _source(job: dict[str, Any]) -> list[str]:
+    return [one_line(value, _VALUE) for _, value in source_of(job)]
+
+
+def _reason(job: dict[str, Any]) -> list[str]:
+    error, failure = job.get("error") or {}, job.get("failure") or {}
+    texts = (failure.get("summary"), error.get("message") or job["message"])
+    lines = [one_line(text, 500) for text in dict.fromkeys(texts) if text]
+    code = error.get("code")
+    return [*lines, f"code {one_line(str(code), _VALUE)}"] if code is not None else lines
+
+
+def _phases(phases: Sequence[dict[str, Any]]) -> list[str]:
+    width = max((len(one["phase"]) for one in phases), default=0)
+    return [f"{one['phase']:{width}}  {_took(one['durationMs']) or 'running'}" for one in phases]
+
+
+def _took(ms: int | None) -> str:
+    return "" if ms is None else words_of_ms(ms)
+
+
+def job_line(job: dict[str, Any]) -> str:
+    """A job in one line: outcome, when it was begun, how long it took, its name, its source, its id."""
+    began = job["createdAt"][:16].replace("T", " ")
+    name, source = one_line(title(job), _TITLE), " ".join(_source(job)[:3])
+    known_by = [name] if name == job["jobId"] else [name, source, job["jobId"]]
+    facts = (f"{job['status']:10}", began, f"{_took(job['durationMs']):>11}", *known_by)
+    return "  ".join(filter(None, facts))
+
+
+def project_text(project: dict[str, Any], jobs: Sequence[dict[str, Any]]) -> str:
+    """A project and its newest jobs."""
+    return "\n".join([_project(project), "", *map(job_line, jobs)]) + "\n"
+
+
+def projects_text(projects: Sequence[dict[str, Any]], running: Sequence[dict[str, Any]]) -> str:
+    """The running jobs, and projects with their newest jobs."""
+    lines = ["Running", *(f"  {job['projectId']}  {job_line(job)}" for job in running), ""] if running else []
+    for project in projects:
+        newest = project["newestJob"]
+        lines += [_project(project), *([f"  {job_line(newest)}"] if newest else [])]
+    return "\n".join(lines or ["There are no projects yet."]) + "\n"
+
+
+def _project(project: dict[str, Any]) -> str:
+    counts = ", ".join(
+        f"{count} {name}" for name, count in project["counts"].items() if count and name != "total"
+    )
+    return f"{project['projectId']}: {counts or 'no jobs'}"
