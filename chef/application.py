@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flask import Flask
@@ -16,6 +17,8 @@ from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
 from chef.live.abandoning import Abandoning
+from chef.live.failurelooks import look_at_failures
+from chef.live.failurereviews import FailureReviews
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -74,7 +77,17 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
-    tracker = Tracker(store, metrics, clock, hub.publish, *rings, pace=hub.pace)
+    reviews = FailureReviews(store, clock)
+    tracker = Tracker(
+        store,
+        metrics,
+        clock,
+        hub.publish,
+        *rings,
+        reviews.note,
+        pace=hub.pace,
+        look=partial(look_at_failures, store),
+    )
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     store.on_removal(hub.forget)
@@ -92,6 +105,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         viewers,
         retention,
         abandoning,
+        reviews,
         Uploads(),
         ErrorLines(store),
         EndWatches(hub),

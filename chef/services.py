@@ -11,6 +11,7 @@ from chef.access.auth import Gate
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
 from chef.live.abandoning import Abandoning
+from chef.live.failurereviews import FailureReviews
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -52,6 +53,7 @@ class Services:
     viewers: ConnectedViewers | None
     retention: Retention
     abandoning: Abandoning
+    reviews: FailureReviews
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
@@ -73,6 +75,7 @@ class Services:
         """Store what waits, then let go of everything."""
         self.retention.close()
         self.abandoning.close()
+        self.reviews.close()
         self.store.close()
         if self.viewers is not None:
             self.viewers.close()

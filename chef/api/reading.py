@@ -28,6 +28,7 @@ from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.api.texts import project_answer, projects_answer, wanted_text
 from chef.domain.clock import rfc3339
+from chef.domain.failure import IN_LISTS
 from chef.domain.ledger import Project
 from chef.domain.model import RUNNING, STATUSES, Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
@@ -64,7 +65,7 @@ def list_jobs() -> Response:
     )
     page = found[:limit]
     more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer(Jobs([job_json(listed.job, services().clock()) for listed in page], more))
+    return answer(Jobs([job_json(listed.job, services().clock(), IN_LISTS) for listed in page], more))
 
 
 def _statuses_in_query() -> tuple[str, ...] | None:
@@ -141,7 +142,7 @@ def _project_json(listed: ListedProject) -> ProjectJson:
             project.cancelled,
             project.abandoned,
         ),
-        job_json(listed.newest, services().clock()) if listed.newest else None,
+        job_json(listed.newest, services().clock(), IN_LISTS) if listed.newest else None,
     )
 
 

@@ -17,21 +17,37 @@ from chef.domain.implied import abandon, resume_by_log
 from chef.domain.latemasks import LateMasks
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
-from chef.domain.model import Abandonment, Entry, Job, LogEntry, LogPiece, StateEntry, Update, Value
+from chef.domain.model import (
+    Abandonment,
+    Entry,
+    FailureLook,
+    Job,
+    LogEntry,
+    LogPiece,
+    OwnUpdate,
+    SavedFailure,
+    StateEntry,
+    Update,
+    Value,
+)
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.errors import ChefError, Conflict, FieldError
 
 
 class Item(Value, frozen=True):
-    """One part of a batch. `digest` tells the content of an update that has an `id`."""
+    """One part of a batch. `digest` tells the content of an update that has an `id`.
 
-    update: Update | LogPiece | Abandonment
+    `look` is what the log of its job says of the failure that the update is about to end it with.
+    """
+
+    update: Update | LogPiece | OwnUpdate
     digest: bytes = b""
+    look: FailureLook | None = None
 
     @property
     def project_id(self) -> str | None:
-        return None if isinstance(self.update, Abandonment) else self.update.project_id
+        return None if isinstance(self.update, OwnUpdate) else self.update.project_id
 
     @property
     def update_id(self) -> str | None:
@@ -180,6 +196,9 @@ class _Attempt:
         if isinstance(update, Abandonment):
             self._abandon(found, update)
             return
+        if isinstance(update, SavedFailure):
+            self._save_failure(found, update)
+            return
         if found is None:
             job = rules.start(update, self._batch.at, index, self._batch.allowed)
         else:
@@ -187,7 +206,7 @@ class _Attempt:
             rules.check_same_project(job, update, index, self._batch.allowed)
         if self._is_duplicate(index, item):
             return
-        job, entries = self._apply(job, update, index)
+        job, entries = self._apply(job, update, index, item.look)
         if found is None and not entries:
             # A log without a line makes no job, and its stream is where it was.
             key = (update.job_id, update.stream)
@@ -203,6 +222,11 @@ class _Attempt:
         if found is not None and not found.ended and found.seen_at < abandonment.silent_since:
             job, entry = abandon(found, self._batch.at)
             self._keep(found, job, [entry])
+
+    def _save_failure(self, found: Job | None, saved: SavedFailure) -> None:
+        """Keep what a better look found; nothing is sent, and its seq stays."""
+        if found is not None and found.status == "failed":
+            self._keep(found, replace(found, failure=saved.failure), [])
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
         self._count(before, job)
@@ -230,12 +254,14 @@ class _Attempt:
         self._note_seq(item.update.job_id, sent.seq)
         return True
 
-    def _apply(self, job: Job, update: Update | LogPiece, index: int) -> tuple[Job, Sequence[Entry]]:
+    def _apply(
+        self, job: Job, update: Update | LogPiece, index: int, look: FailureLook | None
+    ) -> tuple[Job, Sequence[Entry]]:
         if isinstance(update, Update) and update.type == "mask":
             return rules.apply_mask(job, update, self._batch.at, index)
         if isinstance(update, Update) and update.type != "log":
             streams = self._streams(job.job_id, update.integrity or ())
-            job, entry = rules.apply(job, update, self._batch.at, index, streams)
+            job, entry = rules.apply(job, update, self._batch.at, index, streams, look)
             return job, [entry]
         key = (job.job_id, update.stream)
         stream = self._stream(key)

@@ -14,7 +14,7 @@ import msgspec
 
 from chef.domain.lines import Line, drawn_bytes, raw_bytes, replacing
 from chef.domain.segments import Segment, body_bytes
-from chef.domain.wiretypes import Integrity
+from chef.domain.wiretypes import Failure, Integrity
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
 PHASE_PATTERN = r"[a-z0-9_-]{1,32}"
@@ -98,6 +98,27 @@ class Abandonment(Value, frozen=True):
 
     job_id: str
     silent_since: int
+
+
+class SavedFailure(Value, frozen=True):
+    """A better look at a failed job's log, after its end: the failure that it found, or none."""
+
+    job_id: str
+    failure: Failure | None
+
+
+class FailureLook(Value, frozen=True):
+    """Why a job fails that is about to, as its log has it.
+
+    `lines` is how long the log has to be then for its numbers to be right; `None`: they are, however long.
+    """
+
+    failure: Failure
+    lines: int | None = None
+
+
+OwnUpdate = Abandonment | SavedFailure
+"""Steps in a job's life that the server takes by itself."""
 
 
 class LogPiece(Value, frozen=True):
@@ -193,7 +214,8 @@ class Job(Value, frozen=True):
     """One build as it stands. `seq` is that of its newest stored update, `lines` its log's length.
 
     `state_seq` and `state_at` are those of the update that last said something else than a log
-    line: what a late viewer is shown first carries them. `log_bytes` are the bytes of its log that are
+    line: what a late viewer is shown first carries them. `failure` is why it failed, as its log has it
+    (chef.domain.failure). `log_bytes` are the bytes of its log that are
     kept, line ends included, `gap` is what was removed from the log. `claim` is what its sender said of
     its streams at the end, `integrity` how that compares with what is here (chef.domain.integrity).
     `heartbeat_at` and `heartbeat_every` are of the newest heartbeat, if there was one. `phase_known` tells
@@ -221,6 +243,7 @@ class Job(Value, frozen=True):
     artifacts: tuple[Artifact, ...] = ()
     meta: Meta = msgspec.field(default_factory=dict)
     error: JobError | None = None
+    failure: Failure | None = None
     log_bytes: int = 0
     gap: Gap | None = None
     claim: Claim | None = None

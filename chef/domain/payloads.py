@@ -12,12 +12,14 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
+from chef.domain.failure import MAX_EVENT, MAX_STORED, FailureLimits, bounded
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan, Status
 from chef.domain.wiretypes import (
     ArtifactObject,
     Count,
     ExitCode,
+    Failure,
     Id,
     Integrity,
     JsonObject,
@@ -91,6 +93,7 @@ class ErrorEvent(EndEvent, frozen=True, kw_only=True):
     """`job:error`, `project:error`: a job failed, was cancelled or abandoned."""
 
     code: ExitCode | None
+    failure: Failure | UnsetType = UNSET
 
 
 class LogEvent(JsonObject, frozen=True):
@@ -201,6 +204,7 @@ class JobJson(JsonObject, frozen=True):
     meta: MetaObject
     progress_known: ProgressKnown | UnsetType = UNSET
     error: JobErrorJson | UnsetType = UNSET
+    failure: Failure | UnsetType = UNSET
     integrity: Integrity | UnsetType = UNSET
 
 
@@ -270,11 +274,16 @@ def _ending(job: Job, state: tuple[Any, ...]) -> tuple[str, EndEvent]:
     }
     if job.status == "completed":
         return "completed", CompletedEvent(*state, **end, artifacts=list(job.artifacts))
-    return "error", ErrorEvent(*state, **end, code=job.error.code if job.error else None)
+    code = job.error.code if job.error else None
+    return "error", ErrorEvent(*state, **end, code=code, failure=_failure(job, MAX_EVENT))
 
 
-def job_json(job: Job, now: int) -> JobJson:
-    """A job as `GET /api/jobs/JOB` answers it at a time."""
+def _failure(job: Job, limits: FailureLimits) -> Failure | UnsetType:
+    return UNSET if job.failure is None else bounded(job.failure, limits)
+
+
+def job_json(job: Job, now: int, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
+    """A job as `GET /api/jobs/JOB` answers it at a time; in lists it has less of its failure."""
     return JobJson(
         job_id=job.job_id,
         project_id=job.project_id,
@@ -298,6 +307,7 @@ def job_json(job: Job, now: int) -> JobJson:
         meta=job.meta,
         progress_known=_progress_known(job),
         error=JobErrorJson(job.error.message, job.error.code) if job.error is not None else UNSET,
+        failure=_failure(job, failure_limits),
         integrity=UNSET if job.integrity is None else job.integrity,
     )
 

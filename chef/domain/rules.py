@@ -28,6 +28,7 @@ from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES, log_entries
 from chef.domain.masking import MAX_MASKS, MAX_MASKS_BYTES, masked_lines, masked_text, with_mask
 from chef.domain.model import (
     ENDED,
+    FailureLook,
     Heartbeat,
     Job,
     JobError,
@@ -90,11 +91,17 @@ def _not_for_this_project() -> Forbidden:
 
 
 def apply(
-    job: Job, update: Update, at: int, index: int, streams: Mapping[str, StreamState] | None = None
+    job: Job,
+    update: Update,
+    at: int,
+    index: int,
+    streams: Mapping[str, StreamState] | None = None,
+    look: FailureLook | None = None,
 ) -> tuple[Job, StateEntry]:
     """Apply any update but a log; raises Conflict `job_finished` after the end.
 
-    `streams` are those of the job that the update says something of (`integrity`).
+    `streams` are those of the job that the update says something of (`integrity`), `look` is what its log
+    says of its failure.
     """
     check_running(job, index)
     if job.masks and update.message is not None:
@@ -107,6 +114,8 @@ def apply(
         job = _fail(job, update, at, index)
     else:
         job = _advance(job, update, at, index)
+    if look is not None and job.status == "failed" and look.lines in (None, job.lines):
+        job = replace(job, failure=look.failure)
     job = verify(replace(job, claim=update.integrity), streams or {})
     return state_entry(job, at)
 

@@ -6,17 +6,19 @@ of their commits, so that nothing unstored is ever seen and every viewer gets on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from chef.domain import rules
 from chef.domain.clock import Clock
 from chef.domain.ledger import Batch, Item, Receipt, Stored
-from chef.domain.model import Abandonment, Heartbeat, LogPiece, Update
+from chef.domain.model import Abandonment, FailureLook, Heartbeat, LogPiece, Update
+from chef.live.failurelooks import ends_failed
 from chef.metrics import Metrics
 from chef.store import Store
 from chef.wire.digest import content_digest
 
 Publish = Callable[[Sequence[Stored]], None]
+Look = Callable[[Sequence[Update | LogPiece]], Mapping[int, FailureLook]]
 
 
 class Tracker:
@@ -29,10 +31,12 @@ class Tracker:
         clock: Clock,
         *publish: Publish,
         pace: Publish = lambda stored: None,
+        look: Look = lambda updates: {},
     ) -> None:
         """`publish` are told of what each commit stored, in this order; they must not wait.
 
         `pace` is told after that, for each writer by itself, and holds it up as long as it sees fit.
+        `look` finds out why jobs fail that some updates may end, before these are stored.
         """
         self._store = store
         self._accepted = metrics.updates.labels("accepted")
@@ -41,6 +45,7 @@ class Tracker:
         self._clock = clock
         self._publish = publish
         self._pace = pace
+        self._look = look
         store.on_commit(self._tell)
 
     def _tell(self, stored: Sequence[Stored]) -> None:
@@ -53,7 +58,9 @@ class Tracker:
         `allowed` are the projects that the writer may write, `None` for all. Raises Invalid, Conflict,
         Forbidden, OffsetPastEnd or StoreUnavailable; then nothing of them is kept.
         """
-        items = tuple(_item(update) for update in updates)
+        updates = tuple(updates)
+        looks = self._look(updates) if any(map(ends_failed, updates)) else {}
+        items = tuple(_item(update, looks.get(place)) for place, update in enumerate(updates))
         receipt = self._store.append(Batch(items, self._clock(), allowed))
         for counter, count in (
             (self._accepted, receipt.accepted),
@@ -108,7 +115,7 @@ class Tracker:
         return seq
 
 
-def _item(update: Update | LogPiece) -> Item:
+def _item(update: Update | LogPiece, look: FailureLook | None) -> Item:
     if isinstance(update, Update) and update.id is not None:
-        return Item(update, content_digest(update))
-    return Item(update)
+        return Item(update, content_digest(update), look)
+    return Item(update, look=look)

@@ -8,11 +8,12 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection, text
 
+from chef.domain.failure import LogReading, Reason, SeenLine
 from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
-from chef.domain.model import Entry, Gap, Job, LogEntry
+from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.errors import StoreUnavailable
-from chef.store import reading
+from chef.store import failurelog, reading
 from chef.store.engine import ConnectionPool
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reading import ListedJob, ListedProject
@@ -151,6 +152,21 @@ class Queries:
     def outline(self, job_id: str, place: Place) -> tuple[Outline, Place | None]:
         """The outline of the next part of a log; the first place is `(1, 0)`, `None` is the end."""
         return self._read(find_outline, job_id, place)
+
+    def look_at_end(self, job_id: str, pending: Sequence[Update], until: float) -> FailureLook | None:
+        """Why a job fails that is about to; `pending` are its updates that are stored together with its end.
+
+        `None` where that is not certain, or not found out until a time of `time.monotonic`.
+        """
+        return self._read(failurelog.look_at_end, job_id, pending, until)
+
+    def read_part(self, job_id: str, reading: LogReading, first: int) -> int | None:
+        """Have `reading` take the lines from number `first` on, some of them; returns where to go on then."""
+        return self._read(failurelog.read_part, job_id, reading, first)
+
+    def lines_about(self, job_id: str, reason: Reason) -> list[SeenLine]:
+        """The lines of a log that tell of a reason."""
+        return self._read(failurelog.lines_about, job_id, reason)
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""

@@ -26,7 +26,7 @@ from chef.domain.model import (
 )
 from chef.domain.tally import Tally
 from chef.domain.terminal import TerminalState
-from chef.domain.wiretypes import Integrity
+from chef.domain.wiretypes import Failure, Integrity
 from chef.store import logrows
 from chef.store.deflate import QUICK, deflated
 
@@ -38,6 +38,7 @@ class _Details(msgspec.Struct, omit_defaults=True):
     artifacts: list[Artifact] = []
     meta: Meta = {}
     error: tuple[str | None, int | str | None] | None = None
+    failure: Failure | None = None
     gap: tuple[int, int, int, int, int, int] | None = None
     claim: Claim | None = None
     integrity: Integrity | None = None
@@ -73,6 +74,7 @@ def job_values(job: Job) -> dict[str, Any]:
         artifacts=list(job.artifacts),
         meta=job.meta,
         error=(job.error.message, job.error.code) if job.error else None,
+        failure=job.failure,
         gap=_gap_values(job.gap) if job.gap else None,
         claim=job.claim,
         integrity=job.integrity,
@@ -127,6 +129,7 @@ def job_of(row: Any) -> Job:
         artifacts=tuple(details.artifacts),
         meta=details.meta,
         error=JobError(*details.error) if details.error else None,
+        failure=details.failure,
         log_bytes=row.log_bytes,
         gap=Gap(*details.gap) if details.gap else None,
         claim=details.claim,

@@ -17,7 +17,7 @@ from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, null
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
 from chef.domain.lines import ShownLine, needs_recent
-from chef.domain.model import Abandonment, Job, LogPiece, Update
+from chef.domain.model import Job, LogPiece, OwnUpdate, Update
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
@@ -194,10 +194,10 @@ class _Transaction:
                 self.ledger.loaded.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
 
-    def _streams_of(self, update: Update | LogPiece | Abandonment) -> Iterator[tuple[str, str]]:
+    def _streams_of(self, update: Update | LogPiece | OwnUpdate) -> Iterator[tuple[str, str]]:
         """The streams whose state an update needs: never all of a job, which may have thousands."""
         job_id = update.job_id
-        if isinstance(update, Abandonment):
+        if isinstance(update, OwnUpdate):
             return
         if isinstance(update, LogPiece) or update.type == "log":
             yield job_id, update.stream

@@ -22,7 +22,7 @@ _MOST_CHARACTERS = 500
 _CUT = "…"
 
 
-class Limits(NamedTuple):
+class FailureLimits(NamedTuple):
     """The most of a failure that is kept or sent: tests, lines, and bytes as JSON."""
 
     tests: int
@@ -30,10 +30,13 @@ class Limits(NamedTuple):
     bytes: int
 
 
-MAX_STORED = Limits(tests=100, lines=30, bytes=16 * 1024)
+MAX_STORED = FailureLimits(tests=100, lines=30, bytes=16 * 1024)
 """What is kept with a job."""
 
-MAX_EVENT = Limits(tests=20, lines=20, bytes=8 * 1024)
+IN_LISTS = FailureLimits(tests=0, lines=0, bytes=MAX_STORED.bytes)
+"""The summary alone."""
+
+MAX_EVENT = FailureLimits(tests=20, lines=20, bytes=8 * 1024)
 """What goes to each viewer with the end of a job."""
 
 
@@ -71,7 +74,7 @@ def _failed_test(test: BrokenTest) -> FailedTest:
     return FailedTest(_cut(test.name), test.line, _cut(test.message) if test.message else UNSET)
 
 
-def bounded(failure: Failure, limits: Limits) -> Failure:
+def bounded(failure: Failure, limits: FailureLimits) -> Failure:
     """A failure with no more in it than allowed: the last lines and tests go first."""
     tests = [] if failure.tests is UNSET else list(failure.tests[: limits.tests])
     lines = list(failure.lines[: limits.lines])

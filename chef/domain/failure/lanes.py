@@ -12,18 +12,19 @@ _TIME = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? (?:\d\d[OE][+ ]?)?"
     r"|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? "
 )
-_LANES = (
+_NAMES = (
     # Docker Compose, act
-    re.compile(r"([\w./-]+|\[[\w ./-]+\]) +\| ?"),
+    r"([\w./-]+|\[[\w ./-]+\]) +\| ?",
     # Turborepo: package:task
-    re.compile(r"(@?[\w./-]+:[A-Za-z][\w.:-]*):(?: |$)"),
+    r"(@?[\w./-]+:[A-Za-z][\w.:-]*):(?: |$)",
     # pnpm -r, lerna
-    re.compile(r"((?:\.|[\w@.-]+/[\w@./-]+) [a-z][\w:-]*|@[\w.-]+/[\w.-]+):(?: |$)"),
+    r"((?:\.|[\w@.-]+/[\w@./-]+) [a-z][\w:-]*|@[\w.-]+/[\w.-]+):(?: |$)",
     # concurrently, Woodpecker
-    re.compile(r"\[(\d{1,2}|(?!gw\d|error\]|warn\]|info\]|debug\]|success\])[a-z][\w:.@/-]*)\](?: (?!›)|$)"),
+    r"\[(\d{1,2}|(?!gw\d|error\]|warn\]|info\]|debug\]|success\])[a-z][\w:.@/-]*)\](?: (?!›)|$)",
     # BuildKit, with the seconds
-    re.compile(r"(#\d+) \d+\.\d+ "),
+    r"(#\d+) \d+\.\d+ ",
 )
+_NAME = re.compile("|".join(_NAMES))
 _SIGNS = ("@", "[", ".", "#")
 
 
@@ -39,10 +40,10 @@ def lane_of(text: str) -> tuple[str, str]:
         # Nearly all lines of tools begin with a space, a capital letter, or a sign.
         if not (text[:1].islower() or text[:1].isdigit() or text[:1] in _SIGNS):
             break
-        found = next((found for pattern in _LANES if (found := pattern.match(text))), None)
-        if found is None:
+        found = _NAME.match(text)
+        if found is None or found.lastindex is None:
             break
-        names.append(found[1])
+        names.append(found[found.lastindex])
         text = text[found.end() :]
     return " ".join(names), text
 

@@ -74,7 +74,7 @@ _TOOLS = (
 )
 
 
-class _Lane:
+class _LaneReader:
     """What one tool at a time writes: the lines of a stream that have the same name before them."""
 
     def __init__(self) -> None:
@@ -103,11 +103,15 @@ class _Lane:
 
 
 class LogReading:
-    """A log that is read from its first line on, or from a later one, in pieces of any size."""
+    """A log that is read from its first line on, or from a later one, in pieces of any size.
+
+    `has_statements` tells after `reason` whether any tool stated its end.
+    """
 
     def __init__(self) -> None:
-        self._lanes: dict[tuple[str, str], _Lane] = {}
+        self._lanes: dict[tuple[str, str], _LaneReader] = {}
         self._errors: list[tuple[int, str]] = []
+        self.has_statements = False
 
     def take(self, lines: Iterable[SeenLine]) -> None:
         """Read the lines that follow, in the order of their numbers."""
@@ -123,7 +127,7 @@ class LogReading:
             if line.is_error:
                 self._note_error(line.number, text)
         for key, own in parts.items():
-            self._lanes.setdefault(key, _Lane()).take(own)
+            self._lanes.setdefault(key, _LaneReader()).take(own)
         self._find_errors(texts)
 
     def _find_errors(self, texts: Sequence[tuple[int, str]]) -> None:
@@ -139,6 +143,7 @@ class LogReading:
     def reason(self) -> Reason | None:
         """Why it failed, as far as that is certain; nothing can be read after it."""
         statements = [one for (_, name), lane in self._lanes.items() for one in lane.statements(name)]
+        self.has_statements = bool(statements)
         return stated_reason(statements) or self._first_error(statements)
 
     def _first_error(self, statements: Sequence[Statement]) -> Reason | None:
