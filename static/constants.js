@@ -7,7 +7,8 @@ import { pageData } from "chef/page-data.js";
  *
  * @typedef {object} Constants
  * @property {string[]} endedStatuses
- * @property {{ quietMs: number, lostMs: number }} silence
+ * @property {{ quietMs: number, lostMs: number, leastUsualMs: number }} silence
+ * @property {{ patienceMs: number, atMedian: number, most: number, phaseEnds: Record<string, number> }} bar
  * @property {number} lateLogsMs
  * @property {string} removedMarker
  * @property {string[]} errorLevels

@@ -138,17 +138,6 @@ export function setIcon(root, status) {
 }
 
 /**
- * Show a progress in percent; null where it is not known.
- *
- * @param {HTMLProgressElement} bar
- * @param {number | null} progress
- */
-export function setProgress(bar, progress) {
-  if (progress === null) bar.removeAttribute("value");
-  else bar.value = progress;
-}
-
-/**
  * The moments that are shown in local time already: the server renders them in UTC.
  *
  * @type {WeakMap<HTMLTimeElement, string>}

@@ -1,14 +1,14 @@
 // The head of a job's page: name, state, where it comes from, progress, and why it failed or is silent.
 
 import { constants } from "chef/constants.js";
-import { byId, clone, field, now, setIcon, setProgress, setText } from "chef/dom.js";
+import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
-import { age, duration, jobName, percent, runningFor } from "chef/format.js";
+import { duration, jobName, runningFor } from "chef/format.js";
 import { showFailure } from "chef/job-failure.js";
+import { showProgress } from "chef/job-progress.js";
 import { fillLinked } from "chef/linked.js";
-import { barWords, stoppedWords } from "chef/progress-words.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
-import { hasEnded, knownProgress } from "chef/state.js";
+import { silenceMore, silenceWords } from "chef/silence-words.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Silence } from "chef/silence.js" */
@@ -39,7 +39,6 @@ let missingSince = null;
 export function showHead(job, jobId) {
   missingSince = job ? null : (missingSince ?? now());
   setText(byId("name"), job ? jobName(job) : jobId);
-  showProgress(job);
   showProject(job);
   showFailure(job);
   tickHead(job);
@@ -52,6 +51,7 @@ export function showHead(job, jobId) {
  */
 export function tickHead(job) {
   setText(byId("message"), messageOf(job));
+  showProgress(job);
   const status = shownStatus(job, now());
   const summary = byId("summary");
   summary.dataset.status = status;
@@ -76,20 +76,6 @@ function messageOf(job) {
 /** Whether there has been no job for long. */
 export function isMissing() {
   return missingSince !== null && now() - missingSince >= MISSING_MS;
-}
-
-/** @param {Job | null} job */
-function showProgress(job) {
-  const progress = knownProgress(job);
-  const bar = byId("bar", HTMLProgressElement);
-  setProgress(bar, progress);
-  if (progress === null) bar.removeAttribute("aria-valuenow");
-  else bar.setAttribute("aria-valuenow", String(progress));
-  const words = progress === null ? texts.noPercent : percent(progress);
-  bar.setAttribute("aria-valuetext", barWords(job));
-  setText(byId("stopped"), stoppedWords(job));
-  setText(byId("percent"), words);
-  byId("percent").hidden = hasEnded(job) && job?.status !== "completed";
 }
 
 /** @param {Job | null} job */
@@ -132,8 +118,7 @@ function showSilence(silence) {
   const notice = byId("silence");
   notice.hidden = silence === null;
   if (!silence) return;
-  const { kind, silent, unheard } = silence;
-  notice.dataset.kind = kind;
-  setText(byId("silence-word"), kind === "lost" ? texts.status.lost : texts.silence.silent(age(silent)));
-  setText(byId("silence-more"), texts.silence[kind](age(unheard)));
+  notice.dataset.kind = silence.kind;
+  setText(byId("silence-word"), silenceWords(silence));
+  setText(byId("silence-more"), silenceMore(silence));
 }

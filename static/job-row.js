@@ -1,12 +1,15 @@
 // A job as a row of a list.
 
-import { field, now, setIcon, setProgress, setText, setWhen } from "chef/dom.js";
+import { field, now, setIcon, setText, setWhen, within } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
-import { age, duration, jobName, percent, runningFor } from "chef/format.js";
+import { duration, jobName, runningFor } from "chef/format.js";
 import { stoppedWords } from "chef/progress-words.js";
+import { drawBar, shownBar } from "chef/shown-bar.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
-import { hasEnded, knownProgress } from "chef/state.js";
+import { silenceWords } from "chef/silence-words.js";
+import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
+import { timeShort, timeWords } from "chef/time-left.js";
 
 /** @import { Job } from "chef/state.js" */
 
@@ -28,9 +31,6 @@ export function fillJobRow(row, job) {
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
   setText(field(row, "message"), cleanText(job.message ?? ""));
-  const progress = knownProgress(job);
-  setProgress(field(row, "bar", HTMLProgressElement), progress);
-  setText(field(row, "percent"), progress === null ? "" : percent(progress));
   tickJobRow(row, job);
 }
 
@@ -44,10 +44,27 @@ function tickJobRow(row, job) {
   setText(field(row, "status"), showState(row, job));
   setText(field(row, "stopped"), stoppedWords(job));
   field(row, "stopped").title = stoppedWords(job);
+  tickBar(row, job);
   setIcon(row, shownStatus(job, now()));
   const since = Date.parse(job.startedAt ?? job.createdAt);
   setText(field(row, "duration"), hasEnded(job) ? duration(job.durationMs) : runningFor(now() - since));
   setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
+}
+
+/**
+ * How far the job is, and how long it still takes.
+ *
+ * @param {HTMLElement} row
+ * @param {Job} job
+ */
+function tickBar(row, job) {
+  const bar = shownBar(job, now());
+  drawBar(within(row, ".bar"), bar);
+  setText(field(row, "percent"), bar?.number ?? "");
+  const eta = hasEnded(job) || shownStatus(job, now()) === "lost" ? null : job.eta;
+  setText(field(row, "left"), timeShort(eta, now()));
+  const words = timeWords(eta, now());
+  if (field(row, "left").title !== words) field(row, "left").title = words;
 }
 
 /**
@@ -61,9 +78,7 @@ export function showState(element, job) {
   element.dataset.status = status;
   if (silence) element.dataset.silence = silence.kind;
   else delete element.dataset.silence;
-  return silence && silence.kind !== "lost"
-    ? texts.silence.silent(age(silence.silent))
-    : texts.status[status];
+  return silence ? silenceWords(silence) : texts.status[status];
 }
 
 /**

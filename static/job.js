@@ -67,6 +67,10 @@ const page = {
     const after = applyEvent(before, name, event);
     if (after === before || after === null) return;
     const isSame = after.status === before?.status && after.startedAt === before.startedAt;
+    if (name === "job:eta") {
+      show(after);
+      return;
+    }
     if (isLog && isSame && after.phases === before.phases) {
       job = after;
       showingLines.after(LINES_MS);

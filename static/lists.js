@@ -6,7 +6,7 @@ import { everySecond, now } from "chef/dom.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 
 /** @import { ConnectionState } from "chef/connection-state.js" */
-/** @import { Job, StateEvent } from "chef/state.js" */
+/** @import { EtaEvent, Job, StateEvent } from "chef/state.js" */
 
 const PAINT_MS = 100;
 const REREAD_MS = 700;
@@ -72,13 +72,13 @@ export class JobLists {
    * Take an event of a job.
    *
    * @param {string} name
-   * @param {StateEvent} event
+   * @param {StateEvent | EtaEvent} event
    */
   receive(name, event) {
     const known = this.jobs.get(event.jobId);
-    this.#chip.updatedAt = Date.parse(event.at);
+    if ("at" in event) this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
-    else if (this.#takesNew(event)) this.#rereading.after(REREAD_MS);
+    else if ("at" in event && this.#takesNew(event)) this.#rereading.after(REREAD_MS);
     this.#painting.after(PAINT_MS);
   }
 

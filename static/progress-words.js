@@ -4,6 +4,7 @@ import { duration, percent, phaseWord } from "chef/format.js";
 import { hasEnded, knownProgress } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
+/** @import { ShownBar } from "chef/shown-bar.js" */
 /** @import { Interval, Job } from "chef/state.js" */
 
 /**
@@ -27,12 +28,13 @@ export function stoppedWords(job) {
  * What a screen reader says of a job's bar.
  *
  * @param {Job | null} job
+ * @param {ShownBar | null} bar
  */
-export function barWords(job) {
+export function barWords(job, bar) {
   const stopped = stoppedWords(job);
   if (job && stopped) return `${texts.status[job.status]} ${stopped}`;
-  const progress = knownProgress(job);
-  const words = progress === null ? texts.noPercent : percent(progress);
+  let words = bar === null ? texts.noPercent : bar.number;
+  if (bar?.isExpected) words = bar.number ? texts.progress.expected(bar.number) : texts.progress.overUsual;
   return texts.percentOfPhase(words, job ? phaseWord(job.phase) : "");
 }
 

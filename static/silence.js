@@ -5,15 +5,16 @@ import { hasEnded } from "chef/state.js";
 
 /** @import { Job } from "chef/state.js" */
 
-const { quietMs, lostMs } = constants.silence;
+const { quietMs, lostMs, leastUsualMs } = constants.silence;
 
 /**
- * `silent` is how long ago the last update came, `unheard` how long ago anything came, in milliseconds.
+ * `silent` is how long ago the last update came, `unheard` how long ago anything came, in milliseconds; `usual` is the
+ * longest silence that is usual in the job's phase, null where that is not known.
  *
- * @typedef {{ kind: "quiet" | "alive" | "lost", silent: number, unheard: number }} Silence
+ * @typedef {{ kind: "quiet" | "alive" | "lost", silent: number, unheard: number, usual: number | null }} Silence
  */
 
-/** @typedef {Pick<Job, "status" | "updatedAt" | "seenAt" | "reporter">} Heard */
+/** @typedef {Pick<Job, "status" | "phase" | "updatedAt" | "seenAt" | "reporter" | "eta">} Heard */
 
 /**
  * How silent a job is at a moment, or null.
@@ -30,10 +31,11 @@ export function silenceOf(job, at) {
   const unheard = job.seenAt ? Math.min(silent, at - Date.parse(job.seenAt)) : silent;
   const reporter = job.reporter ?? null;
   if (reporter === "lost" || (reporter === null && silent >= lostMs)) {
-    return { kind: "lost", silent, unheard };
+    return { kind: "lost", silent, unheard, usual: null };
   }
-  if (silent < quietMs) return null;
-  return { kind: reporter === "alive" ? "alive" : "quiet", silent, unheard };
+  const usual = job.eta?.pauses[job.phase] ?? null;
+  if (silent < (usual === null ? quietMs : Math.max(usual, leastUsualMs))) return null;
+  return { kind: reporter === "alive" ? "alive" : "quiet", silent, unheard, usual };
 }
 
 /**

@@ -143,7 +143,7 @@ export class JobOnSocket {
    */
   #receive(name, event) {
     if (this.#isMuted || event.jobId !== this.#jobId) return;
-    this.#seq = Math.max(this.#seq, event.seq);
+    if ("seq" in event) this.#seq = Math.max(this.#seq, event.seq);
     this.#page.receive(name, event);
     this.#tellState();
   }
@@ -153,7 +153,7 @@ export class JobOnSocket {
     this.#turn++;
     this.#isMuted = false;
     const receive = (/** @type {string} */ name, /** @type {JobEvent} */ event) => {
-      if (event.seq >= this.#seq) this.#receive(name, event);
+      if ("seq" in event && event.seq >= this.#seq) this.#receive(name, event);
     };
     try {
       const job = await askForEvents(this.#jobId, () => this.#seq, receive);

@@ -25,6 +25,7 @@ import { constants } from "chef/constants.js";
  * @property {string | null} finishedAt
  * @property {number | null} durationMs
  * @property {PhaseSpan[]} phases
+ * @property {string | null} [progressAt] when its progress last moved
  * @property {number | null} [phaseProgress] how far the phase is by its own tool
  * @property {Pause[]} [pauses] the longest ones, the longest first
  * @property {Eta | null} [eta]
@@ -88,7 +89,9 @@ import { constants } from "chef/constants.js";
 
 /** @typedef {EventHead & Line} LogEvent one line */
 /** @typedef {EventHead & { lines: Line[] }} LogsEvent several lines */
-/** @typedef {StateEvent | LogEvent | LogsEvent} JobEvent */
+/** @typedef {StateEvent | LogEvent | LogsEvent} StoredEvent an event with a seq */
+/** @typedef {{ jobId: string, projectId: string, eta: Eta | null }} EtaEvent a new estimate, which has no seq */
+/** @typedef {StoredEvent | EtaEvent} JobEvent */
 
 const ENDED = new Set(constants.endedStatuses);
 
@@ -122,6 +125,7 @@ export function knownProgress(job) {
  */
 export function applyEvent(job, name, event) {
   const kind = name.slice(name.indexOf(":") + 1);
+  if (!("seq" in event)) return job && { ...job, eta: event.eta };
   if (kind === "log") return applyLines(job, event, [/** @type {LogEvent} */ (event)]);
   if (kind === "logs") return applyLines(job, event, /** @type {LogsEvent} */ (event).lines);
   return applyState(job, kind, /** @type {StateEvent} */ (event));
@@ -143,6 +147,7 @@ function applyState(job, kind, event) {
   /** @type {Job} */
   const after = { ...going, ...said, updatedAt: at };
   if (said.progressKnown === undefined) delete after.progressKnown;
+  if (knownProgress(after) !== knownProgress(before)) after.progressAt = at;
   noteReporter(after, at);
   if (kind === "error") after.error = { message: event.message ?? null, code: code ?? null };
   after.phases = nextPhases(going.phases, event.phase, at, kind !== "progress");

@@ -175,8 +175,10 @@ export class JobOnStream {
    */
   #receive(name, event) {
     const isEnding = name === "job:completed" || name === "job:error";
-    if (isEnding ? event.seq < this.#seq : event.seq <= this.#seq) return;
-    this.#seq = event.seq;
+    if ("seq" in event) {
+      if (isEnding ? event.seq < this.#seq : event.seq <= this.#seq) return;
+      this.#seq = event.seq;
+    }
     this.#page.receive(name, event);
   }
 

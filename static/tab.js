@@ -1,11 +1,12 @@
 // A job as it is seen from another tab: the title, the icon, and a notification at its end if one asks for it.
 
 import { byId, now, setText } from "chef/dom.js";
-import { jobName, percent } from "chef/format.js";
+import { jobName } from "chef/format.js";
 import { addKeys } from "chef/keys.js";
 import { remember, remembered } from "chef/memory.js";
+import { shownBar } from "chef/shown-bar.js";
 import { shownStatus } from "chef/silence.js";
-import { hasEnded, knownProgress } from "chef/state.js";
+import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Job } from "chef/state.js" */
@@ -20,10 +21,11 @@ const ICON_STEP = 5;
 export function showTab(job) {
   if (!job) return;
   const status = shownStatus(job, now());
-  const progress = hasEnded(job) || status === "lost" ? null : knownProgress(job);
-  const title = `${progress === null ? "" : `${percent(progress)} `}${texts.status[status]} · ${jobName(job)}`;
+  const bar = shownBar(job, now());
+  const number = hasEnded(job) || status === "lost" ? "" : bar?.number;
+  const title = `${number ? `${number} ` : ""}${texts.status[status]} · ${jobName(job)}`;
   if (document.title !== title) document.title = title;
-  const step = Math.floor(job.progress / ICON_STEP) * ICON_STEP;
+  const step = Math.floor((bar?.percent ?? job.progress) / ICON_STEP) * ICON_STEP;
   const icon = `/favicon.svg?status=${status}&progress=${step}`;
   const link = byId("favicon", HTMLLinkElement);
   if (link.getAttribute("href") !== icon) link.href = icon;

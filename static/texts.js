@@ -23,10 +23,43 @@ export const texts = {
     usually: (time) => _("usually %(time)s", { time }),
     /** @type {(low: string, high: string) => string} */
     usuallyBetween: (low, high) => _("usually %(low)s to %(high)s", { low, high }),
+    /** @param {string} percent */
+    expected: (percent) => _("%(percent)s expected from earlier runs", { percent }),
+    overUsual: _("longer than usual"),
+  },
+  timeLeft: {
+    /** @type {(time: string, interval: string, runs: string) => string} */
+    interval: (time, interval, runs) =>
+      _("about %(time)s left (%(interval)s, from %(runs)s runs)", { time, interval, runs }),
+    /** @type {(time: string, runs: string) => string} */
+    about: (time, runs) => _("about %(time)s left (from %(runs)s runs)", { time, runs }),
+    /** @type {(time: string, runs: string) => string} */
+    atMost: (time, runs) => _("less than %(time)s left (from %(runs)s runs)", { time, runs }),
+    /** @type {(interval: string, runs: string) => string} */
+    range: (interval, runs) => _("%(interval)s in %(runs)s runs", { interval, runs }),
+    /** @type {(low: string | number, high: string | number) => string} */
+    between: (low, high) => _("%(low)s to %(high)s", { low, high }),
+    /** @param {string} time */
+    over: (time) => _("%(time)s over the usual", { time }),
+    spoken: {
+      over: _("longer than usual"),
+      soon: _("less than a minute left"),
+      /** @param {number} count */
+      minutes: (count) => ngettext("about %(count)s minute left", "about %(count)s minutes left", count),
+      /** @param {number} count */
+      atMost: (count) =>
+        ngettext("less than %(count)s minute left", "less than %(count)s minutes left", count),
+      /** @param {number} count */
+      hours: (count) => ngettext("about %(count)s hour left", "about %(count)s hours left", count),
+    },
   },
   silence: {
     /** @param {string} age */
     silent: (age) => _("No update for %(age)s", { age }),
+    /** @param {string} age */
+    noOutput: (age) => _("No output for %(age)s", { age }),
+    /** @param {string} time */
+    usually: (time) => _("This phase is usually silent for at most %(time)s.", { time }),
     quiet: () => _("The build may still be running. This page continues as soon as it reports again."),
     /** @param {string} age */
     alive: (age) =>

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from chef.pages import errors, language, login, outlines, progresswords, routes, security
+from chef.pages import (
+    errors,
+    language,
+    login,
+    outlines,
+    progresswords,
+    routes,
+    security,
+    shownbar,
+    silencewords,
+    timeleft,
+)
 from chef.pages.assets import Assets
 from chef.pages.constants import constants
 from chef.pages.viewer import is_signed_in
@@ -16,7 +27,8 @@ def install(app: Flask) -> None:
     assets = Assets(app)
     language.install(app)
     add_filters(app)
-    progresswords.add_filters(app)
+    for one in (progresswords, shownbar, silencewords, timeleft):
+        one.add_filters(app)
     app.jinja_env.globals.update(constants=constants, is_signed_in=is_signed_in)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(login.blueprint)

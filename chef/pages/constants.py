@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from chef.domain import errorlines, outline, text, workflow
+from chef.domain.forecast import bar
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
 from chef.pages import progresswords, silence, snapshots, words
@@ -23,7 +24,12 @@ def constants() -> dict[str, Any]:
     """All constants that the modules in static/ need; words are in the language of the request."""
     return {
         "endedStatuses": sorted(ENDED),
-        "silence": {"quietMs": silence.QUIET_MS, "lostMs": silence.LOST_MS},
+        "silence": {
+            "quietMs": silence.QUIET_MS,
+            "lostMs": silence.LOST_MS,
+            "leastUsualMs": silence.LEAST_USUAL_MS,
+        },
+        "bar": _bar(),
         "lateLogsMs": LOGS_AFTER_END_MS,
         "removedMarker": REMOVED_MARKER,
         "errorLevels": sorted(outline.ERROR_LEVELS),
@@ -49,13 +55,28 @@ def constants() -> dict[str, Any]:
             "recentJobs": snapshots.RECENT_JOBS,
             "outcomes": snapshots.OUTCOMES,
         },
-        "words": {
-            "statuses": words.status_words(),
-            "waiting": words.status_word(""),
-            "phases": words.phase_words(),
-            "places": progresswords.place_words(),
-            "units": words.units(),
-        },
+        "words": _words(),
+    }
+
+
+def _bar() -> dict[str, Any]:
+    """How a bar goes on by itself."""
+    return {
+        "patienceMs": bar.PATIENCE_MS,
+        "atMedian": bar.AT_MEDIAN,
+        "most": bar.MOST,
+        "phaseEnds": bar.PHASE_ENDS,
+    }
+
+
+def _words() -> dict[str, Any]:
+    """What the server says, too, in the language of the request."""
+    return {
+        "statuses": words.status_words(),
+        "waiting": words.status_word(""),
+        "phases": words.phase_words(),
+        "places": progresswords.place_words(),
+        "units": words.units(),
     }
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 from chef.domain.model import ENDED
 from chef.pages.language import gettext as _
+from chef.pages.shownbar import ShownBar
 from chef.pages.words import duration, known_progress, percent, phase_word, status_word
 
 _PLACES: dict[str, Callable[[], str]] = {
@@ -55,12 +56,14 @@ def usual_words(usual: dict[str, int] | None) -> str:
     )
 
 
-def bar_words(job: dict[str, Any] | None) -> str:
+def bar_words(job: dict[str, Any] | None, bar: ShownBar | None) -> str:
     """What a screen reader says of a job's bar."""
     if stopped := stopped_words(job):
         return f"{status_word(job['status'])} {stopped}" if job else stopped
-    progress = known_progress(job)
-    words = _("progress unknown") if progress is None else percent(progress)
+    words = _("progress unknown") if bar is None else bar.number
+    if bar is not None and bar.is_expected:
+        expected = _("%(percent)s expected from earlier runs", percent=bar.number)
+        words = expected if bar.number else _("longer than usual")
     return _("%(percent)s, phase %(phase)s", percent=words, phase=phase_word(job["phase"])) if job else words
 
 

@@ -14,18 +14,22 @@ from chef.domain.model import ENDED
 
 QUIET_MS = 4 * 60_000
 LOST_MS = 45 * 60_000
+LEAST_USUAL_MS = 30_000
+"""A shorter silence is not spoken of, however short those are that are usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
     """How silent a job is: `quiet`; `alive`, its reporter being there; `lost`. Times in milliseconds.
 
-    `silent` is how long ago its last update came, `unheard` how long ago anything came.
+    `silent` is how long ago its last update came, `unheard` how long ago anything came. `usual` is the
+    longest silence that is usual in its phase, `None` where that is not known.
     """
 
     kind: Literal["quiet", "alive", "lost"]
     silent: int
     unheard: int
+    usual: int | None = None
 
 
 def silence(job: dict[str, Any] | None, now: int) -> Silence | None:
@@ -38,9 +42,10 @@ def silence(job: dict[str, Any] | None, now: int) -> Silence | None:
     reporter = job.get("reporter")
     if reporter == "lost" or (reporter is None and silent >= LOST_MS):
         return Silence("lost", silent, unheard)
-    if silent < QUIET_MS:
+    usual: int | None = (job.get("eta") or {}).get("pauses", {}).get(job.get("phase"))
+    if silent < (QUIET_MS if usual is None else max(usual, LEAST_USUAL_MS)):
         return None
-    return Silence("alive" if reporter == "alive" else "quiet", silent, unheard)
+    return Silence("alive" if reporter == "alive" else "quiet", silent, unheard, usual)
 
 
 def shown_status(job: dict[str, Any] | None, now: int) -> str:

@@ -17,7 +17,7 @@ MOST = 99
 """The end is the script's to tell."""
 
 _STARTS = [rows[0] for rows in PHASES.values()]
-_ENDS: dict[str, float] = dict(zip(PHASES, [*_STARTS[1:], 100], strict=True))
+PHASE_ENDS: dict[str, float] = dict(zip(PHASES, [*_STARTS[1:], 100], strict=True))
 
 
 class ProgressBar(Value, frozen=True):
@@ -69,7 +69,7 @@ def _patience(estimate: Estimate, phase: str) -> int:
 
 def _way(bar: ProgressBar, estimate: Estimate) -> tuple[float, Interval | None]:
     """Where the bar goes to, and in what time from the estimate on."""
-    end = _ENDS.get(bar.phase)
+    end = PHASE_ENDS.get(bar.phase)
     if bar.said is None or end is None:
         return 100, estimate.remaining
     return end, estimate.phase_remaining
