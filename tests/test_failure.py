@@ -166,8 +166,8 @@ def test_nothing_certain_is_nothing() -> None:
     assert summary_of(["all is well", "done", "3 of 5 boxes packed"]) is None
 
 
-def test_dotnet_and_the_launchers_of_junit_and_maven() -> None:
-    """From their documentation and sources: these tools were not run."""
+def test_dotnet_and_surefire_3() -> None:
+    """From their documentation: .NET was not run, and Surefire 3 not either."""
     dotnet = [
         "  Failed Shop.Tests.TotalTests.Adds [12 ms]",
         "  Error Message:",

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chef.domain.outline import is_error
 
+_LEVEL = re.compile(r"^\[ERROR\] +")
 # An announcement can be announced itself, but not for ever.
 _MOST = 5
 # So far behind an announcement is looked for what it announces.
@@ -34,6 +35,7 @@ ANNOUNCEMENTS = (
     Announcement(r"^Execution failed for task .*\.$", lambda text: text.startswith("> "), kept=True),
     # Maven
     Announcement(r"\bBUILD FAILURE\b", lambda text: text.startswith("[ERROR] ")),
+    Announcement(r"\bCOMPILATION ERROR :$", lambda text: bool(re.search(r"\.\w+:\[\d+,\d+\] ", text))),
     # Vite and other bundlers
     Announcement(r"^error during build:$|^Build failed with \d+ errors?:$", lambda text: bool(text.strip())),
     # Ninja, Vite
@@ -55,7 +57,7 @@ def headline(texts: Sequence[str]) -> str:
         announcement, place = announced
         if announcement.kept:
             kept.append(text)
-    return " ".join([*kept, texts[place].strip()])
+    return " ".join([*kept, _LEVEL.sub("", texts[place].strip())])
 
 
 def _announced(text: str, texts: Sequence[str], place: int) -> tuple[Announcement, int] | None:

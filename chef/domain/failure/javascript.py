@@ -27,6 +27,8 @@ class JestReader(ToolReader):
 
     file: str = ""
     suites: int = 0
+    unrun: int = 0
+    told: bool = False
 
     _FILE: ClassVar[re.Pattern[str]] = re.compile(r"^\s*(?:FAIL|PASS)\s+(?:\S+ )?(\S+[./]\S*)")
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^\s{0,4}● (?!Console$|.* Warning:)(.+)$")
@@ -35,24 +37,28 @@ class JestReader(ToolReader):
 
     @property
     def is_inside(self) -> bool:
-        return bool(self.suites)
+        return bool(self.suites or self.told)
 
     def take(self, number: int, text: str) -> None:
         if not text.strip():
             return
-        if file := self._FILE.match(text):
+        if text.startswith("Summary of all failing tests"):
+            self.told = True  # All failures come once more.
+        elif file := self._FILE.match(text):
             self.file = file[1]
+        elif self.told and not text.startswith("Test"):
+            return
         elif heading := self._HEADING.match(text):
-            name = heading[1]
-            self.begin(self.file if name == "Test suite failed to run" and self.file else name, number)
+            is_suite = heading[1] == "Test suite failed to run" and bool(self.file)
+            self.unrun += is_suite
+            self.begin(self.file if is_suite else heading[1], number)
         elif suites := self._SUITES.match(text):
             self.suites = int(suites[1] or 0)
         elif ended := self._END.match(text):
             counts = numbers_in(ended[1], _COUNT, _OUTCOMES)
-            if not counts.get("failed"):
-                counts["test suite failed"] = self.suites
+            counts["test suite failed"] = self.unrun if counts.get("failed") else self.suites
             self.state(number, counts)
-            self.suites = 0
+            self.suites, self.unrun, self.told = 0, 0, False
         else:
             self.explain(text)
 
@@ -95,8 +101,8 @@ class VitestReader(ToolReader):
 
     def _end(self, number: int, text: str) -> None:
         counts = numbers_in(text, _COUNT, _OUTCOMES)
-        if not counts.get("failed"):
-            counts["test file failed"] = self.files
+        unrun = sum(" > " not in name for name in self.tests)
+        counts["test file failed"] = unrun if counts.get("failed") else self.files
         self.state(number, counts)
         self.files = 0
         self.waiting.clear()

@@ -9,15 +9,15 @@ from typing import ClassVar
 
 from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in
 
-_COUNT = re.compile(r"(\d+) ([a-z]+)")
+_COUNT = re.compile(r"(\d+) ([a-z]+(?: [a-z]+)*)")
 _WORDS = {
     "failed": "failed",
     "error": "error",
     "errors": "error",
     "passed": "passed",
     "skipped": "skipped",
-    "xfailed": "skipped",
-    "xpassed": "passed",
+    "xfailed": "xfailed",
+    "xpassed": "xpassed",
 }
 
 
@@ -37,10 +37,10 @@ class PytestReader(ToolReader):
     _SECTION: ClassVar[re.Pattern[str]] = re.compile(r"^=+ (FAILURES|ERRORS|[a-z].*?) =+$")
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^_+ (\S.*?) _+$")
     _NAMED: ClassVar[re.Pattern[str]] = re.compile(
-        r"^(?:FAILED|ERROR) (\S+\.\w+(?:::.+?)?|\S.*?::.+?|\S+/\S*)(?: - (.*))?$"
+        r"^(?:(?:SUB)?FAILED(?:\[.*?\]|\(.*?\))?|ERROR) (\S+\.\w+(?:::.+?)?|\S.*?::.+?|\S+/\S*)(?: - (.*))?$"
     )
     _END: ClassVar[re.Pattern[str]] = re.compile(
-        r"^(?:=+ )?((?:\d+ [a-z]+(?:, |(?= in)))+) ?in \d[\d.]*s(?: \([\d:]+\))?(?: =+)?$"
+        r"^(?:=+ )?((?:\d+ [a-z]+(?: [a-z]+)*(?:, |(?= in)))+) ?in \d[\d.]*s(?: \([\d:]+\))?(?: =+)?$"
     )
 
     @property
@@ -68,10 +68,18 @@ class PytestReader(ToolReader):
     def _name(self, number: int, node: str, message: str | None) -> None:
         """A line of the short summary: the node's id, and perhaps the message."""
         parts = node.split("::")
-        waiting = self.headings.get(".".join(parts[1:]) if len(parts) > 1 else node)
+        waiting = self._headings_of(".".join(parts[1:]) if len(parts) > 1 else node)
         told = waiting.popleft() if waiting else BrokenTest(node, number)
         # A cut message of the summary is worse than that of the failure itself.
         self.begin(node, told.line, told.message or message)
+
+    def _headings_of(self, name: str) -> deque[BrokenTest] | None:
+        """Headings of a test; those of its subtests say which behind its name."""
+        found = self.headings.get(name)
+        if found:
+            return found
+        of_subtests = (waiting for one, waiting in self.headings.items() if one.startswith(f"{name} "))
+        return next((waiting for waiting in of_subtests if waiting), None)
 
     def _end(self, number: int, text: str) -> None:
         counts = numbers_in(text, _COUNT, _WORDS)

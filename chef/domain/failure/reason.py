@@ -43,11 +43,11 @@ def stated_reason(statements: Iterable[Statement]) -> Reason | None:
 
 def _mended(broken: Statement, later: Iterable[Statement]) -> bool:
     """Whether the same tests, or those that failed, were run again and passed."""
-    failed = broken.total - broken.counts.get("passed", 0) - broken.counts.get("skipped", 0)
+    failed, passed = broken.failures, broken.counts.get("passed", 0)
     return any(
         (one.tool, one.lane) == (broken.tool, broken.lane)
         and not one.failed
-        and one.counts.get("passed", 0) in (failed, broken.total - broken.counts.get("skipped", 0))
+        and one.counts.get("passed", 0) in (failed, failed + passed)
         for one in later
     )
 

@@ -24,6 +24,8 @@ _ORDER = (
     "passed",
     "skipped",
     "todo",
+    "xfailed",
+    "xpassed",
 )
 _PLURALS = {
     "error": "errors",
@@ -83,8 +85,8 @@ class Statement:
         return is_bad(self.counts)
 
     @property
-    def total(self) -> int:
-        return sum(self.counts.values())
+    def failures(self) -> int:
+        return sum(self.counts.get(name, 0) for name in _BAD)
 
 
 @dataclass(slots=True)
@@ -137,6 +139,7 @@ class ToolReader:
     def state(self, line: int, counts: Counts, tests: Iterable[BrokenTest] | None = None) -> None:
         """The tool has come to its end: note it, and begin anew."""
         broken = list(self.tests.values() if tests is None else tests) if is_bad(counts) else []
+        broken.sort(key=lambda one: one.line)
         self.statements.append(Statement(self.tool, counts, broken, line))
         self.tests.clear()
         self.current = None
