@@ -1,37 +1,113 @@
-"""The remaining time of a running job: from the past runs that were not over by now in its place."""
+"""The remaining time of a running job: an ensemble of past runs that were in the same place.
+
+Each past run that was not over by now says how long this one still takes: the rest of the phase and all that
+came after it. Its times are brought to the level of now (`levels`) and to what this run took until here
+(`regression`; the adjustment of Beaumont, Zhang and Balding, "Approximate Bayesian Computation in Population
+Genetics", 2002). Runs weigh more the newer they are, and less the longer they took, since a look at a random
+time meets any one minute of a long run more rarely. The interval lies between two quantiles of what they say
+(`quantiles`).
+"""
 
 from __future__ import annotations
 
-from chef.domain.forecast.model import ForecastModel, interval
-from chef.domain.forecast.values import ENOUGH_RUNS, FEWEST_RUNS, Estimate, RunningJob
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
+from statistics import median
+
+from chef.domain.forecast.features import factors, features_of, keyed, total
+from chef.domain.forecast.model import KERNEL, ForecastModel, Point
+from chef.domain.forecast.quantiles import Weighted, interval, range_of
+from chef.domain.forecast.values import ENOUGH_RUNS, FEWEST_RUNS, Estimate, Interval, RunningJob
+from chef.domain.model import Value
+
+_FEW_LEFT = 0.3
+"""With no more than this share of the runs not over by now, a job may be beyond its interval."""
+
+
+class _Ensemble(Value, frozen=True):
+    """The past runs in the place of a running job, in its phase since `elapsed` ms after `before` ms."""
+
+    is_range: bool
+    points: Sequence[Point]
+    before: float
+    elapsed: float
+
+    @property
+    def left(self) -> Sequence[Point]:
+        """Those that were not over by now."""
+        return self.points[bisect_right(self.points, (self.elapsed, math.inf, 0.0)) :]
 
 
 def estimate(model: ForecastModel, job: RunningJob, now: int) -> Estimate | None:
     """How long a job still takes at a time `now` (ms since 1970 UTC), `None` with fewer than 5 past runs."""
     if model.runs < FEWEST_RUNS:
         return None
-    elapsed = max(0, now - job.entered_at)
-    before = sum(max(0, duration) for _, duration in job.done)
-    number = 1 + sum(phase == job.phase for phase, _ in job.done)
-    places = model.places.get((job.phase, number), ())
-    if len(places) >= FEWEST_RUNS:
-        pairs = [(place.duration_ms, place.after_ms) for place in places]
-    else:
-        pairs = [(total - before, 0) for total in model.totals]
-    left = [(duration - elapsed, after) for duration, after in pairs if duration > elapsed]
-    usual = interval([(float(duration + after), 1.0) for duration, after in pairs])
-    over = elapsed - usual.high
-    remaining = phase_remaining = None
-    if left and over <= 0:
-        remaining = interval([(float(phase + after), 1.0) for phase, after in left])
-        phase_remaining = interval([(float(phase), 1.0) for phase, _ in left])
+    ensemble = _ensemble(model, job, max(0, now - job.entered_at))
+    left = ensemble.left
+    over = _over(ensemble) if len(left) <= _FEW_LEFT * len(ensemble.points) else None
+    phase_remaining, remaining = (None, None) if over is not None else _remaining(ensemble, left)
     return Estimate(
         at=now,
-        runs=len(pairs),
-        is_range=len(pairs) < ENOUGH_RUNS,
+        runs=model.runs,
+        is_range=ensemble.is_range,
         remaining=remaining,
         phase_remaining=phase_remaining,
-        over_ms=None if remaining else max(0, over),
+        over_ms=over,
         phases=model.phases,
         pauses=model.pauses,
     )
+
+
+def _ensemble(model: ForecastModel, job: RunningJob, elapsed: float) -> _Ensemble:
+    """The runs that had the phase; where these are too few, all of them, whatever phases they had."""
+    is_range = model.runs < ENOUGH_RUNS
+    done = keyed(job.done)
+    before = total(done)
+    place = sum(name == job.phase for (name, _), _ in done)
+    phase = model.by_phase.get((job.phase, place + 1))
+    if phase is None or phase.runs < FEWEST_RUNS:
+        return _Ensemble(is_range, model.whole.points, 0.0, before + elapsed)
+    known = features_of(done)
+    own, after = factors([phase.duration.shift(known), phase.after.shift(known)])
+    points = [(duration * own, rest * after, weight) for duration, rest, weight in phase.points]
+    return _Ensemble(is_range, points, before, elapsed)
+
+
+def _over(ensemble: _Ensemble) -> int | None:
+    """By how much a job is beyond the interval that there was when its phase began."""
+    ends = [(duration + rest, weight) for duration, rest, weight in ensemble.points]
+    over = round(ensemble.elapsed) - _interval(ensemble, ends).high
+    return over if over > 0 else None
+
+
+def _remaining(ensemble: _Ensemble, left: Sequence[Point]) -> tuple[Interval, Interval]:
+    """How long the phase and the job still take."""
+    if not left:
+        return _overdue(ensemble)
+    elapsed, before = ensemble.elapsed, ensemble.before
+    weighed = [(duration, rest, weight / (before + duration + rest)) for duration, rest, weight in left]
+    return (
+        _interval(ensemble, [(duration - elapsed, weight) for duration, _, weight in weighed]),
+        _interval(ensemble, [(duration - elapsed + rest, weight) for duration, rest, weight in weighed]),
+    )
+
+
+def _overdue(ensemble: _Ensemble) -> tuple[Interval, Interval]:
+    """The same where the phase has lasted longer than ever, and the job has not."""
+    middle = median(duration for duration, _, _ in ensemble.points)
+    away = [(abs(duration - middle), rest, weight) for duration, rest, weight in ensemble.points]
+    return (
+        _interval(ensemble, [(varied, weight) for varied, _, weight in away]),
+        _interval(ensemble, [(varied + rest, weight) for varied, rest, weight in away]),
+    )
+
+
+def _interval(ensemble: _Ensemble, samples: Sequence[Weighted]) -> Interval:
+    """The range of samples in any order, or their interval."""
+    ordered = sorted(samples)
+    if ensemble.is_range:
+        return range_of(ordered)
+    # Each run gave a sample for each part of the kernel.
+    weight = sum(weight for _, weight in ordered)
+    return interval(ordered, len(KERNEL) * sum(weight * weight for _, weight in ordered) / weight)

@@ -12,6 +12,8 @@ ENOUGH_RUNS = 10
 """From so many on there is an 80 % interval; below, the range of the runs that there were."""
 MOST_RUNS = 50
 """Older runs say nothing."""
+LONGEST_MS = 1e13
+"""300 years; nothing takes longer."""
 
 
 class PastSpan(NamedTuple):

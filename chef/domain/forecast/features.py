@@ -1,0 +1,62 @@
+"""A run by its phases, and what is known of it once some of them are done. Durations are in ms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from chef.domain.forecast.values import LONGEST_MS
+
+Key = tuple[str, int]
+"""A phase by its name and by how often it has come in the run: 1, 2, …"""
+Phases = list[tuple[Key, float]]
+"""The phases of a run in their order, with their durations."""
+Features = Mapping[Key, float]
+
+ALL_DONE: Key = ("", 0)
+"""The feature of all phases together that are done."""
+
+_OFFSET_MS = 100.0
+"""Differences between times below this do not matter."""
+_LARGEST = 40.0
+
+
+def keyed(spans: Iterable[tuple[str, float]]) -> Phases:
+    """Phases with their keys; a negative duration, of a clock that went back, is none."""
+    counts: dict[str, int] = {}
+    found: Phases = []
+    for phase, duration in spans:
+        counts[phase] = counts.get(phase, 0) + 1
+        found.append(((phase, counts[phase]), min(max(0.0, duration), LONGEST_MS)))
+    return found
+
+
+def total(phases: Phases) -> float:
+    """The duration of all of them."""
+    return sum(duration for _, duration in phases)
+
+
+def to_log(duration: float) -> float:
+    """A duration (ms) on the scale on which runs are compared, where a tenth more is the same everywhere."""
+    return math.log(duration + _OFFSET_MS)
+
+
+def from_log(value: float) -> float:
+    """The duration (ms) of such a value."""
+    return max(0.0, math.exp(min(value, _LARGEST)) - _OFFSET_MS)
+
+
+ABSENT = to_log(0)
+"""The feature of a phase that did not come."""
+
+
+def features_of(done: Phases) -> Features:
+    """What is known of a run by the phases that are done: each one's duration, and that of all."""
+    if not done:
+        return {}
+    return {key: to_log(duration) for key, duration in done} | {ALL_DONE: to_log(total(done))}
+
+
+def factors(values: Sequence[float]) -> list[float]:
+    """What durations are to be multiplied by, for what is to be added to their logarithms."""
+    return [math.exp(max(-_LARGEST, min(value, _LARGEST))) for value in values]
