@@ -11,7 +11,7 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
-from chef.api import digests, edge, problems, reading, reporter, server, streams, writing
+from chef.api import digests, edge, problems, reading, reporter, server, streams, testing, writing
 from chef.api.negotiation import Negotiation
 from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
@@ -36,6 +36,7 @@ _BLUEPRINTS = (
     writing.blueprint,
     reading.blueprint,
     digests.blueprint,
+    testing.blueprint,
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from gevent import get_hub
+from gevent.threadpool import ThreadPool
 from greenlet import getcurrent, greenlet
+
+T = TypeVar("T")
 
 # More than that wait for work only after many were held up at once; their memory is given back.
 _MOST_IDLE = 16
@@ -49,3 +52,32 @@ class Workers:
                     return  # It was killed, not just its work.
             # Nothing of it is kept alive by a worker that waits.
             work = args = None
+
+
+class SideThread:
+    """A native thread for computations that take long: one after the other, while greenlets go on."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPool | None = None
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Compute something and wait for it; the thread begins with the first."""
+        if self._pool is None:
+            self._pool = ThreadPool(1)
+
+        def outcome() -> tuple[T | None, Exception | None]:
+            # Returned, since gevent prints what is raised in its threads.
+            try:
+                return work(), None
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                return None, error
+
+        result, error = self._pool.apply(outcome)
+        if error is not None:
+            raise error
+        return cast("T", result)
+
+    def close(self) -> None:
+        """End the thread, once it has done what it was given."""
+        if self._pool is not None:
+            self._pool.kill()

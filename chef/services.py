@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from flask import current_app
@@ -10,6 +10,7 @@ from flask import current_app
 from chef.access.auth import Gate
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
+from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.failurereviews import FailureReviews
 from chef.live.hub import Hub
@@ -57,6 +58,7 @@ class Services:
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
+    side_thread: SideThread = field(default_factory=SideThread)
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""
@@ -76,6 +78,7 @@ class Services:
         self.retention.close()
         self.abandoning.close()
         self.reviews.close()
+        self.side_thread.close()
         self.store.close()
         if self.viewers is not None:
             self.viewers.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from io import BytesIO
-from typing import Any
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, NamedTuple, cast
 from urllib.parse import parse_qsl
 
 from flask import Request
@@ -27,6 +30,8 @@ NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
 _BLOCK = 64 * 1024
+# So much of a body that goes to disk stays in memory.
+_SPOOL_BYTES = 256 * 1024
 
 
 UPDATE_KINDS: dict[str, ContentType] = {"": "json", JSON: "json", **dict.fromkeys(NDJSON, "ndjson")}
@@ -46,13 +51,17 @@ def update_body_kind(request: Request) -> ContentType:
 
 def _mimetype(request: Request) -> str:
     """The body's type; refuses what would have to be decoded first."""
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", ""):
-        raise UnsupportedMediaType(f"a body must not be compressed (Content-Encoding: {encoding[:40]})")
+    _check_uncompressed(request)
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if charset not in ("utf-8", "utf8", "us-ascii"):
         raise UnsupportedMediaType(f"text must be UTF-8, not {charset[:40]}")
     return request.mimetype
+
+
+def _check_uncompressed(request: Request) -> None:
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
+        raise UnsupportedMediaType(f"a body must not be compressed (Content-Encoding: {encoding[:40]})")
 
 
 def read_body(request: Request, limit: int) -> bytes:
@@ -75,8 +84,8 @@ def read_bytes(environ: dict[str, Any], length: int | None, limit: int) -> bytes
     return body
 
 
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"a body can have {limit} bytes (CHEF_MAX_BODY_BYTES); send it in parts")
+def _too_large(limit: int, setting: str = "CHEF_MAX_BODY_BYTES") -> TooLarge:
+    return TooLarge(f"a body can have {limit} bytes ({setting}); send it in parts")
 
 
 def _blocks(environ: dict[str, Any], length: int | None, limit: int) -> Iterator[bytes]:
@@ -108,6 +117,32 @@ def _block(stream: Any, size: int) -> bytes:
 
 def _cut_off() -> BadRequest:
     return BadRequest("the body breaks off before its end")
+
+
+class SpooledBody(NamedTuple):
+    """A body that was read to its end: little of it in memory, more on disk, and its SHA-256."""
+
+    content: BinaryIO
+    sha256: str
+
+
+def spool_body(request: Request, limit: int, setting: str) -> SpooledBody:
+    """A body whatever its type, at most `limit` bytes, which is what a setting says; the caller closes it."""
+    _check_uncompressed(request)
+    length = request.content_length
+    if length is not None and length > limit:
+        raise _too_large(limit, setting)
+    digest, size = hashlib.sha256(), 0
+    with ExitStack() as stack:
+        content = stack.enter_context(SpooledTemporaryFile(_SPOOL_BYTES))
+        for block in _blocks(request.environ, length, limit):
+            size += len(block)
+            if size > limit:
+                raise _too_large(limit, setting)
+            content.write(block)
+            digest.update(block)
+        stack.pop_all()
+    return SpooledBody(cast("BinaryIO", content), digest.hexdigest())
 
 
 def check_log_body(request: Request) -> None:

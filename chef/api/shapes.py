@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
+from chef.domain.testreports import MOST_SLOW, OutcomeCounts
+from chef.domain.testreports.shapes import CaseJson
 from chef.domain.wiretypes import Count, Id, JsonObject, Seq
 
 Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
@@ -29,6 +31,13 @@ class Accepted(JsonObject, frozen=True):
     duplicates: Count
     jobs: dict[Id, JobReceipt]
     warnings: Warnings | UnsetType = UNSET
+
+
+class ReportAccepted(Accepted, frozen=True, kw_only=True):
+    """A test report was stored: what it counts, and what all of the job's reports add up to."""
+
+    report: OutcomeCounts
+    tests: OutcomeCounts | None
 
 
 class LogAccepted(JsonObject, frozen=True):
@@ -98,6 +107,15 @@ class LogLines(JsonObject, frozen=True):
         UNSET
     )
     removed: RemovedLines | UnsetType = UNSET
+
+
+class Cases(JsonObject, frozen=True):
+    """A page of a job's tests, failed ones first; the first page has the slowest, too."""
+
+    tests: OutcomeCounts | None
+    cases: Annotated[list[CaseJson], _MOST]
+    next: Next
+    slowest: Annotated[list[CaseJson], Meta(max_length=MOST_SLOW)] | UnsetType = UNSET
 
 
 class Events(JsonObject, frozen=True):

@@ -30,7 +30,7 @@ _MOST_HELD = 4096
 @blueprint.post("/api/updates")
 def post_updates() -> Response:
     """One update, a JSON array of them, or NDJSON: taken whole or not at all."""
-    writer = _writer()
+    writer = writer_of_request()
     kind = update_body_kind(request)
     body = read_body(request, services().settings.max_body_bytes)
     return _record(parse_updates(body, kind), writer)
@@ -63,7 +63,7 @@ def post_cancelled(job_id: str) -> Response:
 @blueprint.post("/api/jobs/<job_id>/exit")
 def post_exit(job_id: str) -> Response:
     """End a job by an exit status: 0 completed, 130 and 143 cancelled, else failed."""
-    writer = _writer()
+    writer = writer_of_request()
     fields = read_fields(request, services().settings.max_body_bytes)
     return _record(parse_exit(fields, check_id(job_id, "jobId")), writer)
 
@@ -71,20 +71,21 @@ def post_exit(job_id: str) -> Response:
 @blueprint.post("/api/jobs/<job_id>/heartbeat")
 def post_heartbeat(job_id: str) -> Response:
     """The build's reporter is there, whether or not there is anything to say."""
-    writer = _writer()
+    writer = writer_of_request()
     fields = read_fields(request, services().settings.max_body_bytes)
     heartbeat, warnings = parse_heartbeat(fields, check_id(job_id, "jobId"))
     seq = services().tracker.heartbeat(heartbeat, writer.projects)
-    return answer(Accepted(1, 0, _receipts(services(), {job_id: seq}), warnings or UNSET))
+    return answer(Accepted(1, 0, receipts(services(), {job_id: seq}), warnings or UNSET))
 
 
 def _record_by_hand(job_id: str, kind: UpdateType) -> Response:
-    writer = _writer()
+    writer = writer_of_request()
     fields = read_fields(request, services().settings.max_body_bytes)
     return _record(parse_fields(fields, type=kind, job_id=check_id(job_id, "jobId")), writer)
 
 
-def _writer() -> Principal:
+def writer_of_request() -> Principal:
+    """The caller, who writes with this request; raises Unauthorized or Forbidden."""
     return services().gate.writer(http_credentials(request.environ))
 
 
@@ -96,18 +97,19 @@ def record_parsed(chef: Services, parsed: Parsed, writer: Principal) -> Accepted
     """Store the parsed updates, all or none. Raises what refuses them."""
     receipt = chef.tracker.record(parsed.updates, writer.projects)
     return Accepted(
-        receipt.accepted, receipt.duplicates, _receipts(chef, receipt.seqs), parsed.warnings or UNSET
+        receipt.accepted, receipt.duplicates, receipts(chef, receipt.seqs), parsed.warnings or UNSET
     )
 
 
-def _receipts(chef: Services, seqs: Mapping[str, int]) -> dict[str, JobReceipt]:
+def receipts(chef: Services, seqs: Mapping[str, int]) -> dict[str, JobReceipt]:
+    """The part of an answer that tells of each job."""
     return {job_id: JobReceipt(seq, chef.hub.viewers(("job", job_id))) for job_id, seq in seqs.items()}
 
 
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["POST", "PUT"])
 def post_logs(job_id: str) -> Response:
     """A log body: text, chunked or not, stored line by line while it comes."""
-    body = _LogBody(check_id(job_id, "jobId"), _writer())
+    body = _LogBody(check_id(job_id, "jobId"), writer_of_request())
     with services().uploads.during(job_id):
         return body.take()
 
@@ -118,8 +120,8 @@ class _LogBody:
     def __init__(self, job_id: str, writer: Principal) -> None:
         self._job_id = job_id
         self._writer = writer
-        self._project_id = _id_in_query("projectId")
-        self._stream = _id_in_query("stream") or "stdout"
+        self._project_id = id_in_query("projectId")
+        self._stream = id_in_query("stream") or "stdout"
         self._position = _offset_in_query()
         self._lines = 0
         self._seq = 0
@@ -182,7 +184,7 @@ class _LogBody:
 
     def _answer(self) -> Response:
         viewers = services().hub.viewers(("job", self._job_id))
-        warnings = _unknown_in_query(("projectId", "stream", "offset"))
+        warnings = unknown_in_query(("projectId", "stream", "offset"))
         return answer(LogAccepted(self._offset or 0, self._lines, self._seq, viewers, warnings or UNSET))
 
 
@@ -200,8 +202,8 @@ def _is_short(max_line_bytes: int) -> bool:
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["HEAD"])
 def head_logs(job_id: str) -> Response:
     """How far a stream's log bodies are: the header `Upload-Offset`."""
-    writer = _writer()
-    stream = _id_in_query("stream") or "stdout"
+    writer = writer_of_request()
+    stream = id_in_query("stream") or "stdout"
     job = services().store.job(check_id(job_id, "jobId"))
     offset = 0
     if job is not None and writer.covers(job.project_id):
@@ -211,7 +213,7 @@ def head_logs(job_id: str) -> Response:
     return response
 
 
-def _unknown_in_query(names: tuple[str, ...]) -> tuple[str, ...]:
+def unknown_in_query(names: tuple[str, ...]) -> tuple[str, ...]:
     """Warnings about parameters that mean nothing: a misspelt `offset` would store a body twice."""
     findings = Findings()
     for name in request.args:
@@ -220,7 +222,8 @@ def _unknown_in_query(names: tuple[str, ...]) -> tuple[str, ...]:
     return findings.warnings()
 
 
-def _id_in_query(name: str) -> str | None:
+def id_in_query(name: str) -> str | None:
+    """An id of the query, or Invalid."""
     value = text_in_query(name)
     return None if value is None else check_id(value, name)
 

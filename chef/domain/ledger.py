@@ -7,7 +7,7 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -31,7 +31,9 @@ from chef.domain.model import (
     Value,
 )
 from chef.domain.payloads import line_text
+from chef.domain.reporting import apply_report
 from chef.domain.terminal import MOST_ROWS
+from chef.domain.testreports import Absorbed, Outcome, ReportedTests
 from chef.errors import ChefError, Conflict, FieldError
 
 
@@ -119,7 +121,8 @@ class Project(Value, frozen=True):
 class _Rows:
     """The rows that batches read and write, by their natural keys.
 
-    `recent` are the newest lines of streams whose terminal begins to move the cursor.
+    `recent` are the newest lines of streams whose terminal begins to move the cursor. `failed_tests` are
+    the outcomes of tests of a job that failed at least once, by key; `reports` test reports by their seqs.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -127,6 +130,8 @@ class _Rows:
     streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
     sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
     recent: dict[tuple[str, str], Sequence[ShownLine]] = field(default_factory=dict)
+    failed_tests: dict[str, Mapping[int, Outcome]] = field(default_factory=dict)
+    reports: dict[tuple[str, int], Absorbed] = field(default_factory=dict)
 
 
 class Ledger:
@@ -160,6 +165,8 @@ class Ledger:
         self.changed.projects |= attempt.rows.projects
         self.changed.streams |= attempt.rows.streams
         self.changed.sent |= attempt.rows.sent
+        self.changed.failed_tests |= attempt.rows.failed_tests
+        self.changed.reports |= attempt.rows.reports
         self.stored += receipt.stored
         return receipt
 
@@ -171,6 +178,9 @@ class Ledger:
 
     def stream(self, key: tuple[str, str]) -> StreamState | None:
         return self.changed.streams.get(key) or self.loaded.streams.get(key)
+
+    def failed_tests(self, job_id: str) -> Mapping[int, Outcome]:
+        return self.changed.failed_tests.get(job_id) or self.loaded.failed_tests.get(job_id, {})
 
     def sent(self, key: tuple[str, str]) -> Sent | None:
         return self.changed.sent.get(key) or self.loaded.sent.get(key)
@@ -259,6 +269,8 @@ class _Attempt:
     ) -> tuple[Job, Sequence[Entry]]:
         if isinstance(update, Update) and update.type == "mask":
             return rules.apply_mask(job, update, self._batch.at, index)
+        if isinstance(update, Update) and update.report is not None:
+            return self._apply_report(job, update.report, index)
         if isinstance(update, Update) and update.type != "log":
             streams = self._streams(job.job_id, update.integrity or ())
             job, entry = rules.apply(job, update, self._batch.at, index, streams, look)
@@ -282,6 +294,16 @@ class _Attempt:
             after = replace(after, masks=())
         after = rules.verify(after, self._streams(job.job_id, after.claim or ()))
         return after, [state, *entries] if state else entries
+
+    def _apply_report(self, job: Job, report: ReportedTests, index: int) -> tuple[Job, Sequence[Entry]]:
+        known = self.rows.failed_tests.get(job.job_id)
+        if known is None:
+            known = self._ledger.failed_tests(job.job_id)
+        late = self._ledger.late_masks.of(job.job_id)
+        after, entry, absorbed = apply_report(job, report, known, late, self._batch.at, index)
+        self.rows.failed_tests[job.job_id] = {**known, **absorbed.states}
+        self.rows.reports[job.job_id, entry.seq] = absorbed
+        return after, [entry]
 
     def _recent(
         self, key: tuple[str, str], stream: StreamState, update: Update | LogPiece

@@ -14,6 +14,7 @@ import msgspec
 
 from chef.domain.lines import Line, drawn_bytes, raw_bytes, replacing
 from chef.domain.segments import Segment, body_bytes
+from chef.domain.testreports import OutcomeCounts, ReportedTests
 from chef.domain.wiretypes import Failure, Integrity
 
 ID_PATTERN = r"[A-Za-z0-9._~:@+-]{1,128}"
@@ -25,7 +26,7 @@ PHASE = re.compile(PHASE_PATTERN)
 Kind = Literal["job", "project"]
 """The things that one can follow."""
 
-UpdateType = Literal["progress", "log", "completed", "error", "cancelled", "mask"]
+UpdateType = Literal["progress", "log", "completed", "error", "cancelled", "mask", "tests"]
 Status = Literal[
     "queued", "preparing", "installing", "building", "completed", "failed", "cancelled", "abandoned"
 ]
@@ -83,6 +84,7 @@ class Update(Value, frozen=True):
     artifacts: tuple[Artifact, ...] | None = None
     integrity: Claim | None = None
     value: str | None = None
+    report: ReportedTests | None = None
 
 
 class Heartbeat(Value, frozen=True):
@@ -223,6 +225,7 @@ class Job(Value, frozen=True):
     `masks` are its secrets (chef.domain.masking), kept while it runs. `phase_progress` is how far the phase
     is by its own tool (0 to 100), if that was said. `pauses` are the longest ones, longest first.
     `reopened` tells whether it was abandoned and ran again: then its times are no usual ones.
+    `tests` counts its reported tests.
     """
 
     job_id: str
@@ -256,6 +259,7 @@ class Job(Value, frozen=True):
     phase_progress: float | None = None
     pauses: tuple[LongPause, ...] = ()
     reopened: bool = False
+    tests: OutcomeCounts | None = None
 
     @property
     def ended(self) -> bool:

@@ -15,6 +15,7 @@ from chef.domain.clock import rfc3339, rfc3339_or_none
 from chef.domain.failure import MAX_EVENT, MAX_STORED, FailureLimits, bounded
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan, Status
+from chef.domain.testreports import OutcomeCounts
 from chef.domain.wiretypes import (
     ArtifactObject,
     Count,
@@ -65,6 +66,7 @@ class StateEvent(JsonObject, frozen=True):
     seq: Seq
     at: Time
     progress_known: ProgressKnown | UnsetType = UNSET
+    tests: OutcomeCounts | UnsetType = UNSET
 
 
 class ProgressEvent(StateEvent, frozen=True, kw_only=True):
@@ -206,6 +208,7 @@ class JobJson(JsonObject, frozen=True):
     error: JobErrorJson | UnsetType = UNSET
     failure: Failure | UnsetType = UNSET
     integrity: Integrity | UnsetType = UNSET
+    tests: OutcomeCounts | UnsetType = UNSET
 
 
 class CountsJson(JsonObject, frozen=True):
@@ -249,6 +252,7 @@ def state_events(job: Job) -> tuple[tuple[str, StateEvent], ...]:
         job.state_seq,
         rfc3339(job.state_at),
         _progress_known(job),
+        UNSET if job.tests is None else job.tests,
     )
     progress = ProgressEvent(*state, phase_progress=_phase_progress(job))
     if not job.ended:
@@ -309,6 +313,7 @@ def job_json(job: Job, now: int, failure_limits: FailureLimits = MAX_STORED) -> 
         error=JobErrorJson(job.error.message, job.error.code) if job.error is not None else UNSET,
         failure=_failure(job, failure_limits),
         integrity=UNSET if job.integrity is None else job.integrity,
+        tests=UNSET if job.tests is None else job.tests,
     )
 
 

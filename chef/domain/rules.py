@@ -163,7 +163,7 @@ def apply_log(
 
     `recent` are the stream's newest lines, where its terminal begins to move the cursor.
     """
-    _check_takes_logs(job, at, index)
+    check_takes_logs(job, at, index)
     lines, after = _attach(stream, item, job.lines + 1, max_line_bytes, recent)
     if not lines:
         return job, [], after
@@ -206,11 +206,12 @@ def _attach(
 
 def check_log_body(job: Job, piece: LogPiece, stream: StreamState, at: int) -> None:
     """Refuse a log body that `apply_log` would refuse whatever is in it."""
-    _check_takes_logs(job, at, 0)
+    check_takes_logs(job, at, 0)
     _from_offset(piece, stream)
 
 
-def _check_takes_logs(job: Job, at: int, index: int) -> None:
+def check_takes_logs(job: Job, at: int, index: int) -> None:
+    """Refuse what is only taken until some minutes after the job's end: log lines and test reports."""
     if job.status != "abandoned" and job.finished_at is not None and at > job.finished_at + LOGS_AFTER_END_MS:
         raise _job_finished(job, index)
 

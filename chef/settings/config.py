@@ -164,6 +164,7 @@ SETTINGS: tuple[Setting, ...] = (
     _text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", _check_jwt_public_key, None),
     _switch("CHEF_PUBLIC_READ", "public_read"),
     _whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
+    _whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
     _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
     _whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1, 2**40, _BYTES),
     _whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
@@ -205,6 +206,7 @@ class Settings:
     jwt_public_key: str | None = None
     public_read: bool | None = None
     max_body_bytes: int = 1_048_576
+    max_report_bytes: int = 33_554_432
     max_log_line_bytes: int = 65_536
     max_log_bytes: int = 104_857_600
     retention_days: int = 30

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from collections.abc import Collection, Iterator, Sequence
 
-from gevent.threadpool import ThreadPool
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from chef.domain.failure import LogReading, Reason, SeenLine
 from chef.domain.lines import StreamState
@@ -14,28 +12,19 @@ from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.errors import StoreUnavailable
 from chef.store import failurelog, reading
-from chef.store.engine import ConnectionPool
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reading import ListedJob, ListedProject
+from chef.store.reportqueries import ReportQueries
 from chef.store.sessions import find_session
 from chef.wire.recovery import Kept
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-# Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
-_THREADS = 4
 # How much of the store one step of a replay or a walk reads.
 PAGE_BYTES = 128 * 1024
 _WALK_LINES = 1000
 
 
-class Queries:
+class Queries(ReportQueries):
     """Each query sees the store as it is at one moment. All raise `StoreUnavailable`."""
-
-    def __init__(self, connections: ConnectionPool) -> None:
-        self._connections = connections
-        self._read_pool = ThreadPool(_THREADS)
 
     def is_reachable(self) -> bool:
         """Whether the database answers."""
@@ -167,22 +156,6 @@ class Queries:
     def lines_about(self, job_id: str, reason: Reason) -> list[SeenLine]:
         """The lines of a log that tell of a reason."""
         return self._read(failurelog.lines_about, job_id, reason)
-
-    def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a query in a reader's thread; other greenlets go on meanwhile."""
-
-        def run() -> tuple[T | None, Exception | None]:
-            # Returned, since gevent prints what is raised in its threads.
-            try:
-                with self._connections.reading() as connection:
-                    return query(connection, *args, **kwargs), None
-            except Exception as error:  # noqa: BLE001 - raised where it was asked for
-                return None, error
-
-        result, error = self._read_pool.apply(run)
-        if error is not None:
-            raise error
-        return cast("T", result)
 
 
 def _steps(gap: Gap | None, first: int, last: int) -> Iterator[tuple[int, int]]:

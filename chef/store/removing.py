@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
-from chef.store.tables import entries, jobs, projects, sent, streams
+from chef.store.tables import entries, jobs, projects, sent, streams, test_cases, test_failures
 
 # Jobs that one step hides, and rows that one step deletes: a few milliseconds.
 _JOBS = 10
@@ -58,6 +58,10 @@ def _delete_rows(connection: Connection, job_pk: int, limit: int) -> int:
     if deleted < limit:
         deleted += _delete_some(connection, sent, sent.c.id, job_pk, limit - deleted)
     if deleted < limit:
+        key = test_failures.c.test_key
+        deleted += _delete_some(connection, test_failures, key, job_pk, limit - deleted)
+    if deleted < limit:
+        connection.execute(delete(test_cases).where(test_cases.c.job_pk == job_pk))
         connection.execute(delete(streams).where(streams.c.job_pk == job_pk))
         connection.execute(delete(jobs).where(jobs.c.pk == job_pk))
     return deleted + 1

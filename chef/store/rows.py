@@ -26,6 +26,7 @@ from chef.domain.model import (
 )
 from chef.domain.tally import Tally
 from chef.domain.terminal import TerminalState
+from chef.domain.testreports import OutcomeCounts
 from chef.domain.wiretypes import Failure, Integrity
 from chef.store import logrows
 from chef.store.deflate import QUICK, deflated
@@ -48,6 +49,7 @@ class _Details(msgspec.Struct, omit_defaults=True):
     phase_progress: float | None = None
     pauses: tuple[LongPause, ...] = ()
     reopened: bool = False
+    tests: OutcomeCounts | None = None
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -84,6 +86,7 @@ def job_values(job: Job) -> dict[str, Any]:
         phase_progress=job.phase_progress,
         pauses=job.pauses,
         reopened=job.reopened,
+        tests=job.tests,
     )
     return {
         "seq": job.seq,
@@ -140,6 +143,7 @@ def job_of(row: Any) -> Job:
         phase_progress=details.phase_progress,
         pauses=details.pauses,
         reopened=details.reopened,
+        tests=details.tests,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )

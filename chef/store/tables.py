@@ -155,6 +155,32 @@ Index(
     info={_WHERE: entries.c.project_seq.is_not(None)},
 )
 
+test_cases = Table(
+    "test_cases",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("status", String(8), primary_key=True, comment="or slowest: a report's slowest tests"),
+    Column("seq", BigInteger, primary_key=True, comment="of the update that reported them"),
+    Column("part", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False, comment="some tests, packed (store.testrows)"),
+    comment="The tests of a job that never failed, in the order of its reports.",
+    sqlite_with_rowid=False,
+)
+
+test_failures = Table(
+    "test_failures",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("test_key", BigInteger, primary_key=True, autoincrement=False),
+    Column("status", String(8), nullable=False),
+    Column("seq", BigInteger, nullable=False, comment="of the update that reported it last, and its place"),
+    Column("place", Integer, nullable=False),
+    Column("data", LargeBinary, nullable=False, comment="the test, packed (store.testrows)"),
+    comment="The tests of a job that failed at least once.",
+    sqlite_with_rowid=False,
+)
+
 sessions = Table(
     "sessions",
     metadata,

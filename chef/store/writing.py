@@ -25,6 +25,7 @@ from chef.store.loglines import newest_lines
 from chef.store.rowcache import cached_rows
 from chef.store.statements import CompiledStatement, Driver
 from chef.store.tables import entries, jobs, projects, sent, streams
+from chef.store.testrows import load_states, save_reports
 from chef.store.trimming import max_row_bytes, trim_log
 from chef.store.upsert import upsert
 
@@ -158,6 +159,7 @@ class _Transaction:
             raise Overtaken
         self._load_streams({key for item in items for key in self._streams_of(item.update)})
         self._load_recent(items)
+        self._load_failed_tests(items)
         self._load_sent({(item.update.job_id, item.update_id) for item in items if item.update_id})
 
     def _lock_projects(self, job_ids: set[str], given: set[str]) -> set[int]:
@@ -232,6 +234,16 @@ class _Transaction:
         lines = [(number, line_text(line)) for number, entry, line in found if entry.stream == stream]
         return lines[-MOST_ROWS:]
 
+    def _load_failed_tests(self, items: Sequence[Item]) -> None:
+        """The tests that failed so far, of jobs that get another test report."""
+        reporting = {
+            item.update.job_id for item in items if isinstance(item.update, Update) and item.update.report
+        }
+        pks = {self._job_pks[name]: name for name in reporting & self._job_pks.keys()}
+        for part in _in_slices(pks):
+            for pk, states in load_states(self._driver, part).items():
+                self.ledger.loaded.failed_tests[pks[pk]] = states
+
     def _load_sent(self, keys: set[tuple[str, str | None]]) -> None:
         if not keys:
             return
@@ -249,6 +261,7 @@ class _Transaction:
         self._forget_shown()
         self._save_streams()
         self._save_sent()
+        save_reports(self._driver, self.ledger.changed.reports, self._job_pks)
 
     def trim(self, max_log_bytes: int) -> None:
         """Cut back the logs that are now beyond their limit."""

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from chef.domain.model import Update
+from chef.domain.testreports import ReportedTests
 from chef.wire.fields import UPDATES, fields_of
 
 # Of each type of update: its fields in the digest, and Update's attributes for them.
@@ -30,7 +31,9 @@ def content_digest(update: Update) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """The value with whole floats as integers, since JSON writers differ in them."""
+    """The value with whole floats as integers, since JSON writers differ in them; of a report its digest."""
+    if isinstance(value, ReportedTests):
+        return value.fingerprint
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, dict):

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from chef.domain.model import Heartbeat, Update
 from chef.wire.findings import Findings
 from chef.wire.jsonschema import Schema
+from chef.wire.reports.summaries import REPORT
 from chef.wire.values import (
     ARTIFACTS,
     CLAIM,
@@ -38,10 +39,10 @@ from chef.wire.values import (
 MAX_PROGRESS_MESSAGE = 4096
 MAX_END_MESSAGE = 65536
 
-FormType = Literal["progress", "log", "completed", "error", "cancelled", "mask", "exit", "heartbeat"]
+FormType = Literal["progress", "log", "completed", "error", "cancelled", "mask", "tests", "exit", "heartbeat"]
 """The types of updates, and the two requests by hand that are none themselves."""
 
-UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error", "cancelled", "mask")
+UPDATES: tuple[FormType, ...] = ("progress", "log", "completed", "error", "cancelled", "mask", "tests")
 _ENDS: tuple[FormType, ...] = ("completed", "error", "cancelled", "exit")
 _UNLESS_LOG: tuple[FormType, ...] = ("progress", *_ENDS)
 _ALL: tuple[FormType, ...] = (*UPDATES, "exit", "heartbeat")
@@ -93,6 +94,7 @@ FIELDS: tuple[Field, ...] = (
         SECRET.described("what later lines and messages of the job must not show"),
         needed=True,
     ),
+    Field("report", ("tests",), REPORT, needed=True),
     Field("code", ("error", "cancelled"), CODE),
     Field("code", ("exit",), EXIT_STATUS),
     Field("artifacts", ("progress", "completed", "exit"), ARTIFACTS),

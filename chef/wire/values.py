@@ -182,7 +182,9 @@ def _whole_of_text(text: str, _name: str, _findings: Findings) -> Any:
     return int(number) if _WHOLE.fullmatch(number) and is_integer(int(number)) else text
 
 
-def _within(least: int, most: int, schema: Schema) -> ValueType:
+def within(least: int, most: int, schema: Schema) -> ValueType:
+    """An integer of `least` to `most`; `schema` is what else is said of it."""
+
     def check(value: Any, name: str, findings: Findings) -> Any:
         if isinstance(value, bool) or not isinstance(value, int):
             findings.wrong(name, integer_fault(value))
@@ -193,8 +195,8 @@ def _within(least: int, most: int, schema: Schema) -> ValueType:
     return ValueType(check, {"type": "integer", "minimum": least, "maximum": most} | schema, _whole_of_text)
 
 
-BYTES = _within(0, MAX_INTEGER, {"description": "bytes"})
-EVERY = _within(1, MAX_EVERY, {"default": 30, "description": "seconds until the next one"})
+BYTES = within(0, MAX_INTEGER, {"description": "bytes"})
+EVERY = within(1, MAX_EVERY, {"default": 30, "description": "seconds until the next one"})
 
 _CODE_TEXT = characters(128)
 
@@ -222,7 +224,8 @@ EXIT_STATUS = ValueType(_check_exit_status, {"description": "the exit status"} |
 # --- objects and arrays --------------------------------------------------------------------
 
 
-def _json_of_text(text: str, name: str, findings: Findings) -> Any:
+def json_of_text(text: str, name: str, findings: Findings) -> Any:
+    """The value that a form's text stands for, where it is JSON."""
     try:
         return loads(text.encode())
     except NotJson as error:
@@ -230,41 +233,43 @@ def _json_of_text(text: str, name: str, findings: Findings) -> Any:
     return text
 
 
-def _is_object(value: Any, path: str, findings: Findings) -> bool:
+def is_object(value: Any, path: str, findings: Findings) -> bool:
+    """Whether a value is an object; else that is a fault."""
     if isinstance(value, dict):
         return True
     findings.wrong(path, f"must be an object, not {kind_of(value)}")
     return False
 
 
-def _members(
-    value: Any, path: str, findings: Findings, members: Mapping[str, ValueType], needed: tuple[str, ...]
+def members(
+    value: Any, path: str, findings: Findings, known: Mapping[str, ValueType], needed: tuple[str, ...]
 ) -> dict[str, Any]:
     """The members of an object that have a meaning; any other is warned about."""
-    if not _is_object(value, path, findings):
+    if not is_object(value, path, findings):
         return {}
     for key in value:
-        if key not in members:
-            findings.unknown(f"{path}.", key, members)
+        if key not in known:
+            findings.unknown(f"{path}.", key, known)
     for key in needed:
         if key not in value:
             findings.wrong(f"{path}.{key}", "is needed")
     return {
         key: member.check(value[key], f"{path}.{key}", findings)
-        for key, member in members.items()
+        for key, member in known.items()
         if key in value
     }
 
 
-def _schema_of(members: Mapping[str, ValueType], needed: tuple[str, ...]) -> Schema:
-    return open_object({key: member.schema for key, member in members.items()}, list(needed))
+def schema_of(known: Mapping[str, ValueType], needed: tuple[str, ...]) -> Schema:
+    """The schema of an object with these members."""
+    return open_object({key: member.schema for key, member in known.items()}, list(needed))
 
 
 _META = dict.fromkeys(("branch", "commit", "url", "author", "title"), TEXT)
 
 
 def _check_meta(value: Any, name: str, findings: Findings) -> Any:
-    if not _is_object(value, name, findings):
+    if not is_object(value, name, findings):
         return value
     for key in _META.keys() & value.keys():
         _META[key].check(value[key], f"{name}.{key}", findings)
@@ -276,7 +281,7 @@ def _check_meta(value: Any, name: str, findings: Findings) -> Any:
 META = ValueType(
     _check_meta,
     ref("Meta"),
-    _json_of_text,
+    json_of_text,
     json_text(ref("Meta"), "an object as JSON; or meta.KEY=TEXT for one entry"),
 )
 
@@ -292,7 +297,7 @@ def _check_artifacts(value: Any, name: str, findings: Findings) -> Any:
         findings.wrong(name, f"must be at most {MAX_ARTIFACTS} artifacts")
         return value
     return tuple(
-        _members(item, f"{name}[{place}]", findings, _ARTIFACT, _ARTIFACT_NEEDED)
+        members(item, f"{name}[{place}]", findings, _ARTIFACT, _ARTIFACT_NEEDED)
         for place, item in enumerate(value)
     )
 
@@ -305,7 +310,7 @@ ARTIFACTS = ValueType(
         "maxItems": MAX_ARTIFACTS,
         "description": f"added to the job's, one of the same name replaced; {MAX_ARTIFACTS} in all",
     },
-    _json_of_text,
+    json_of_text,
     json_text(_ARTIFACTS, "an array as JSON"),
 )
 
@@ -322,7 +327,7 @@ _CLAIM_NEEDED = ("bytes",)
 
 
 def _check_claim(value: Any, name: str, findings: Findings) -> Any:
-    if not _is_object(value, name, findings):
+    if not is_object(value, name, findings):
         return value
     if len(value) > MAX_STREAMS:
         findings.wrong(name, f"must be at most {MAX_STREAMS} streams")
@@ -334,10 +339,10 @@ def _claimed(stream: str, value: Any, name: str, findings: Findings) -> dict[str
     path = f"{name}.{shown(stream)}"
     if not ID.fullmatch(stream):
         findings.wrong(path, f"is no stream's name: it {ID_RULE}")
-    return _members(value, path, findings, _CLAIM, _CLAIM_NEEDED)
+    return members(value, path, findings, _CLAIM, _CLAIM_NEEDED)
 
 
-CLAIM = ValueType(_check_claim, ref("Claim"), _json_of_text, json_text(ref("Claim"), "an object as JSON"))
+CLAIM = ValueType(_check_claim, ref("Claim"), json_of_text, json_text(ref("Claim"), "an object as JSON"))
 
 
 # --- schemas that others refer to ----------------------------------------------------------
@@ -355,13 +360,13 @@ def named_schemas() -> dict[str, Schema]:
         "Status": {"type": "string", "enum": list(STATUSES)},
         "JsonValue": _json_value(),
         "Code": {"anyOf": [INT64, _CODE_TEXT.schema], "description": "exit status or code"},
-        "Meta": _schema_of(_META, ())
+        "Meta": schema_of(_META, ())
         | {"description": f"merged into the job's meta; at most {MAX_META_BYTES} bytes as JSON in all"},
-        "Artifact": _schema_of(_ARTIFACT, _ARTIFACT_NEEDED),
+        "Artifact": schema_of(_ARTIFACT, _ARTIFACT_NEEDED),
         "Claim": {
             "type": "object",
             "propertyNames": ref("Id"),
-            "additionalProperties": _schema_of(_CLAIM, _CLAIM_NEEDED),
+            "additionalProperties": schema_of(_CLAIM, _CLAIM_NEEDED),
             "maxProperties": MAX_STREAMS,
             "description": "what the whole of each log stream was, by its name, as its sender counted it",
         },

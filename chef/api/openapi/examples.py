@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from chef.api.shapes import (
     Accepted,
+    Cases,
     Events,
     FieldFault,
     Health,
@@ -21,6 +22,7 @@ from chef.api.shapes import (
     LogLines,
     Problem,
     Projects,
+    ReportAccepted,
     WebsocketHealth,
 )
 from chef.domain.clock import rfc3339
@@ -34,6 +36,8 @@ from chef.domain.payloads import (
     log_events,
     state_events,
 )
+from chef.domain.testreports import CaseResult, OutcomeCounts
+from chef.domain.testreports.shapes import FailingStreak, case_json
 from chef.domain.wiretypes import as_dict
 
 UPDATE: dict[str, Any] = {
@@ -75,6 +79,40 @@ ACCEPTED = as_dict(
         ("update 0: unknown field 'progres', did you mean 'progress'?",),
     )
 )
+JUNIT = """<testsuites><testsuite name="sums">
+<testcase classname="sums" name="adds" time="0.002"/>
+<testcase classname="sums" name="divides" time="0.011"><failure message="3.5 is not 3"/></testcase>
+</testsuite></testsuites>
+"""
+CTRF: dict[str, Any] = {
+    "results": {
+        "tool": {"name": "jest"},
+        "tests": [
+            {"name": "adds", "suite": "sums", "status": "passed", "duration": 2},
+            {
+                "name": "divides",
+                "suite": "sums",
+                "status": "failed",
+                "duration": 11,
+                "message": "3.5 is not 3",
+            },
+        ],
+    }
+}
+_COUNTED = OutcomeCounts(passed=1, failed=1, total=2, duration_ms=13)
+REPORT_ACCEPTED = as_dict(
+    ReportAccepted(1, 0, {"job-id-123": JobReceipt(43, 5)}, report=_COUNTED, tests=_COUNTED)
+)
+_FAILED = CaseResult("divides", "failed", "sums", None, 11, "3.5 is not 3")
+_SLOWEST = CaseResult("adds", "passed", "sums", None, 2)
+CASES = as_dict(
+    Cases(
+        _COUNTED,
+        [case_json(_FAILED, FailingStreak(3, "job-id-121"))],
+        "MXo",
+        [case_json(replace(_FAILED, message=None)), case_json(_SLOWEST)],
+    )
+)
 LOG_ACCEPTED = as_dict(LogAccepted(offset=32, lines=2, seq=44, viewers=5))
 
 # 2026-03-02 at 09:30:00.000, 09:31:10.250 and 09:32:05.500.
@@ -111,6 +149,7 @@ _DONE = replace(
     pauses=(LongPause("completed", 41, _TESTED, 55250), LongPause("building", 7, _BEGAN + 2000, 4100)),
     artifacts=({"name": "site.tar.gz", "url": "https://builds.example.com/site.tar.gz", "size": 48213},),
     meta={"branch": "main", "commit": "4f1c2d9", "author": "Ada"},
+    tests=OutcomeCounts(passed=41, skipped=1, total=42, duration_ms=1530),
 )
 _JOB = job_json(_DONE, _ENDED)
 JOB = as_dict(_JOB)

@@ -12,7 +12,7 @@ from chef.wire.jsonschema import Schema, ref
 Part = dict[str, Any]
 
 JSON, NDJSON, TEXT, SSE = "application/json", "application/x-ndjson", "text/plain", "text/event-stream"
-BYTES, MARKDOWN = "application/octet-stream", "text/markdown"
+BYTES, MARKDOWN, XML = "application/octet-stream", "text/markdown", "application/xml"
 PROBLEM = "application/problem+json"
 
 

@@ -22,6 +22,7 @@ from chef.api.openapi.parts import (
 from chef.api.reading import MAX_WAIT_S
 from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET
 from chef.domain.model import STATUSES
+from chef.domain.testreports import OUTCOMES
 from chef.wire.jsonschema import ref
 
 _MAX_LINE = 2**53
@@ -34,6 +35,7 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/jobs/{jobId}": _get_job(rights.read),
         "/api/jobs/{jobId}/digest": _get_digest(rights.read),
         "/api/jobs/{jobId}/logs": _get_logs(rights.read),
+        "/api/jobs/{jobId}/tests": _get_tests(rights.read),
         "/api/jobs/{jobId}/events": _events("job", rights.read),
         "/api/projects": _list_projects(rights.read),
         "/api/projects/{projectId}": _get_project(rights.read),
@@ -133,6 +135,18 @@ def _get_logs(security: list[Part]) -> Part:
             query("raw", {"enum": ["0", "1"]}, "1: the exact bytes that came (with stream alone)"),
             query("stream", ref("Id"), "with raw=1: of this stream, else of all as they came"),
         ],
+        security=security,
+    )
+
+
+def _get_tests(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "getTests",
+        "The tests of a job's reports, failed ones first",
+        {"200": json_answer("a page of tests", "Cases", examples.CASES)},
+        "401 403 404 422 503",
+        parameters=[query("status", {"type": "string", "enum": list(OUTCOMES)}), *_paging()],
         security=security,
     )
 

@@ -21,6 +21,8 @@ from chef.wire.values import named_schemas
 _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.Accepted,
     shapes.LogAccepted,
+    shapes.ReportAccepted,
+    shapes.Cases,
     shapes.Problem,
     shapes.OffsetProblem,
     shapes.Jobs,

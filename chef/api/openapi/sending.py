@@ -8,6 +8,7 @@ from chef.api.openapi.parts import (
     JSON,
     NDJSON,
     TEXT,
+    XML,
     Part,
     Rights,
     header,
@@ -35,6 +36,10 @@ def sending(rights: Rights) -> dict[str, Part]:
             "head": _head_logs(rights.write),
             "post": _send_logs("postLogs", rights.write),
             "put": _send_logs("putLogs", rights.write),
+        },
+        "/api/jobs/{jobId}/tests": {
+            "post": _send_tests("postTests", rights.write),
+            "put": _send_tests("putTests", rights.write),
         },
     }
 
@@ -163,5 +168,56 @@ def _send_logs(name: str, security: list[Part]) -> Part:
             query("offset", offset, "the byte position in the stream at which this body begins"),
         ],
         requestBody={"required": False, "content": {TEXT: text, BYTES: {"schema": {"type": "string"}}}},
+        security=security,
+    )
+
+
+_STRING: Schema = {"type": "string"}
+_STRINGS: Schema = {"type": "array", "items": _STRING}
+_TEXT: Schema = {"type": ["string", "null"]}
+_TEXTS: Schema = {"type": ["array", "null"], "items": _STRING}
+_CTRF_TEST: Schema = {
+    "type": "object",
+    "properties": {
+        "name": _STRING,
+        "status": {"type": "string", "enum": ["passed", "failed", "skipped", "pending", "other"]},
+        "duration": {"type": ["number", "null"], "description": "milliseconds"},
+        "flaky": {"type": ["boolean", "null"]},
+        "suite": {"anyOf": [_TEXT, _STRINGS]},
+        **dict.fromkeys(("filePath", "message", "trace"), _TEXT),
+        **dict.fromkeys(("stdout", "stderr"), _TEXTS),
+    },
+    "required": ["name", "status"],
+}
+_CTRF: Schema = {
+    "description": "CTRF, ctrf.io",
+    "type": "object",
+    "properties": {
+        "results": {
+            "type": "object",
+            "properties": {"tests": {"type": "array", "items": _CTRF_TEST}},
+            "required": ["tests"],
+        }
+    },
+    "required": ["results"],
+}
+
+
+def _send_tests(name: str, security: list[Part]) -> Part:
+    return operation(
+        "updates",
+        name,
+        "Send a test report; several add up, and the same one twice is one",
+        {"200": json_answer("stored", "ReportAccepted", examples.REPORT_ACCEPTED)},
+        _WRITE_REFUSALS,
+        description="JUnit XML or CTRF JSON, told apart by its first bytes, whatever the Content-Type is.",
+        parameters=[query("projectId", ref("Id"), "needed in a job's first update")],
+        requestBody={
+            "required": True,
+            "content": {
+                XML: {"schema": {"type": "string", "description": "JUnit XML"}, "example": examples.JUNIT},
+                JSON: {"schema": _CTRF, "example": examples.CTRF},
+            },
+        },
         security=security,
     )

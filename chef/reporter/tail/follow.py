@@ -100,7 +100,9 @@ class JobTail:
         if name == "job:log":
             self._take_line(data)
         elif name == "job:progress":
-            self._ending = None
+            # One behind the ending is of a test report, unless the job goes on after all.
+            if data["status"] not in _ENDED:
+                self._ending = None
             self._take_progress(data)
         elif name in _ENDINGS:
             self._ending = data

@@ -1,0 +1,95 @@
+"""Test reports: taken as files, and the tests of a job (contract sections 2 and 4)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from msgspec import UNSET
+
+from chef.api.answers import (
+    answer,
+    check_id,
+    cursor_in_query,
+    limit_in_query,
+    readable_job,
+    text_in_query,
+    wrong,
+)
+from chef.api.bodies import spool_body
+from chef.api.shapes import Cases, ReportAccepted
+from chef.api.writing import id_in_query, receipts, unknown_in_query, writer_of_request
+from chef.domain.ledger import Receipt
+from chef.domain.model import Update
+from chef.domain.testreports import OUTCOMES, Outcome, OutcomeCounts, ReportedTests
+from chef.domain.testreports.shapes import CaseJson, case_json
+from chef.services import services
+from chef.store import ListedCase
+from chef.wire.paging import make_cursor
+
+blueprint = Blueprint("testing", __name__)
+
+
+@blueprint.route("/api/jobs/<job_id>/tests", methods=["POST", "PUT"])
+def post_tests(job_id: str) -> Response:
+    """A test report as its tool wrote it: JUnit XML or CTRF JSON, whatever its Content-Type says."""
+    writer = writer_of_request()
+    check_id(job_id, "jobId")
+    project_id = id_in_query("projectId")
+    report = _read_report()
+    # The same content again is the same update.
+    update = Update("tests", job_id, project_id, id=f"report-{report.fingerprint}", report=report)
+    receipt = services().tracker.record([update], writer.projects)
+    warnings = unknown_in_query(("projectId",))
+    return answer(
+        ReportAccepted(
+            receipt.accepted,
+            receipt.duplicates,
+            receipts(services(), receipt.seqs),
+            warnings or UNSET,
+            report=report.counts,
+            tests=_counts_after(receipt, job_id),
+        )
+    )
+
+
+def _read_report() -> ReportedTests:
+    from chef.wire.reports.reading import read_report  # Loads an XML parser, which few requests need.
+
+    body = spool_body(request, services().settings.max_report_bytes, "CHEF_MAX_REPORT_BYTES")
+    with body.content as content:
+        return services().side_thread.run(lambda: read_report(content, body.sha256))
+
+
+def _counts_after(receipt: Receipt, job_id: str) -> OutcomeCounts | None:
+    """What the job's reports add up to after one of them; it may have been there already."""
+    if receipt.stored:
+        return receipt.stored[-1].job.tests
+    job = services().store.job(job_id)
+    return job.tests if job else None
+
+
+@blueprint.get("/api/jobs/<job_id>/tests")
+def get_tests(job_id: str) -> Response:
+    """The tests of a job's reports, failed ones first, with the runs in which they failed before."""
+    job = readable_job(job_id)
+    limit, after = limit_in_query(), cursor_in_query() or 0
+    found = services().store.cases(job_id, _statuses_in_query(), after, limit + 1)
+    page = found[:limit]
+    more = make_cursor(page[-1].place) if len(found) > limit else None
+    slowest = UNSET if after else [case_json(case) for case in services().store.slowest_cases(job_id)]
+    return answer(Cases(job.tests, _with_streaks(job_id, page), more, slowest))
+
+
+def _statuses_in_query() -> tuple[Outcome, ...]:
+    text = text_in_query("status")
+    if text is None:
+        return OUTCOMES
+    chosen = tuple(outcome for outcome in OUTCOMES if outcome == text)
+    if not chosen:
+        raise wrong("status", f"must be one of {', '.join(OUTCOMES)}")
+    return chosen
+
+
+def _with_streaks(job_id: str, page: list[ListedCase]) -> list[CaseJson]:
+    keys = [one.key for one in page if one.key is not None and one.case.outcome == "failed"]
+    streaks = services().store.failing_streaks(job_id, keys)
+    return [case_json(one.case, None if one.key is None else streaks.get(one.key)) for one in page]

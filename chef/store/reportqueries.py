@@ -1,0 +1,28 @@
+"""What is read of test reports."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from chef.domain.testreports import OUTCOMES, CaseResult, Outcome
+from chef.domain.testreports.shapes import FailingStreak
+from chef.store.testreading import ListedCase, failing_streaks, list_cases, slowest_cases
+from chef.store.threads import StoreReader
+
+
+class ReportQueries(StoreReader):
+    """The tests of jobs."""
+
+    def cases(
+        self, job_id: str, statuses: Sequence[Outcome] = OUTCOMES, after: int = 0, limit: int = 50
+    ) -> list[ListedCase]:
+        """The tests of a job's reports behind a place, at most `limit`, failed ones first."""
+        return self._read(list_cases, job_id, statuses, after, limit)
+
+    def slowest_cases(self, job_id: str) -> list[CaseResult]:
+        """The slowest tests of a job's reports, the slowest first."""
+        return self._read(slowest_cases, job_id)
+
+    def failing_streaks(self, job_id: str, keys: Collection[int]) -> dict[int, FailingStreak]:
+        """Since when failed tests of a job fail, by their keys."""
+        return self._read(failing_streaks, job_id, keys)
