@@ -24,6 +24,7 @@ from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
+from chef.mcp import endpoint
 from chef.metrics import Metrics
 from chef.services import Services
 from chef.settings.config import Settings
@@ -41,6 +42,7 @@ _BLUEPRINTS = (
     server.blueprint,
     reporter.blueprint,
     document.blueprint,
+    endpoint.blueprint,
 )
 _EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 

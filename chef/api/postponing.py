@@ -24,7 +24,13 @@ Make = Callable[[Job], Response]
 """Makes the answer for a job as it stands in the end; called outside of the request, and may wait."""
 
 
-def answer_at_end(room: Room, job: Job, principal: Principal, seconds: float, make: Make) -> Response:
+Refuse = Callable[[ChefError], Response]
+"""Makes the answer that a refusal is."""
+
+
+def answer_at_end(
+    room: Room, job: Job, principal: Principal, seconds: float, make: Make, refuse: Refuse = problem
+) -> Response:
     """Answer when a job ends, or with the job as it stands then after some seconds.
 
     `job` was read within the room's context. Where the server stops meanwhile the answer is 503 with
@@ -33,7 +39,7 @@ def answer_at_end(room: Room, job: Job, principal: Principal, seconds: float, ma
     chef = services()
     if chef.hub.closed:
         raise Stopping
-    later = _Later(chef, job.job_id, principal, make)
+    later = _Later(chef, job.job_id, principal, make, refuse)
     waiter = chef.end_watches.add(room, job.seq, seconds, later.told)
     postpone = request.environ.get("chef.postpone")
     if postpone is None:
@@ -45,13 +51,14 @@ def answer_at_end(room: Room, job: Job, principal: Principal, seconds: float, ma
 class _Later:
     """One postponed answer. `response` has the headers that hold for whatever it will be."""
 
-    def __init__(self, chef: Services, job_id: str, principal: Principal, make: Make) -> None:
+    def __init__(self, chef: Services, job_id: str, principal: Principal, make: Make, refuse: Refuse) -> None:
         self.response = Response()
         self.give: Callable[[Any], None] = lambda application: None
         self._chef = chef
         self._job_id = job_id
         self._principal = principal
         self._make = make
+        self._refuse = refuse
         self._reason = Reason.LATE
         self._job: Job | None = None
         self._woken = Wakeup()
@@ -82,7 +89,7 @@ class _Later:
         try:
             return self._make(self._job_to_show())
         except ChefError as error:
-            return problem(error)
+            return self._refuse(error)
 
     def _job_to_show(self) -> Job:
         if self._reason is Reason.CLOSING:

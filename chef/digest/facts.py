@@ -47,10 +47,11 @@ class Facts:
 def facts_of(store: Store, error_lines: ErrorLines, job: Job, now: int, address: str) -> Facts:
     """Read what a digest tells of a job, at a time (ms). Waits for the store; never reads a whole log."""
     numbers = error_lines.of(job) if job.lines else ()
+    shown_job = as_dict(job_json(job, now))
     return Facts(
-        as_dict(job_json(job, now)),
+        shown_job,
         address,
-        _excerpts(store, job, numbers),
+        [*_stated(shown_job.get("failure"), frozenset(numbers)), *_excerpts(store, job, numbers)],
         [*_numbered(store.lines(job.job_id, max(1, job.lines - _TAIL + 1), job.lines))] if job.lines else [],
     )
 
@@ -60,12 +61,21 @@ def _excerpts(store: Store, job: Job, numbers: Sequence[int]) -> list[Excerpt]:
     chosen = most_telling(errors, _MOST_EXCERPTS)
     wanted = {near for number in chosen for near in _around(number, job.lines)}
     texts = dict(_numbered(store.lines_at(job.job_id, sorted(wanted))))
-    marked = frozenset(number for number, _ in errors)
+    marked = frozenset(numbers)
     excerpts: list[Excerpt] = []
     for number in chosen:
         near = [one for one in _around(number, job.lines) if one in texts]
         excerpts.append(Excerpt(number, [(one, texts[one]) for one in near], marked))
     return excerpts
+
+
+def _stated(failure: dict[str, Any] | None, marked: frozenset[int]) -> Iterable[Excerpt]:
+    """The lines that the reason of a failure comes with: they come before what was found here."""
+    lines = [
+        (one["line"], cut(shown(one["text"]), _LONGEST_LINE)) for one in (failure or {}).get("lines", ())
+    ]
+    if lines:
+        yield Excerpt(next((one for one, _ in lines if one in marked), lines[0][0]), lines, marked)
 
 
 def _around(number: int, lines: int) -> range:

@@ -28,6 +28,7 @@ def digest(facts: Facts, budget: int = DEFAULT_BUDGET) -> str:
     sections = (
         Section(1.0, lambda limit: _head(facts, min(limit, max(360, budget // 4)))),
         Section(0.4, lambda limit: _reason(job, limit)),
+        Section(0.5, lambda limit: _failed_tests(job, limit)),
         Section(0.6, lambda limit: errors_within(facts.errors, limit, _in_fence("Errors"))),
         Section(0.7, lambda limit: tail_within(facts.tail, limit, _in_fence("Last lines"))),
         Section(0.7, lambda limit: _phases(job["phases"], limit)),
@@ -90,6 +91,17 @@ def _reason(job: dict[str, Any], limit: int) -> str:
     elif job["message"] and not failure:
         lines.append(f"- {code(job['message'], 500)}")
     return _listed("Reason", lines, limit)
+
+
+def _failed_tests(job: dict[str, Any], limit: int) -> str:
+    tests = (job.get("failure") or {}).get("tests") or ()
+    lines = [f"- {code(one['name'], 300)}{_of_test(one)}" for one in tests]
+    return _listed("Failed tests", lines, limit)
+
+
+def _of_test(test: dict[str, Any]) -> str:
+    line = f", line {test['line']}" if test.get("line") else ""
+    return line + (f": {code(test['message'], 200)}" if test.get("message") else "")
 
 
 def _listed(heading: str, lines: Sequence[str], limit: int) -> str:
