@@ -201,6 +201,7 @@ def test_every_command_has_a_help_text(tmp_path: Path, capsys: pytest.CaptureFix
         "progress",
         "log",
         "artifact",
+        "tests",
         "done",
         "fail",
         "cancel",

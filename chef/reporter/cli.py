@@ -34,6 +34,7 @@ from chef.reporter.commands.steps import (
     run_start,
 )
 from chef.reporter.commands.tail import add_tail, run_tail
+from chef.reporter.commands.tests import add_tests, run_tests
 from chef.reporter.commands.updates import complain, fault_text, warn
 from chef.reporter.console import open_standard_files
 from chef.reporter.target import UsageError
@@ -58,6 +59,7 @@ COMMANDS: dict[str, tuple[str, Callable[[OptionParser], None], Callable[[Any], i
     "progress": ("say how far the build is, in percent", add_progress, run_progress),
     "log": ("add a line to the log, or standard input", add_log, run_log),
     "artifact": ("name something that the build has made", add_artifact, run_artifact),
+    "tests": ("send test reports (JUnit XML, CTRF JSON)", add_tests, run_tests),
     "done": ("end the job: it has completed", add_done, run_done),
     "fail": ("end the job: it has failed", add_fail, run_fail),
     "cancel": ("end the job: it was cancelled", add_cancel, run_cancel),

@@ -1,4 +1,4 @@
-"""The forms that a secret takes elsewhere: percent-encoded, in JSON, quoted for a shell."""
+"""The forms that a secret takes elsewhere: percent-encoded, in JSON, in XML, quoted for a shell."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def other_forms(secret: bytes) -> Iterator[bytes]:
         return
     yield from _percent_encoded(secret)
     yield from _in_json(secret)
+    yield from _in_xml(secret)
     yield from _shell_quoted(secret)
 
 
@@ -45,6 +46,15 @@ def _in_json(secret: bytes) -> Iterator[bytes]:
         escaped = json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode("utf-8", "surrogateescape")
         yield escaped
         yield escaped.replace(b"/", b"\\/")
+
+
+def _in_xml(secret: bytes) -> Iterator[bytes]:
+    """A text of XML or HTML, an attribute's value, as the usual libraries escape them."""
+    least = secret.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
+    text = least.replace(b">", b"&gt;")
+    quoted = text.replace(b'"', b"&quot;")
+    yield from (least, text, quoted)
+    yield from (quoted.replace(b"'", apostrophe) for apostrophe in (b"&apos;", b"&#39;", b"&#x27;"))
 
 
 def _shell_quoted(secret: bytes) -> Iterator[bytes]:

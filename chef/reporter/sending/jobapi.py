@@ -37,6 +37,11 @@ class JobApi:
         query = urllib.parse.urlencode({**self._project(), "stream": stream, "offset": offset})
         return self._client.request("PUT", "%s?%s" % (self._path("logs"), query), body, self._timeout())
 
+    def put_tests(self, body: bytes) -> ServerAnswer:
+        """Send a test report as its tool wrote it."""
+        query = urllib.parse.urlencode(self._project())
+        return self._client.request("PUT", "%s?%s" % (self._path("tests"), query), body, self._timeout())
+
     def ask_for_offset(self, stream: str) -> ServerAnswer:
         """Ask how far the server is in a stream; the answer has it as `upload_offset`."""
         path = "%s?stream=%s" % (self._path("logs"), urllib.parse.quote(stream, safe=""))
