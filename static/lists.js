@@ -37,20 +37,23 @@ export class JobLists {
   #paint;
   /** @type {(event: StateEvent) => boolean} */
   #takesNew;
+  /** @type {() => void} */
+  #ended;
   #painting = new DelayedCall(() => this.#paint());
   #rereading = new DelayedCall(() => this.refresh().catch(() => this.#rereading.after(REREAD_MS)));
 
   /**
    * `read` reads the lists anew and puts the jobs; `paint` shows them; `takesNew` tells of an event of a job that is
-   * not listed yet whether it belongs here.
+   * not listed yet whether it belongs here; `ended` is told that a job has ended.
    *
    * @param {object} page
    * @param {() => Promise<void>} page.read
    * @param {() => void} page.paint
    * @param {(event: StateEvent) => boolean} page.takesNew
+   * @param {() => void} [page.ended]
    */
-  constructor({ read, paint, takesNew }) {
-    [this.#read, this.#paint, this.#takesNew] = [read, paint, takesNew];
+  constructor({ read, paint, takesNew, ended = () => {} }) {
+    [this.#read, this.#paint, this.#takesNew, this.#ended] = [read, paint, takesNew, ended];
     everySecond(() => {
       this.#chip.tick();
       this.#paint();
@@ -79,6 +82,7 @@ export class JobLists {
     if ("at" in event) this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
     else if ("at" in event && this.#takesNew(event)) this.#rereading.after(REREAD_MS);
+    if (name === "project:completed" || name === "project:error") this.#ended();
     this.#painting.after(PAINT_MS);
   }
 

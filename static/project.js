@@ -4,6 +4,7 @@ import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { arrange, byId, clone, live } from "chef/dom.js";
+import { DurationChart } from "chef/duration-chart.js";
 import { fillJobRow } from "chef/job-row.js";
 import { addKeys } from "chef/keys.js";
 import { addListKeys } from "chef/list-keys.js";
@@ -16,6 +17,7 @@ import { texts } from "chef/texts.js";
 
 const { projectId = "", status, isNewest = false } = live;
 const list = byId("jobs");
+const chart = new DurationChart(projectId);
 const rows = rowsOf(list, "job");
 /** @type {string[]} */
 let order = [];
@@ -32,9 +34,12 @@ const lists = new JobLists({
     const { jobs } = await getJson("/api/jobs", parameters);
     for (const job of jobs) lists.put(job);
     order = jobs.map((job) => job.jobId);
+    // What was missed may have been an end.
+    if (isRead && isNewest) chart.renewSoon();
     isRead = true;
   },
   paint,
+  ended: () => isNewest && chart.renewSoon(),
   takesNew: (event) => isNewest && isShown(event),
 });
 
@@ -50,6 +55,7 @@ function isShown(job) {
 
 function paint() {
   if (!isRead) return;
+  chart.tick();
   const jobs = lists.known(order).filter(isShown);
   const shown = new Set(jobs.map(({ jobId }) => jobId));
   for (const jobId of rows.keys()) if (!shown.has(jobId)) rows.delete(jobId);

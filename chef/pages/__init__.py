@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from chef.pages import (
+    durations,
     errors,
     language,
     login,
@@ -33,5 +34,6 @@ def install(app: Flask) -> None:
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(login.blueprint)
     outlines.install(app)
+    durations.install(app)
     errors.install(app)
     security.install(app, assets)

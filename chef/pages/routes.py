@@ -12,7 +12,7 @@ from chef.domain.model import ENDED, STATUSES
 from chef.domain.payloads import job_json
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
-from chef.pages import snapshots
+from chef.pages import durations, snapshots
 from chef.pages.constants import SOURCE_KINDS
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
@@ -61,6 +61,7 @@ def project(project_id: str) -> Response:
         is_newest=before is None,
         filters=snapshots.FILTERS,
         status=status,
+        chart=durations.duration_chart(project_id, durations.chosen_kind()) if before is None else None,
         live=_live(projectId=project_id, isNewest=before is None, status=status),
     )
     return make_response(page, 200 if services().store.project(project_id) else 404)

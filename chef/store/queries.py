@@ -11,7 +11,8 @@ from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.errors import StoreUnavailable
-from chef.store import failurelog, reading
+from chef.store import failurelog, finishedruns, reading
+from chef.store.finishedruns import FinishedRuns
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reading import ListedJob, ListedProject
 from chef.store.reportqueries import ReportQueries
@@ -76,6 +77,14 @@ class Queries(ReportQueries):
 
     def project(self, project_id: str) -> ListedProject | None:
         return self._read(reading.find_project, project_id)
+
+    def finished_runs(self, project_id: str, kind: str | None, limit: int) -> FinishedRuns:
+        """The newest finished runs of a kind of a project; `None`: of those without one."""
+        return self._read(finishedruns.finished_runs, project_id, kind, limit)
+
+    def newest_kinds(self, project_id: str) -> list[str | None]:
+        """The kinds of a project's newest jobs, the newest first."""
+        return self._read(finishedruns.newest_kinds, project_id)
 
     def entries(self, job_id: str, after: int) -> list[Entry]:
         """The next entries of a job with a seq above `after`, a page of them; empty at the end."""
