@@ -81,16 +81,9 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
     reviews = FailureReviews(store, clock)
-    tracker = Tracker(
-        store,
-        metrics,
-        clock,
-        hub.publish,
-        *rings,
-        reviews.note,
-        pace=hub.pace,
-        look=partial(look_at_failures, store),
-    )
+    publish = (hub.publish, *rings, reviews.note)
+    look = partial(look_at_failures, store)
+    tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     store.on_removal(hub.forget)

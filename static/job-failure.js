@@ -18,9 +18,19 @@ export function showFailure(job) {
   if (!error) return;
   setText(byId("failure-word"), texts.status[job.status]);
   const code = byId("failure-code");
-  code.hidden = error.code === null;
+  code.hidden = error.code === null || isSaid(error.code, error.message ?? "");
   if (error.code !== null) setText(code, texts.code(error.code));
   showMessage(error.message ?? "");
+}
+
+/**
+ * Whether a message has the code in its words: "pytest ended with exit status 2".
+ *
+ * @param {number | string} code
+ * @param {string} message
+ */
+function isSaid(code, message) {
+  return message.split(/[^\w.-]+/).includes(String(code));
 }
 
 /** @param {string} message */

@@ -6,6 +6,7 @@ import { cleanText } from "chef/escapes.js";
 import { duration, jobName, runningFor } from "chef/format.js";
 import { showFailure } from "chef/job-failure.js";
 import { showProgress } from "chef/job-progress.js";
+import { showReason } from "chef/job-reason.js";
 import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { silenceMore, silenceWords } from "chef/silence-words.js";
@@ -41,6 +42,7 @@ export function showHead(job, jobId) {
   setText(byId("name"), job ? jobName(job) : jobId);
   showProject(job);
   showFailure(job);
+  showReason(job);
   tickHead(job);
 }
 

@@ -9,6 +9,7 @@ import { byId, everySecond, keepInReach, live, now, setText, within } from "chef
 import { phaseWord } from "chef/format.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showPauses, showPhases } from "chef/job-phases.js";
+import { reasonLine } from "chef/job-reason.js";
 import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
@@ -31,6 +32,8 @@ const ASK_MS = 30_000;
 const SOON_MS = 2_000;
 // Lines may come a hundred times a second: what they change besides the log is shown so often.
 const LINES_MS = 100;
+// So long after the end, or after lines that came behind it, the job is read once more.
+const LOOK_AGAIN_MS = 6_000;
 
 const SCROLLERS = [within(document, "h1"), byId("message-line"), byId("failure"), within(document, ".side")];
 
@@ -74,8 +77,10 @@ const page = {
     if (isLog && isSame && after.phases === before.phases) {
       job = after;
       showingLines.after(LINES_MS);
+      if (hasEnded(after)) lookingAgain.after(LOOK_AGAIN_MS);
       return;
     }
+    if (hasEnded(after)) lookingAgain.after(LOOK_AGAIN_MS);
     show(after);
     if (before === null || after.phase !== before.phase || hasEnded(before) || hasEnded(after)) rereadSoon();
     else if (!isLog) rereadSoon(SOON_MS);
@@ -117,6 +122,9 @@ const rereading = new DelayedCall(async () => {
     // The connection's own state says that the server is away; it reads the job when it is back.
   }
 });
+
+/** The server looks once more why a job failed when its log is quiet: no event tells what it finds. */
+const lookingAgain = new DelayedCall(() => rereadSoon());
 
 function rereadSoon(delay = 0) {
   rereading.after(delay + 100 + Math.random() * 400);
@@ -175,6 +183,12 @@ function announce() {
   announced = words;
 }
 
+/** A job that has failed opens where its log says why, unless the page's address says where. */
+function openAtReason() {
+  const line = job?.status === "failed" && !location.hash ? reasonLine(job) : null;
+  if (line !== null) log.goTo(line);
+}
+
 /** A reporter's heartbeats emit no event: the page asks for a silent job while somebody looks at it. */
 function askWhetherAlive() {
   if (!job || hasEnded(job) || document.hidden) return;
@@ -200,4 +214,5 @@ setInterval(askWhetherAlive, ASK_MS);
 document.addEventListener("visibilitychange", askWhetherAlive);
 show(job);
 log.goToPhase();
+openAtReason();
 followJob(jobId, job?.seq ?? 0, live.epoch, page);

@@ -75,6 +75,15 @@ export class LogPanel {
     this.#phases.readAddress();
   }
 
+  /**
+   * Bring a line into view.
+   *
+   * @param {number} number
+   */
+  goTo(number) {
+    this.#view.goTo(number);
+  }
+
   get total() {
     return this.#view.lines.total;
   }

@@ -32,6 +32,7 @@ import { constants } from "chef/constants.js";
  * @property {Artifact[]} artifacts
  * @property {Record<string, unknown>} meta
  * @property {{ message: string | null, code: number | string | null }} [error]
+ * @property {Failure} [failure] why it failed, as its log has it
  * @property {Integrity} [integrity]
  */
 
@@ -64,6 +65,10 @@ import { constants } from "chef/constants.js";
 /** A time in which nothing came. @typedef {{ phase: string, line: number | null, startedAt: string, durationMs: number }} Pause */
 
 /** @typedef {{ name: string, url?: unknown, size?: unknown }} Artifact */
+
+/** @typedef {{ name: string, line: number, message?: string }} FailedTest `line` tells of its failure in the log */
+/** @typedef {{ line: number, text: string }} ExcerptLine */
+/** @typedef {{ summary: string, lines: ExcerptLine[], tests?: FailedTest[] }} Failure */
 
 /** @typedef {{ stream: string, bytes: number, from: number, lines?: number | null }} Gap a range of a stream's bytes */
 
@@ -163,7 +168,7 @@ function applyState(job, kind, event) {
  */
 function resumed(job, event) {
   if (!hasEnded(job) || hasEnded({ status: event.status ?? "" })) return job;
-  const { error, integrity, ...rest } = job;
+  const { error, failure, integrity, ...rest } = job;
   const phases = rest.phases.map((span, index, { length }) =>
     index === length - 1 && span.phase === event.phase
       ? { ...span, finishedAt: null, durationMs: null }

@@ -199,6 +199,8 @@ export const texts = {
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
   /** @type {(jobId: string, status: string) => string} */
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
+  /** @param {number} count */
+  moreTests: (count) => ngettext("and %(count)s more test", "and %(count)s more tests", count),
   showAll: _("Show all"),
   showLess: _("Show less"),
   /** @param {number} count */

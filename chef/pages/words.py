@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -162,6 +163,11 @@ def plain_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def says_code(error: dict[str, Any]) -> bool:
+    """Whether the message of a job's error has the code in its words: "pytest ended with exit status 2"."""
+    return str(error["code"]) in re.split(r"[^\w.-]+", error["message"] or "", flags=re.ASCII)
+
+
 def add_filters(app: Flask) -> None:
     """Let templates use these words."""
     app.jinja_env.filters.update(
@@ -178,4 +184,5 @@ def add_filters(app: Flask) -> None:
         status_word=status_word,
         web_url=web_url,
         clean_text=clean_text,
+        says_code=says_code,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from chef.domain.failure import LogReading, Reason, SeenLine, failure_of, wanted_lines
+from chef.domain.failure import FailureReason, LogReading, SeenLine, failure_of, wanted_lines
 from chef.domain.masking import masked_text
 from chef.domain.model import FailureLook, Job, Update
 from chef.domain.outline import ERROR_LEVELS, is_error
@@ -71,7 +71,7 @@ def read_part(connection: Connection, job_id: str, reading: LogReading, first: i
     return last + 1
 
 
-def lines_about(connection: Connection, job_id: str, reason: Reason) -> list[SeenLine]:
+def lines_about(connection: Connection, job_id: str, reason: FailureReason) -> list[SeenLine]:
     """The lines of a log that `failure_of` needs for a reason."""
     first, last = wanted_lines(reason)
     return [_seen(line) for line in newest_lines(connection, job_id, first, max(last, reason.line + _BEHIND))]
@@ -121,13 +121,13 @@ def _lines_of(message: str) -> list[str]:
 
 def _first_error(
     connection: Connection, job_id: str, before: int, until: float
-) -> tuple[Reason, list[SeenLine]] | None:
+) -> tuple[FailureReason, list[SeenLine]] | None:
     """The first error of a log above a line, and the lines about it."""
     place: Place | None = (1, 0)
     while place is not None and place[0] < before and time.monotonic() < until:
         outline, place = find_outline(connection, job_id, place)
         for number in outline.errors:
-            reason = Reason("", (), number, is_error=True)
+            reason = FailureReason("", (), number, is_error=True)
             lines = lines_about(connection, job_id, reason)
             told = next((line for line in lines if line.number == number), None)
             # A line that was replaced since is none.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from sqlalchemy import text
 
-from chef.domain.failure import LogReading, Reason, SeenLine
+from chef.domain.failure import FailureReason, LogReading, SeenLine
 from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
@@ -162,7 +162,7 @@ class Queries(ReportQueries):
         """Have `reading` take the lines from number `first` on, some of them; returns where to go on then."""
         return self._read(failurelog.read_part, job_id, reading, first)
 
-    def lines_about(self, job_id: str, reason: Reason) -> list[SeenLine]:
+    def lines_about(self, job_id: str, reason: FailureReason) -> list[SeenLine]:
         """The lines of a log that tell of a reason."""
         return self._read(failurelog.lines_about, job_id, reason)
 

@@ -10,15 +10,15 @@ from chef.domain.failure.building import (
     wanted_lines,
 )
 from chef.domain.failure.reading import LogReading, SeenLine
-from chef.domain.failure.reason import Reason
+from chef.domain.failure.reason import FailureReason
 
 __all__ = [
     "IN_LISTS",
     "MAX_EVENT",
     "MAX_STORED",
     "FailureLimits",
+    "FailureReason",
     "LogReading",
-    "Reason",
     "SeenLine",
     "bounded",
     "failure_of",

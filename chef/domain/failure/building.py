@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from chef.domain.failure.headline import headline
 from chef.domain.failure.lanes import lane_of
 from chef.domain.failure.reading import SeenLine
-from chef.domain.failure.reason import Reason
+from chef.domain.failure.reason import FailureReason
 from chef.domain.failure.statements import BrokenTest
 from chef.domain.wiretypes import ExcerptLine, FailedTest, Failure, encode
 
@@ -40,25 +40,25 @@ MAX_EVENT = FailureLimits(tests=20, lines=20, bytes=8 * 1024)
 """What goes to each viewer with the end of a job."""
 
 
-def wanted_lines(reason: Reason) -> tuple[int, int]:
+def wanted_lines(reason: FailureReason) -> tuple[int, int]:
     """The numbers of the first and the last line that `failure_of` takes lines from."""
     return max(1, reason.line - _BEFORE), reason.line + MAX_STORED.lines - 1
 
 
-def failure_of(reason: Reason, lines: Sequence[SeenLine]) -> Failure:
+def failure_of(reason: FailureReason, lines: Sequence[SeenLine]) -> Failure:
     """The failure that a reason is, with those of `lines` that are about it."""
     summary = _error_in_one_line(reason, lines) if reason.is_error else reason.summary
     tests = [_failed_test(one) for one in reason.tests]
     return bounded(Failure(_cut(summary), _excerpt(reason, lines), tests or UNSET), MAX_STORED)
 
 
-def _error_in_one_line(reason: Reason, lines: Sequence[SeenLine]) -> str:
+def _error_in_one_line(reason: FailureReason, lines: Sequence[SeenLine]) -> str:
     told = [line for line in lines if line.number >= reason.line]
     texts = [lane_of(line.text)[1].rstrip() for line in told if line.stream == told[0].stream]
     return headline(texts) if texts else reason.summary
 
 
-def _excerpt(reason: Reason, lines: Sequence[SeenLine]) -> list[ExcerptLine]:
+def _excerpt(reason: FailureReason, lines: Sequence[SeenLine]) -> list[ExcerptLine]:
     first, last = wanted_lines(reason)
     if reason.until is not None:
         last = min(last, reason.until - 1)

@@ -24,7 +24,7 @@ from chef.domain.failure.javascript import (
 from chef.domain.failure.jvm import GradleReader, JUnitReader, MavenReader
 from chef.domain.failure.lanes import lane_of
 from chef.domain.failure.python import PytestReader, UnittestReader
-from chef.domain.failure.reason import Reason, stated_reason
+from chef.domain.failure.reason import FailureReason, stated_reason
 from chef.domain.failure.scripted import (
     BatsReader,
     MinitestReader,
@@ -140,17 +140,17 @@ class LogReading:
         if len(self._errors) < _MOST_ERRORS:
             self._errors.append((number, text))
 
-    def reason(self) -> Reason | None:
+    def reason(self) -> FailureReason | None:
         """Why it failed, as far as that is certain; nothing can be read after it."""
         statements = [one for (_, name), lane in self._lanes.items() for one in lane.statements(name)]
         self.has_statements = bool(statements)
         return stated_reason(statements) or self._first_error(statements)
 
-    def _first_error(self, statements: Sequence[Statement]) -> Reason | None:
+    def _first_error(self, statements: Sequence[Statement]) -> FailureReason | None:
         """The first error behind the last tool that was content: what came before was none to it."""
         content = max((one.line for one in statements), default=0)
         errors = sorted(one for one in set(self._errors) if one[0] > content)
         if not errors:
             return None
         number, text = errors[0]
-        return Reason(text.strip(), (), number, is_error=True)
+        return FailureReason(text.strip(), (), number, is_error=True)

@@ -12,7 +12,7 @@ from chef.domain.failure.statements import BrokenTest, Statement, worded
 _MOST_SAID = 3
 
 
-class Reason(NamedTuple):
+class FailureReason(NamedTuple):
     """Why a log failed: the summary, the failed tests, and the line of the log that tells of it best.
 
     `until` is the line before which what is told of it ends, where that is known. `is_error` tells that
@@ -26,7 +26,7 @@ class Reason(NamedTuple):
     is_error: bool = False
 
 
-def stated_reason(statements: Iterable[Statement]) -> Reason | None:
+def stated_reason(statements: Iterable[Statement]) -> FailureReason | None:
     """The reason that tools state, `None` where each of them was content in the end."""
     in_order = sorted(statements, key=lambda one: one.line)
     broken = [one for place, one in enumerate(in_order) if one.failed and not _mended(one, in_order[place:])]
@@ -35,10 +35,10 @@ def stated_reason(statements: Iterable[Statement]) -> Reason | None:
     tests = [test for one in broken for test in one.tests]
     first = broken[0]
     if not first.tests:
-        return Reason(_said(broken, in_order), tests, first.line)
+        return FailureReason(_said(broken, in_order), tests, first.line)
     until = first.tests[1].line if len(first.tests) > 1 else first.line
     line = first.tests[0].line
-    return Reason(_said(broken, in_order), tests, line, until if until > line else None)
+    return FailureReason(_said(broken, in_order), tests, line, until if until > line else None)
 
 
 def _mended(broken: Statement, later: Iterable[Statement]) -> bool:
