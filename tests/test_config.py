@@ -119,6 +119,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_MAX_FRAME_BYTES="13000",
         CHEF_MAX_SUBSCRIPTIONS="14",
         CHEF_MAX_EVENTS_PER_SECOND="15",
+        CHEF_MAX_WAIT="16",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -148,6 +149,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_frame_bytes=13000,
         max_subscriptions=14,
         max_events_per_second=15,
+        max_wait=16,
         log_format="json",
     )
 
@@ -220,6 +222,7 @@ def test_the_refused_line_is_the_same_for_a_setting_made_in_python() -> None:
         ("CHEF_MAX_FRAME_BYTES", 1024, 2**24),
         ("CHEF_MAX_SUBSCRIPTIONS", 1, 2**20),
         ("CHEF_MAX_EVENTS_PER_SECOND", 1, 2**20),
+        ("CHEF_MAX_WAIT", 1, 3600),
     ],
 )
 def test_a_number_may_be_at_the_ends_of_its_range_and_not_beyond(name: str, low: int, high: int) -> None:

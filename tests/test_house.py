@@ -50,6 +50,7 @@ SETTINGS = {
     "CHEF_MAX_FRAME_BYTES": "65536",
     "CHEF_MAX_SUBSCRIPTIONS": "1000",
     "CHEF_MAX_EVENTS_PER_SECOND": "100",
+    "CHEF_MAX_WAIT": "3600",
     "CHEF_LOG_FORMAT": "text",
 }
 # Pieced together, so that this file may hold them.

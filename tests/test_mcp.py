@@ -413,6 +413,57 @@ def test_two_jobs_are_compared(built: Agent) -> None:
     assert "red (failed) beside green (completed)" in built.text("compare_jobs", job="red")
 
 
+REPORT = """<testsuite name="shop" tests="3">
+<testcase classname="shop.till" name="test_total" file="tests/test_till.py">
+<failure message="3 != 4"/></testcase>
+<testcase classname="shop.till" name="test_{other}"><failure message="no"/></testcase>
+<testcase classname="shop.till" name="test_fine"/>
+</testsuite>"""
+
+
+def test_failed_tests_are_those_of_reports_else_those_of_the_log(agent: Agent) -> None:
+    log = (RECORDINGS / "pytest-failed.log").read_bytes()
+    failed_job(agent.client, "by-log", log)
+    found = agent.value("failed_tests", job="by-log")
+    assert (found["untrusted"], found["summary"]) == (True, "1 failed, 4 passed")
+    (test,) = found["tests"]
+    assert test["name"] == "pytest_bad/test_shop.py::test_the_total"
+    assert test["name"] in agent.text("failed_tests", job="by-log")
+    failed_job(agent.client, "quiet", b"nothing to see\n")
+    assert agent.value("failed_tests", job="quiet")["tests"] == []
+    assert (
+        agent.client.put(
+            "/api/jobs/by-report/tests?projectId=web", data=REPORT.format(other="tax")
+        ).status_code
+        == 200
+    )
+    failed_job(agent.client, "by-report", log)
+    found = agent.value("failed_tests", job="by-report")
+    assert [one["name"] for one in found["tests"]] == [
+        "shop.till \u203a test_total (tests/test_till.py)",
+        "shop.till \u203a test_tax",
+    ]
+    assert found["tests"][0]["message"] == "3 != 4"
+    assert "`shop.till \u203a test_total (tests/test_till.py)`: `3 != 4`" in agent.text(
+        "get_digest", job="by-report"
+    )
+
+
+def test_a_comparison_names_tests_that_fail_now_or_no_more(modern: Agent) -> None:
+    for job_id, other in (("before", "tax"), ("after", "tip")):
+        path = f"/api/jobs/{job_id}/tests?projectId=web"
+        assert modern.client.put(path, data=REPORT.format(other=other)).status_code == 200
+        failed_job(modern.client, job_id, b"one line\n")
+    found = modern.value("compare_jobs", job="after", other="before")
+    assert (found["newlyFailed"], found["mended"]) == (
+        ["shop.till \u203a test_tip"],
+        ["shop.till \u203a test_tax"],
+    )
+    assert "- fails now: `shop.till \u203a test_tip`" in modern.text(
+        "compare_jobs", job="after", other="before"
+    )
+
+
 def test_a_wait_ends_with_the_job_or_the_time(agent: Agent) -> None:
     agent.value("report_progress", job="job", project="web", phase="building")
     began = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chef.digest.text import words_of_ms
@@ -30,10 +31,14 @@ class Comparison(JsonObject, frozen=True):
     mended: list[str]
 
 
-def compare(job: dict[str, Any], other: dict[str, Any]) -> Comparison:
-    """Compare two jobs as the API shows them: phases by their names, failed tests by theirs."""
+Compared = tuple[dict[str, Any], Sequence[str]]
+"""A job as the API shows it, and the names of its failed tests."""
+
+
+def compare(one: Compared, another: Compared) -> Comparison:
+    """Compare two jobs: phases by their names, failed tests by theirs."""
+    (job, failed), (other, other_failed) = one, another
     times, other_times = _times(job), _times(other)
-    failed, other_failed = _failed(job), _failed(other)
     return Comparison(
         job["jobId"],
         other["jobId"],
@@ -57,11 +62,6 @@ def _times(job: dict[str, Any]) -> dict[str, int]:
         if span["durationMs"] is not None:
             times[span["phase"]] = times.get(span["phase"], 0) + span["durationMs"]
     return times
-
-
-def _failed(job: dict[str, Any]) -> dict[str, None]:
-    failure = job.get("failure") or {}
-    return dict.fromkeys(one["name"] for one in failure.get("tests") or ())
 
 
 def difference_in_words(ms: int | None, other_ms: int | None) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from chef.digest.errors import ErrorLines, most_telling
-from chef.digest.text import cut, shown
+from chef.digest.text import cut, one_line, shown
 from chef.domain.model import Job
 from chef.domain.payloads import job_json, line_text
+from chef.domain.testreports import CaseResult
 from chef.domain.wiretypes import as_dict
 from chef.store import NumberedLine, Store
 
@@ -18,6 +19,8 @@ _BEFORE, _BEHIND = 3, 8
 _MOST_EXCERPTS = 16
 _TAIL = 200
 _LONGEST_LINE = 400
+MOST_FAILED = 200
+"""Failed tests that are told of one job."""
 
 Numbered = tuple[int, str]
 """A line of a log for a reader: its number and its text, without commands for a terminal, cut."""
@@ -31,17 +34,27 @@ class Excerpt(NamedTuple):
     marked: frozenset[int]
 
 
+class BrokenCase(NamedTuple):
+    """A test that failed: its name, in one line; the line of the log that tells of it; why."""
+
+    name: str
+    line: int | None
+    message: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A job as the API shows it, with what a reader needs of its log.
 
-    `errors` are the most telling ones first. `address` is where people see the job.
+    `errors` are the most telling ones first, `failed` the failed tests of its reports, else of its log.
+    `address` is where people see the job.
     """
 
     job: dict[str, Any]
     address: str
     errors: Sequence[Excerpt]
     tail: Sequence[Numbered]
+    failed: Sequence[BrokenCase] = ()
 
 
 def facts_of(store: Store, error_lines: ErrorLines, job: Job, now: int, address: str) -> Facts:
@@ -53,7 +66,28 @@ def facts_of(store: Store, error_lines: ErrorLines, job: Job, now: int, address:
         address,
         [*_stated(shown_job.get("failure"), frozenset(numbers)), *_excerpts(store, job, numbers)],
         [*_numbered(store.lines(job.job_id, max(1, job.lines - _TAIL + 1), job.lines))] if job.lines else [],
+        failed_cases(store, job, shown_job.get("failure")),
     )
+
+
+def failed_cases(store: Store, job: Job, failure: dict[str, Any] | None) -> list[BrokenCase]:
+    """The tests that failed in a job, at most `MOST_FAILED`: those of its reports, else those of its log."""
+    stated = {one["name"]: one for one in (failure or {}).get("tests", ())}
+    if job.tests is None:
+        return [_broken(one["name"], one["line"], one.get("message")) for one in stated.values()]
+    cases = [one.case for one in store.cases(job.job_id, ("failed",), 0, MOST_FAILED)]
+    lines = {name: one["line"] for name, one in stated.items()}
+    return [_broken(_whole_name(case), lines.get(case.name), case.message) for case in cases]
+
+
+def _whole_name(case: CaseResult) -> str:
+    """A test's suite, name and file, as far as its tool told them."""
+    suite = f"{case.suite} \u203a " if case.suite else ""
+    return f"{suite}{case.name}" + (f" ({case.file})" if case.file else "")
+
+
+def _broken(name: str, line: int | None, message: str | None) -> BrokenCase:
+    return BrokenCase(one_line(name, 500), line, one_line(message, 2000) if message else None)
 
 
 def _excerpts(store: Store, job: Job, numbers: Sequence[int]) -> list[Excerpt]:

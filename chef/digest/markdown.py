@@ -10,7 +10,7 @@ from typing import Any
 
 from chef.digest.budget import Section, fitting, within
 from chef.digest.excerpts import Frame, errors_within, tail_within
-from chef.digest.facts import Facts
+from chef.digest.facts import BrokenCase, Facts
 from chef.digest.text import code, fenced, words_of_ms
 
 DEFAULT_BUDGET = 8000
@@ -28,7 +28,7 @@ def digest(facts: Facts, budget: int = DEFAULT_BUDGET) -> str:
     sections = (
         Section(1.0, lambda limit: _head(facts, min(limit, max(360, budget // 4)))),
         Section(0.4, lambda limit: _reason(job, limit)),
-        Section(0.5, lambda limit: _failed_tests(job, limit)),
+        Section(0.5, lambda limit: _failed_tests(facts.failed, limit)),
         Section(0.6, lambda limit: errors_within(facts.errors, limit, _in_fence("Errors"))),
         Section(0.7, lambda limit: tail_within(facts.tail, limit, _in_fence("Last lines"))),
         Section(0.7, lambda limit: _phases(job["phases"], limit)),
@@ -93,15 +93,14 @@ def _reason(job: dict[str, Any], limit: int) -> str:
     return _listed("Reason", lines, limit)
 
 
-def _failed_tests(job: dict[str, Any], limit: int) -> str:
-    tests = (job.get("failure") or {}).get("tests") or ()
-    lines = [f"- {code(one['name'], 300)}{_of_test(one)}" for one in tests]
-    return _listed("Failed tests", lines, limit)
+def _failed_tests(failed: Sequence[BrokenCase], limit: int) -> str:
+    return _listed("Failed tests", [f"- {in_one_line(one)}" for one in failed], limit)
 
 
-def _of_test(test: dict[str, Any]) -> str:
-    line = f", line {test['line']}" if test.get("line") else ""
-    return line + (f": {code(test['message'], 200)}" if test.get("message") else "")
+def in_one_line(case: BrokenCase) -> str:
+    """A failed test: its name, where the log tells of it, why."""
+    line = "" if case.line is None else f", line {case.line}"
+    return code(case.name, 300) + line + (f": {code(case.message, 200)}" if case.message else "")
 
 
 def _listed(heading: str, lines: Sequence[str], limit: int) -> str:

@@ -20,7 +20,9 @@ def summary(facts: Facts, budget: int) -> str:
     sections = (
         Section(1.0, lambda limit: "\n".join(fitting(_head(facts), min(limit, max(300, budget // 4))))),
         Section(0.4, lambda limit: "\n".join(fitting(_reason(job), limit))),
-        Section(0.5, lambda limit: "\n".join(fitting(_failed_tests(job), limit))),
+        Section(
+            0.5, lambda limit: "\n".join(fitting([f"failed: {one.name}" for one in facts.failed], limit))
+        ),
         Section(0.6, lambda limit: errors_within(facts.errors, limit, "\n".join)),
         Section(0.7, lambda limit: tail_within(facts.tail, limit, "\n".join)),
         Section(1.0, lambda limit: "\n".join(fitting(_phases(job["phases"]), limit))),
@@ -50,11 +52,6 @@ def _reason(job: dict[str, Any]) -> list[str]:
     lines = [one_line(text, 500) for text in dict.fromkeys(texts) if text]
     code = error.get("code")
     return [*lines, f"code {one_line(str(code), _VALUE)}"] if code is not None else lines
-
-
-def _failed_tests(job: dict[str, Any]) -> list[str]:
-    tests = (job.get("failure") or {}).get("tests") or ()
-    return [f"failed: {one_line(one['name'], 200)}" for one in tests]
 
 
 def _phases(phases: Sequence[dict[str, Any]]) -> list[str]:

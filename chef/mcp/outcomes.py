@@ -8,17 +8,18 @@ import msgspec
 from msgspec import Meta
 
 from chef.digest.comparing import Comparison, compare, difference_in_words
-from chef.digest.text import code, one_line, shown
+from chef.digest.facts import failed_cases
+from chef.digest.markdown import in_one_line
+from chef.digest.text import code, one_line
 from chef.domain.model import Job
 from chef.domain.payloads import job_json
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import NotFound
 from chef.mcp.jobs import UNTRUSTED_NAMES, JobId, shown_job
-from chef.mcp.tools import Caller, Outcome, Tool
+from chef.mcp.tools import Caller, Tool, ToolResult
 
 # So many completed jobs of a project are looked through for the last one of a kind.
 _MOST_LOOKED_AT = 200
-_MOST_TESTS = 500
 
 
 class FailedQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -55,32 +56,23 @@ class PairQuery(msgspec.Struct, forbid_unknown_fields=True):
     ) = None
 
 
-def _failed_tests(caller: Caller, query: FailedQuery) -> Outcome:
-    failure = _json(caller, shown_job(caller, query.job)).get("failure") or {}
-    rows = [_row(one) for one in (failure.get("tests") or ())[:_MOST_TESTS]]
+def _failed_tests(caller: Caller, query: FailedQuery) -> ToolResult:
+    job = shown_job(caller, query.job)
+    failure = _json(caller, job).get("failure")
+    failed = failed_cases(caller.chef.store, job, failure)
     summary = one_line(failure["summary"], 500) if failure else None
-    lines = [f"- {code(one.name)}{_where(one)}" for one in rows]
-    text = "\n".join([UNTRUSTED_NAMES, *([code(summary, 500)] if summary else []), *lines])
-    nothing = "No failed test is known of this job: see get_digest for its errors."
-    return Outcome(text if failure else nothing, FailedTests(True, summary, rows))
+    if not failed and summary is None:
+        text = "No failed test is known of this job: see get_digest for its errors."
+    else:
+        reason = [code(summary, 500)] if summary else []
+        text = "\n".join([UNTRUSTED_NAMES, *reason, *(f"- {in_one_line(one)}" for one in failed)])
+    return ToolResult(text, FailedTests(True, summary, [FailedTestRow(*one) for one in failed]))
 
 
-def _row(test: dict[str, Any]) -> FailedTestRow:
-    message = test.get("message")
-    return FailedTestRow(
-        one_line(test["name"], 500), test.get("line"), None if message is None else shown(message)[:2000]
-    )
-
-
-def _where(test: FailedTestRow) -> str:
-    line = "" if test.line is None else f", line {test.line}"
-    return line + (f": {code(test.message, 300)}" if test.message else "")
-
-
-def _compare_jobs(caller: Caller, query: PairQuery) -> Outcome:
+def _compare_jobs(caller: Caller, query: PairQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     other = _last_green(caller, job) if query.other is None else shown_job(caller, query.other)
-    found = compare(_json(caller, job), _json(caller, other))
+    found = compare(*(_compared(caller, one) for one in (job, other)))
     took = difference_in_words(found.duration_ms, found.other_duration_ms)
     lines = [
         UNTRUSTED_NAMES,
@@ -89,7 +81,7 @@ def _compare_jobs(caller: Caller, query: PairQuery) -> Outcome:
         *(f"- fails now: {code(name)}" for name in found.newly_failed),
         *(f"- fails no more: {code(name)}" for name in found.mended),
     ]
-    return Outcome("\n".join(lines), found)
+    return ToolResult("\n".join(lines), found)
 
 
 def _last_green(caller: Caller, job: Job) -> Job:
@@ -105,6 +97,12 @@ def _last_green(caller: Caller, job: Job) -> Job:
         ):
             return other
     raise NotFound("there is no completed job of the same kind before this one: name another one")
+
+
+def _compared(caller: Caller, job: Job) -> tuple[dict[str, Any], list[str]]:
+    """A job and the names of its failed tests."""
+    found = _json(caller, job)
+    return found, [one.name for one in failed_cases(caller.chef.store, job, found.get("failure"))]
 
 
 def _json(caller: Caller, job: Job) -> dict[str, Any]:

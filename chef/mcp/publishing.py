@@ -10,7 +10,7 @@ from msgspec import Meta
 from chef.api.writing import record_parsed
 from chef.domain.wiretypes import JsonObject
 from chef.mcp.jobs import JobId
-from chef.mcp.tools import Caller, Outcome, Tool
+from chef.mcp.tools import Caller, Tool, ToolResult
 from chef.wire.parse import parse_fields
 
 
@@ -47,12 +47,12 @@ class StoredReport(JsonObject, frozen=True):
 _FIELDS = {"project": "projectId", "phase": "phase", "progress": "progress", "message": "message"}
 
 
-def _report_progress(caller: Caller, report: ProgressReport) -> Outcome:
+def _report_progress(caller: Caller, report: ProgressReport) -> ToolResult:
     given = msgspec.to_builtins(report)
     fields = {name: given[argument] for argument, name in _FIELDS.items() if given.get(argument) is not None}
     parsed = parse_fields(fields, type=report.outcome or "progress", job_id=report.job)
     receipt = record_parsed(caller.chef, parsed, caller.writer()).jobs[report.job]
-    return Outcome(f"stored as {receipt.seq}", StoredReport(report.job, receipt.seq, receipt.viewers))
+    return ToolResult(f"stored as {receipt.seq}", StoredReport(report.job, receipt.seq, receipt.viewers))
 
 
 TOOLS: tuple[Tool[Any], ...] = (

@@ -32,7 +32,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolResult:
     """The result of a call: text for a model, and the same as a value where a tool has a schema for it."""
 
     text: str
@@ -45,7 +45,7 @@ class UntilEnd:
 
     job_id: str
     seconds: int
-    outcome: Callable[[Any], Outcome]
+    outcome: Callable[[Any], ToolResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Tool(Generic[Arguments]):
     title: str
     description: str
     arguments: type[Arguments]
-    run: Callable[[Caller, Arguments], Outcome | UntilEnd]
+    run: Callable[[Caller, Arguments], ToolResult | UntilEnd]
     value: type[msgspec.Struct] | None = None
     writes: bool = False
 
@@ -78,7 +78,7 @@ class Tool(Generic[Arguments]):
         }
         return found if self.value is None else found | {"outputSchema": _schema(self.value)}
 
-    def call(self, caller: Caller, arguments: object) -> Outcome | UntilEnd:
+    def call(self, caller: Caller, arguments: object) -> ToolResult | UntilEnd:
         """Call it. Raises ChefError for what the agent can put right."""
         try:
             given = msgspec.convert(arguments, self.arguments)
@@ -109,7 +109,7 @@ def find_tool(tools: Sequence[Tool[Any]], params: dict[str, Any]) -> tuple[Tool[
     return found, params.get("arguments") or {}
 
 
-def tool_result(outcome: Outcome) -> dict[str, Any]:
+def tool_result(outcome: ToolResult) -> dict[str, Any]:
     """A result as the protocol has it."""
     result: dict[str, Any] = {"content": [{"type": "text", "text": outcome.text}], "isError": False}
     if outcome.value is not None:
