@@ -11,7 +11,7 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
-from chef.api import digests, edge, problems, reading, reporter, server, streams, testing, writing
+from chef.api import digests, edge, problems, reading, reporter, runs, server, streams, testing, writing
 from chef.api.negotiation import Negotiation
 from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _BLUEPRINTS = (
     writing.blueprint,
     reading.blueprint,
+    runs.blueprint,
     digests.blueprint,
     testing.blueprint,
     streams.blueprint,
@@ -60,6 +61,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions["chef"] = _services(app, settings, clock)
     refusals = problems.install(app)
+    app.url_map.converters["run"] = runs.RunConverter
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     pages.install(app)

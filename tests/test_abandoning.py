@@ -12,6 +12,7 @@ import requests
 from flask import Flask
 from sqlalchemy import Connection, text
 
+from chef.domain.filtering import JobFilter
 from chef.domain.model import Heartbeat, Job
 from chef.errors import StoreUnavailable
 from chef.live import abandoning
@@ -80,7 +81,8 @@ def test_only_running_jobs_that_were_silent_for_so_long_are_abandoned(server: Se
         "beats": "building",
     }
     assert counts(server.store) == (2, 1, 0, 0)
-    assert [one.job.job_id for one in server.store.jobs(statuses=["abandoned"])] == ["dead"]
+    abandoned = server.store.jobs(JobFilter(statuses=("abandoned",))).jobs
+    assert [job.job_id for job in abandoned] == ["dead"]
     server.at = AT + 2 * DAY
     assert server.abandoning.run() == 2
     assert server.abandoning.run() == 0

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
+import jwt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -484,3 +486,170 @@ def test_without_its_database_the_server_says_so_and_keeps_nothing(
         assert (job["seq"], job["message"], job["lines"]) == (1, None, 0)
         assert server.get("/api/jobs/k").status_code == 404
         server.update(_progress("k"))
+
+
+# --- filters, runs, neighbours -------------------------------------------------------------
+
+
+def test_jobs_are_filtered_by_what_they_say_of_themselves(client: FlaskClient) -> None:
+    _send(
+        client,
+        _progress("a", meta={"branch": "main", "author": "Amina", "kind": "CI / lint", "run": 7}),
+        _progress("b", meta={"branch": "main", "author": "Chen", "title": "Retry the upload"}),
+        _progress("c", "q", meta={"branch": "topic/a&b", "author": "Amina"}, message="Uploading"),
+    )
+
+    def found(query: str) -> str:
+        return "".join(_ids(_get(client, f"/api/jobs?{query}")["jobs"]))
+
+    assert found("branch=main") == "ba"
+    assert found("branch=main&author=Amina") == "a"
+    assert found("branch=topic%2Fa%26b") == "c"
+    assert found("kind=CI+%2F+lint&run=7&status=running&projectId=p") == "a"
+    assert found("q=upload") == "cb"
+    assert found("q=UPLOAD+retry") == "b"
+    assert found("q=upload&author=Amina&projectId=p") == ""
+    assert found("branch=nowhere") == ""
+
+
+@pytest.mark.parametrize("path", ["/api/jobs", "/api/projects/p/runs"])
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("status=finished", "status"),
+        ("branch=", "branch"),
+        ("author=a&author=b", "author"),
+        ("kind=" + "x" * 1001, "kind"),
+        ("run=a%00b", "run"),
+        ("q=", "q"),
+        ("q=%20%09", "q"),
+        ("q=" + "+".join(map(str, range(21))), "q"),
+        ("limit=0", "limit"),
+        ("cursor=x", "cursor"),
+    ],
+)
+def test_a_filter_that_is_none_is_refused_by_its_name(
+    client: FlaskClient, path: str, query: str, field: str
+) -> None:
+    assert _refusal(client, f"{path}?{query}") == (422, field)
+
+
+def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) -> None:
+    times = iter(range(1_772_443_800_000, 1_772_443_900_000, 1500))
+    client = make_app(clock=lambda: next(times)).test_client()
+    meta = {"run": "4821", "branch": "main", "commit": "4f1c2d9", "author": "Amina"}
+    more = {
+        "title": "Add retry",
+        "number": 48,
+        "pullRequest": 7,
+        "repository": "https://git.example/acme/web",
+    }
+    _send(client, _progress("j-1", phase="building", meta={**meta, "kind": "lint"}))
+    _send(client, _progress("j-2", phase="building", meta=meta | more))
+    _send(client, {"type": "error", "jobId": "j-2", "message": "tests failed"})
+    _send(client, _progress("alone", phase="queued"))
+    alone, run = _get(client, "/api/projects/p/runs")["runs"]
+    assert (alone["run"], [job["jobId"] for job in alone["jobs"]]) == (None, ["alone"])
+    facts = {
+        "run": "4821",
+        "projectId": "p",
+        "status": "failed",
+        "title": "Add retry",
+        "branch": "main",
+        "commit": "4f1c2d9",
+        "author": "Amina",
+        "number": 48,
+        "pullRequest": 7,
+        "repository": "https://git.example/acme/web",
+        "startedAt": "2026-03-02T09:30:00.000Z",
+        "finishedAt": None,
+        "durationMs": None,
+        "counts": {"total": 2, "running": 1, "completed": 0, "failed": 1, "cancelled": 0, "abandoned": 0},
+    }
+    first, second = run.pop("jobs")
+    assert run == facts
+    assert first == {
+        "jobId": "j-1",
+        "status": "building",
+        "progress": 50,
+        "kind": "lint",
+        "createdAt": "2026-03-02T09:30:00.000Z",
+        "startedAt": "2026-03-02T09:30:00.000Z",
+        "finishedAt": None,
+        "durationMs": None,
+    }
+    assert (second["jobId"], second["durationMs"]) == ("j-2", 1500)
+    _send(client, {"type": "completed", "jobId": "j-1"})
+    whole = _get(client, "/api/projects/p/runs/4821")
+    assert (whole["finishedAt"], whole["durationMs"], whole["next"]) == (
+        "2026-03-02T09:30:06.000Z",
+        6000,
+        None,
+    )
+    assert [job["meta"].get("kind") for job in whole["jobs"]] == ["lint", None]
+
+
+def test_a_run_may_be_called_anything(client: FlaskClient) -> None:
+    names = ["a/b", "/", "//a//", "50% done?", "#1", "ü 日本", "a\tb", "x" * 700, "..a", "4821"]
+    _send(client, *(_progress(f"j{n}", meta={"run": name}) for n, name in enumerate(names)))
+    for number, name in enumerate(names):
+        found = _get(client, f"/api/projects/p/runs/{quote(name, safe='')}")
+        assert (found["run"], _ids(found["jobs"])) == (name, [f"j{number}"])
+        (listed,) = _get(client, f"/api/projects/p/runs?run={quote(name, safe='')}")["runs"]
+        assert listed["run"] == name
+
+
+def test_runs_are_paged_and_so_are_the_jobs_of_one(client: FlaskClient) -> None:
+    _send(client, *(_progress(f"j{number}", meta={"run": number // 3}) for number in range(12)))
+
+    def pages(path: str, name: str) -> list[Any]:
+        found, cursor = [], ""
+        while cursor != "None":
+            page = _get(client, f"{path}?limit=2{cursor and f'&cursor={cursor}'}")
+            found.append(page[name])
+            cursor = str(page["next"])
+        return found
+
+    listed = pages("/api/projects/p/runs", "runs")
+    assert [[run["run"] for run in page] for page in listed] == [["3", "2"], ["1", "0"]]
+    assert list(map(_ids, pages("/api/projects/p/runs/2", "jobs"))) == [["j6", "j7"], ["j8"]]
+
+
+def test_what_has_no_runs_is_not_found(client: FlaskClient) -> None:
+    _send(client, _progress("j", meta={"run": "one"}))
+    for path in ("q/runs", "q/runs/one", "p/runs/two", "p/runs/a%00b"):
+        assert _refusal(client, f"/api/projects/{path}") == (404, "not_found")
+    assert _get(client, "/api/projects/p/runs?branch=nowhere") == {"runs": [], "next": None}
+
+
+def test_a_job_knows_its_neighbours_of_the_same_kind(client: FlaskClient) -> None:
+    for name, kind, end in (
+        ("a", "lint", True),
+        ("b", "test", True),
+        ("c", "lint", False),
+        ("d", "lint", False),
+    ):
+        _send(client, _progress(name, phase="building", meta={"kind": kind}))
+        _send(client, {"type": "completed" if end else "error", "jobId": name, "message": "over"})
+    near = _get(client, "/api/jobs/c/neighbours")
+    assert {place: job and job["jobId"] for place, job in near.items()} == {
+        "previous": "a",
+        "next": "d",
+        "lastGreen": "a",
+    }
+    assert _get(client, "/api/jobs/b/neighbours") == {"previous": None, "next": None, "lastGreen": None}
+    assert _refusal(client, "/api/jobs/x/neighbours") == (404, "not_found")
+
+
+def test_runs_and_neighbours_are_for_those_who_may_see_the_project(make_app: Callable[..., Flask]) -> None:
+    app = make_app(jwt_secret="s" * 32, api_tokens=("writer",), clock=lambda: 1_772_443_800_000)
+    client = app.test_client()
+    job = _progress("j", meta={"run": "one"})
+    assert (
+        client.post("/api/updates", json=job, headers={"Authorization": "Bearer writer"}).status_code == 200
+    )
+    claims = {"exp": 1_772_443_900, "scope": "read", "projects": ["q"]}
+    headers = {"Authorization": f"Bearer {jwt.encode(claims, 's' * 32)}"}
+    for path in ("projects/p/runs", "projects/p/runs/one", "projects/p/runs/two", "jobs/j/neighbours"):
+        assert client.get(f"/api/{path}").status_code == 401
+        assert client.get(f"/api/{path}", headers=headers).status_code == 403

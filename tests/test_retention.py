@@ -65,7 +65,7 @@ def rows_left(store: Store) -> dict[str, int]:
 
 
 def job_ids(store: Store) -> list[str]:
-    return [one.job.job_id for one in store.jobs()]
+    return [job.job_id for job in store.jobs().jobs]
 
 
 def newest_job(store: Store, project_id: str) -> Job | None:

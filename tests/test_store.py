@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 import chef.store.loglines
 import chef.store.queries
+from chef.domain.filtering import JobFilter
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.lines import StreamState
 from chef.domain.model import Entry, LogEntry, LogPiece, StateEntry, Update
@@ -622,10 +623,10 @@ def fill(store: Store) -> None:
     [
         ({}, "76543210"),
         ({"project_id": "a"}, "630"),
-        ({"statuses": ["completed"]}, "52"),
-        ({"statuses": ["completed", "queued"]}, "76543210"),
-        ({"statuses": []}, ""),
-        ({"project_id": "b", "statuses": ["queued"]}, "741"),
+        ({"statuses": ("completed",)}, "52"),
+        ({"statuses": ("completed", "queued")}, "76543210"),
+        ({"statuses": ()}, ""),
+        ({"project_id": "b", "statuses": ("queued",)}, "741"),
         ({"allowed": {"a", "c"}}, "65320"),
         ({"allowed": {"a"}, "project_id": "b"}, ""),
         ({"allowed": set()}, ""),
@@ -634,12 +635,14 @@ def fill(store: Store) -> None:
 )
 def test_jobs_are_listed_newest_first_in_pages(store: Store, wanted: dict[str, Any], names: str) -> None:
     fill(store)
-    found: list[str] = []
-    place = None
-    while page := store.jobs(**wanted, before=place, limit=2):
-        assert len(page) <= 2
-        found += [listed.job.job_id for listed in page]
-        place = page[-1].place
+    wanted = dict(wanted)
+    allowed = wanted.pop("allowed", None)
+    page = store.jobs(JobFilter(**wanted), allowed=allowed, limit=2)
+    found = [job.job_id for job in page.jobs]
+    while page.next is not None:
+        assert len(page.jobs) == 2
+        page = store.jobs(JobFilter(**wanted), allowed=allowed, before=page.next, limit=2)
+        found += [job.job_id for job in page.jobs]
     assert "".join(found) == names
 
 

@@ -24,13 +24,14 @@ from chef.api.answers import (
     visible_job,
     wrong,
 )
+from chef.api.filters import filter_in_query
 from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.api.texts import project_answer, projects_answer, wanted_text
 from chef.domain.clock import rfc3339
 from chef.domain.failure import IN_LISTS
 from chef.domain.ledger import Project
-from chef.domain.model import RUNNING, STATUSES, Gap, Job
+from chef.domain.model import Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
 from chef.domain.text import clean_text
 from chef.errors import NotFound
@@ -50,32 +51,19 @@ _NO_GAP = Gap(0, 0, 0, -1, 0, 0)
 
 @blueprint.get("/api/jobs")
 def list_jobs() -> Response:
-    """Jobs, newest first, of all projects or one, of any status or one."""
+    """Jobs, newest first, of all projects or one, that a filter asks for."""
     principal = reader()
     project_id = text_in_query("projectId")
     if project_id is not None:
         check_project(principal, project_id)
-    limit = limit_in_query()
-    found = services().store.jobs(
-        project_id=project_id,
-        statuses=_statuses_in_query(),
+    page = services().store.jobs(
+        filter_in_query(project_id),
         allowed=principal.projects,
         before=cursor_in_query(),
-        limit=limit + 1,
+        limit=limit_in_query(),
     )
-    page = found[:limit]
-    more = make_cursor(page[-1].place) if len(found) > limit else None
-    return answer(Jobs([job_json(listed.job, services().clock(), IN_LISTS) for listed in page], more))
-
-
-def _statuses_in_query() -> tuple[str, ...] | None:
-    text = text_in_query("status")
-    if text is None:
-        return None
-    statuses = {status: (status,) for status in STATUSES} | {"running": RUNNING}
-    if text not in statuses:
-        raise wrong("status", f"must be one of {', '.join(statuses)}")
-    return statuses[text]
+    more = None if page.next is None else make_cursor(page.next)
+    return answer(Jobs([job_json(job, services().clock(), IN_LISTS) for job in page.jobs], more))
 
 
 @blueprint.get("/api/jobs/<job_id>")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
+from chef.domain.runpayloads import RunJson
 from chef.domain.testreports import MOST_SLOW, OutcomeCounts
 from chef.domain.testreports.shapes import CaseJson
 from chef.domain.wiretypes import Count, Id, JsonObject, Seq
@@ -86,6 +87,13 @@ class Projects(JsonObject, frozen=True):
     """A page of projects."""
 
     projects: Annotated[list[ProjectJson], _MOST]
+    next: Next
+
+
+class Runs(JsonObject, frozen=True):
+    """A page of runs."""
+
+    runs: Annotated[list[RunJson], _MOST]
     next: Next
 
 

@@ -9,6 +9,7 @@ from flask import Response, request
 from chef.api.negotiation import JSON, MARKDOWN, PLAIN, preferred_form
 from chef.digest.plain import project_text, projects_text
 from chef.digest.text import fenced
+from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING
 from chef.domain.payloads import ProjectJson, job_json
 from chef.domain.wiretypes import as_dict
@@ -52,5 +53,5 @@ def _jobs(
     allowed: frozenset[str] | None = None,
 ) -> list[dict[str, Any]]:
     """The newest jobs, as the API shows them."""
-    found = services().store.jobs(project_id=project_id, statuses=statuses, allowed=allowed, limit=_JOBS)
-    return [as_dict(job_json(listed.job, services().clock())) for listed in found]
+    found = services().store.jobs(JobFilter(project_id, statuses), allowed=allowed, limit=_JOBS)
+    return [as_dict(job_json(job, services().clock())) for job in found.jobs]

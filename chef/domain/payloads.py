@@ -212,7 +212,7 @@ class JobJson(JsonObject, frozen=True):
 
 
 class CountsJson(JsonObject, frozen=True):
-    """A project's jobs by outcome."""
+    """Jobs of a project or a run by outcome."""
 
     total: Count
     running: Count

@@ -18,9 +18,6 @@ from chef.errors import NotFound
 from chef.mcp.jobs import UNTRUSTED_NAMES, JobId, shown_job
 from chef.mcp.tools import Caller, Tool, ToolResult
 
-# So many completed jobs of a project are looked through for the last one of a kind.
-_MOST_LOOKED_AT = 200
-
 
 class FailedQuery(msgspec.Struct, forbid_unknown_fields=True):
     """The arguments of failed_tests."""
@@ -86,16 +83,9 @@ def _compare_jobs(caller: Caller, query: PairQuery) -> ToolResult:
 
 def _last_green(caller: Caller, job: Job) -> Job:
     """The last completed job of the same kind before a job."""
-    found = caller.chef.store.jobs(project_id=job.project_id, statuses=("completed",), limit=_MOST_LOOKED_AT)
-    kind = job.meta.get("kind")
-    for one in found:
-        other = one.job
-        if (
-            other.job_id != job.job_id
-            and other.created_at <= job.created_at
-            and other.meta.get("kind") == kind
-        ):
-            return other
+    near = caller.chef.store.neighbours(job.job_id)
+    if near is not None and near.last_green is not None:
+        return near.last_green
     raise NotFound("there is no completed job of the same kind before this one: name another one")
 
 

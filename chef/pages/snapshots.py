@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.auth import Principal
+from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING, Job
 from chef.domain.payloads import job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
@@ -15,7 +16,7 @@ from chef.domain.wiretypes import as_dict
 from chef.domain.workflow import annotation_of
 from chef.pages.silence import shown_status, silence
 from chef.services import services
-from chef.store import ListedJob, ListedProject
+from chef.store import ListedProject
 from chef.wire.paging import make_cursor
 
 FIRST_LINES = 500
@@ -132,15 +133,17 @@ class Page:
 
 def project_jobs(project_id: str, before: int | None, status: str | None = None) -> Page:
     """A project's jobs, newest first: all, or those of one of the `FILTERS`."""
-    statuses = FILTERS[status] if status else None
-    found = services().store.jobs(project_id=project_id, statuses=statuses, before=before, limit=JOBS + 1)
-    return Page([_listed(one.job) for one in found[:JOBS]], _older(found, JOBS))
+    wanted = JobFilter(project_id, FILTERS[status] if status else None)
+    found = services().store.jobs(wanted, before=before, limit=JOBS)
+    older = None if found.next is None else make_cursor(found.next)
+    return Page([_listed(job) for job in found.jobs], older)
 
 
 def running_jobs(principal: Principal) -> list[dict[str, Any]]:
     """The running jobs of all projects that the viewer may see, newest first."""
-    found = services().store.jobs(statuses=RUNNING, allowed=principal.projects, limit=RUNNING_JOBS)
-    return [_listed(one.job) for one in found]
+    running = JobFilter(statuses=RUNNING)
+    found = services().store.jobs(running, allowed=principal.projects, limit=RUNNING_JOBS)
+    return [_listed(job) for job in found.jobs]
 
 
 def projects(principal: Principal, before: int | None) -> Page:
@@ -148,14 +151,15 @@ def projects(principal: Principal, before: int | None) -> Page:
     store = services().store
     found = store.projects(allowed=principal.projects, before=before, limit=PROJECTS + 1)
     shown = found[:PROJECTS]
-    recent = _by_project(store.jobs(allowed=principal.projects, limit=RECENT_JOBS) if before is None else [])
+    newest = store.jobs(allowed=principal.projects, limit=RECENT_JOBS).jobs if before is None else []
+    recent = _by_project(newest)
     return Page([_project(one, recent) for one in shown], _older(found, PROJECTS))
 
 
-def _by_project(jobs: Iterable[ListedJob]) -> dict[str, list[Job]]:
+def _by_project(jobs: Iterable[Job]) -> dict[str, list[Job]]:
     grouped: dict[str, list[Job]] = {}
-    for one in jobs:
-        grouped.setdefault(one.job.project_id, []).append(one.job)
+    for job in jobs:
+        grouped.setdefault(job.project_id, []).append(job)
     return grouped
 
 
@@ -186,5 +190,5 @@ def took(job: Job, now: int) -> int:
     return max(0, (job.finished_at or now) - (job.started_at or job.created_at))
 
 
-def _older(found: list[ListedJob] | list[ListedProject], limit: int) -> str | None:
+def _older(found: list[ListedProject], limit: int) -> str | None:
     return make_cursor(found[limit - 1].place) if len(found) > limit else None

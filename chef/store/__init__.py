@@ -1,19 +1,24 @@
 """All that is kept, on SQLite or PostgreSQL. This hands on the names that others use."""
 
+from chef.store.listing import FilterMenu, JobPage, Neighbours
 from chef.store.loglines import NumberedLine, Outline, Place
-from chef.store.reading import ListedJob, ListedProject
+from chef.store.reading import ListedProject
 from chef.store.removing import Removed
+from chef.store.runlists import RunPage
 from chef.store.store import Store, migrate
 from chef.store.testreading import ListedCase
 
 __all__ = [
+    "FilterMenu",
+    "JobPage",
     "ListedCase",
-    "ListedJob",
     "ListedProject",
+    "Neighbours",
     "NumberedLine",
     "Outline",
     "Place",
     "Removed",
+    "RunPage",
     "Store",
     "migrate",
 ]

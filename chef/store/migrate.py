@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from chef.store.tables import about, create_tables
+from chef.store.textindex import make_text_index
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -63,6 +64,7 @@ def _revision(connection: Connection) -> str | None:
 
 def _make(connection: Connection) -> None:
     create_tables(connection)
+    make_text_index(connection)
     _VERSION.create(connection)
     connection.execute(insert(_VERSION).values(version_num=newest_revision()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import text
 
@@ -11,10 +11,9 @@ from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.errors import StoreUnavailable
-from chef.store import failurelog, finishedruns, reading
-from chef.store.finishedruns import FinishedRuns
+from chef.store import failurelog, reading
+from chef.store.listqueries import ListQueries
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
-from chef.store.reading import ListedJob, ListedProject
 from chef.store.reportqueries import ReportQueries
 from chef.store.sessions import find_session
 from chef.wire.recovery import Kept
@@ -24,7 +23,7 @@ PAGE_BYTES = 128 * 1024
 _WALK_LINES = 1000
 
 
-class Queries(ReportQueries):
+class Queries(ListQueries, ReportQueries):
     """Each query sees the store as it is at one moment. All raise `StoreUnavailable`."""
 
     def is_reachable(self) -> bool:
@@ -45,46 +44,6 @@ class Queries(ReportQueries):
     def silent_jobs(self, since: int, limit: int) -> list[str]:
         """Ids of running jobs of which nothing was heard since a time (ms), at most `limit`."""
         return self._read(reading.silent_jobs, since, limit)
-
-    def jobs(
-        self,
-        *,
-        project_id: str | None = None,
-        statuses: Collection[str] | None = None,
-        allowed: Collection[str] | None = None,
-        before: int | None = None,
-        limit: int = 50,
-    ) -> list[ListedJob]:
-        """Jobs, newest first, below the place `before`; `allowed` limits them to some projects."""
-        return self._read(
-            lambda connection: reading.list_jobs(
-                connection,
-                project_id=project_id,
-                statuses=statuses,
-                allowed=allowed,
-                before=before,
-                limit=limit,
-            )
-        )
-
-    def projects(
-        self, *, allowed: Collection[str] | None = None, before: int | None = None, limit: int = 50
-    ) -> list[ListedProject]:
-        """Projects, the one with the newest job first, below the place `before`."""
-        return self._read(
-            lambda connection: reading.list_projects(connection, allowed=allowed, before=before, limit=limit)
-        )
-
-    def project(self, project_id: str) -> ListedProject | None:
-        return self._read(reading.find_project, project_id)
-
-    def finished_runs(self, project_id: str, kind: str | None, limit: int) -> FinishedRuns:
-        """The newest finished runs of a kind of a project; `None`: of those without one."""
-        return self._read(finishedruns.finished_runs, project_id, kind, limit)
-
-    def newest_kinds(self, project_id: str) -> list[str | None]:
-        """The kinds of a project's newest jobs, the newest first."""
-        return self._read(finishedruns.newest_kinds, project_id)
 
     def entries(self, job_id: str, after: int) -> list[Entry]:
         """The next entries of a job with a seq above `after`, a page of them; empty at the end."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from heapq import nlargest
-from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select
 
 from chef.domain.ledger import Project
 from chef.domain.lines import StreamState
@@ -20,16 +19,6 @@ from chef.store.tables import entries, jobs, projects, streams
 _PAGE_ROWS = 256
 # A store's jobs are numbered below this, so that two numbers fit into a place.
 _MOST_JOBS = 2**31
-# Parts of one compound query; SQLite takes 500.
-_UNION = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ListedJob:
-    """A job in a list, with the place that a next page goes on from."""
-
-    place: int
-    job: Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +32,12 @@ class ListedProject:
 
 def find_job(connection: Connection, job_id: str) -> Job | None:
     """A job as it stands, by its id."""
-    row = connection.execute(_jobs().where(jobs.c.job_id == job_id)).first()
+    row = connection.execute(whole_jobs().where(jobs.c.job_id == job_id)).first()
     return rows.job_of(row) if row else None
 
 
-def _jobs() -> Select[Any]:
+def whole_jobs() -> Select[Any]:
+    """A query for rows that `rows.job_of` takes, with their keys."""
     return select(jobs, projects.c.project_id).join(projects, jobs.c.project_pk == projects.c.pk)
 
 
@@ -60,56 +50,6 @@ def _silent(since: int) -> Select[Any]:
     # The index of statuses has the running ones, which are few; one of times would cost each commit.
     query = select(jobs.c.job_id).where(jobs.c.status.in_(RUNNING), jobs.c.updated_at < since)
     return query.where(func.coalesce(jobs.c.heartbeat_at, 0) < since)
-
-
-def list_jobs(
-    connection: Connection,
-    *,
-    project_id: str | None,
-    statuses: Collection[str] | None,
-    allowed: Collection[str] | None,
-    before: int | None,
-    limit: int,
-) -> list[ListedJob]:
-    """Jobs, newest first, below the place `before`; `allowed` are the projects one may see (`None`: all)."""
-    wanted = None if allowed is None else set(allowed)
-    if project_id is not None:
-        wanted = {project_id} if wanted is None else wanted & {project_id}
-    query = _jobs().order_by(jobs.c.pk.desc()).limit(limit)
-    if wanted is None and statuses is None:
-        query = query if before is None else query.where(jobs.c.pk < before)
-    else:
-        query = query.where(jobs.c.pk.in_(_newest_of(connection, wanted, statuses, before, limit)))
-    return [ListedJob(row.pk, rows.job_of(row)) for row in connection.execute(query)]
-
-
-def _newest_of(
-    connection: Connection,
-    wanted: Collection[str] | None,
-    statuses: Collection[str] | None,
-    before: int | None,
-    limit: int,
-) -> list[int]:
-    """Keys of the newest jobs of some projects, with some statuses, below a place; `None` is any.
-
-    Each project and status is asked for by itself: an index has those in order, but not all together,
-    and sorting a million jobs takes seconds.
-    """
-    pks: Collection[int | None] = [None]
-    if wanted is not None:
-        pks = list(connection.scalars(select(projects.c.pk).where(projects.c.project_id.in_(wanted))))
-    newest = select(jobs.c.pk).order_by(jobs.c.pk.desc()).limit(limit)
-    if before is not None:
-        newest = newest.where(jobs.c.pk < before)
-    parts = []
-    for pk, status in product(pks, [None] if statuses is None else statuses):
-        part = newest if pk is None else newest.where(jobs.c.project_pk == pk)
-        parts.append(part if status is None else part.where(jobs.c.status == status))
-    found: list[int] = []
-    for start in range(0, len(parts), _UNION):
-        slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
-        found = nlargest(limit, [*found, *connection.scalars(union_all(*slice_))])
-    return found
 
 
 def list_projects(
@@ -161,7 +101,7 @@ def _projects(connection: Connection, which: ColumnElement[bool]) -> dict[int, L
     """Some projects with their newest jobs, by key."""
     found = connection.execute(select(projects).where(which)).all()
     pks = [row.newest_job_pk for row in found if row.newest_job_pk is not None]
-    newest = {row.pk: rows.job_of(row) for row in connection.execute(_jobs().where(jobs.c.pk.in_(pks)))}
+    newest = {row.pk: rows.job_of(row) for row in connection.execute(whole_jobs().where(jobs.c.pk.in_(pks)))}
     return {row.pk: ListedProject(0, rows.project_of(row), newest.get(row.newest_job_pk)) for row in found}
 
 

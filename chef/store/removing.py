@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
 from chef.store.tables import entries, jobs, projects, sent, streams, test_cases, test_failures
+from chef.store.textindex import forget_texts
 
 # Jobs that one step hides, and rows that one step deletes: a few milliseconds.
 _JOBS = 10
@@ -63,6 +64,7 @@ def _delete_rows(connection: Connection, job_pk: int, limit: int) -> int:
     if deleted < limit:
         connection.execute(delete(test_cases).where(test_cases.c.job_pk == job_pk))
         connection.execute(delete(streams).where(streams.c.job_pk == job_pk))
+        forget_texts(connection, [job_pk])
         connection.execute(delete(jobs).where(jobs.c.pk == job_pk))
     return deleted + 1
 

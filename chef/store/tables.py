@@ -84,6 +84,13 @@ jobs = Table(
     Column("branch", String(FILTER_LENGTH)),
     Column("author", String(FILTER_LENGTH)),
     Column(
+        "searchable",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its text in job_texts is as the job is (store.textindex)",
+    ),
+    Column(
         "packed_seq",
         BigInteger,
         nullable=False,
@@ -93,7 +100,9 @@ jobs = Table(
     Column(
         "details", LargeBinary, nullable=False, comment="phases, artifacts, meta, error, gap (store.rows)"
     ),
-    Index(None, "project_pk", "pk"),
+    # A project's jobs in order, with all that a list may be limited to: several limits at once are found
+    # in the index alone.
+    Index("ix_jobs_lists", "project_pk", "pk", "status", "kind", "run", "branch", "author"),
     Index(None, "status", "pk"),
     Index(None, "project_pk", "status", "pk"),
     # Jobs of one kind are compared with each other: the newest that completed are wanted.
@@ -105,6 +114,16 @@ for _name in ("run", "branch", "author"):
     Index(None, jobs.c.project_pk, jobs.c[_name], jobs.c.pk, info={_WHERE: jobs.c[_name].is_not(None)})
 # Finished jobs are found by age, to be removed.
 Index("ix_jobs_finished_at", jobs.c.finished_at, info={_WHERE: jobs.c.finished_at.is_not(None)})
+
+Index("ix_jobs_unsearchable", jobs.c.pk, info={_WHERE: jobs.c.searchable == false()})
+
+job_texts = Table(
+    "job_texts",
+    metadata,
+    Column("job_pk", _Key, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    comment="What jobs that have ended are searched in (store.textindex).",
+)
 
 streams = Table(
     "streams",

@@ -1,4 +1,4 @@
-"""The steps between commits: logs are put together, old jobs removed, some milliseconds at a time."""
+"""The steps between commits, some milliseconds each: texts written, logs put together, old jobs removed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chef.domain.model import LogEntry
 from chef.errors import StoreUnavailable
 from chef.store.packing import jobs_to_pack, pack_step
 from chef.store.removing import Removed, remove_step
+from chef.store.textindex import index_step
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -24,6 +25,8 @@ T = TypeVar("T")
 PACK_ROWS = 512
 # A log that nothing came to for so long is put together to its end.
 QUIET_S = 5.0
+# Jobs that ended wait so long for their texts to be written: those of many are one step.
+TEXTS_S = 2.0
 # While commits wait, steps are so far apart that they take a small part of the writer's time.
 _APART_S = 0.025
 _RETRY_S = 5.0
@@ -54,12 +57,15 @@ class Upkeep:
         self._max_row_bytes = max_row_bytes
         self._clock = clock
         self._swept = False
+        # When the texts of jobs that ended are due. Some may be left of an earlier process.
+        self._texts_at: float | None = 0.0
         # Job and when its log last changed, the one that is quiet for longest first.
         self._changed: dict[str, float] = {}
         self._rows: dict[str, int] = {}
         self._full: dict[str, None] = {}
         self._removals: list[_Removal] = []
         self._removed_last = False
+        self._wrote_texts = False
         self._not_before = 0.0
         self.on_removal: Callable[[Removed], None] = lambda removed: None
 
@@ -69,8 +75,10 @@ class Upkeep:
         Returns whether a step may be due sooner than `pause` said before.
         """
         now = self._clock()
-        had_work, full_before = bool(self._changed), len(self._full)
+        had_work, full_before = self._has_work, len(self._full)
         for item in stored:
+            if self._texts_at is None and item.job.ended:
+                self._texts_at = now + TEXTS_S
             if isinstance(item.entry, LogEntry) and self._is_small(item.entry):
                 name = item.job.job_id
                 self._changed.pop(name, None)
@@ -78,7 +86,11 @@ class Upkeep:
                 rows = self._rows[name] = self._rows.get(name, 0) + 1
                 if rows >= PACK_ROWS:
                     self._full[name] = None
-        return bool(self._changed) and (not had_work or len(self._full) > full_before)
+        return self._has_work and (not had_work or len(self._full) > full_before)
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._changed) or self._texts_at is not None
 
     def _is_small(self, entry: LogEntry) -> bool:
         return len(entry.lines) * 2 <= MAX_ENTRY_LINES and entry.raw_bytes * 2 <= self._max_row_bytes
@@ -95,9 +107,8 @@ class Upkeep:
         wait = max(0.0, self._not_before + (_APART_S if commits_wait else 0.0) - now)
         if self._full or self._removals or not self._swept:
             return wait
-        if not self._changed:
-            return None
-        return max(wait, next(iter(self._changed.values())) + QUIET_S - now)
+        due = [time for time in (self._texts_at, self._quiet_at) if time is not None]
+        return max(wait, min(due) - now) if due else None
 
     def step(self, *, commits_wait: bool) -> None:
         """Take the next step if one is due; while commits wait only now and then."""
@@ -117,12 +128,28 @@ class Upkeep:
             found = self._run(lambda connection: jobs_to_pack(connection, _UNFINISHED_JOBS))
             self._changed = dict.fromkeys(found, 0.0) | self._changed
             self._swept = True
+        elif self._is_past(self._texts_at) and not (self._wrote_texts and self._has_others_due):
+            self._wrote_texts = True
+            self._texts_at = 0.0 if self._run(index_step) else None
         elif self._removals and not (self._removed_last and self._full):
-            self._removed_last = True
+            self._wrote_texts, self._removed_last = False, True
             self._remove(self._removals[0])
         else:
-            self._removed_last = False
+            self._wrote_texts = self._removed_last = False
             self._pack(next(iter(self._full or self._changed)))
+
+    def _is_past(self, due: float | None) -> bool:
+        return due is not None and due <= self._clock()
+
+    @property
+    def _has_others_due(self) -> bool:
+        """Whether a log or a removal waits as well."""
+        return bool(self._full or self._removals) or self._is_past(self._quiet_at)
+
+    @property
+    def _quiet_at(self) -> float | None:
+        """When the log that is quiet for longest is put together to its end."""
+        return next(iter(self._changed.values())) + QUIET_S if self._changed else None
 
     def _pack(self, name: str) -> None:
         was_full = name in self._full

@@ -135,6 +135,8 @@ def _name_what_moved(values: dict[str, Any], known: Job, job: Job) -> None:
     if job.meta is not known.meta:
         before = rows.filter_values(known)
         values |= {name: text for name, text in rows.filter_values(job).items() if text != before[name]}
+    if known.ended and (known.status, known.message, known.meta) != (job.status, job.message, job.meta):
+        values["searchable"] = False
 
 
 class _Transaction:

@@ -23,6 +23,7 @@ from chef.api.shapes import (
     Problem,
     Projects,
     ReportAccepted,
+    Runs,
     WebsocketHealth,
 )
 from chef.domain.clock import rfc3339
@@ -36,6 +37,8 @@ from chef.domain.payloads import (
     log_events,
     state_events,
 )
+from chef.domain.runpayloads import NeighboursJson, brief, brief_json, run_json, whole_run_json
+from chef.domain.runs import Run
 from chef.domain.testreports import CaseResult, OutcomeCounts
 from chef.domain.testreports.shapes import FailingStreak, case_json
 from chef.domain.wiretypes import as_dict
@@ -154,6 +157,10 @@ _DONE = replace(
 _JOB = job_json(_DONE, _ENDED)
 JOB = as_dict(_JOB)
 JOBS = as_dict(Jobs([_JOB], "MXo"))
+_RUN = Run("project-id-456", "4821", (brief(_DONE),), (_DONE,))
+RUNS = as_dict(Runs([run_json(_RUN)], None))
+RUN = as_dict(whole_run_json(_RUN, [_JOB], None))
+NEIGHBOURS = as_dict(NeighboursJson(brief_json(brief(_DONE)), None, brief_json(brief(_DONE))))
 _COUNTS = CountsJson(total=1, running=0, completed=1, failed=0, cancelled=0, abandoned=0)
 _PROJECT = ProjectJson("project-id-456", rfc3339(_BEGAN), rfc3339(_ENDED), _COUNTS, _JOB)
 PROJECT = as_dict(_PROJECT)

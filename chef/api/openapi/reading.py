@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chef.api.answers import DEFAULT_LIMIT, MAX_LIMIT
+from chef.api.filters import MOST_CHARACTERS, MOST_WORDS
 from chef.api.openapi import examples
 from chef.api.openapi.parts import (
     BYTES,
@@ -40,6 +41,9 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/projects": _list_projects(rights.read),
         "/api/projects/{projectId}": _get_project(rights.read),
         "/api/projects/{projectId}/events": _events("project", rights.read),
+        "/api/projects/{projectId}/runs": _list_runs(rights.read),
+        "/api/projects/{projectId}/runs/{run}": _get_run(rights.read),
+        "/api/jobs/{jobId}/neighbours": _get_neighbours(rights.read),
         "/api/openapi.json": _get_openapi(),
         "/health": _get_health(),
         "/metrics": _get_metrics(rights.read),
@@ -48,18 +52,65 @@ def reading(rights: Rights) -> dict[str, Part]:
 
 
 def _list_jobs(security: list[Part]) -> Part:
-    status = {"type": "string", "enum": [*STATUSES, "running"]}
     return operation(
         "reading",
         "listJobs",
         "Jobs, newest first",
         {"200": json_answer("a page of jobs", "Jobs", examples.JOBS)},
         "401 403 422 503",
+        parameters=[query("projectId", ref("Id")), *_filters(), *_paging()],
+        security=security,
+    )
+
+
+def _filters() -> list[Part]:
+    status = {"type": "string", "enum": [*STATUSES, "running"]}
+    text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": "^[^\\u0000]*$"}
+    words = f"up to {MOST_WORDS} words, all of them in the title, branch, commit, message or id, in any case"
+    return [
+        query("status", status, "`running` is any that has not ended; of a run: its own"),
+        *(query(name, text, f"`meta.{name}`") for name in ("branch", "author", "kind", "run")),
+        query("q", text | {"pattern": r"^[^\u0000]*\S[^\u0000]*$"}, words),
+    ]
+
+
+def _list_runs(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "listRuns",
+        "A project's runs, the one that began last first; those of which one job is as asked for",
+        {"200": json_answer("a page of runs", "Runs", examples.RUNS)},
+        "401 403 404 422 503",
+        parameters=[*_filters(), *_paging()],
+        security=security,
+    )
+
+
+def _get_run(security: list[Part]) -> Part:
+    name = {"name": "run", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": MAX_LIMIT}
+    return operation(
+        "reading",
+        "getRun",
+        "One run with its jobs, the first one first",
+        {"200": json_answer("the run", "WholeRun", examples.RUN)},
+        "401 403 404 422 503",
         parameters=[
-            query("projectId", ref("Id")),
-            query("status", status, "`running` is any that has not ended"),
-            *_paging(),
+            name | {"description": "`meta.run`, with `%2F` for `/`"},
+            query("limit", limit, "of its jobs"),
+            parameter_ref("cursor"),
         ],
+        security=security,
+    )
+
+
+def _get_neighbours(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "getNeighbours",
+        "The jobs around a job among those of its kind",
+        {"200": json_answer("the jobs", "Neighbours", examples.NEIGHBOURS)},
+        "401 403 404 422 503",
         security=security,
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chef.api import shapes
-from chef.domain import payloads
+from chef.domain import payloads, runpayloads
 from chef.domain.wiretypes import JsonObject
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
@@ -27,6 +27,9 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.OffsetProblem,
     shapes.Jobs,
     shapes.Projects,
+    shapes.Runs,
+    runpayloads.WholeRunJson,
+    runpayloads.NeighboursJson,
     shapes.LogLines,
     shapes.Health,
     shapes.Events,

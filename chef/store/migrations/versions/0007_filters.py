@@ -15,7 +15,7 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-_LENGTH = 255
+_LENGTH = 128
 _ROWS = 5000
 _NAMES = ("kind", "run", "branch", "author")
 _JOBS = sa.table(
@@ -38,6 +38,8 @@ def upgrade() -> None:
         columns = ["project_pk", name, "pk"]
         index = f"ix_jobs_project_pk_{name}_pk"
         op.create_index(index, "jobs", columns, sqlite_where=given, postgresql_where=given)
+    op.drop_index("ix_jobs_project_pk_pk", "jobs")
+    op.create_index("ix_jobs_lists", "jobs", ["project_pk", "pk", "status", *_NAMES])
 
 
 def _fill(connection: sa.Connection) -> None:

@@ -1,0 +1,83 @@
+"""Jobs among others over HTTP: a project's runs, one run with its jobs, a job's neighbours of its kind."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+from werkzeug.routing import BaseConverter
+
+from chef.api.answers import (
+    MAX_LIMIT,
+    answer,
+    check_project,
+    cursor_in_query,
+    limit_in_query,
+    number_in_query,
+    readable_job,
+    reader,
+)
+from chef.api.filters import filter_in_query
+from chef.api.shapes import Runs
+from chef.domain.failure import IN_LISTS
+from chef.domain.model import Job
+from chef.domain.payloads import job_json
+from chef.domain.runpayloads import (
+    BriefJobJson,
+    NeighboursJson,
+    brief,
+    brief_json,
+    run_json,
+    whole_run_json,
+)
+from chef.errors import NotFound
+from chef.services import services
+from chef.wire.paging import make_cursor
+
+blueprint = Blueprint("runs", __name__)
+
+
+@blueprint.get("/api/projects/<project_id>/runs")
+def list_project_runs(project_id: str) -> Response:
+    """The runs of a project, the one that began last first; a job without a run is a run of one."""
+    check_project(reader(), project_id)
+    wanted = filter_in_query(project_id)
+    page = services().store.runs(wanted, before=cursor_in_query(), limit=limit_in_query())
+    if not page.runs and services().store.project(project_id) is None:
+        raise NotFound(f"there is no project {project_id!r}")
+    more = None if page.next is None else make_cursor(page.next)
+    return answer(Runs([run_json(run) for run in page.runs], more))
+
+
+class RunConverter(BaseConverter):
+    """The name of a run in a path, which may be any text: its slashes are part of it, also the first ones."""
+
+    regex = ".+"
+    part_isolating = False
+
+
+@blueprint.get("/api/projects/<project_id>/runs/<run:run>")
+def get_run(project_id: str, run: str) -> Response:
+    """One run: what it is, and its jobs, the first one first."""
+    check_project(reader(), project_id)
+    limit = number_in_query("limit", MAX_LIMIT, 1, MAX_LIMIT) or MAX_LIMIT
+    after = cursor_in_query()
+    store = services().store
+    found = None if "\0" in run else store.run(project_id, run)
+    if found is None:
+        raise NotFound(f"there is no run {run!r} in project {project_id!r}")
+    page = store.run_jobs(project_id, run, after, limit)
+    jobs = [job_json(job, services().clock(), IN_LISTS) for job in page.jobs]
+    return answer(whole_run_json(found, jobs, None if page.next is None else make_cursor(page.next)))
+
+
+@blueprint.get("/api/jobs/<job_id>/neighbours")
+def get_neighbours(job_id: str) -> Response:
+    """The previous and the next job of a job's kind, and the last one before it that completed."""
+    readable_job(job_id)
+    found = services().store.neighbours(job_id)
+    if found is None:
+        raise NotFound(f"there is no job {job_id!r}")
+    return answer(NeighboursJson(_brief(found.previous), _brief(found.next), _brief(found.last_green)))
+
+
+def _brief(job: Job | None) -> BriefJobJson | None:
+    return None if job is None else brief_json(brief(job))

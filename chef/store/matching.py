@@ -1,0 +1,169 @@
+"""The keys of the jobs that a filter asks for, newest first: which index finds them, and what is looked at.
+
+A page is found in a few milliseconds whatever is asked for. Jobs of one project, or of one status, kind,
+run, branch or author in it, are in the order of an index. Several of these at once are found in
+`ix_jobs_lists` alone, unless one is rare. Words are looked for in the texts of jobs that have ended
+(store.textindex), and in the others themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from itertools import product
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, false, func, select, union_all
+
+from chef.domain.filtering import JobFilter, matches
+from chef.domain.model import STATUSES
+from chef.store import rows
+from chef.store.searching import search_all, search_some
+from chef.store.tables import jobs, projects
+
+MOST_LOOKED_AT = 5000
+"""Jobs without a text that are looked at for one page: running ones, after an upgrade those before it."""
+
+# So many are read one by one rather than anything else.
+_FEW = 1000
+# Parts of one compound query; SQLite takes 500.
+_UNION = 100
+_INDEX_OF = {
+    "kind": "ix_jobs_project_pk_kind_status_pk",
+    "run": "ix_jobs_project_pk_run_pk",
+    "branch": "ix_jobs_project_pk_branch_pk",
+    "author": "ix_jobs_project_pk_author_pk",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Keys of jobs, newest first. All jobs at or above `down_to` have been looked at; 0: all there are."""
+
+    pks: Sequence[int]
+    down_to: int = 0
+
+
+class Matching:
+    """The jobs that a filter asks for, among the projects that one may see (`None`: all)."""
+
+    def __init__(self, connection: Connection, wanted: JobFilter, allowed: Collection[str] | None) -> None:
+        self._connection = connection
+        self._wanted = wanted
+        self._projects = self._keys_of_projects(wanted.project_id, allowed)
+
+    def _keys_of_projects(self, project_id: str | None, allowed: Collection[str] | None) -> list[int] | None:
+        """`None` is any: entries of meta are indexed within a project, so that they need all of them."""
+        query = select(projects.c.pk)
+        if project_id is not None:
+            query = query.where(projects.c.project_id == project_id)
+        elif allowed is None and not self._wanted.entries:
+            return None
+        if allowed is not None:
+            query = query.where(projects.c.project_id.in_(allowed))
+        return list(self._connection.scalars(query))
+
+    def below(self, place: int | None, limit: int) -> Found:
+        """The newest `limit` of them below a key; `None`: of all."""
+        if self._projects == []:
+            return Found([])
+        if not self._wanted.words:
+            return Found(self._newest(place, limit))
+        unsearchable = self._look(place, limit)
+        found = nlargest(limit, [*unsearchable.pks, *self._search(place, limit)])
+        if unsearchable.down_to:
+            return Found([pk for pk in found if pk >= unsearchable.down_to], unsearchable.down_to)
+        return Found(found)
+
+    def _newest(self, place: int | None, limit: int) -> list[int]:
+        """Regardless of words. Each project and status is asked for by itself: an index has those in order,
+        but not all together, and sorting a million jobs takes seconds.
+        """
+        wanted = self._wanted
+        statuses = wanted.statuses
+        if statuses is None and list(wanted.entries) == ["kind"]:
+            statuses = STATUSES  # They stand between the kind and the order in its index.
+        index = self._index()
+        parts = []
+        pks: Sequence[int | None] = [None] if self._projects is None else self._projects
+        for pk, status in product(pks, [None] if statuses is None else statuses):
+            part = _below(place).order_by(jobs.c.pk.desc()).limit(limit)
+            part = part if index is None else part.with_hint(jobs, f"INDEXED BY {index}", "sqlite")
+            of_project = [] if pk is None else [jobs.c.project_pk == pk]
+            of_status = [] if status is None else [jobs.c.status == status]
+            parts.append(part.where(*of_project, *of_status, *self._entries()))
+        found: list[int] = []
+        for start in range(0, len(parts), _UNION):
+            slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
+            found = nlargest(limit, [*found, *self._connection.scalars(union_all(*slice_))])
+        return found
+
+    def _index(self) -> str | None:
+        """The index for several limits at once. PostgreSQL chooses by its statistics."""
+        entries = self._wanted.entries
+        limits = {*entries} | ({"status"} if self._wanted.statuses else set())
+        if len(limits) < 2 or limits == {"kind", "status"} or self._connection.dialect.name != "sqlite":
+            return None
+        if self._projects is not None and len(self._projects) == 1:
+            for name in entries:
+                if self._is_rare(name, self._projects[0]):
+                    return _INDEX_OF[name]
+        return "ix_jobs_lists"
+
+    def _is_rare(self, name: str, project_pk: int) -> bool:
+        some = select(jobs.c.pk).where(jobs.c.project_pk == project_pk, self._entry(name)).limit(_FEW)
+        count: int = self._connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+        return count < _FEW
+
+    def _entry(self, name: str) -> ColumnElement[bool]:
+        return jobs.c[name] == self._wanted.entries[name]
+
+    def _entries(self) -> list[ColumnElement[bool]]:
+        return [self._entry(name) for name in self._wanted.entries]
+
+    def _limits(self) -> list[ColumnElement[bool]]:
+        """All but the words, as conditions."""
+        limits = self._entries()
+        if self._projects is not None:
+            limits.append(jobs.c.project_pk.in_(self._projects))
+        if self._wanted.statuses is not None:
+            limits.append(jobs.c.status.in_(self._wanted.statuses))
+        return limits
+
+    def _look(self, place: int | None, limit: int) -> Found:
+        """Jobs that have no text yet, by themselves."""
+        query = (
+            select(jobs, projects.c.project_id)
+            .join(projects, jobs.c.project_pk == projects.c.pk)
+            .where(jobs.c.searchable == false(), *self._limits(), *_upto(place))
+            .order_by(jobs.c.pk.desc())
+            .limit(MOST_LOOKED_AT)
+            .with_hint(jobs, "INDEXED BY ix_jobs_unsearchable", "sqlite")
+        )
+        found: list[int] = []
+        last, count = 0, 0
+        for row in self._connection.execute(query):
+            last, count = row.pk, count + 1
+            if matches(self._wanted, rows.job_of(row)):
+                found.append(row.pk)
+            if len(found) == limit:
+                return Found(found)
+        return Found(found, last if count == MOST_LOOKED_AT else 0)
+
+    def _search(self, place: int | None, limit: int) -> Sequence[int]:
+        """Jobs by their texts: of a few where the other limits leave no more, else of all."""
+        limits = self._limits()
+        if limits:
+            few = self._newest(place, _FEW)
+            if len(few) < _FEW:
+                return search_some(self._connection, self._wanted.words, few)[:limit]
+        return search_all(self._connection, self._wanted.words, limits, place, limit)
+
+
+def _upto(place: int | None) -> list[ColumnElement[bool]]:
+    return [] if place is None else [jobs.c.pk < place]
+
+
+def _below(place: int | None) -> Select[Any]:
+    return select(jobs.c.pk).where(*_upto(place))
