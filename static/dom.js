@@ -5,7 +5,7 @@ import { localTime } from "chef/i18n.js";
 import { pageData } from "chef/page-data.js";
 import { texts } from "chef/texts.js";
 
-/** @import { Job } from "chef/state.js" */
+/** @import { Interval, Job } from "chef/state.js" */
 
 /**
  * The state in which the server rendered a page, and from which its live part goes on (chef/pages/routes.py).
@@ -17,6 +17,7 @@ import { texts } from "chef/texts.js";
  * @property {string} jobId
  * @property {Job | null} job
  * @property {string} epoch
+ * @property {Record<string, Interval>} [usualPhases] usual durations of the job's phases
  * @property {string} [projectId]
  * @property {string | null} [status]
  * @property {boolean} [isNewest]

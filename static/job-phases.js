@@ -1,6 +1,6 @@
 // The phases of a job with their times and their places in it, each a link into the log, and its longest pauses.
 
-import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
+import { byId, clone, field, live, now, setIcon, setText } from "chef/dom.js";
 import { duration, percent, phaseWord, runningFor } from "chef/format.js";
 import { phaseKeys } from "chef/log-phases.js";
 import { usualWords } from "chef/progress-words.js";
@@ -11,6 +11,9 @@ import { texts } from "chef/texts.js";
 /** @import { Job, Pause, PhaseSpan } from "chef/state.js" */
 
 /** The job's time, in milliseconds. @typedef {{ start: number, whole: number }} JobTime */
+
+// An ended job has no estimate any more, and yet its phases have usual times.
+let usual = live.usualPhases ?? {};
 
 /**
  * Phases and their places in the job's time, which goes on while it runs.
@@ -23,6 +26,7 @@ export function showPhases(job) {
   while (list.children.length > spans.length) list.lastElementChild?.remove();
   while (list.children.length < spans.length) list.append(clone("phase-template"));
   if (!job || spans.length === 0) return;
+  usual = job.eta?.phases ?? usual;
   const start = Date.parse(spans[0].startedAt);
   const end = job.finishedAt ? Date.parse(job.finishedAt) : now();
   const time = { start, whole: Math.max(1, end - start) };
@@ -35,7 +39,7 @@ export function showPhases(job) {
     rows[index].dataset.status = isLast ? present : "completed";
     setIcon(rows[index], isLast ? present : "completed");
     setText(field(rows[index], "share"), isLast ? shareOf(job) : "");
-    setText(field(rows[index], "usual"), usualWords(job.eta?.phases[span.phase]));
+    setText(field(rows[index], "usual"), usualWords(usual[span.phase]));
   }
 }
 

@@ -75,10 +75,12 @@ def job(job_id: str) -> Response:
     log = snapshots.newest_lines(found)
     now = services().clock()
     shown = as_dict(job_json(found, now)) if found else None
+    usual = _usual_phases(shown)
     page = render(
         "job.html",
         job_id=job_id,
         job=shown,
+        usual_phases=usual,
         log=log,
         phases=snapshots.phase_spans(found, now) if found else [],
         shown_status=shown_status(shown, now),
@@ -92,10 +94,17 @@ def job(job_id: str) -> Response:
             jobId=job_id,
             job=shown,
             epoch=services().store.epoch,
+            usualPhases=usual,
             log={"first": log.first, "last": log.last},
         ),
     )
     return make_response(page, 200 if found else 404)
+
+
+def _usual_phases(job: dict[str, Any] | None) -> dict[str, Any]:
+    """The usual durations of the phases of a job's kind, by their names."""
+    eta = job.get("eta") if job else None
+    return eta["phases"] if eta else {}
 
 
 def _details(meta: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -80,12 +80,37 @@ class Kitchen:
         else:
             self.say({"type": "completed", "jobId": job_id, "message": "Deployed to production"})
 
-    def running(self, job_id: str = "web-1301", until: int = 0, tests: int = 10) -> None:
+    def past_runs(self, kind: str, count: int, last: str = "completed") -> None:
+        """Finished builds like `running`, of a kind; some failed, and the last one ended as is said."""
+        chance = random.Random(kind)
+        for number in range(count):
+            job_id, past = f"{kind.replace(' / ', '-')}-{number}", (count - number) * 5 * HOUR
+            about = HEAD | {"kind": kind, "number": str(1300 - count + number), "branch": "main"}
+            for phase, seconds in (("preparing", 8), ("installing", 48), ("building", 150)):
+                self.at(past)
+                self.say(progress(job_id, "web", phase=phase, meta=about))
+                end = past - round(seconds * SECOND * chance.uniform(0.7, 1.4))
+                for moment in range(past - 8 * SECOND, end, -8 * SECOND):
+                    self.at(moment)
+                    self.say(log(job_id, testing(1)))
+                past = end
+            self.at(past)
+            outcome = last if number == count - 1 else ("failed" if number % 9 == 4 else "completed")
+            ending = (
+                {"type": "error", "message": "3 tests failed"} if outcome == "failed" else {"type": outcome}
+            )
+            self.say(ending | {"jobId": job_id})
+
+    def running(
+        self, job_id: str = "web-1301", until: int = 0, tests: int = 10, kind: str | None = None
+    ) -> None:
         """A build in the middle of its tests, whose newest word was `until` ago."""
         self.at(until + 161 * SECOND)
         self.say(
             progress(job_id, "web", phase="queued", meta=HEAD | {"runner": "linux-large-3", "node": "24.4.0"})
         )
+        if kind:
+            self.say(progress(job_id, meta={"kind": kind}))
         self.at(until + 154 * SECOND)
         self.say(progress(job_id, phase="preparing", message="Checking out the sources"))
         self.at(until + 146 * SECOND)
@@ -246,6 +271,37 @@ def show_running(kitchen: Kitchen, camera: Camera) -> None:
     camera.take("reporter-lost-phone-dark", "/jobs/web-1304", viewport=PHONE, color_scheme="dark")
 
 
+def show_forecasts(kitchen: Kitchen, camera: Camera) -> None:
+    """What earlier runs tell: of a running build, of a silent one, and of all of them in a chart."""
+    kitchen.past_runs("CI / test", 18)
+    kitchen.past_runs("nightly", 7, last="failed")
+    kitchen.running("web-1301", kind="CI / test")
+    wide = {"width": 1920, "height": 1080}
+    camera.take_all_ways("left", "/jobs/web-1301")
+    camera.take("left-1920", "/jobs/web-1301", viewport=wide)
+    camera.take("phase-begins", "/jobs/web-1301#phase=installing")
+    camera.take("left-forced-colors", "/jobs/web-1301", forced_colors="active")
+    camera.take("left-without-javascript", "/jobs/web-1301", java_script_enabled=False)
+    kitchen.running("web-1302", kind="nightly")
+    camera.take("left-5-runs", "/jobs/web-1302")
+    kitchen.running("web-1303", kind="first of its kind")
+    camera.take("left-no-history", "/jobs/web-1303")
+    kitchen.running("web-1304", until=5 * MINUTE, kind="CI / test")
+    kitchen.say(log("web-1304", testing(3)))
+    camera.take_all_ways("over-the-usual", "/jobs/web-1304")
+    kitchen.running("web-1305", until=95 * SECOND, kind="CI / test")
+    camera.take_all_ways("quieter-than-usual", "/jobs/web-1305")
+    kitchen.running("web-1306", kind="CI / test")
+    kitchen.say(
+        progress("web-1306", phaseProgress=30), {"type": "error", "jobId": "web-1306", "message": "no"}
+    )
+    camera.take_all_ways("failed-at", "/jobs/web-1306")
+    camera.take_all_ways("durations", "/projects/web?kind=CI+/+test")
+    camera.take("durations-1920", "/projects/web?kind=CI+/+test", viewport=wide)
+    camera.take("durations-5-runs", "/projects/web?kind=nightly")
+    camera.take("left-in-lists", "/")
+
+
 def show_the_readme(kitchen: Kitchen, camera: Camera) -> None:
     """The picture for docs/page.png, whose log has some of everything."""
     kitchen.running(tests=1)
@@ -322,6 +378,7 @@ SCENES: dict[str, tuple[Callable[[Kitchen, Camera], None], dict[str, str]]] = {
     "lists": (show_lists, {}),
     "readme": (show_the_readme, {}),
     "running": (show_running, {}),
+    "forecasts": (show_forecasts, {}),
     "ended": (show_ended, {}),
     "disconnected": (show_disconnected, {}),
     "login": (show_login, {"CHEF_JWT_SECRET": SECRET}),
