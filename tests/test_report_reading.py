@@ -41,6 +41,30 @@ def by_outcome(report: ReportedTests) -> dict[str, list[str]]:
     return found
 
 
+# --- real tools ------------------------------------------------------------------------------
+
+EXPECTED: dict[str, dict[str, list[list[str]]]] = json.loads(
+    (RECORDINGS / "expected.json").read_text("utf-8")
+)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_report_of_a_real_tool_has_its_tests_with_their_outcomes_and_reasons(name: str) -> None:
+    """Suite, name and reason; each suite has a test for each outcome that its tool can write."""
+    report = read((RECORDINGS / name).read_bytes())
+    found: dict[str, list[list[str | None]]] = {}
+    for case in report.cases:
+        reason = [case.message] if case.message else []
+        found.setdefault(case.outcome, []).append([case.suite, case.name, *reason])
+    assert found == EXPECTED[name]
+    assert all(case.output for case in report.cases if case.outcome == "failed")
+    assert not report.counts.unlisted
+
+
+def test_each_recording_has_its_expectation() -> None:
+    assert {path.name for path in RECORDINGS.iterdir()} - {"expected.json"} == set(EXPECTED)
+
+
 # --- JUnit XML -------------------------------------------------------------------------------
 
 
@@ -88,9 +112,36 @@ def test_a_failure_has_its_message_what_the_tool_says_of_it_and_what_the_test_wr
     )
 
 
+def test_what_the_tool_says_of_a_failure_comes_before_what_the_test_wrote() -> None:
+    case = only(
+        junit(
+            '<testcase name="a"><system-out>written</system-out><failure message="m">said</failure>'
+            "</testcase>"
+        )
+    )
+    assert case.output == "said\nwritten"
+
+
 def test_a_failure_without_a_message_has_the_first_line_that_says_something() -> None:
     case = only(junit('<testcase name="a"><failure>\n\n  Failed asserting  \nmore</failure></testcase>'))
     assert (case.message, case.output) == ("Failed asserting", "Failed asserting  \nmore")
+
+
+def test_a_message_that_says_nothing_gives_way_to_what_the_test_said() -> None:
+    """Go's reporters have the same message for each failure, PHPUnit has none and names the test first."""
+    said = [
+        "=== RUN   TestA",
+        "    a_test.go:3: started",
+        "    a_test.go:4: 3 is not 4",
+        "--- FAIL: TestA (0.00s)",
+    ]
+    go = "&#10;".join(said)
+    failed = f'<failure message="Failed">{go}</failure>'
+    assert only(junit(f'<testcase name="TestA">{failed}</testcase>')).message == "a_test.go:4: 3 is not 4"
+    named = "<failure>SumsTest::testA\nFailed asserting</failure>"
+    assert only(junit(f'<testcase name="testA" classname="SumsTest">{named}</testcase>')).message == (
+        "Failed asserting"
+    )
 
 
 def test_the_reason_of_a_skipped_test_is_its_message() -> None:
@@ -258,6 +309,15 @@ def test_a_failure_of_ctrf_has_its_message_its_trace_and_what_the_test_wrote() -
     )
 
 
+def test_a_flaky_test_of_ctrf_has_the_message_of_its_attempt_that_failed() -> None:
+    attempts = [
+        {"status": "failed", "message": "first"},
+        {"status": "failed", "message": "second", "trace": "at"},
+    ]
+    case = only(read(ctrf({"name": "a", "status": "passed", "flaky": True, "retryAttempts": attempts})))
+    assert (case.outcome, case.message, case.output) == ("flaky", "second", "at")
+
+
 # --- limits ----------------------------------------------------------------------------------
 
 
@@ -269,7 +329,7 @@ def test_long_texts_keep_their_beginning_and_end_and_say_how_much_is_missing() -
     assert len(case.output or "") < MAX_OUTPUT + 50
     assert (case.output or "").startswith("beginxx")
     assert (case.output or "").endswith("xxend")
-    assert f"[cut: {50_000 + 9 - (MAX_OUTPUT - 64)} characters]" in (case.output or "")
+    assert f"[cut: {50_000 + 9 - (MAX_OUTPUT * 3 // 4 - 64)} characters]" in (case.output or "")
     assert (case.output or "").count("[cut: ") == 1
 
 

@@ -14,6 +14,13 @@ from chef.wire.strict import check_depth
 _PLACE = re.compile(r" - at `\$?\.?(.*)`$")
 
 
+class CtrfAttempt(msgspec.Struct, gc=False):
+    """What is read of an attempt that came before the last one."""
+
+    message: str | None = None
+    trace: str | None = None
+
+
 class CtrfTest(msgspec.Struct, rename="camel", gc=False):
     """What is read of a test."""
 
@@ -27,13 +34,17 @@ class CtrfTest(msgspec.Struct, rename="camel", gc=False):
     flaky: bool | None = None
     stdout: list[str] | None = None
     stderr: list[str] | None = None
+    retry_attempts: list[CtrfAttempt] | None = None
 
     def result(self) -> CaseResult:
         """The result that it is. A test that is `pending` or `other` neither passed nor failed."""
-        output = "\n".join([self.trace or "", *(self.stdout or ()), *(self.stderr or ())])
+        # Of a flaky test it is an attempt that failed.
+        failed = next((one for one in reversed(self.retry_attempts or ()) if one.message), CtrfAttempt())
+        message, trace = self.message or failed.message, self.trace or failed.trace
+        output = "\n".join([trace or "", *(self.stdout or ()), *(self.stderr or ())])
         suite = " > ".join(self.suite) if isinstance(self.suite, list) else self.suite
         duration = None if self.duration is None else round(min(max(self.duration, 0.0), 1e12))
-        return CaseResult(self.name, self._outcome, suite, self.file_path, duration, self.message, output)
+        return CaseResult(self.name, self._outcome, suite, self.file_path, duration, message, output)
 
     @property
     def _outcome(self) -> Outcome:

@@ -20,8 +20,12 @@ _FLAKY = ("flakyFailure", "flakyError")
 _RERUNS = ("rerunFailure", "rerunError")
 _OUTPUTS = ("system-out", "system-err")
 _FRESH_PIECES = 256
-# With a note of what is missing it is still no longer than what is kept.
-_MOST_TEXT = MAX_OUTPUT - 64
+# The messages of Go's reporters of each failure, and the lines around a test's own in its output.
+_SAYS_NOTHING = ("Failed",)
+_GO_MARKS = ("=== ", "--- ")
+# What the tool says of a test, and what the test wrote: each with a note of what is missing, they are
+# together no longer than what is kept.
+_MOST_DETAILS, _MOST_WRITTEN = MAX_OUTPUT * 3 // 4 - 64, MAX_OUTPUT // 4 - 64
 # The word that GoogleTest and others say in an attribute in place of an element.
 _NOT_RUN = ("notrun", "disabled", "skipped", "ignored")
 
@@ -70,20 +74,22 @@ class _Case:
     suite: str | None
     outcome: Outcome = "passed"
     message: str | None = None
-    output: BoundedText = field(default_factory=lambda: BoundedText(_MOST_TEXT))
+    details: BoundedText = field(default_factory=lambda: BoundedText(_MOST_DETAILS))
+    written: BoundedText = field(default_factory=lambda: BoundedText(_MOST_WRITTEN))
 
     def result(self) -> CaseResult:
         """The result that it is."""
         get = self.attributes.get
         failed = self.outcome in ("failed", "flaky")
-        output = self.output.text if failed else None
+        output = self.details.text + self.written.text if failed else None
+        suite = get("classname") or get("class") or self.suite
         return CaseResult(
             name=get("name") or "",
             outcome=self.outcome,
-            suite=get("classname") or get("class") or self.suite,
+            suite=suite,
             file=get("file") or get("filepath"),
             duration_ms=_milliseconds(get("time") or get("duration")),
-            message=self.message or (_first_line(output) if output else None),
+            message=_reason(self.message, output or "", suite),
             output=output,
         )
 
@@ -152,10 +158,12 @@ class JUnitHandler(ContentHandler):
             case.outcome = "skipped"
         if name in (*_FAILURES, *_FLAKY, *_RERUNS, "skipped"):
             case.message = case.message or attributes.get("message") or None
-        if name in (*_FAILURES, *_FLAKY, *_OUTPUTS):
-            self._text = case.output
+        if name in (*_FAILURES, *_FLAKY):
+            self._text = case.details
+        elif name in _OUTPUTS:
+            self._text = case.written
         elif name == "skipped":
-            self._text = BoundedText(_MOST_TEXT)
+            self._text = BoundedText(_MOST_WRITTEN)
 
     def characters(self, content: str) -> None:
         if self._text is not None:
@@ -172,7 +180,7 @@ class JUnitHandler(ContentHandler):
             self._text.add("\n")
             self._text = None
         elif local == "skipped" and self._text is not None:
-            self._case.message = self._case.message or _first_line(self._text.text)
+            self._case.message = self._case.message or self._text.text or None
             self._text = None
 
     def _end_case(self, case: _Case) -> None:
@@ -180,9 +188,18 @@ class JUnitHandler(ContentHandler):
         self._case = None
 
 
-def _first_line(text: str) -> str | None:
-    """The first line that says something."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), None)
+def _reason(message: str | None, output: str, suite: str | None) -> str | None:
+    """The reason of a failure: the tool's message, or where that says nothing, a line of the output."""
+    text = output if not message or message in _SAYS_NOTHING else message
+    lines = [line.strip() for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith(_GO_MARKS)]
+    if message and (text is message and len(said) == len([line for line in lines if line])):
+        return message
+    if any(line.startswith(_GO_MARKS) for line in lines):
+        return said[-1] if said else message
+    # PHPUnit's first line is the test's name.
+    named = [line for line in said if suite is None or not line.startswith(f"{suite}::")]
+    return next(iter(named or said), message)
 
 
 def _milliseconds(text: str | None) -> int | None:
