@@ -6,7 +6,7 @@ WSGI server the request's greenlet waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from flask import Response, request
@@ -29,17 +29,24 @@ Refuse = Callable[[ChefError], Response]
 
 
 def answer_at_end(
-    room: Room, job: Job, principal: Principal, seconds: float, make: Make, refuse: Refuse = problem
+    room: Room,
+    job: Job,
+    principal: Principal,
+    seconds: float,
+    make: Make,
+    *,
+    refuse: Refuse = problem,
+    same: Hashable = None,
 ) -> Response:
     """Answer when a job ends, or with the job as it stands then after some seconds.
 
     `job` was read within the room's context. Where the server stops meanwhile the answer is 503 with
-    `Retry-After`, where the job was removed 404.
+    `Retry-After`, where the job was removed 404. Requests with one value of `same` share what `make` makes.
     """
     chef = services()
     if chef.hub.closed:
         raise Stopping
-    later = _Later(chef, job.job_id, principal, make, refuse)
+    later = _Later(chef, job.job_id, principal, make, refuse, same)
     waiter = chef.end_watches.add(room, job.seq, seconds, later.told)
     postpone = request.environ.get("chef.postpone")
     if postpone is None:
@@ -51,7 +58,9 @@ def answer_at_end(
 class _Later:
     """One postponed answer. `response` has the headers that hold for whatever it will be."""
 
-    def __init__(self, chef: Services, job_id: str, principal: Principal, make: Make, refuse: Refuse) -> None:
+    def __init__(
+        self, chef: Services, job_id: str, principal: Principal, make: Make, refuse: Refuse, same: Hashable
+    ) -> None:
         self.response = Response()
         self.give: Callable[[Any], None] = lambda application: None
         self._chef = chef
@@ -59,13 +68,15 @@ class _Later:
         self._principal = principal
         self._make = make
         self._refuse = refuse
+        self._same = same
         self._reason = Reason.LATE
         self._job: Job | None = None
+        self._shared: dict[Any, Any] = {}
         self._woken = Wakeup()
 
-    def told(self, reason: Reason, job: Job | None) -> None:
+    def told(self, reason: Reason, job: Job | None, shared: dict[Any, Any]) -> None:
         """There is something to answer."""
-        self._reason, self._job = reason, job
+        self._reason, self._job, self._shared = reason, job, shared
         self._woken.set()
         self.give(self._application)
 
@@ -77,19 +88,23 @@ class _Later:
             waiter.leave()
         return self._answer()
 
-    def _application(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def _application(self, _environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         made = self._answer()
-        self.response.status_code = made.status_code
-        self.response.set_data(made.get_data())
-        for name, value in made.headers:
-            self.response.headers[name] = value
-        return self.response(environ, start_response)
+        own = [header for header in self.response.headers if header[0] not in made.headers]
+        start_response(made.status, [*own, *made.headers])
+        return [made.data]
 
     def _answer(self) -> Response:
         try:
-            return self._make(self._job_to_show())
+            job = self._job_to_show()
+            if self._same is None:
+                return self._make(job)
+            if self._same not in self._shared:
+                self._shared[self._same] = self._make(job)
+            shared: Response = self._shared[self._same]
         except ChefError as error:
             return self._refuse(error)
+        return shared
 
     def _job_to_show(self) -> Job:
         if self._reason is Reason.CLOSING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import chain
 
 from flask import Blueprint, Response, request, stream_with_context
@@ -79,7 +80,8 @@ def get_job(job_id: str) -> Response:
         if job.ended or not seconds:
             return _outcome(job, chef, fails)
         seconds = min(seconds, chef.settings.max_wait)
-        return answer_at_end(room, job, principal, seconds, lambda job: _outcome(job, chef, fails))
+        make = partial(_outcome, chef=chef, fails=fails)
+        return answer_at_end(room, job, principal, seconds, make, same=fails)
 
 
 _FAILED = {"completed": 200, "failed": 417, "cancelled": 410, "abandoned": 410}

@@ -14,7 +14,6 @@ import logging
 import re
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 from time import monotonic
@@ -95,6 +94,7 @@ class Connection:
         "_writer",
         "address",
         "admitted",
+        "descriptor",
         "due",
         "expired",
         "is_proxys",
@@ -106,6 +106,7 @@ class Connection:
 
     def __init__(self, sock: _socket.socket, peer: str, number: int = 0) -> None:
         self._socket = sock
+        self.descriptor: int = sock.fileno()
         self.peer = peer
         self.number = number
         self.state: ConnectionState = IDLE
@@ -147,12 +148,12 @@ class Connection:
 
     def _wait_to_read(self, due: float) -> None:
         if self._reader is None:
-            self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
+            self._reader = get_hub().loop.io(self.descriptor, _READABLE)
         self._wait(self._reader, due)
 
     def _wait_to_write(self, due: float) -> None:
         if self._writer is None:
-            self._writer = get_hub().loop.io(self._socket.fileno(), _WRITABLE)
+            self._writer = get_hub().loop.io(self.descriptor, _WRITABLE)
         self._wait(self._writer, due)
 
     def _wait(self, watcher: Any, due: float) -> None:
@@ -204,25 +205,6 @@ class Connection:
             return False
         except OSError:
             return True
-
-    def watch(self, gone: Callable[[], None]) -> None:
-        """Have `gone` called, in the loop, when the peer closes its side; `unwatch` ends that.
-
-        Where the peer sends something before, nobody looks behind that.
-        """
-        if self._reader is None:
-            self._reader = get_hub().loop.io(self._socket.fileno(), _READABLE)
-        self._reader.start(self._look, gone)
-
-    def unwatch(self) -> None:
-        """Look no longer whether the peer is there."""
-        if self._reader is not None:
-            self._reader.stop()
-
-    def _look(self, gone: Callable[[], None]) -> None:
-        self.unwatch()
-        if self.is_gone():
-            gone()
 
     # Receiving
 

@@ -21,6 +21,7 @@ from chef.http import environ as keys
 from chef.http.answer import Response
 from chef.http.body import Body, BrokenBody
 from chef.http.connection import Connection, PeerGone, TooSlow
+from chef.http.departure import Departure
 from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
 from chef.http.refusals import FAILED, TOO_MANY, refusal
@@ -53,6 +54,7 @@ class Handler:
         "_address",
         "_answer",
         "_block",
+        "_departure",
         "_gone",
         "_head",
         "_postponed",
@@ -71,6 +73,7 @@ class Handler:
         # While an answer is postponed: its request, and what tells the application that the client has gone.
         self._postponed: Environ = {}
         self._gone: Callable[[], None] | None = None
+        self._departure: Departure | None = None
         self._forget_head()
 
     def handle(self) -> None:
@@ -194,7 +197,7 @@ class Handler:
             self._fail(fault, environ, body)
         if self._answer.state is POSTPONED:
             self._postponed = environ
-            self.connection.watch(self._peer_left)
+            self._departure = Departure(self.connection, self._peer_left)
             return
         self._gone = None
         body.discard()
@@ -220,14 +223,15 @@ class Handler:
             gevent.sleep(0)  # The application has not even returned.
         if self._gone is None:
             raise PeerGone("the client went before its answer came")
-        self.connection.unwatch()
-        self._gone = None
+        if self._departure is not None:
+            self._departure.stop()
+        self._gone = self._departure = None
         environ, self._postponed = self._postponed, {}
         self._run(self._answer.run, application, environ, environ["wsgi.input"])
 
     def _peer_left(self) -> None:
         """The client of a postponed answer has gone. Called in the loop."""
-        gone, self._gone, self._postponed = self._gone, None, {}
+        gone, self._gone, self._departure, self._postponed = self._gone, None, None, {}
         self._site.busy.discard(self)
         self._end()
         if gone is not None:

@@ -35,8 +35,9 @@ class Reason(Enum):
     """The server stops."""
 
 
-Told = Callable[[Reason, Job | None], None]
-"""Called once, in the loop or a greenlet, and must not wait. The job is that at its end, else `None`."""
+Told = Callable[[Reason, Job | None, dict[Any, Any]], None]
+"""Called once, in the loop or a greenlet, and must not wait. The job is that at its end, else `None`; the
+dict is shared by all that are told together, for what is the same for them."""
 
 
 class Waiter:
@@ -50,10 +51,10 @@ class Waiter:
         self._timer: Any = get_hub().loop.timer(seconds)
         self._timer.start(self._late)
 
-    def tell(self, reason: Reason, job: Job | None) -> None:
+    def tell(self, reason: Reason, job: Job | None, shared: dict[Any, Any]) -> None:
         """Tell it, and let go of it."""
         self._timer.close()
-        self._told(reason, job)
+        self._told(reason, job, shared)
 
     def leave(self) -> None:
         """It waits no longer, and is told nothing."""
@@ -62,7 +63,7 @@ class Waiter:
 
     def _late(self) -> None:
         self.watch.remove(self)
-        self.tell(Reason.LATE, None)
+        self.tell(Reason.LATE, None, {})
 
 
 class EndWatch(Member):
@@ -116,8 +117,9 @@ class EndWatch(Member):
     def _tell(self, reason: Reason, job: Job | None) -> None:
         waiters, self.waiters = self.waiters, {}
         self._forget(self)
+        shared: dict[Any, Any] = {}
         for waiter in waiters:
-            waiter.tell(reason, job)
+            waiter.tell(reason, job, shared)
 
     def remove(self, waiter: Waiter) -> None:
         """One of them waits no longer."""

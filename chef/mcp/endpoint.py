@@ -22,7 +22,7 @@ from chef.errors import ChefError, NotAcceptable, UnsupportedMediaType
 from chef.mcp import jobs, logs, outcomes, publishing
 from chef.mcp.origins import check_origin
 from chef.mcp.rpc import METHOD_NOT_FOUND, Message, RpcError, read_message
-from chef.mcp.tools import Caller, Tool, UntilEnd, find_tool, tool_refusal, tool_result
+from chef.mcp.tools import AgentCall, Tool, UntilEnd, find_tool, tool_refusal, tool_result
 from chef.mcp.versions import SUPPORTED, is_modern, legacy_version
 from chef.services import services
 from chef.version import VERSION
@@ -94,15 +94,15 @@ def _respond(message: Message, modern: bool, result: dict[str, Any]) -> Response
     return answer(message.answer(result))
 
 
-def _caller(reader: Principal) -> Caller:
+def _caller(reader: Principal) -> AgentCall:
     chef, credentials = services(), http_credentials(request.environ)
-    return Caller(chef, reader, partial(chef.gate.writer, credentials), origin(request.environ))
+    return AgentCall(chef, reader, partial(chef.gate.writer, credentials), origin(request.environ))
 
 
 # --- methods -------------------------------------------------------------------------------
 
 
-def _initialize(message: Message, _caller: Caller) -> dict[str, Any]:
+def _initialize(message: Message, _caller: AgentCall) -> dict[str, Any]:
     return {
         "protocolVersion": legacy_version(message.params.get("protocolVersion")),
         "capabilities": _CAPABILITIES,
@@ -111,7 +111,7 @@ def _initialize(message: Message, _caller: Caller) -> dict[str, Any]:
     }
 
 
-def _discover(_message: Message, _caller: Caller) -> dict[str, Any]:
+def _discover(_message: Message, _caller: AgentCall) -> dict[str, Any]:
     return {
         "supportedVersions": list(SUPPORTED),
         "capabilities": _CAPABILITIES,
@@ -120,18 +120,18 @@ def _discover(_message: Message, _caller: Caller) -> dict[str, Any]:
     }
 
 
-def _ping(_message: Message, _caller: Caller) -> dict[str, Any]:
+def _ping(_message: Message, _caller: AgentCall) -> dict[str, Any]:
     return {}
 
 
-def _list_tools(_message: Message, caller: Caller) -> dict[str, Any]:
+def _list_tools(_message: Message, caller: AgentCall) -> dict[str, Any]:
     """The tools that the caller may use."""
     may_write = _may_write(caller)
     tools = [tool.described() for tool in TOOLS if may_write or not tool.writes]
     return {"tools": tools, **_cached("private")}
 
 
-def _may_write(caller: Caller) -> bool:
+def _may_write(caller: AgentCall) -> bool:
     try:
         caller.writer()
     except ChefError:
@@ -139,7 +139,7 @@ def _may_write(caller: Caller) -> bool:
     return True
 
 
-def _call_tool(message: Message, caller: Caller) -> dict[str, Any] | UntilEnd:
+def _call_tool(message: Message, caller: AgentCall) -> dict[str, Any] | UntilEnd:
     tool, arguments = find_tool(TOOLS, message.params)
     try:
         outcome = tool.call(caller, arguments)
@@ -173,4 +173,4 @@ def _at_end(message: Message, modern: bool, reader: Principal, call: UntilEnd) -
         if job.ended:
             return make(job)
         seconds = min(call.seconds, chef.settings.max_wait)
-        return answer_at_end(room, job, reader, seconds, make, refuse)
+        return answer_at_end(room, job, reader, seconds, make, refuse=refuse)

@@ -13,7 +13,7 @@ from chef.digest.text import cut, fenced, shown
 from chef.domain.payloads import line_text
 from chef.domain.wiretypes import JsonObject
 from chef.mcp.jobs import JobId, shown_job
-from chef.mcp.tools import Caller, Tool, ToolResult
+from chef.mcp.tools import AgentCall, Tool, ToolResult
 from chef.store import NumberedLine
 
 _MOST_LINES = 500
@@ -57,7 +57,7 @@ class LogRows(JsonObject, frozen=True):
     next: int | None
 
 
-def _search_log(caller: Caller, query: SearchQuery) -> ToolResult:
+def _search_log(caller: AgentCall, query: SearchQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     found = caller.chef.store.search(job.job_id, query.text, query.after, query.limit + 1)
     rows, is_cut = _rows(found[: query.limit])
@@ -65,7 +65,7 @@ def _search_log(caller: Caller, query: SearchQuery) -> ToolResult:
     return _outcome(rows, job.lines, rows[-1].line if has_more and rows else None)
 
 
-def _read_log(caller: Caller, query: RangeQuery) -> ToolResult:
+def _read_log(caller: AgentCall, query: RangeQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     first = max(1, job.lines - query.count + 1) if query.first is None else query.first
     last = min(job.lines, first + query.count - 1)

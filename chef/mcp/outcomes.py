@@ -16,7 +16,7 @@ from chef.domain.payloads import job_json
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import NotFound
 from chef.mcp.jobs import UNTRUSTED_NAMES, JobId, shown_job
-from chef.mcp.tools import Caller, Tool, ToolResult
+from chef.mcp.tools import AgentCall, Tool, ToolResult
 
 
 class FailedQuery(msgspec.Struct, forbid_unknown_fields=True):
@@ -53,7 +53,7 @@ class PairQuery(msgspec.Struct, forbid_unknown_fields=True):
     ) = None
 
 
-def _failed_tests(caller: Caller, query: FailedQuery) -> ToolResult:
+def _failed_tests(caller: AgentCall, query: FailedQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     failure = _json(caller, job).get("failure")
     failed = failed_cases(caller.chef.store, job, failure)
@@ -66,7 +66,7 @@ def _failed_tests(caller: Caller, query: FailedQuery) -> ToolResult:
     return ToolResult(text, FailedTests(True, summary, [FailedTestRow(*one) for one in failed]))
 
 
-def _compare_jobs(caller: Caller, query: PairQuery) -> ToolResult:
+def _compare_jobs(caller: AgentCall, query: PairQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     other = _last_green(caller, job) if query.other is None else shown_job(caller, query.other)
     found = compare(*(_compared(caller, one) for one in (job, other)))
@@ -81,7 +81,7 @@ def _compare_jobs(caller: Caller, query: PairQuery) -> ToolResult:
     return ToolResult("\n".join(lines), found)
 
 
-def _last_green(caller: Caller, job: Job) -> Job:
+def _last_green(caller: AgentCall, job: Job) -> Job:
     """The last completed job of the same kind before a job."""
     near = caller.chef.store.neighbours(job.job_id)
     if near is not None and near.last_green is not None:
@@ -89,13 +89,13 @@ def _last_green(caller: Caller, job: Job) -> Job:
     raise NotFound("there is no completed job of the same kind before this one: name another one")
 
 
-def _compared(caller: Caller, job: Job) -> tuple[dict[str, Any], list[str]]:
+def _compared(caller: AgentCall, job: Job) -> tuple[dict[str, Any], list[str]]:
     """A job and the names of its failed tests."""
     found = _json(caller, job)
     return found, [one.name for one in failed_cases(caller.chef.store, job, found.get("failure"))]
 
 
-def _json(caller: Caller, job: Job) -> dict[str, Any]:
+def _json(caller: AgentCall, job: Job) -> dict[str, Any]:
     return as_dict(job_json(job, caller.chef.clock()))
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from chef.api.writing import record_parsed
 from chef.domain.wiretypes import JsonObject
 from chef.mcp.jobs import JobId
-from chef.mcp.tools import Caller, Tool, ToolResult
+from chef.mcp.tools import AgentCall, Tool, ToolResult
 from chef.wire.parse import parse_fields
 
 
@@ -47,7 +47,7 @@ class StoredReport(JsonObject, frozen=True):
 _FIELDS = {"project": "projectId", "phase": "phase", "progress": "progress", "message": "message"}
 
 
-def _report_progress(caller: Caller, report: ProgressReport) -> ToolResult:
+def _report_progress(caller: AgentCall, report: ProgressReport) -> ToolResult:
     given = msgspec.to_builtins(report)
     fields = {name: given[argument] for argument, name in _FIELDS.items() if given.get(argument) is not None}
     parsed = parse_fields(fields, type=report.outcome or "progress", job_id=report.job)

@@ -19,8 +19,8 @@ JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """An agent that calls a tool, and its rights; `writer` raises where it may not write.
+class AgentCall:
+    """An agent's call of a tool: its rights, of which `writer` raises where it may not write.
 
     `origin` is this server as the agent calls it.
     """
@@ -56,7 +56,7 @@ class Tool(Generic[Arguments]):
     title: str
     description: str
     arguments: type[Arguments]
-    run: Callable[[Caller, Arguments], ToolResult | UntilEnd]
+    run: Callable[[AgentCall, Arguments], ToolResult | UntilEnd]
     value: type[msgspec.Struct] | None = None
     writes: bool = False
 
@@ -78,7 +78,7 @@ class Tool(Generic[Arguments]):
         }
         return found if self.value is None else found | {"outputSchema": _schema(self.value)}
 
-    def call(self, caller: Caller, arguments: object) -> ToolResult | UntilEnd:
+    def call(self, caller: AgentCall, arguments: object) -> ToolResult | UntilEnd:
         """Call it. Raises ChefError for what the agent can put right."""
         try:
             given = msgspec.convert(arguments, self.arguments)
