@@ -9,7 +9,19 @@ from importlib import import_module
 from bench import report
 from bench.servers import DRIVER_CORE
 
-NAMES = ("start", "post", "resume", "logs", "redraws", "history", "page", "reporter", "hostile", "delivery")
+NAMES = (
+    "start",
+    "post",
+    "resume",
+    "logs",
+    "redraws",
+    "history",
+    "progress",
+    "page",
+    "reporter",
+    "hostile",
+    "delivery",
+)
 
 
 def main() -> None:

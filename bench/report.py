@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import platform
 import re
@@ -42,7 +43,8 @@ def figures() -> Table:
 def judge(table: Table, what: str, measured: float, must: str, unit: str = "") -> None:
     """Add a figure and whether it keeps its bound: `must` is like `< 100` or `>= 0.6`."""
     sign, bound = must.split()
-    kept = {"<": measured < float(bound), ">=": measured >= float(bound), "=": measured == float(bound)}[sign]
+    compare = {"<": operator.lt, "<=": operator.le, ">=": operator.ge, "=": operator.eq}[sign]
+    kept = compare(measured, float(bound))
     table.rows.append([what, number(measured, unit), f"{must}{unit}", "ok" if kept else "**MISSED**"])
 
 

@@ -206,7 +206,7 @@ def test_usual_durations_of_phases_that_came_at_least_five_times() -> None:
     history = runs(12, lambda n: {"building": 60 + n} | ({"deploy": 5} if n < 4 else {}))
     usual = known(asked(history, "building", 1)).phases
     assert set(usual) == {"building"}
-    assert usual["building"] == pytest.approx((60_170, 65_500, 70_830), abs=20)
+    assert usual["building"] == pytest.approx((60_300, 65_500, 70_700), abs=20)
 
 
 # --- whatever comes ----------------------------------------------------------------------------
@@ -227,7 +227,6 @@ JOBS = st.builds(
     NAMES,
     st.integers(0, 10**6),
     st.lists(st.tuples(NAMES, DURATIONS), max_size=6).map(tuple),
-    st.none() | st.floats(0, 100),
 )
 
 

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 FEWEST_AFTER_JUMP = 3
 """A jump counts once so many runs have been behind it, and before it."""
 
-# The parameters that each has beyond a constant, and one for having been chosen; a step has a place, too.
-_PARAMETERS_OF_LINE, _PARAMETERS_OF_STEP = 2, 4
+# Twice their parameters beyond a constant's (a step has its place, too, and each was chosen): a drift that is
+# none costs a forecast more than one that is noticed later.
+_PARAMETERS_OF_LINE, _PARAMETERS_OF_STEP = 4, 6
 _TINY = 1e-9
 _CERTAIN = 50.0
 

@@ -16,8 +16,8 @@ from chef.domain.forecast.values import LONGEST_MS, Interval
 Weighted = tuple[float, float]
 """A value and its weight, above 0."""
 
-LOW, MEDIAN, HIGH = 0.09, 0.5, 0.91
-"""An interval that holds 8 of 10: a little wider than these, as lines and levels are estimated, too."""
+LOW, MEDIAN, HIGH = 0.1, 0.5, 0.9
+"""An interval that holds 8 of 10."""
 _BESIDE = 0.1
 """The median is a mean with its neighbours, which wavers less."""
 

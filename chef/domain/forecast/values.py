@@ -39,14 +39,13 @@ class PastRun(Value, frozen=True):
 class RunningJob(Value, frozen=True):
     """A job that runs, as far as a forecast looks at it.
 
-    `done` are the phases that it has left, with their durations, in their order. `phase` is the one that
-    it is in since `entered_at`. `phase_progress` is what the tool of the phase said of it, 0 to 100.
+    `done` are the phases that it has left, with their durations, in their order. `phase` is the one that it
+    is in since `entered_at`. What the phase's tool says of its progress is not among it: see docs/design.md.
     """
 
     phase: str
     entered_at: int
     done: tuple[tuple[str, int], ...] = ()
-    phase_progress: float | None = None
 
 
 class Interval(NamedTuple):
