@@ -6,6 +6,7 @@ import pytest
 
 from chef.reporter.output.headings import undecided
 from chef.reporter.output.markers import MarkerParser
+from chef.reporter.output.reader import StreamReader
 from tests.tools.reporting import Machine, stored
 from tests.tools.serving import Served
 
@@ -24,8 +25,9 @@ DIFFS = [GIT, RUFF, GOFMT, PHPUNIT, MINITEST, COLOURED, CONTEXT, TESTIFY, CARGO,
 
 
 def phases(*pieces: bytes, headings: bool = True) -> list[str | None]:
-    markers = MarkerParser(lambda _value: None, headings=headings)
-    return [one.phase for piece in pieces for one in markers.find(piece)]
+    stream = StreamReader(MarkerParser(lambda _value: None, headings=headings))
+    said = [one for piece in pieces for one in stream.read(piece)]
+    return [one.phase for one in [*said, *stream.settle()]]
 
 
 @pytest.mark.parametrize("diff", DIFFS)

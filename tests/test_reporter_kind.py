@@ -77,7 +77,7 @@ def test_another_run_of_a_ci_job_is_of_the_same_kind(name: str) -> None:
     [
         ("github", {"GITHUB_JOB": "lint"}),
         ("github", {"ImageOS": "macos14", "RUNNER_ARCH": "ARM64"}),
-        ("github", {"PATH": "/opt/hostedtoolcache/Python/3.12.4/x64/bin:/bin"}),
+        ("github", {"PATH": "/srv/hostedtoolcache/Python/3.12.4/x64/bin:/bin"}),
         ("gitlab", {"CI_JOB_NAME": "rspec 2/3"}),
         ("buildkite", {"BUILDKITE_PARALLEL_JOB": "1"}),
         ("circleci", {"CIRCLE_NODE_INDEX": "0"}),
@@ -109,11 +109,11 @@ def test_the_axes_of_a_jenkins_matrix_are_in_one_run() -> None:
     ("path", "tools"),
     [
         (
-            "/opt/hostedtoolcache/Python/3.12.4/x64/bin:/opt/hostedtoolcache/Python/3.12.4/x64:/bin",
+            "/srv/hostedtoolcache/Python/3.12.4/x64/bin:/srv/hostedtoolcache/Python/3.12.4/x64:/bin",
             "Python 3.12",
         ),
         (
-            "/opt/hostedtoolcache/node/22.1.0/x64/bin:/opt/hostedtoolcache/go/1.22.3/x64/bin",
+            "/srv/hostedtoolcache/node/22.1.0/x64/bin:/srv/hostedtoolcache/go/1.22.3/x64/bin",
             "node 22.1, go 1.22",
         ),
         ("/usr/bin:/bin", None),
@@ -137,8 +137,8 @@ def test_a_runners_tools_are_told_without_their_patches(path: str | None, tools:
         ("./publish.sh --build 1658821493", "./publish.sh --build *"),
         ("cat /tmp/tmp.Xy12/out", "cat /tmp/*/out"),
         ("sh -c 'id=123e4567-e89b-12d3-a456-426614174000'", "sh -c 'id=*'"),
-        ("/home/me/shop/build.sh --out /home/me/shop/out", "./build.sh --out ./out"),
-        ("/home/me/shop-2/build.sh", "/home/me/shop-2/build.sh"),
+        ("/srv/me/shop/build.sh --out /srv/me/shop/out", "./build.sh --out ./out"),
+        ("/srv/me/shop-2/build.sh", "/srv/me/shop-2/build.sh"),
         ("curl https://me:hunter2@example.com/x", "curl https://example.com/x"),
         ("deploy --token=hunter2 --password hunter3", "deploy --token=*** --password ***"),
         ("deploy --token=*** x", "deploy --token=*** x"),
@@ -148,7 +148,7 @@ def test_a_runners_tools_are_told_without_their_patches(path: str | None, tools:
 )
 def test_a_command_is_a_kind_without_what_changes(command: str, kind: str) -> None:
     meta = {"branch": "feature/x", "commit": COMMIT, "number": "31"}
-    assert command_kind(command, meta, ["/home/me/shop"]) == kind
+    assert command_kind(command, meta, ["/srv/me/shop"]) == kind
 
 
 @given(st.text(max_size=400), st.text(max_size=20))

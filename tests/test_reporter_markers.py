@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chef.reporter.output.markers import Marker, MarkerParser, masked_phase, phase_named
 from chef.reporter.output.masking import Masker
+from chef.reporter.output.reader import StreamReader
 
 SECRET = "s3cr3t-Value/42"
 
 
+def reader(
+    add_mask: Callable[[str], None] = lambda _value: None, mask: Callable[[str], str] = str
+) -> StreamReader:
+    return StreamReader(MarkerParser(add_mask, mask))
+
+
 def said(text: str) -> list[Marker]:
-    return MarkerParser(lambda _value: None).find(text.encode())
+    stream = reader()
+    return [*stream.read(text.encode()), *stream.settle()]
 
 
 @pytest.mark.parametrize(
@@ -108,15 +118,15 @@ def test_what_is_no_marker(text: str) -> None:
 
 
 def test_nothing_speaks_while_commands_are_stopped() -> None:
-    markers = MarkerParser(lambda _value: None)
+    markers = reader()
     text = (
         b"1%\n::stop-commands::to-ken\n2%\n::group::x\n::other::\n--- y\n::stop-commands::z\n::to-ken::\n3%\n"
     )
-    assert markers.find(text) == [Marker(progress=1), Marker(progress=3)]
-    assert markers.find(b"::stop-commands::a\n4%\n") == []
+    assert markers.read(text) == [Marker(progress=1), Marker(progress=3)]
+    assert markers.read(b"::stop-commands::a\n4%\n") == []
     # It holds on over reads, and for other streams.
-    assert markers.find(b"5%\n::b::\n6%\n") == []
-    assert markers.find(b"::a::\n7%\n") == [Marker(progress=7)]
+    assert markers.read(b"5%\n::b::\n6%\n") == []
+    assert markers.read(b"::a::\n7%\n") == [Marker(progress=7)]
 
 
 def test_what_a_shell_traces_is_no_header() -> None:
@@ -137,9 +147,8 @@ def test_a_mask_that_the_output_asks_for_is_added() -> None:
 
 @pytest.mark.parametrize("token", ["é x", "-a_b", "_x", "a:b", "group"])
 def test_any_word_stops_commands_until_it_stands_alone(token: str) -> None:
-    markers = MarkerParser(lambda _value: None)
     stopped = f"::stop-commands::{token}\n1%\n::{token}::more\n::{token} a=b::\n2%\n::{token}::\n3%\n"
-    assert markers.find(stopped.encode()) == [Marker(progress=3)]
+    assert said(stopped) == [Marker(progress=3)]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +165,8 @@ def test_any_word_stops_commands_until_it_stands_alone(token: str) -> None:
 )
 def test_markers_say_no_secret(line: str, expected: Marker) -> None:
     masker = Masker({"A_KEY": SECRET, "B_KEY": "word-in-name"})
-    assert MarkerParser(masker.add, masker.text).find(line.encode()) == [expected]
+    stream = reader(masker.add, masker.text)
+    assert [*stream.read(line.encode()), *stream.settle()] == [expected]
 
 
 def test_a_phase_that_is_named_by_a_secret_is_still_a_phase() -> None:
@@ -178,6 +188,7 @@ def test_titles_become_names_of_phases(title: str, phase: str | None) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_output_makes_markers_fail(text: bytes) -> None:
-    for one in MarkerParser(lambda _value: None).find(text):
+    stream = reader()
+    for one in [*stream.read(text), *stream.look(), *stream.settle()]:
         assert one.progress is None or 0 <= one.progress <= 100
         assert one.message is None or len(one.message) <= 200

@@ -255,14 +255,14 @@ def test_markers_in_the_output_become_phases_and_progress(served: Served, machin
     assert done.complaints == []
     events = served.get(f"/api/jobs/{job}/events", headers={"Accept": "application/json"}).json()["events"]
     states = [one["data"] for one in events if one["event"] == "job:progress"]
-    shown = [(one["phase"], one["progress"], one["message"]) for one in states]
+    shown = [(one["phase"], one["phaseProgress"], one["message"], one["progress"]) for one in states]
     assert shown == [
-        ("building", 50, None),
-        ("building", 10, "Building a.o"),
-        ("unit_tests", 10, "Unit tests"),
-        ("unit_tests", 77, "Unit tests"),
-        ("unit_tests", 100, "Unit tests"),
-        ("completed", 100, None),
+        ("building", None, None, 50),
+        ("building", 10, "Building a.o", 54),
+        ("unit_tests", None, "Unit tests", 54),
+        ("unit_tests", 77, "Unit tests", 54),
+        ("unit_tests", 100, "Unit tests", 54),
+        ("completed", None, None, 100),
     ]
     other = machine.run(
         "run", "--job", f"{job}-plain", "--no-markers", "--", "sh", "-c", "echo 77%; sleep 0.4"
@@ -281,8 +281,8 @@ def test_markers_that_come_at_once_are_all_seen_and_of_very_many_the_newest(
     machine.run("run", "--", "sh", "-c", script)
     events = served.get(f"/api/jobs/{job}/events", headers={"Accept": "application/json"}).json()["events"]
     states = [one["data"] for one in events if one["event"] == "job:progress"]
-    shown = [(one["progress"], one["message"]) for one in states]
-    assert shown[1:5] == [(50, "Install"), (45, "Install"), (60, "Tests"), (60, "Nearly there")]
+    shown = [(one["phaseProgress"], one["message"]) for one in states]
+    assert shown[1:5] == [(None, "Install"), (45, "Install"), (60, "Tests"), (60, "Nearly there")]
     of_many = [progress for progress, _ in shown[5:-1]]
     assert of_many == sorted(of_many)
     assert of_many[-1] == 80

@@ -98,7 +98,7 @@ def test_neither_a_secret_nor_a_command_is_shown_in_pieces(machine: Machine) -> 
     assert store.streams["stdout"] == b"key is ***\n::add-mask::***\n***\n[ 42%] x\n"
     assert b"hunt" not in sent
     assert b"over" not in sent
-    assert 42 in [update.get("progress") for update in store.updates]
+    assert 42 in [update.get("phaseProgress") for update in store.updates]
 
 
 @pytest.mark.real

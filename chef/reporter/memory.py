@@ -1,4 +1,4 @@
-"""A note from one command to the next of the same job on the same machine: how far its streams are.
+"""A note from one command to another of the same job on the same machine: streams and phase so far.
 
 A help and never needed: where the file cannot be read or written, nothing is remembered.
 """
@@ -43,13 +43,32 @@ class Memory:
     def keep(self, tallies: dict[str, StreamTotals]) -> None:
         """Remember this for the next command."""
         streams = {name: tally.state() for name, tally in tallies.items()}
+        self._write({**self._known(), "streams": streams})
+
+    def tell_phase(self, phase: str) -> None:
+        """Tell the `chef run` around this command that the build is in another phase."""
+        self._write({**self._known(), "phase": "%s %d" % (phase, time.time_ns())})
+
+    def told_phase(self) -> str | None:
+        """The phase that a command within has told last, and when; None where none has."""
+        told = self._known().get("phase")
+        return told if isinstance(told, str) else None
+
+    def _known(self) -> dict[str, Any]:
+        try:
+            known = self._read()
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _write(self, known: dict[str, Any]) -> None:
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             if not self._is_ours():
                 return
             fd, path = tempfile.mkstemp(dir=self._folder)
             with os.fdopen(fd, "w") as file:
-                json.dump({"streams": streams}, file)
+                json.dump(known, file)
             os.replace(path, self._path)
         except OSError:
             pass

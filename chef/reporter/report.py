@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import Any, Callable
 
 from chef.reporter.output.lines import LineGate, StreamTotals
-from chef.reporter.output.markerlines import MarkerLines
 from chef.reporter.output.markers import Marker, MarkerParser, masked_phase
 from chef.reporter.output.masking import Masker
+from chef.reporter.output.reader import StreamReader
 from chef.reporter.output.secretcommands import hide_secret_commands
 from chef.reporter.process.exits import Ended
 from chef.reporter.sending.sender import Sender
@@ -26,23 +26,23 @@ _LONGEST_CUT = 32
 
 
 class OutputText:
-    """The text of one stream on its way: what is not sent yet, and what markers were not looked for in."""
+    """The text of one stream on its way: what is not sent yet, and its reader, None where nothing is read."""
 
-    def __init__(self, headings: bool) -> None:
+    def __init__(self, reader: StreamReader | None) -> None:
         self.gate = LineGate()
-        self.marker_lines = MarkerLines(headings)
+        self.reader = reader
         self.since: float | None = None
 
     def came(self, ends_line: bool) -> None:
         """Output came: from now on, or still, something waits for more, or nothing does."""
-        if not self.gate.size and not self.marker_lines.is_undecided:
+        if not self.gate.size and not (self.reader and self.reader.is_undecided):
             self.since = None
         elif ends_line or self.since is None:
             self.since = time.monotonic()
 
     def is_command(self, part: bytes) -> bool:
         """Whether a part of a line may become a workflow command, such as one that masks a value."""
-        line = (self.marker_lines.part + part).lstrip()
+        line = ((self.reader.part if self.reader else b"") + part).lstrip()
         return line.startswith((b"::", b"##")) or line in (b":", b"#")
 
 
@@ -50,6 +50,7 @@ class Report:
     """One run of a command. `phase` is the one it is in while no section of its output has another.
 
     With `markers` the output is looked through for them, with `headings` for Buildkite's headings, too.
+    `told_phase` is the phase that a command within the build has told the server by itself.
     """
 
     def __init__(
@@ -60,12 +61,16 @@ class Report:
         markers: bool,
         prior: dict[str, StreamTotals],
         headings: bool = False,
+        told_phase: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.masker = masker
         self.totals = {name: tally.copy() for name, tally in prior.items()}
         self._sender = sender
         self._markers = MarkerParser(masker.add, masker.text, headings) if markers else None
-        self._headings = markers and headings
+        # How far the phase that runs is, by its tools.
+        self._percent = -1.0
+        self._told_phase = told_phase
+        self._told = told_phase()
         self._own_phase = self._phase = masked_phase(masker.text, phase)
         self._texts: dict[str, OutputText] = {}
         self._prior = {name: tally.bytes for name, tally in prior.items()}
@@ -82,7 +87,7 @@ class Report:
         """The command has written this."""
         text = self._texts.get(stream)
         if text is None:
-            text = self._texts[stream] = OutputText(self._headings)
+            text = self._texts[stream] = OutputText(StreamReader(self._markers) if self._markers else None)
         lines = text.gate.feed(data)
         if lines:
             self._pass_on(stream, lines, True)
@@ -94,9 +99,11 @@ class Report:
         """Show the lines so far, such as a question, dots or a spinner, that have waited long enough."""
         for stream, text in self._texts.items():
             if text.since is not None and text.since + UNFINISHED_S <= time.monotonic():
-                if text.marker_lines.is_undecided:
-                    self._look_for_markers(text.marker_lines.settle())
+                if text.reader:
+                    self._tell(text.reader.settle_lines() if text.reader.is_undecided else [])
                 self._pass_on_a_part(stream, text, True)
+                if text.reader:
+                    self._tell(text.reader.look())
                 text.came(True)
 
     @property
@@ -109,7 +116,8 @@ class Report:
         """All streams have ended, perhaps within a line."""
         for stream, text in self._texts.items():
             self._pass_on(stream, text.gate.take(), True)
-            self._look_for_markers(text.marker_lines.settle())
+            if text.reader:
+                self._tell(text.reader.settle())
 
     def nothing_came(self, stream: str) -> None:
         """The command has written nothing at all, which can be compared as well."""
@@ -159,21 +167,18 @@ class Report:
     def _pass_on(self, stream: str, lines: bytes, ends_line: bool) -> None:
         if not lines:
             return
-        markers = self._found(self._texts[stream].marker_lines.feed(lines)) if self._markers else []
+        reader = self._texts[stream].reader
+        markers = reader.read(lines) if reader else []
         masked = self.masker.mask(lines)
         if self._markers:
             masked = hide_secret_commands(masked)
         self._own.setdefault(stream, StreamTotals()).add(masked)
         self.totals.setdefault(stream, StreamTotals()).add(masked)
         self._sender.output(stream, masked, ends_line)
+        self._tell(markers)
+
+    def _tell(self, markers: list[Marker]) -> None:
         for marker in markers:
-            self._send_marker(marker)
-
-    def _found(self, lines: bytes) -> list[Marker]:
-        return self._markers.find(lines) if self._markers and lines else []
-
-    def _look_for_markers(self, lines: bytes) -> None:
-        for marker in self._found(lines):
             self._send_marker(marker)
 
     def _send_marker(self, marker: Marker) -> None:
@@ -182,16 +187,28 @@ class Report:
         if marker.ends is not None:
             if marker.ends != self._phase:
                 return
-            fields["phase"] = self._phase = self._own_phase
+            fields["phase"] = self._own_phase
         elif marker.phase is not None:
-            fields["phase"] = self._phase = marker.phase
+            fields["phase"] = marker.phase
+        if fields.get("phase", self._phase) != self._phase:
+            self._phase, self._percent = fields["phase"], -1.0
         if marker.progress is not None:
-            # Progress without a phase would take another, and 100 would end the job.
-            fields["phase"] = self._phase
-            fields["progress"] = min(marker.progress, 99) if self._phase == "completed" else marker.progress
+            fields.update(self._risen(marker.progress))
         if marker.message:
             fields["message"] = self._cut(marker.message, MAX_MESSAGE_BYTES)
-        self._sender.update("progress", passing=marker.phase is None and marker.ends is None, **fields)
+        if fields:
+            self._sender.update("progress", passing=marker.phase is None and marker.ends is None, **fields)
+
+    def _risen(self, percent: float) -> dict[str, Any]:
+        """The field for a tool's percent, where it is more than any tool has said within this phase."""
+        told = self._told_phase()
+        if told != self._told:
+            self._told, self._percent = told, -1.0
+        if percent <= self._percent:
+            return {}
+        self._percent = percent
+        # Asked when it is sent: by then a command within may have told the next phase, which this is not of.
+        return {"phaseProgress": lambda: percent if self._told_phase() == told else None}
 
     def _cut(self, text: str, most: int) -> str:
         return self.masker.text(text).encode()[:most].decode("utf-8", "ignore")

@@ -113,7 +113,13 @@ class ReportedRun:
         masker = Masker(os.environ, self._options.mask)
         prior = self._memory.tallies()
         self._report = Report(
-            self._sender, masker, self._options.phase, self._options.markers, prior, self._options.headings
+            self._sender,
+            masker,
+            self._options.phase,
+            self._options.markers,
+            prior,
+            self._options.headings,
+            self._memory.told_phase,
         )
         command = command_text(self._options.arguments, masker.text)
         self._report.begin(self._meta(masker, command))

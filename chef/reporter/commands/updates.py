@@ -7,6 +7,7 @@ from typing import Any
 
 from chef.reporter.console import say
 from chef.reporter.jobchoice import Purpose, choose_job
+from chef.reporter.memory import Memory
 from chef.reporter.output.markers import masked_phase
 from chef.reporter.output.masking import Masker
 from chef.reporter.sending.sender import Sender
@@ -51,6 +52,8 @@ def deliver(arguments: Any, target: Target, updates: list[dict[str, Any]], linge
         fields = _masked(masker, update)
         if isinstance(update.get("phase"), str):
             fields["phase"] = masked_phase(masker.text, update["phase"])
+            if os.environ.get("CHEF_RUN") == target.job:
+                Memory(target.url or "", target.job).tell_phase(fields["phase"])
         sender.send(fields)
     sender.start()
     return finish(arguments, sender, linger)

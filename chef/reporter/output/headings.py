@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_HEADING_SIGNS = (b"--- ", b"+++ ", b"~~~ ")
+HEADING_SIGNS = (b"--- ", b"+++ ", b"~~~ ")
 # Compiled where they are needed, which is in few builds (re keeps what it has compiled).
 _LINE = rb"([^\r\n]+)(?:\r?\n|\r)?|\r?\n|\r"
 _COLOURS = rb"\x1b\[[0-9;]*[mK]"
@@ -34,7 +34,7 @@ class HeadingFinder:
 
     def find(self, lines: bytes) -> list[tuple[int, bytes]]:
         """The headings in these lines, each with its place."""
-        if not (self._old or self._new) and not any(sign in lines for sign in _HEADING_SIGNS):
+        if not (self._old or self._new) and not any(sign in lines for sign in HEADING_SIGNS):
             return []
         found: list[tuple[int, bytes]] = []
         waiting: list[tuple[int, bytes]] = []
@@ -48,7 +48,7 @@ class HeadingFinder:
                 elif not (line.startswith(b"+++ ") and len(waiting) == 1):
                     found += waiting
                     waiting = []
-                if line.startswith(_HEADING_SIGNS):
+                if line.startswith(HEADING_SIGNS):
                     waiting.append((match.start(), line))
             before = line
         return found + waiting

@@ -5,8 +5,7 @@ r"""Markers: words of a build's output about the build itself, such as sections.
 | `::group::TITLE`, `##[group]TITLE`, `##teamcity[blockOpened name='TITLE']` | a message (the page folds) |
 | `section_start:TIME:NAME[OPTIONS]\r\e[0KTITLE`, `section_end:…` (GitLab) | a phase, its message, its end |
 | `--- TITLE`, `+++ TITLE`, `~~~ TITLE` (Buildkite, where they are wanted) | a phase with a message |
-| a line that is `45%` alone, `[ 45%] …` (CMake), `… [ 45%]` (pytest) | progress |
-| `##vso[task.setprogress value=45;]TEXT` (Azure) | progress with a message |
+| `##vso[task.setprogress value=45;]TEXT` (Azure) | progress within the phase, with a message |
 | `##teamcity[progressMessage 'TEXT']` | a message |
 | `##[section]Starting: TITLE`, `Finishing:` (Azure), `travis_fold:start:NAME`, `end` | a phase, its end |
 | `[Pipeline] { (TITLE)` (Jenkins), `[Container] … Entering phase NAME` (CodeBuild) | a phase |
@@ -22,7 +21,7 @@ from __future__ import annotations
 import re
 from typing import Callable, NamedTuple
 
-from chef.reporter.output.headings import HeadingFinder
+from chef.reporter.output.headings import HEADING_SIGNS, HeadingFinder
 
 MAX_TITLE = 200
 # Phases that mean something to the server: a section of that name would end or rewind the job.
@@ -34,7 +33,6 @@ _SIGNS = (
     (b":", b"::"),
     (b"#", b"##"),
     (b"_", b"section_"),
-    (b"%", b"%"),
     (b"_", b"travis_fold:"),
     (b">", b"==> "),
     (b">", b"---> "),
@@ -46,10 +44,14 @@ _SIGNS = (
 _BEGINS = re.compile(
     rb"[\r\n](?:[ \t]|\x1b\[[0-9;]*[mK])*"
     rb"((?:::[^\r\n]|\#\#(?:vso|teamcity)?\[|(?:section_|travis_fold:)(?:start|end):"
-    rb"|-----> |={2,3}> |\[Container\] |\[Pipeline\] "
-    rb"|\[[ ]*\d{1,3}%\]|\d{1,3}(?:\.\d{1,6})?[ ]?%)[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
+    rb"|-----> |={2,3}> |\[Container\] |\[Pipeline\] )[^\r\n]*(?:\r\x1b\[[0-9]*K[^\r\n]*)?)"
 )
-_ENDS = re.compile(rb"(\[ *\d{1,3}%\])(?:\x1b\[[0-9;]*m)*[ \t]*(?=[\r\n]|\Z)")
+# Of lines with one of these the order counts: another phase, an end of all markers, a percent of its own.
+_TURNS = (
+    *((b"_", b"section_"), (b"_", b"travis_fold:"), (b"#", b"##[section]"), (b"]", b"[Pipeline]")),
+    *((b"]", b"[Container]"), (b">", b"==> "), (b":", b"::stop-commands")),
+    (b"#", b"##vso[task.setprogress"),
+)
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])|[\x00-\x1f\x7f]")
 # The same without single characters, which part words.
 _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
@@ -63,8 +65,6 @@ _HEADING = re.compile(r"(---|\+\+\+|~~~) (.*)")
 _NO_HEADING = re.compile(
     r"(?:---|\+\+\+) (?:[ab]/|/dev/null|\S+\t|(?:FAIL|PASS|SKIP|BENCH)\b|\d+(?:,\d+)? ----)|.*-{3,}\s*$"
 )
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?) ?%\s*")
-_IN_BRACKETS = re.compile(r"\[ *(\d{1,3})%\]\s*(.*)")
 _AZURE = re.compile(r"##vso\[task\.setprogress([^\]]*)\](.*)", re.IGNORECASE)
 _AZURE_VALUE = re.compile(r"\bvalue=(\d{1,3}(?:\.\d{1,6})?)", re.IGNORECASE)
 _AZURE_SECRET = re.compile(
@@ -88,7 +88,10 @@ _EMOJI = re.compile(r":[a-z0-9_+-]+:")
 
 
 class Marker(NamedTuple):
-    """A marker's meaning; None is no word about it. `ends` is a section that is over."""
+    """What output says; None is no word about it. `ends` is a section that is over.
+
+    `progress` is how far a tool is, in percent, within the phase that runs.
+    """
 
     phase: str | None = None
     progress: float | None = None
@@ -115,11 +118,29 @@ class MarkerParser:
             return []
         text = b"\n" + lines
         found = [(one.start(1) - 1, one.group(1)) for one in _BEGINS.finditer(text)]
-        if b"%]" in text:
-            found += [(one.start(1) - 1, one.group(1)) for one in _ENDS.finditer(text)]
         in_order = sorted([*found, *headings], key=lambda one: one[0])
         markers = (self._read(line.decode("utf-8", "replace")) for _, line in in_order)
         return [marker for marker in markers if marker is not None]
+
+    @property
+    def wants_headings(self) -> bool:
+        """Whether Buildkite's headings are markers."""
+        return self._headings is not None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing in the output counts for now."""
+        return self._stopped_by is not None
+
+    def may_turn(self, output: bytes) -> bool:
+        """Whether output may have a marker behind which its lines mean something else."""
+        if self.is_stopped or any(character in output and sign in output for character, sign in _TURNS):
+            return True
+        return self._headings is not None and any(sign in output for sign in HEADING_SIGNS)
+
+    def title(self, text: str | None) -> str | None:
+        """A text of the output as a message: without secrets, colours and controls, and not too long."""
+        return clean(self._mask(text)) or None if text else None
 
     def _find_headings(self, lines: bytes) -> list[tuple[int, bytes]]:
         if self._headings is None:
@@ -218,14 +239,6 @@ def _heading(line: str) -> Marker | None:
     return Marker(phase=phase, message=title or None) if phase else None
 
 
-def _percent(line: str) -> Marker | None:
-    alone = _PERCENT.fullmatch(_ESCAPES.sub("", line))
-    if alone:
-        return _at(alone.group(1), None)
-    within = _IN_BRACKETS.match(line)
-    return _at(within.group(1), within.group(2)) if within else None
-
-
 def _azure(line: str) -> Marker | None:
     found = _AZURE.match(line)
     if found:
@@ -285,7 +298,7 @@ def _platform_step(line: str) -> Marker | None:
     return Marker(message=title) if title else None
 
 
-_READERS = (_section, _heading, _percent, _azure, _teamcity, _fold, _stage, _platform_step)
+_READERS = (_section, _heading, _azure, _teamcity, _fold, _stage, _platform_step)
 
 
 def _at(percent: str, message: str | None) -> Marker | None:
