@@ -26,13 +26,14 @@ export async function getJson(path, parameters = {}) {
 }
 
 /**
- * The same for plain text, which may be long.
+ * The same for text, which may be long.
  *
  * @param {string} path
  * @param {Parameters} [parameters]
+ * @param {string} [type]
  */
-export async function getText(path, parameters = {}) {
-  return (await get(path, parameters, "text/plain", 120_000)).text();
+export async function getText(path, parameters = {}, type = "text/plain") {
+  return (await get(path, parameters, type, 120_000)).text();
 }
 
 /**

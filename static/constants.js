@@ -15,11 +15,13 @@ import { pageData } from "chef/page-data.js";
  * @property {string} ignoredError
  * @property {{ error: string, noError: string, mark: string, escape: string, style: string, link: string }} patterns
  * @property {Annotations} annotations
- * @property {string[]} sourceKinds
+ * @property {{ kinds: string[], forges: Forge[], ciSystems: [string, string, string][] }} sources
  * @property {number} maxQuery
  * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "runningShown" | "recentJobs" | "outcomes", number>} limits
  * @property {Words} words
  */
+
+/** What stands behind a repository's address (chef/pages/sources.py). @typedef {Record<"host" | "branch" | "commit" | "pullRequest" | "mark", string>} Forge */
 
 /**
  * How builds write lines of a level (chef/domain/workflow.py).

@@ -1,32 +1,21 @@
 // The head of a job's page: name, state, where it comes from, progress, and why it failed or is silent.
 
-import { constants } from "chef/constants.js";
-import { byId, clone, field, now, setIcon, setText } from "chef/dom.js";
+import { byId, clone, field, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { duration, jobName, runningFor } from "chef/format.js";
+import { localTime } from "chef/i18n.js";
 import { showFailure } from "chef/job-failure.js";
 import { showProgress } from "chef/job-progress.js";
 import { showReason } from "chef/job-reason.js";
 import { fillLinked } from "chef/linked.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { silenceMore, silenceWords } from "chef/silence-words.js";
+import { sources } from "chef/sources.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Silence } from "chef/silence.js" */
+/** @import { Source } from "chef/sources.js" */
 /** @import { Job } from "chef/state.js" */
-
-const SOURCE_KINDS = constants.sourceKinds;
-
-/**
- * Whether an entry of `meta` says where the build comes from; the others are details.
- *
- * @param {[string, unknown]} entry
- * @returns {entry is [string, string]}
- */
-export function isSource(entry) {
-  const [name, value] = entry;
-  return SOURCE_KINDS.includes(name) && typeof value === "string";
-}
 
 // So long a page waits for a job that is not there before it says so.
 const MISSING_MS = 5_000;
@@ -62,7 +51,32 @@ export function tickHead(job) {
   showSilence(silenceOf(job, now()));
   if (!job) return;
   const since = Date.parse(job.startedAt ?? job.createdAt);
+  showTimes(job);
   setText(byId("duration"), job.finishedAt ? duration(job.durationMs) : runningFor(now() - since));
+}
+
+/** @param {Job} job */
+function showTimes(job) {
+  byId("times").hidden = false;
+  showMoment("started-at", texts.startedAt, job.startedAt ?? job.createdAt);
+  showMoment("ended-at", texts.endedAt, job.finishedAt);
+  byId("ended-ago").hidden = !job.finishedAt;
+  setWhen(field(byId("ended-ago"), "when", HTMLTimeElement), job.finishedAt);
+}
+
+/**
+ * @param {string} id
+ * @param {(moment: string) => string} words
+ * @param {string | null} at
+ */
+function showMoment(id, words, at) {
+  const element = byId(id, HTMLTimeElement);
+  element.hidden = !at;
+  if (!at || (element.dateTime === at && element.hasAttribute("data-local"))) return;
+  element.dateTime = at;
+  // The server renders moments in UTC.
+  element.toggleAttribute("data-local", true);
+  setText(element, words(localTime(at)));
 }
 
 /**
@@ -95,23 +109,16 @@ function showProject(job) {
  * @param {Job | null} job
  */
 export function showSource(job) {
-  const known = new Map(Object.entries(job?.meta ?? {}).filter(isSource));
-  const items = SOURCE_KINDS.map((kind) => ({ kind, value: known.get(kind) }));
-  byId("source").replaceChildren(
-    ...items.flatMap(({ kind, value }) => (value ? [sourceItem(kind, value)] : [])),
-  );
+  byId("source").replaceChildren(...sources(job?.meta ?? {}).map(sourceItem));
 }
 
-/**
- * @param {string} kind
- * @param {string} value
- */
-function sourceItem(kind, value) {
+/** @param {Source} source */
+function sourceItem({ kind, text, href }) {
   const item = clone("source-template");
   item.dataset.kind = kind;
   field(item, "icon", SVGUseElement).setAttribute("href", `#i-${kind}`);
   field(item, "label").textContent = `${texts.source[kind]}: `;
-  fillLinked(item, value);
+  fillLinked(item, text, href);
   return item;
 }
 

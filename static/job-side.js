@@ -2,8 +2,8 @@
 
 import { byId, clone, field, setText } from "chef/dom.js";
 import { fileSize } from "chef/format.js";
-import { isSource } from "chef/job-head.js";
 import { linked } from "chef/linked.js";
+import { isSource } from "chef/sources.js";
 import { hasEnded } from "chef/state.js";
 import { verdictOn } from "chef/verdict.js";
 
@@ -54,6 +54,21 @@ export function showDetails(job) {
   byId("details").replaceChildren(...entries.map(([name, value]) => detailRow(name, value)));
 }
 
+// A longer text shows its begin, and opens whole.
+const SHORT = 120;
+const BEGIN = 60;
+
+/** @param {string} text */
+function folded(text) {
+  const [details, summary] = ["details", "summary"].map((tag) => document.createElement(tag));
+  details.className = "long";
+  const begin = document.createElement("bdi");
+  begin.textContent = `${text.slice(0, BEGIN)}…`;
+  summary.append(begin);
+  details.append(summary, linked(text));
+  return details;
+}
+
 /**
  * @param {string} name
  * @param {unknown} value
@@ -61,7 +76,8 @@ export function showDetails(job) {
 function detailRow(name, value) {
   const [row, term, description] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
   term.textContent = name;
-  description.append(linked(typeof value === "string" ? value : JSON.stringify(value)));
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  description.append(text.length > SHORT ? folded(text) : linked(text));
   row.append(term, description);
   return row;
 }

@@ -7,9 +7,10 @@ import { webUrl } from "chef/format.js";
  *
  * @param {Element} element
  * @param {string} text
+ * @param {unknown} [href]
  */
-export function fillLinked(element, text) {
-  element.lastElementChild?.replaceWith(linked(text));
+export function fillLinked(element, text, href = text) {
+  element.lastElementChild?.replaceWith(linked(text, href));
 }
 
 /**

@@ -12,6 +12,7 @@ import { LogPhases } from "chef/log-phases.js";
 import { LogSearch } from "chef/log-search.js";
 import { timeTexts } from "chef/log-times.js";
 import { LogView } from "chef/log-view.js";
+import { leaveWhole, toggleWhole } from "chef/log-whole.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Line } from "chef/log-lines.js" */
@@ -271,6 +272,7 @@ export class LogPanel {
     add("fold", "x", () => this.#foldHere());
     add("wrap", "w", () => this.#options.toggleWraps());
     add("times", "t", () => this.#options.cycleTimes());
+    add("whole", "f", toggleWhole);
   }
 
   /** Mark all lines, so that they can be copied; elsewhere on the page it is the browser's own. */
@@ -282,7 +284,7 @@ export class LogPanel {
 
   /** Close what is open: the search, else marked lines. */
   #close() {
-    if (!this.#search.isOpen) return this.#clearMarked();
+    if (!this.#search.isOpen) return this.#clearMarked() || leaveWhole();
     this.#search.close();
     return true;
   }

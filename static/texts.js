@@ -12,7 +12,15 @@ export const texts = {
   status: words.statuses,
   phase: words.phases,
   /** @type {Record<string, string>} */
-  source: { branch: _("Branch"), commit: _("Commit"), author: _("Author"), url: _("Address") },
+  source: {
+    branch: _("Branch"),
+    commit: _("Commit"),
+    pullRequest: _("Pull request"),
+    author: _("Author"),
+    url: _("Address"),
+  },
+  /** @param {string} place */
+  openIn: (place) => _("Open in %(place)s", { place }),
   progress: {
     places: words.places,
     /** @param {string} phase */
@@ -117,6 +125,10 @@ export const texts = {
   },
   /** @param {number | string} code */
   code: (code) => _("code %(code)s", { code }),
+  /** @param {string} moment */
+  startedAt: (moment) => _("Started %(moment)s", { moment }),
+  /** @param {string} moment */
+  endedAt: (moment) => _("Ended %(moment)s", { moment }),
   /** @param {string} age */
   updated: (age) => _("updated %(age)s ago", { age }),
   /** @param {string} age */
@@ -190,6 +202,7 @@ export const texts = {
       fold: _("Fold or unfold a group"),
       wrap: _("Wrap long lines on or off"),
       times: _("Times: hidden, since the start, time of day"),
+      whole: _("Whole-screen log on or off"),
     },
   },
   /** @type {(percent: string, phase: string) => string} */
@@ -205,6 +218,8 @@ export const texts = {
   showLess: _("Show less"),
   /** @param {number} count */
   all: (count) => _("All %(count)s", { count: number(count) }),
+  copyDigest: _("Copy for an issue"),
+  copyFailed: _("Could not copy"),
   copied: _("Copied"),
   copy: _("Copy"),
   keys: {

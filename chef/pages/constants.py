@@ -11,10 +11,7 @@ from chef.domain import errorlines, outline, text, workflow
 from chef.domain.forecast import bar
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
-from chef.pages import progresswords, silence, snapshots, words
-
-SOURCE_KINDS = ("branch", "commit", "author", "url")
-"""The names in `meta` by which a build says where it comes from."""
+from chef.pages import progresswords, silence, snapshots, sources, words
 
 MAX_QUERY = 1_000
 """So many characters may be searched for in a log."""
@@ -44,7 +41,11 @@ def constants() -> dict[str, Any]:
             "link": text.LINK,
         },
         "annotations": _annotations(),
-        "sourceKinds": SOURCE_KINDS,
+        "sources": {
+            "kinds": sources.SOURCE_KINDS,
+            "forges": sources.FORGES,
+            "ciSystems": sources.CI_SYSTEMS,
+        },
         "maxQuery": MAX_QUERY,
         "limits": {
             "lines": snapshots.FIRST_LINES,

@@ -13,11 +13,11 @@ from chef.domain.payloads import job_json
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
 from chef.pages import durations, snapshots
-from chef.pages.constants import SOURCE_KINDS
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.silence import shown_status, silence
+from chef.pages.sources import is_source, sources
 from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
 from chef.services import services
@@ -88,7 +88,7 @@ def job(job_id: str) -> Response:
         took_ms=snapshots.took(found, now) if found else None,
         silence=silence(shown, now),
         verdict=verdict(shown),
-        source_kinds=SOURCE_KINDS,
+        sources=sources(shown["meta"]) if shown else [],
         details=_details(shown["meta"]) if shown else [],
         live=_live(
             jobId=job_id,
@@ -109,8 +109,9 @@ def _usual_phases(job: dict[str, Any] | None) -> dict[str, Any]:
 
 def _details(meta: dict[str, Any]) -> list[tuple[str, Any]]:
     """A build's own facts, besides its title and its source, which the page's head shows."""
-    named = ("title", *SOURCE_KINDS)
-    return [(key, value) for key, value in meta.items() if key not in named or not isinstance(value, str)]
+    is_shown = {key for key, value in meta.items() if is_source(key, value)}
+    is_shown |= {"title"} if isinstance(meta.get("title"), str) else set()
+    return [(key, value) for key, value in meta.items() if key not in is_shown]
 
 
 def _before() -> int | None:
