@@ -19,6 +19,7 @@ from chef.domain.clock import Clock, now_ms
 from chef.live.abandoning import Abandoning
 from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
+from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -73,9 +74,9 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
 
 def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
-    hub = Hub(store)
+    hub, forecaster = Hub(store), Forecaster(store, clock)
     viewers = (
-        sockets.install(app, settings, store, hub, gate, metrics, clock)
+        sockets.install(app, settings, store, hub, gate, metrics, clock, forecaster)
         if settings.websocket_enabled
         else None
     )
@@ -83,7 +84,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
     reviews = FailureReviews(store, clock)
-    publish = (hub.publish, *rings, reviews.note)
+    publish = (forecaster.note, hub.publish, *rings, reviews.note)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
@@ -107,6 +108,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         Uploads(),
         ErrorLines(store),
         EndWatches(hub),
+        forecaster,
     )
 
 

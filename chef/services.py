@@ -10,9 +10,13 @@ from flask import current_app
 from chef.access.auth import Gate
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
+from chef.domain.failure import MAX_STORED, FailureLimits
+from chef.domain.model import Job
+from chef.domain.payloads import JobJson, job_json
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.failurereviews import FailureReviews
+from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -58,7 +62,12 @@ class Services:
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
+    forecaster: Forecaster
     side_thread: SideThread = field(default_factory=SideThread)
+
+    def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
+        """A job as it is now, with how long it still takes; in lists it has less of its failure."""
+        return job_json(job, self.clock(), failure_limits, self.forecaster.estimate(job))
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes that share a Redis."""

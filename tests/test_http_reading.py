@@ -65,6 +65,7 @@ def test_a_job_is_shown_with_all_that_is_known(make_app: Callable[..., Flask]) -
         "progress": 62.5,
         "phase": "building",
         "phaseProgress": None,
+        "progressAt": "2026-03-02T09:30:01.500Z",
         "message": "tests failed",
         "seq": 5,
         "lines": 2,
@@ -100,6 +101,7 @@ def test_a_job_is_shown_with_all_that_is_known(make_app: Callable[..., Flask]) -
         ],
         "artifacts": [],
         "meta": {"branch": "main"},
+        "eta": None,
         "error": {"message": "tests failed", "code": 2},
     }
 

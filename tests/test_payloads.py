@@ -114,6 +114,7 @@ def test_a_job_has_the_contracts_fields() -> None:
         "progress": 50,
         "phase": "building",
         "phaseProgress": None,
+        "progressAt": AT_TEXT,
         "message": None,
         "seq": 1,
         "lines": 0,
@@ -137,6 +138,7 @@ def test_a_job_has_the_contracts_fields() -> None:
         "pauses": [],
         "artifacts": [],
         "meta": {},
+        "eta": None,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gevent
 from gevent.event import Event
 
-from chef.sockets.reads import SharedReads
+from chef.live.sharedreads import SharedReads
 
 
 class Slow:

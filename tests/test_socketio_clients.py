@@ -189,6 +189,7 @@ def test_each_field_of_an_event_is_what_was_sent(server: Served, job_id: str) ->
             "progress": 50.5,
             "message": "Running build...",
             "phase": "building",
+            "phaseProgress": None,
             "seq": 2,
             "at": "",
         }

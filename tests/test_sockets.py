@@ -266,7 +266,7 @@ def test_an_unknown_event_is_answered_if_it_asked_and_changes_nothing(app: Flask
     assert answer["error"]["code"] == "unknown_event"
     viewer.emit(event)
     assert viewer.take(0) == []
-    assert len(call(viewer, "subscribe:job", "job")) == 6
+    assert len(call(viewer, "subscribe:job", "job")) == 7
     assert app.extensions["chef"].connected_clients() == 1
     update(app, {"phase": "building"})
     assert len(viewer.take(1)) == 1

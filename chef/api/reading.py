@@ -33,7 +33,7 @@ from chef.domain.clock import rfc3339
 from chef.domain.failure import IN_LISTS
 from chef.domain.ledger import Project
 from chef.domain.model import Gap, Job
-from chef.domain.payloads import CountsJson, LogLine, ProjectJson, job_json, line_text, listed_line
+from chef.domain.payloads import CountsJson, LogLine, ProjectJson, line_text, listed_line
 from chef.domain.text import clean_text
 from chef.errors import NotFound
 from chef.services import Services, services
@@ -64,7 +64,7 @@ def list_jobs() -> Response:
         limit=limit_in_query(),
     )
     more = None if page.next is None else make_cursor(page.next)
-    return answer(Jobs([job_json(job, services().clock(), IN_LISTS) for job in page.jobs], more))
+    return answer(Jobs([services().job_json(job, IN_LISTS) for job in page.jobs], more))
 
 
 @blueprint.get("/api/jobs/<job_id>")
@@ -73,7 +73,7 @@ def get_job(job_id: str) -> Response:
     chef, fails = services(), switch_in_query("fail", default=False)
     seconds = number_in_query("wait", None, 0, MAX_WAIT_S)
     if seconds is None and not fails:
-        return answer(job_json(readable_job(job_id), chef.clock()))
+        return answer(chef.job_json(readable_job(job_id)))
     principal = reader()
     with chef.hub.room(("job", check_id(job_id, "jobId"))) as room:
         job = visible_job(principal, job_id)
@@ -90,7 +90,7 @@ _FAILED = {"completed": 200, "failed": 417, "cancelled": 410, "abandoned": 410}
 def _outcome(job: Job, chef: Services, fails: bool) -> Response:
     """A job with the status of the request for it: 202 while it has not ended."""
     status = (_FAILED[job.status] if fails else 200) if job.ended else 202
-    return answer(job_json(job, chef.clock()), status)
+    return answer(chef.job_json(job), status)
 
 
 @blueprint.get("/api/projects")
@@ -132,7 +132,7 @@ def _project_json(listed: ListedProject) -> ProjectJson:
             project.cancelled,
             project.abandoned,
         ),
-        job_json(listed.newest, services().clock(), IN_LISTS) if listed.newest else None,
+        services().job_json(listed.newest, IN_LISTS) if listed.newest else None,
     )
 
 

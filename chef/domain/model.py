@@ -225,7 +225,7 @@ class Job(Value, frozen=True):
     `masks` are its secrets (chef.domain.masking), kept while it runs. `phase_progress` is how far the phase
     is by its own tool (0 to 100), if that was said. `pauses` are the longest ones, longest first.
     `reopened` tells whether it was abandoned and ran again: then its times are no usual ones.
-    `tests` counts its reported tests.
+    `tests` counts its reported tests. `progress_at` is when its progress last moved, where that was told.
     """
 
     job_id: str
@@ -260,6 +260,7 @@ class Job(Value, frozen=True):
     pauses: tuple[LongPause, ...] = ()
     reopened: bool = False
     tests: OutcomeCounts | None = None
+    progress_at: int | None = None
 
     @property
     def ended(self) -> bool:

@@ -12,7 +12,9 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
+from chef.domain.etas import EtaJson, eta_json
 from chef.domain.failure import MAX_EVENT, MAX_STORED, FailureLimits, bounded
+from chef.domain.forecast import Estimate
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan, Status
 from chef.domain.testreports import OutcomeCounts
@@ -184,6 +186,7 @@ class JobJson(JsonObject, frozen=True):
     progress: Percent
     phase: PhaseName
     phase_progress: PhaseProgress
+    progress_at: Annotated[str, Meta(title="Time", description="when `progress` last moved")] | None
     message: str | None
     seq: Seq
     lines: Count
@@ -204,6 +207,7 @@ class JobJson(JsonObject, frozen=True):
     ]
     artifacts: list[ArtifactObject]
     meta: MetaObject
+    eta: EtaJson | None
     progress_known: ProgressKnown | UnsetType = UNSET
     error: JobErrorJson | UnsetType = UNSET
     failure: Failure | UnsetType = UNSET
@@ -286,8 +290,13 @@ def _failure(job: Job, limits: FailureLimits) -> Failure | UnsetType:
     return UNSET if job.failure is None else bounded(job.failure, limits)
 
 
-def job_json(job: Job, now: int, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
-    """A job as `GET /api/jobs/JOB` answers it at a time; in lists it has less of its failure."""
+def job_json(
+    job: Job, now: int, failure_limits: FailureLimits = MAX_STORED, estimate: Estimate | None = None
+) -> JobJson:
+    """A job as `GET /api/jobs/JOB` answers it at a time; in lists it has less of its failure.
+
+    `estimate` is how long it still takes, where that is known.
+    """
     return JobJson(
         job_id=job.job_id,
         project_id=job.project_id,
@@ -295,6 +304,7 @@ def job_json(job: Job, now: int, failure_limits: FailureLimits = MAX_STORED) -> 
         progress=number(job.progress),
         phase=job.phase,
         phase_progress=_phase_progress(job),
+        progress_at=rfc3339_or_none(job.progress_at),
         message=job.message,
         seq=job.seq,
         lines=job.lines,
@@ -309,6 +319,7 @@ def job_json(job: Job, now: int, failure_limits: FailureLimits = MAX_STORED) -> 
         pauses=[_pause_json(pause, job.lines) for pause in job.pauses],
         artifacts=list(job.artifacts),
         meta=job.meta,
+        eta=None if estimate is None else eta_json(estimate),
         progress_known=_progress_known(job),
         error=JobErrorJson(job.error.message, job.error.code) if job.error is not None else UNSET,
         failure=_failure(job, failure_limits),

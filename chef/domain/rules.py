@@ -281,8 +281,8 @@ def _completes(update: Update) -> bool:
 
 def _complete(job: Job, update: Update, at: int) -> Job:
     job = _say(job, update.message, phase_changes=True)
-    job = replace(enter_phase(job, "completed", at), progress=100, progress_known=True, phase_progress=None)
-    return end_job(job, "completed", at)
+    job = _with_progress(enter_phase(job, "completed", at), 100)
+    return end_job(replace(job, phase_progress=None), "completed", at)
 
 
 def _fail(job: Job, update: Update, at: int, index: int) -> Job:
@@ -318,7 +318,7 @@ def _move(job: Job, update: Update, at: int, index: int) -> Job:
         lowest = PHASES[phase][0]
         progress = max(job.progress, lowest) if _reached_within(job, phase) else lowest
     if progress is not None:
-        job = replace(job, progress=progress, progress_known=True)
+        job = _with_progress(job, progress)
     job = enter_phase(job, phase or job.phase, at)
     return job if update.phase_progress is None else _move_within(job, update, update.phase_progress)
 
@@ -333,7 +333,14 @@ def _move_within(job: Job, update: Update, phase_progress: float) -> Job:
     progress = progress_within(job.phase, phase_progress)
     if update.progress is not None or progress is None:
         return job
-    return replace(job, progress=max(job.progress, progress), progress_known=True)
+    return _with_progress(job, max(job.progress, progress))
+
+
+def _with_progress(job: Job, progress: float) -> Job:
+    """The job at a progress that was told now."""
+    moves = progress != job.progress or not job.progress_known
+    at = job.updated_at if moves else job.progress_at
+    return replace(job, progress=progress, progress_known=True, progress_at=at)
 
 
 def _reached_within(job: Job, phase: str) -> bool:

@@ -9,7 +9,6 @@ from flask import Response, make_response, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import ENDED, STATUSES
-from chef.domain.payloads import job_json
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
 from chef.pages import durations, snapshots
@@ -74,7 +73,7 @@ def job(job_id: str) -> Response:
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
     now = services().clock()
-    shown = as_dict(job_json(found, now)) if found else None
+    shown = as_dict(services().job_json(found)) if found else None
     usual = _usual_phases(shown)
     page = render(
         "job.html",

@@ -177,7 +177,7 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
 def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
     now = services().clock()
-    shown = as_dict(job_json(job, now))
+    shown = as_dict(services().job_json(job))
     return shown | {
         "shown": shown_status(shown, now),
         "silence": silence(shown, now),

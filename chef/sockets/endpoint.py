@@ -10,6 +10,7 @@ from flask import Flask
 
 from chef.access.auth import Credentials, Gate
 from chef.domain.clock import Clock
+from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.metrics import Metrics
 from chef.settings.config import Settings
@@ -45,7 +46,14 @@ class Endpoint:
 
 
 def install(
-    app: Flask, settings: Settings, store: Store, hub: Hub, gate: Gate, metrics: Metrics, clock: Clock
+    app: Flask,
+    settings: Settings,
+    store: Store,
+    hub: Hub,
+    gate: Gate,
+    metrics: Metrics,
+    clock: Clock,
+    forecaster: Forecaster,
 ) -> Endpoint:
     """Add the Socket.IO endpoint to an application; the extension is at `app.extensions["socketio"]`."""
 
@@ -58,7 +66,8 @@ def install(
     sweeper = Sweeper(registry, server, clock)
     restorer = Restorer(joiner, store, registry, server, clock)
     register_connections(socketio, Admission(gate, store, registry, restorer, sweeper, server, clock))
-    register_subscriptions(socketio, Subscriber(registry, joiner, clock, settings.max_subscriptions, count))
+    most = settings.max_subscriptions
+    register_subscriptions(socketio, Subscriber(registry, joiner, clock, forecaster, most, count))
     return Endpoint(registry, sweeper)
 
 

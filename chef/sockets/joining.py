@@ -10,8 +10,8 @@ from chef.live.cursors import Cursor
 from chef.live.following import History
 from chef.live.hub import Hub
 from chef.live.rooms import Key, Room
+from chef.live.sharedreads import SharedReads
 from chef.sockets.forms import EventForm, FrameForm
-from chef.sockets.reads import SharedReads
 from chef.sockets.registry import ViewerRegistry
 from chef.sockets.viewer import RecoverableSubscription, Subscription, Viewer
 from chef.store import Store

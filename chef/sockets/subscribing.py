@@ -12,6 +12,7 @@ from chef.domain.wiretypes import as_dict
 from chef.errors import ChefError, TooManyRequests
 from chef.live.events import Event, make_event
 from chef.live.following import Bookmark, History, Start, find_start
+from chef.live.forecaster import Forecaster
 from chef.live.rooms import Key, Room
 from chef.sockets.joining import Joiner
 from chef.sockets.refusals import refusal
@@ -29,12 +30,14 @@ class Subscriber:
         viewers: ViewerRegistry,
         joiner: Joiner,
         clock: Clock,
+        forecaster: Forecaster,
         max_subscriptions: int,
         count: Callable[[str], None],
     ) -> None:
         self._viewers = viewers
         self._joiner = joiner
         self._clock = clock
+        self._forecaster = forecaster
         self._max_subscriptions = max_subscriptions
         self._count = count
 
@@ -85,7 +88,9 @@ class Subscriber:
         job, history = self._joiner.read_job(viewer, wanted.id)
         start = find_start(history, Bookmark(wanted.after, wanted.epoch), otherwise=history.seq)
         payload = _acceptance(wanted, history, start)
-        payload["job"] = as_dict(job_json(job, self._clock())) if job else None
+        estimate = self._forecaster.estimate(job) if job else None
+        payload["job"] = as_dict(job_json(job, self._clock(), estimate=estimate)) if job else None
+        payload["eta"] = payload["job"]["eta"] if job else None
         if start.first_seq is not None:
             payload["firstSeq"] = start.first_seq
         if wanted.key in viewer.subscriptions:

@@ -12,6 +12,7 @@ from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.errors import StoreUnavailable
 from chef.store import failurelog, reading
+from chef.store.history import KindHistory, find_history
 from chef.store.listqueries import ListQueries
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reportqueries import ReportQueries
@@ -40,6 +41,10 @@ class Queries(ListQueries, ReportQueries):
 
     def job(self, job_id: str) -> Job | None:
         return self._read(reading.find_job, job_id)
+
+    def history(self, project_id: str, kind: str | None, known: tuple[int, ...] = ()) -> KindHistory:
+        """The newest completed runs of a kind or a whole project; `known` are the keys of earlier ones."""
+        return self._read(find_history, project_id, kind, known)
 
     def silent_jobs(self, since: int, limit: int) -> list[str]:
         """Ids of running jobs of which nothing was heard since a time (ms), at most `limit`."""

@@ -50,6 +50,7 @@ class _Details(msgspec.Struct, omit_defaults=True):
     pauses: tuple[LongPause, ...] = ()
     reopened: bool = False
     tests: OutcomeCounts | None = None
+    progress_at: int | None = None
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -87,6 +88,7 @@ def job_values(job: Job) -> dict[str, Any]:
         pauses=job.pauses,
         reopened=job.reopened,
         tests=job.tests,
+        progress_at=job.progress_at,
     )
     return {
         "seq": job.seq,
@@ -144,6 +146,7 @@ def job_of(row: Any) -> Job:
         pauses=details.pauses,
         reopened=details.reopened,
         tests=details.tests,
+        progress_at=details.progress_at,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )

@@ -102,7 +102,7 @@ def _check(what: str, payload: Any, shape: dict[str, Any], *, replaces: bool) ->
 
 def check_acknowledgement(answer: Any, job_id: str) -> None:
     """Fail the test unless this is the acknowledgement of a subscription to a job."""
-    assert set(answer) == {"ok", "jobId", "seq", "epoch", "complete", "job"}
+    assert set(answer) == {"ok", "jobId", "seq", "epoch", "complete", "job", "eta"}
     assert answer["ok"] is True
     assert answer["jobId"] == job_id
     assert _is_count(answer["seq"])
