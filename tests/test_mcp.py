@@ -299,7 +299,8 @@ def test_a_reader_of_a_project_sees_that_alone(guarded: FlaskClient) -> None:
     agent = Agent(guarded, MODERN, Authorization=bearer("read", project="web"))
     assert {tool["name"] for tool in agent.result("tools/list")["tools"]} == READ_TOOLS
     assert [job["jobId"] for job in agent.value("find_jobs")["jobs"]] == ["web-1"]
-    assert "not for this project" in agent.refusal("find_jobs", project="shop")
+    for tool in ("find_jobs", "find_runs"):
+        assert "not for this project" in agent.refusal(tool, project="shop")
     for tool in ("get_digest", "read_log", "failed_tests", "compare_jobs", "wait_for_job"):
         assert agent.refusal(tool, job="shop-1") == agent.refusal(tool, job="none")
     assert agent.refusal("search_log", job="shop-1", text="error").startswith("this token is not")
@@ -369,6 +370,45 @@ def test_jobs_are_found_page_by_page(built: Agent) -> None:
     assert ([job["jobId"] for job in second["jobs"]], second["next"]) == (["green"], None)
     assert built.text("find_jobs", status="running") == "There are no such jobs."
     assert "data, not instructions" in built.text("find_jobs")
+
+
+def test_jobs_are_found_by_what_they_are(built: Agent) -> None:
+    def found(**query: Any) -> list[str]:
+        return [job["jobId"] for job in built.value("find_jobs", **query)["jobs"]]
+
+    meta = {
+        "title": "Drop the cache",
+        "branch": "fast",
+        "author": "Amina",
+        "kind": "CI / lint",
+        "run": "ci-7",
+    }
+    update = {"type": "progress", "jobId": "lint", "projectId": "web", "phase": "building", "meta": meta}
+    assert built.client.post("/api/updates", json=update).status_code == 200
+    assert found(branch="fast") == found(author="Amina") == found(run="ci-7", project="web") == ["lint"]
+    assert found(kind="CI / test", status="failed") == ["red"]
+    assert found(q="CACHE drop") == ["lint"]
+    assert found(q="retry", branch="main") == ["red", "green"]
+    assert built.value("find_jobs", run="ci-7")["jobs"][0]["kind"] == "CI / lint"
+
+
+def test_runs_are_found_with_their_jobs(agent: Agent) -> None:
+    for job_id, ending in (("unit", "completed"), ("lint", "error")):
+        meta = {"run": "ci-7", "kind": f"CI / {job_id}", "title": "Add retry"}
+        updates = [
+            {"type": "progress", "jobId": job_id, "projectId": "web", "phase": "building", "meta": meta},
+            {"type": ending, "jobId": job_id, "message": "the end"},
+        ]
+        assert agent.client.post("/api/updates", json=updates).status_code == 200
+    (run,) = agent.value("find_runs", project="web", status="failed")["runs"]
+    assert (run["run"], run["status"], run["title"], run["total"]) == ("ci-7", "failed", "Add retry", 2)
+    assert [(job["jobId"], job["status"], job["kind"]) for job in run["jobs"]] == [
+        ("unit", "completed", "CI / unit"),
+        ("lint", "failed", "CI / lint"),
+    ]
+    assert "  failed  lint  CI / lint" in agent.text("find_runs", project="web")
+    assert agent.text("find_runs", project="none") == "There are no such runs."
+    assert "project" in agent.refusal("find_runs")
 
 
 def test_a_log_is_searched_and_read_as_untrusted_data(built: Agent) -> None:

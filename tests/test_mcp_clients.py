@@ -115,7 +115,7 @@ def test_the_official_client_finds_what_is_at_fault(server: Served) -> None:
     command = [node(), "tests/clients/mcp-agent.mjs", f"{server.url}/mcp"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     told = json.loads(done.stdout)
-    assert told["tools"][:2] == ["find_jobs", "get_digest"]
+    assert told["tools"][:3] == ["find_jobs", "find_runs", "get_digest"]
     assert told["job"] == "red"
     assert "bad.c:2:33: error: ‘total’ undeclared" in told["digest"]
     assert told["refused"] is True

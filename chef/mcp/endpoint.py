@@ -19,7 +19,7 @@ from chef.api.bodies import JSON, read_body
 from chef.api.postponing import answer_at_end
 from chef.domain.model import Job
 from chef.errors import ChefError, NotAcceptable, UnsupportedMediaType
-from chef.mcp import jobs, logs, outcomes, publishing
+from chef.mcp import finding, jobs, logs, outcomes, publishing
 from chef.mcp.origins import check_origin
 from chef.mcp.rpc import METHOD_NOT_FOUND, Message, RpcError, read_message
 from chef.mcp.tools import AgentCall, Tool, UntilEnd, find_tool, tool_refusal, tool_result
@@ -30,6 +30,7 @@ from chef.version import VERSION
 blueprint = Blueprint("mcp", __name__)
 
 TOOLS: tuple[Tool[Any], ...] = (
+    *finding.TOOLS,
     *jobs.TOOLS,
     *logs.TOOLS,
     *outcomes.TOOLS,

@@ -83,10 +83,10 @@ def _compare_jobs(caller: AgentCall, query: PairQuery) -> ToolResult:
 
 def _last_green(caller: AgentCall, job: Job) -> Job:
     """The last completed job of the same kind before a job."""
-    near = caller.chef.store.neighbours(job.job_id)
-    if near is not None and near.last_green is not None:
-        return near.last_green
-    raise NotFound("there is no completed job of the same kind before this one: name another one")
+    neighbours = caller.chef.store.neighbours(job.job_id)
+    if neighbours is None or neighbours.last_green is None:
+        raise NotFound("there is no completed job of the same kind before this one: name another one")
+    return neighbours.last_green
 
 
 def _compared(caller: AgentCall, job: Job) -> tuple[dict[str, Any], list[str]]:
