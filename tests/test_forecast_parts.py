@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.domain.forecast.features import ABSENT, ALL_DONE, features_of, from_log, keyed, to_log
+from chef.domain.forecast.features import ABSENT, ALL_DONE, LATER, features_of, from_log, keyed, to_log
 from chef.domain.forecast.levels import corrections
 from chef.domain.forecast.quantiles import quantiles
 from chef.domain.forecast.regression import Known
@@ -115,3 +115,9 @@ def test_what_is_known_of_a_run_is_each_phase_and_all_together() -> None:
 @given(st.floats(0, 1e13))
 def test_a_logarithm_goes_back_to_its_duration(duration: float) -> None:
     assert from_log(to_log(duration)) == pytest.approx(duration, abs=1e-3, rel=1e-9)
+
+
+def test_a_run_of_very_many_phases_has_the_later_ones_as_one() -> None:
+    found = keyed([("a", 1), ("b", 2)] * 100)
+    assert len(found) == 13
+    assert found[-1] == (LATER, 94 * 3)

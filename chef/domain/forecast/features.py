@@ -15,6 +15,11 @@ Features = Mapping[Key, float]
 
 ALL_DONE: Key = ("", 0)
 """The feature of all phases together that are done."""
+MOST_PHASES = 12
+"""A run that flips between phases has the later ones counted as one."""
+LATER: Key = ("", 1)
+MOST_FEATURES = 4
+"""So many phases that are done are looked at one by one."""
 
 _OFFSET_MS = 100.0
 """Differences between times below this do not matter."""
@@ -28,7 +33,9 @@ def keyed(spans: Iterable[tuple[str, float]]) -> Phases:
     for phase, duration in spans:
         counts[phase] = counts.get(phase, 0) + 1
         found.append(((phase, counts[phase]), min(max(0.0, duration), LONGEST_MS)))
-    return found
+    if len(found) <= MOST_PHASES:
+        return found
+    return [*found[:MOST_PHASES], (LATER, total(found[MOST_PHASES:]))]
 
 
 def total(phases: Phases) -> float:
@@ -51,10 +58,11 @@ ABSENT = to_log(0)
 
 
 def features_of(done: Phases) -> Features:
-    """What is known of a run by the phases that are done: each one's duration, and that of all."""
+    """What is known of a run by the phases that are done: the durations of the last ones, and that of all."""
     if not done:
         return {}
-    return {key: to_log(duration) for key, duration in done} | {ALL_DONE: to_log(total(done))}
+    last = {key: to_log(duration) for key, duration in done[-MOST_FEATURES:]}
+    return last | {ALL_DONE: to_log(total(done))}
 
 
 def factors(values: Sequence[float]) -> list[float]:
