@@ -18,6 +18,7 @@ import { stoppedWords } from "chef/progress-words.js";
 import { shownStatus } from "chef/silence.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
+import { TestPanel } from "chef/test-panel.js";
 import { texts } from "chef/texts.js";
 
 /** @import { ConnectionState, JobPage } from "chef/connection-state.js" */
@@ -42,6 +43,7 @@ const { jobId } = live;
 const chip = new Chip({ isOfOne: true });
 const notifier = new Notifier(jobId);
 const log = new LogPanel(jobId);
+const tests = new TestPanel(jobId, live.job);
 /** @type {Job | null} */
 let job = live.job;
 /** @type {ConnectionState} */
@@ -146,6 +148,7 @@ function show(newest) {
   showLogHead();
   if (job?.pauses !== before?.pauses || job?.status !== before?.status) showPauses(job);
   if (job?.artifacts !== before?.artifacts) showArtifacts(job);
+  tests.show(job);
   if (job?.integrity !== before?.integrity || job?.status !== before?.status) showIntegrity(job);
   if (job?.meta !== before?.meta) {
     showSource(job);

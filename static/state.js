@@ -34,6 +34,7 @@ import { constants } from "chef/constants.js";
  * @property {{ message: string | null, code: number | string | null }} [error]
  * @property {Failure} [failure] why it failed, as its log has it
  * @property {Integrity} [integrity]
+ * @property {Record<string, number>} [tests] the counts of its test reports
  */
 
 /**

@@ -20,9 +20,8 @@ from chef.api.writing import id_in_query, receipts, unknown_in_query, writer_of_
 from chef.domain.ledger import Receipt
 from chef.domain.model import Update
 from chef.domain.testreports import OUTCOMES, Outcome, OutcomeCounts, ReportedTests
-from chef.domain.testreports.shapes import CaseJson, case_json
+from chef.domain.testreports.shapes import case_json
 from chef.services import services
-from chef.store import ListedCase
 from chef.wire.paging import make_cursor
 
 blueprint = Blueprint("testing", __name__)
@@ -72,11 +71,11 @@ def get_tests(job_id: str) -> Response:
     """The tests of a job's reports, failed ones first, with the runs in which they failed before."""
     job = readable_job(job_id)
     limit, after = limit_in_query(), cursor_in_query() or 0
-    found = services().store.cases(job_id, _statuses_in_query(), after, limit + 1)
+    found = services().store.cases_with_streaks(job_id, _statuses_in_query(), after, limit + 1)
     page = found[:limit]
-    more = make_cursor(page[-1].place) if len(found) > limit else None
+    more = make_cursor(page[-1][0].place) if len(found) > limit else None
     slowest = UNSET if after else [case_json(case) for case in services().store.slowest_cases(job_id)]
-    return answer(Cases(job.tests, _with_streaks(job_id, page), more, slowest))
+    return answer(Cases(job.tests, [case_json(one.case, streak) for one, streak in page], more, slowest))
 
 
 def _statuses_in_query() -> tuple[Outcome, ...]:
@@ -87,9 +86,3 @@ def _statuses_in_query() -> tuple[Outcome, ...]:
     if not chosen:
         raise wrong("status", f"must be one of {', '.join(OUTCOMES)}")
     return chosen
-
-
-def _with_streaks(job_id: str, page: list[ListedCase]) -> list[CaseJson]:
-    keys = [one.key for one in page if one.key is not None and one.case.outcome == "failed"]
-    streaks = services().store.failing_streaks(job_id, keys)
-    return [case_json(one.case, None if one.key is None else streaks.get(one.key)) for one in page]

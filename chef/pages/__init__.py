@@ -15,6 +15,7 @@ from chef.pages import (
     security,
     shownbar,
     silencewords,
+    testpanel,
     timeleft,
 )
 from chef.pages.assets import Assets
@@ -35,5 +36,6 @@ def install(app: Flask) -> None:
     app.register_blueprint(login.blueprint)
     outlines.install(app)
     durations.install(app)
+    testpanel.install(app)
     errors.install(app)
     security.install(app, assets)

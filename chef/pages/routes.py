@@ -17,6 +17,7 @@ from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
+from chef.pages.testpanel import report_panel
 from chef.pages.verdict import verdict
 from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
 from chef.services import services
@@ -81,6 +82,7 @@ def job(job_id: str) -> Response:
         job=shown,
         usual_phases=usual,
         log=log,
+        tests=report_panel(found),
         phases=snapshots.phase_spans(found, now) if found else [],
         shown_status=shown_status(shown, now),
         has_ended=found is not None and found.ended,
