@@ -15,7 +15,7 @@ from typing import TypeVar
 from chef.domain.clock import Clock
 from chef.domain.etas import running_job
 from chef.domain.filtering import filter_text
-from chef.domain.forecast import Estimate, ForecastModel, build_model, estimate
+from chef.domain.forecast import Estimate, ForecastModel, Interval, build_model, estimate
 from chef.domain.ledger import Stored
 from chef.domain.model import Job
 from chef.errors import StoreUnavailable
@@ -94,6 +94,13 @@ class Forecaster:
         found = estimate(model, running, now)
         _keep(self._asked, job.job_id, _Asked(model, phase, found, now, now + _good_for(found)), MOST_JOBS)
         return found
+
+    def usual_phases(self, job: Job) -> dict[str, Interval]:
+        """The usual durations of the phases of a job's kind, also for a job that has ended."""
+        try:
+            return self._model(_kind_of(job)).phases
+        except StoreUnavailable:
+            return {}
 
     def _model(self, kind: KindKey) -> ForecastModel:
         known = self._kinds.get(kind)

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, make_response, request
 
 from chef.domain.clock import rfc3339
-from chef.domain.model import ENDED, STATUSES
+from chef.domain.model import ENDED, STATUSES, Job
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
 from chef.pages import durations, snapshots
@@ -75,7 +75,7 @@ def job(job_id: str) -> Response:
     log = snapshots.newest_lines(found)
     now = services().clock()
     shown = as_dict(services().job_json(found)) if found else None
-    usual = _usual_phases(shown)
+    usual = _usual_phases(found)
     page = render(
         "job.html",
         job_id=job_id,
@@ -102,10 +102,10 @@ def job(job_id: str) -> Response:
     return make_response(page, 200 if found else 404)
 
 
-def _usual_phases(job: dict[str, Any] | None) -> dict[str, Any]:
-    """The usual durations of the phases of a job's kind, by their names."""
-    eta = job.get("eta") if job else None
-    return eta["phases"] if eta else {}
+def _usual_phases(job: Job | None) -> dict[str, dict[str, int]]:
+    """The usual durations (ms) of the phases of a job's kind, by their names."""
+    usual = services().forecaster.usual_phases(job) if job else {}
+    return {phase: interval._asdict() for phase, interval in usual.items()}
 
 
 def _details(meta: dict[str, Any]) -> list[tuple[str, Any]]:
