@@ -26,6 +26,7 @@ from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
 from chef.mcp import endpoint
+from chef.mcp.versions import MCP_HEADERS
 from chef.metrics import Metrics
 from chef.services import Services
 from chef.settings.config import Settings
@@ -46,6 +47,7 @@ _BLUEPRINTS = (
     document.blueprint,
     endpoint.blueprint,
 )
+_ALLOWED_HEADERS = ["Authorization", "Content-Type", "Last-Event-ID"]
 _EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 
 
@@ -89,6 +91,8 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
+    end_watches = EndWatches(hub)
+    metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
     store.on_removal(hub.forget)
     retention = Retention(store, settings.retention_days, clock)
     abandoning = Abandoning(store, tracker, settings.abandon_hours, clock)
@@ -107,7 +111,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         reviews,
         Uploads(),
         ErrorLines(store),
-        EndWatches(hub),
+        end_watches,
         forecaster,
     )
 
@@ -127,11 +131,15 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
     origins = settings.websocket_cors_origin
     CORS(
         app,
-        resources={r"/api/*": {}, "/health": {}},
+        resources={
+            r"/api/*": {},
+            "/health": {},
+            "/mcp": {"allow_headers": [*_ALLOWED_HEADERS, *MCP_HEADERS]},
+        },
         # Patterns, since an IPv6 address would be taken for one.
         origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
         send_wildcard=origins == "*",
-        allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        allow_headers=_ALLOWED_HEADERS,
         expose_headers=_EXPOSED_HEADERS,
         supports_credentials=False,
         max_age=600,

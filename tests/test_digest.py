@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chef.access.auth import issue_token
-from chef.digest.errors import most_telling
+from chef.digest.errors import WHOLE_BYTES, ErrorLines, most_telling
 from chef.digest.facts import Excerpt, Facts
-from chef.digest.markdown import digest
+from chef.digest.markdown import digest, time_left
 from chef.digest.text import code, fenced, shown, words_of_ms
 from chef.domain.clock import now_ms
+from chef.domain.model import Job
 from chef.settings.config import Settings
+from chef.store import Outline, Store
+from tests.tools.making import AT
 from tests.tools.serving import ROOT
 
 RECORDINGS = ROOT / "tests/recordings/errors"
@@ -147,6 +150,69 @@ def test_durations_in_words() -> None:
         "1 min 1 s",
         "1 h 2 min",
     ]
+
+
+def running(**eta: Any) -> dict[str, Any]:
+    known = {"runs": 18, "range": False, "remainingMs": None, "overMs": None}
+    return {"eta": known | eta}
+
+
+@pytest.mark.parametrize(
+    ("job", "words"),
+    [
+        ({}, None),
+        ({"eta": None}, None),
+        (running(), None),
+        (
+            running(remainingMs={"low": 110_000, "median": 180_000, "high": 300_000}),
+            "about 3 min left (2 min to 5 min, from 18 runs)",
+        ),
+        (
+            running(runs=5, range=True, remainingMs={"low": 40_000, "median": 50_000, "high": 8_000_000}),
+            "40 s to 2 h 13 min left, by 5 runs",
+        ),
+        (running(overMs=120_000), "2 min over the usual"),
+    ],
+)
+def test_how_long_still_in_words(job: dict[str, Any], words: str | None) -> None:
+    assert time_left(job) == words
+
+
+class LongLog:
+    """A store with a log of a million lines, whose outline comes in parts of a thousand."""
+
+    def __init__(self, errors: Sequence[int]) -> None:
+        self.errors = errors
+        self.asked: list[int] = []
+
+    def outline(self, _job_id: str, place: tuple[int, int]) -> tuple[Outline, tuple[int, int] | None]:
+        first, after = place[0], place[0] + 1000
+        self.asked.append(first)
+        found = [number for number in self.errors if first <= number < after]
+        return Outline([], found), None if after > 1_000_000 else (after, 0)
+
+
+def errors_of(store: LongLog, log_bytes: int) -> tuple[int, ...]:
+    job = Job("job", "web", log_bytes=log_bytes, lines=1_000_000, created_at=AT, updated_at=AT, seq=9)
+    lines = ErrorLines(cast("Store", store))
+    assert lines.of(job) is lines.of(job)
+    return lines.of(job)
+
+
+def test_a_very_long_log_is_looked_through_at_its_ends_alone() -> None:
+    errors = [10, 100_000, 500_000, 999_999]
+    whole = LongLog(errors)
+    assert errors_of(whole, WHOLE_BYTES) == tuple(errors)
+    assert len(whole.asked) == 1000
+    ends = LongLog(errors)
+    assert errors_of(ends, 4 * WHOLE_BYTES) == (10, 999_999)
+    assert len(ends.asked) < 200
+
+
+def test_of_very_many_errors_the_first_and_the_last_are_looked_at() -> None:
+    found = errors_of(LongLog(range(1, 1_000_001, 10)), WHOLE_BYTES)
+    assert len(found) == 200
+    assert (found[0], found[-1]) == (1, 999_991)
 
 
 # --- over HTTP -----------------------------------------------------------------------------

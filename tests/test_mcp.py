@@ -344,6 +344,18 @@ def test_a_page_that_was_allowed_speaks_to_it(make_app: Callable[..., Flask]) ->
         assert Agent(app.test_client()).post(body, Origin=origin).status_code == status
 
 
+def test_an_allowed_page_may_ask_first(make_app: Callable[..., Flask]) -> None:
+    client = make_app(websocket_cors_origin=("https://agents.example",)).test_client()
+    headers = {"Origin": "https://agents.example", "Access-Control-Request-Method": "POST"}
+    headers["Access-Control-Request-Headers"] = "content-type, mcp-method, mcp-name, mcp-protocol-version"
+    answer = client.options("/mcp", headers=headers)
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://agents.example"
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert all(name in allowed for name in ("mcp-method", "mcp-name", "mcp-protocol-version"))
+    other = client.options("/mcp", headers=headers | {"Origin": "https://other.example"})
+    assert "Access-Control-Allow-Origin" not in other.headers
+
+
 # --- tools ---------------------------------------------------------------------------------
 
 

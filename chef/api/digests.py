@@ -31,4 +31,4 @@ def job_facts(job: Job) -> Facts:
     """What a digest tells of a job, with the address at which the client sees it."""
     chef = services()
     address = f"{origin(request.environ)}/jobs/{job.job_id}"
-    return facts_of(chef.store, chef.error_lines, job, chef.clock(), address)
+    return facts_of(chef.store, chef.error_lines, job, chef.job_json(job), address)

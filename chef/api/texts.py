@@ -11,7 +11,7 @@ from chef.digest.plain import project_text, projects_text
 from chef.digest.text import fenced
 from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING
-from chef.domain.payloads import ProjectJson, job_json
+from chef.domain.payloads import ProjectJson
 from chef.domain.wiretypes import as_dict
 from chef.services import services
 
@@ -54,4 +54,4 @@ def _jobs(
 ) -> list[dict[str, Any]]:
     """The newest jobs, as the API shows them."""
     found = services().store.jobs(JobFilter(project_id, statuses), allowed=allowed, limit=_JOBS)
-    return [as_dict(job_json(job, services().clock())) for job in found.jobs]
+    return [as_dict(services().job_json(job)) for job in found.jobs]

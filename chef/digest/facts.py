@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from chef.digest.errors import ErrorLines, most_telling
 from chef.digest.text import cut, one_line, shown
 from chef.domain.model import Job
-from chef.domain.payloads import job_json, line_text
+from chef.domain.payloads import JobJson, line_text
 from chef.domain.testreports import CaseResult
 from chef.domain.wiretypes import as_dict
 from chef.store import NumberedLine, Store
@@ -57,10 +57,10 @@ class Facts:
     failed: Sequence[BrokenCase] = ()
 
 
-def facts_of(store: Store, error_lines: ErrorLines, job: Job, now: int, address: str) -> Facts:
-    """Read what a digest tells of a job, at a time (ms). Waits for the store; never reads a whole log."""
+def facts_of(store: Store, error_lines: ErrorLines, job: Job, job_json: JobJson, address: str) -> Facts:
+    """Read what a digest tells of a job, which `job_json` shows. Waits; never reads a whole log."""
     numbers = error_lines.of(job) if job.lines else ()
-    shown_job = as_dict(job_json(job, now))
+    shown_job = as_dict(job_json)
     return Facts(
         shown_job,
         address,

@@ -11,7 +11,7 @@ from typing import Any
 from chef.digest.budget import Section, fitting, within
 from chef.digest.excerpts import Frame, errors_within, tail_within
 from chef.digest.facts import BrokenCase, Facts
-from chef.digest.text import code, fenced, words_of_ms
+from chef.digest.text import about, code, fenced, words_of_ms
 
 DEFAULT_BUDGET = 8000
 LEAST_BUDGET, MOST_BUDGET = 500, 100_000
@@ -50,6 +50,19 @@ def title(job: dict[str, Any]) -> str:
     return next(str(name) for name in known if isinstance(name, str) and name.strip())
 
 
+def time_left(job: dict[str, Any]) -> str | None:
+    """How long a running job still takes by the runs before it, in words; `None` where that is not known."""
+    eta = job.get("eta")
+    if not eta or (eta["remainingMs"] is None and eta["overMs"] is None):
+        return None
+    if eta["remainingMs"] is None:
+        return f"{about(eta['overMs'])} over the usual"
+    low, median, high = (about(eta["remainingMs"][name]) for name in ("low", "median", "high"))
+    if eta["range"]:
+        return f"{low} to {high} left, by {eta['runs']} runs"
+    return f"about {median} left ({low} to {high}, from {eta['runs']} runs)"
+
+
 def source_of(job: dict[str, Any]) -> list[tuple[str, str]]:
     """The source of a build: branch, commit and the like, as far as they are known."""
     known = [(name, job["meta"].get(name)) for name in _META]
@@ -68,6 +81,7 @@ def _head(facts: Facts, limit: int) -> str:
         "",
         f"- Job: {code(job['jobId'])} of project {code(job['projectId'])}",
         f"- Status: {status}",
+        *([f"- Time: {left}"] if (left := time_left(job)) else []),
         *_source(job),
         f"- Page: <{facts.address}>",
         f"- Log: {job['lines']} lines",

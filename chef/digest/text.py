@@ -68,3 +68,11 @@ def words_of_ms(ms: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def about(ms: float) -> str:
+    """A duration that is an estimate: `40 s`, `3 min`, `2 h 5 min`."""
+    minutes = round(ms / 60_000)
+    if ms < 90_000:
+        return f"{round(ms / 1000)} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

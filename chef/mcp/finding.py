@@ -10,9 +10,9 @@ from msgspec import Meta
 from chef.api.answers import check_project, wrong
 from chef.digest.plain import job_line
 from chef.digest.text import one_line, words_of_ms
+from chef.domain.failure import IN_LISTS
 from chef.domain.filtering import JobFilter, words_of
 from chef.domain.model import RUNNING
-from chef.domain.payloads import job_json
 from chef.domain.runpayloads import run_json
 from chef.domain.runs import Run
 from chef.domain.wiretypes import JsonObject, as_dict
@@ -110,10 +110,10 @@ def _find_jobs(call: AgentCall, query: JobQuery) -> ToolResult:
     wanted = _filter(call, query, query.project, query.run)
     place = _place(query.cursor)
     page = call.chef.store.jobs(wanted, allowed=call.reader.projects, before=place, limit=query.limit)
-    now = call.chef.clock()
-    lines = [job_line(as_dict(job_json(job, now))) for job in page.jobs]
+    shown = [as_dict(call.chef.job_json(job, IN_LISTS)) for job in page.jobs]
+    lines = [job_line(job) for job in shown]
     text = "\n".join([UNTRUSTED_NAMES, *lines]) if lines else "There are no such jobs."
-    return ToolResult(text, FoundJobs([row(job, now) for job in page.jobs], _next(page.next)))
+    return ToolResult(text, FoundJobs([row(job) for job in shown], _next(page.next)))
 
 
 def _find_runs(call: AgentCall, query: RunQuery) -> ToolResult:

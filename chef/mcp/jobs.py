@@ -9,12 +9,19 @@ from msgspec import Meta
 
 from chef.api.answers import check_id, visible_job
 from chef.digest.facts import facts_of
-from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET, UNTRUSTED, digest, title
+from chef.digest.markdown import (
+    DEFAULT_BUDGET,
+    LEAST_BUDGET,
+    MOST_BUDGET,
+    UNTRUSTED,
+    digest,
+    time_left,
+    title,
+)
 from chef.digest.plain import job_line
 from chef.digest.text import one_line
 from chef.domain.filtering import plain_text
 from chef.domain.model import Job
-from chef.domain.payloads import job_json
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.mcp.tools import AgentCall, Tool, ToolResult, UntilEnd
 
@@ -58,9 +65,10 @@ class EndQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class JobAtEnd(JsonObject, frozen=True):
-    """A job after a wait; `ended` is false where the time was over before."""
+    """A job after a wait; `ended` is false where the time was over before, `timeLeft` what is known then."""
 
     ended: bool
+    time_left: str | None
     job: JobRow
 
 
@@ -69,9 +77,8 @@ def shown_job(caller: AgentCall, job_id: str) -> Job:
     return visible_job(caller.reader, check_id(job_id, "job"))
 
 
-def row(job: Job, now: int) -> JobRow:
-    """A job in a few words."""
-    shown = as_dict(job_json(job, now))
+def row(shown: dict[str, Any]) -> JobRow:
+    """A job that the API shows so, in a few words."""
     error, failure, meta = shown.get("error") or {}, shown.get("failure") or {}, shown["meta"]
 
     def text(name: str) -> str | None:
@@ -80,9 +87,9 @@ def row(job: Job, now: int) -> JobRow:
 
     reason = failure.get("summary") or error.get("message")
     return JobRow(
-        job.job_id,
-        job.project_id,
-        job.status,
+        shown["jobId"],
+        shown["projectId"],
+        shown["status"],
         one_line(title(shown), 200),
         shown["createdAt"],
         shown["finishedAt"],
@@ -99,14 +106,17 @@ def row(job: Job, now: int) -> JobRow:
 def _get_digest(caller: AgentCall, one: OneJob) -> ToolResult:
     job, chef = shown_job(caller, one.job), caller.chef
     address = f"{caller.origin}/jobs/{job.job_id}"
-    return ToolResult(digest(facts_of(chef.store, chef.error_lines, job, chef.clock(), address), one.budget))
+    return ToolResult(
+        digest(facts_of(chef.store, chef.error_lines, job, chef.job_json(job), address), one.budget)
+    )
 
 
 def _wait_for_job(caller: AgentCall, query: EndQuery) -> ToolResult | UntilEnd:
     def outcome(job: Job) -> ToolResult:
-        found = row(job, caller.chef.clock())
-        text = f"{UNTRUSTED_NAMES}\n{job_line(as_dict(job_json(job, caller.chef.clock())))}"
-        return ToolResult(text, JobAtEnd(job.ended, found))
+        shown = as_dict(caller.chef.job_json(job))
+        left = time_left(shown)
+        lines = [UNTRUSTED_NAMES, job_line(shown), *([left] if left else [])]
+        return ToolResult("\n".join(lines), JobAtEnd(job.ended, left, row(shown)))
 
     job = shown_job(caller, query.job)
     return outcome(job) if job.ended else UntilEnd(job.job_id, query.seconds, outcome)

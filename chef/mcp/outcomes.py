@@ -12,7 +12,6 @@ from chef.digest.facts import failed_cases
 from chef.digest.markdown import in_one_line
 from chef.digest.text import code, one_line
 from chef.domain.model import Job
-from chef.domain.payloads import job_json
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import NotFound
 from chef.mcp.jobs import UNTRUSTED_NAMES, JobId, shown_job
@@ -96,7 +95,7 @@ def _compared(caller: AgentCall, job: Job) -> tuple[dict[str, Any], list[str]]:
 
 
 def _json(caller: AgentCall, job: Job) -> dict[str, Any]:
-    return as_dict(job_json(job, caller.chef.clock()))
+    return as_dict(caller.chef.job_json(job))
 
 
 TOOLS: tuple[Tool[Any], ...] = (

@@ -21,6 +21,9 @@ SUPPORTED = (MODERN, *LEGACY)
 Header = Callable[[str], str]
 """Finds a header of a request by its name, in any case; empty where it has none."""
 
+MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+"""The headers that a request of the protocol has beside the usual ones."""
+
 _VERSION = "io.modelcontextprotocol/protocolVersion"
 _CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
 _NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
