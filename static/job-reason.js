@@ -38,7 +38,7 @@ function fill({ summary, tests = [], lines }) {
 /** @param {FailedTest} test */
 function testItem({ name, line, message }) {
   const item = clone("failed-test-template");
-  field(item, "link", HTMLAnchorElement).href = `#L${line}`;
+  if (line) field(item, "link", HTMLAnchorElement).href = `#L${line}`;
   field(item, "name").textContent = name;
   field(item, "message").textContent = message ?? "";
   return item;
@@ -62,7 +62,7 @@ function lineItem({ line, text }) {
 export function reasonLine(job) {
   const failure = job?.failure;
   if (!failure) return null;
-  const [test] = failure.tests ?? [];
+  const test = failure.tests?.find(({ line }) => line);
   const error = failure.lines.find(({ text }) => isError(text));
   return (test ?? error ?? failure.lines[0])?.line ?? null;
 }

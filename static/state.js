@@ -67,7 +67,7 @@ import { constants } from "chef/constants.js";
 
 /** @typedef {{ name: string, url?: unknown, size?: unknown }} Artifact */
 
-/** @typedef {{ name: string, line: number, message?: string }} FailedTest `line` tells of its failure in the log */
+/** @typedef {{ name: string, line?: number, message?: string }} FailedTest `line` tells of its failure in the log */
 /** @typedef {{ line: number, text: string }} ExcerptLine */
 /** @typedef {{ summary: string, lines: ExcerptLine[], tests?: FailedTest[] }} Failure */
 

@@ -227,6 +227,51 @@ def test_a_long_log_is_read_as_a_whole_after_the_end(client: FlaskClient) -> Non
     eventually(lambda: (failure_of(client) or {}).get("summary") == "1 failed, 4 passed")
 
 
+REPORT = """<testsuite name="pytest">
+<testcase classname="pytest_bad.test_shop" name="test_the_total">
+<failure message="assert 3 == 4">no</failure></testcase>
+<testcase classname="pytest_bad.test_till" name="test_the_total">
+<failure message="the till is shut">no</failure></testcase>
+<testcase classname="pytest_bad.test_shop" name="test_fine"/>
+</testsuite>"""
+REPORTED = [
+    {"name": "pytest_bad.test_shop \u203a test_the_total", "line": 9, "message": "assert 3 == 4"},
+    {"name": "pytest_bad.test_till \u203a test_the_total", "message": "the till is shut"},
+]
+
+
+def send_report(client: FlaskClient) -> None:
+    answer = client.put("/api/jobs/job/tests", data=REPORT, content_type="application/xml")
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_report_names_the_tests_and_the_log_has_their_lines(client: FlaskClient) -> None:
+    send_log(client, PYTEST)
+    send_report(client)
+    fail(client)
+    failure = failure_of(client)
+    assert failure is not None
+    assert (failure["summary"], failure["tests"]) == ("1 failed, 4 passed", REPORTED)
+    assert failure["lines"][0]["line"] == 9
+
+
+def test_a_report_is_the_reason_where_the_log_states_nothing(client: FlaskClient) -> None:
+    send_log(client, b"testing\n")
+    send_report(client)
+    fail(client)
+    failure = failure_of(client)
+    assert failure is not None
+    assert (failure["summary"], failure["lines"]) == ("2 failed, 1 passed", [])
+    assert [one.get("line") for one in failure["tests"]] == [None, None]
+
+
+def test_a_report_that_comes_after_the_end_is_taken_in(client: FlaskClient) -> None:
+    send_log(client, PYTEST)
+    fail(client)
+    send_report(client)
+    eventually(lambda: (failure_of(client) or {}).get("tests") == REPORTED)
+
+
 def test_a_look_is_kept_over_a_restart(store: Store, any_database_url: str) -> None:
     store.append(batch(piece(PYTEST), update("error", message="no")))
     failure = Failure("1 failed", [ExcerptLine(3, "no")])

@@ -112,3 +112,21 @@ def test_the_log_takes_the_whole_screen_by_key_and_button_and_gives_it_back(
     expect(page.locator("#summary")).to_be_hidden()
     page.keyboard.press("f")
     expect(page.locator("#summary")).to_be_visible()
+
+
+def test_runs_before_and_after_and_the_last_green_one_are_links(server: Served, page: Page) -> None:
+    for job, end in (("a", "completed"), ("b", "error"), ("c", "error"), ("d", "completed")):
+        server.update(progress(job, phase="building", meta={"kind": "CI / test"}))
+        server.update({"type": end, "jobId": job, "message": "done"})
+    server.update(progress("other", phase="building", meta={"kind": "CI / lint"}))
+    page.goto(f"{server.url}/jobs/c")
+    links = page.locator(".neighbours a").evaluate_all(
+        "all => all.map((a) => [a.textContent.trim(), a.getAttribute('href'), a.title])"
+    )
+    assert links == [
+        ["Previous run", "/jobs/b", "b: Failed"],
+        ["Next run", "/jobs/d", "d: Completed"],
+        ["Last green run", "/jobs/a", "a: Completed"],
+    ]
+    page.goto(f"{server.url}/jobs/other")
+    expect(page.locator(".neighbours")).to_have_count(0)

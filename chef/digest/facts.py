@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from chef.digest.errors import ErrorLines, most_telling
 from chef.digest.text import cut, one_line, shown
+from chef.domain.failure.reported import case_title
 from chef.domain.model import Job
 from chef.domain.payloads import JobJson, line_text
 from chef.domain.testreports import CaseResult
@@ -74,10 +75,10 @@ def failed_cases(store: Store, job: Job, failure: dict[str, Any] | None) -> list
     """The tests that failed in a job, at most `MOST_FAILED`: those of its reports, else those of its log."""
     stated = {one["name"]: one for one in (failure or {}).get("tests", ())}
     if job.tests is None:
-        return [_broken(one["name"], one["line"], one.get("message")) for one in stated.values()]
+        return [_broken(one["name"], one.get("line"), one.get("message")) for one in stated.values()]
     cases = [one.case for one in store.cases(job.job_id, ("failed",), 0, MOST_FAILED)]
-    lines = {name: one["line"] for name, one in stated.items()}
-    return [_broken(_whole_name(case), lines.get(case.name), case.message) for case in cases]
+    lines = {name: one.get("line") for name, one in stated.items()}
+    return [_broken(_whole_name(case), lines.get(case_title(case)), case.message) for case in cases]
 
 
 def _whole_name(case: CaseResult) -> str:

@@ -80,10 +80,13 @@ class Integrity(JsonObject, frozen=True):
 
 
 class FailedTest(JsonObject, frozen=True):
-    """A test that failed: its name as its tool has it, and the line of the log that tells of its failure."""
+    """A test that failed: its name as its tool has it, and the line of the log that tells of its failure.
+
+    `line` is absent where only a test report tells of it.
+    """
 
     name: str
-    line: Count
+    line: Count | UnsetType = UNSET
     message: str | UnsetType = UNSET
 
 

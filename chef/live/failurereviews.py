@@ -99,13 +99,14 @@ class FailureReviews:
                 line = job.gap.last_line
             line = self._store.read_part(job.job_id, reading, line)
             gevent.sleep(_APART_S)
-        reason = reading.reason()
+        reason = self._store.add_reported(job, reading.reason())
         return None if reason is None else failure_of(reason, self._store.lines_about(job.job_id, reason))
 
 
 def _is_unread(item: Stored) -> bool:
     """Whether there is more in a failed job's log than what was read before its end."""
-    if isinstance(item.entry, LogEntry):
-        return True
     job = item.job
+    # After the end come lines, and reports of tests.
+    if isinstance(item.entry, LogEntry) or item.entry.seq > job.state_seq:
+        return True
     return bool(job.lines) and (job.failure is None or job.log_bytes > END_BYTES or job.lines > END_LINES)

@@ -89,6 +89,7 @@ def job(job_id: str) -> Response:
         took_ms=snapshots.took(found, now) if found else None,
         silence=silence(shown, now),
         verdict=verdict(shown),
+        neighbours=snapshots.neighbours(job_id) if found else [],
         sources=sources(shown["meta"]) if shown else [],
         details=_details(shown["meta"]) if shown else [],
         live=_live(

@@ -123,6 +123,21 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
     return spans
 
 
+def neighbours(job_id: str) -> list[dict[str, Any]]:
+    """The jobs around one among those of its kind, each with its place: `previous`, `next` or `lastGreen`.
+
+    The last green one is left out where it is the previous one.
+    """
+    found = services().store.neighbours(job_id)
+    if found is None:
+        return []
+    green = found.last_green
+    if green is not None and found.previous is not None and green.job_id == found.previous.job_id:
+        green = None
+    places = (("previous", found.previous), ("next", found.next), ("lastGreen", green))
+    return [_listed(job) | {"place": place} for place, job in places if job is not None]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A part of a list. `older` is the cursor of the next part, `None` at the end."""

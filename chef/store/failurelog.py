@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, select
 
-from chef.domain.failure import FailureReason, LogReading, SeenLine, failure_of, wanted_lines
+from chef.domain.failure import MAX_STORED, FailureReason, LogReading, SeenLine, failure_of, wanted_lines
+from chef.domain.failure.reported import with_reported
 from chef.domain.masking import masked_text
 from chef.domain.model import FailureLook, Job, Update
 from chef.domain.outline import ERROR_LEVELS, is_error
@@ -17,6 +18,7 @@ from chef.domain.text import clean_text
 from chef.store.loglines import NumberedLine, Place, find_outline, newest_lines
 from chef.store.reading import find_job, pk_of_job
 from chef.store.tables import entries
+from chef.store.testreading import list_cases
 
 END_BYTES = 512 * 1024
 """So much of a log's end is read before its job ends."""
@@ -56,6 +58,8 @@ def look_at_end(
         found = _first_error(connection, job_id, stored[0].number, until)
         if found is not None:
             reason, lines = found
+    if job is not None:
+        reason = add_reported(connection, job, reason)
     if reason is None:
         return None
     length = (job.lines if job is not None else 0) + len(added)
@@ -71,9 +75,19 @@ def read_part(connection: Connection, job_id: str, reading: LogReading, first: i
     return last + 1
 
 
+def add_reported(connection: Connection, job: Job, reason: FailureReason | None) -> FailureReason | None:
+    """A reason with the failed tests that the job's reports tell of."""
+    if job.tests is None or not job.tests.failed:
+        return reason
+    failed = list_cases(connection, job.job_id, ("failed",), 0, MAX_STORED.tests)
+    return with_reported(reason, job.tests, [one.case for one in failed])
+
+
 def lines_about(connection: Connection, job_id: str, reason: FailureReason) -> list[SeenLine]:
     """The lines of a log that `failure_of` needs for a reason."""
     first, last = wanted_lines(reason)
+    if not reason.line:
+        return []
     return [_seen(line) for line in newest_lines(connection, job_id, first, max(last, reason.line + _BEHIND))]
 
 

@@ -126,6 +126,10 @@ class Queries(ListQueries, ReportQueries):
         """Have `reading` take the lines from number `first` on, some of them; returns where to go on then."""
         return self._read(failurelog.read_part, job_id, reading, first)
 
+    def add_reported(self, job: Job, reason: FailureReason | None) -> FailureReason | None:
+        """A reason with the failed tests that the job's reports tell of."""
+        return self._read(failurelog.add_reported, job, reason)
+
     def lines_about(self, job_id: str, reason: FailureReason) -> list[SeenLine]:
         """The lines of a log that tell of a reason."""
         return self._read(failurelog.lines_about, job_id, reason)

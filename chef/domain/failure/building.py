@@ -60,6 +60,8 @@ def _error_in_one_line(reason: FailureReason, lines: Sequence[SeenLine]) -> str:
 
 def _excerpt(reason: FailureReason, lines: Sequence[SeenLine]) -> list[ExcerptLine]:
     first, last = wanted_lines(reason)
+    if not reason.line:
+        return []
     if reason.until is not None:
         last = min(last, reason.until - 1)
     if last - reason.line >= _ENOUGH and reason.tests:
@@ -71,7 +73,8 @@ def _excerpt(reason: FailureReason, lines: Sequence[SeenLine]) -> list[ExcerptLi
 
 
 def _failed_test(test: BrokenTest) -> FailedTest:
-    return FailedTest(_cut(test.name), test.line, _cut(test.message) if test.message else UNSET)
+    message = _cut(test.message) if test.message else UNSET
+    return FailedTest(_cut(test.name), test.line or UNSET, message)
 
 
 def bounded(failure: Failure, limits: FailureLimits) -> Failure:

@@ -54,7 +54,10 @@ def is_bad(counts: Counts) -> bool:
 
 @dataclass(slots=True)
 class BrokenTest:
-    """A test that failed: its name as its tool has it, the line that tells of it, and the message."""
+    """A test that failed: its name as its tool has it, the line that tells of it, and the message.
+
+    `line` is 0 where no line of the log does.
+    """
 
     name: str
     line: int
