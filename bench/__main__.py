@@ -17,6 +17,7 @@ NAMES = (
     "redraws",
     "history",
     "progress",
+    "lists",
     "page",
     "reporter",
     "hostile",

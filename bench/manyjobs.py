@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from hashlib import sha1
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Table, insert
 
+from chef.domain.filtering import search_text
 from chef.domain.ledger import Project
 from chef.domain.model import Job, PhaseSpan
 from chef.settings.config import Settings
 from chef.store import migrate, rows
 from chef.store.engine import make_engine
-from chef.store.tables import jobs, projects
+from chef.store.tables import job_texts, jobs, projects
+from chef.store.textindex import INDEX, make_text_index
 
 PROJECTS = 10
 JOBS_IN_RUN = 4
@@ -42,32 +44,40 @@ def fill(database_url: str, count: int) -> None:
     migrate(settings)
     engine = make_engine(settings.sqlalchemy_url)
     with engine.connect() as connection:
-        if connection.dialect.name == "sqlite":
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            # Room for the inner pages of all indexes: rows come in the order of none.
+            connection.exec_driver_sql("PRAGMA cache_size = -500000")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"DROP INDEX IF EXISTS {INDEX}")
         made = _made(count)
         while page := list(islice(made, _ROWS)):
-            _write(connection, page)
+            _write(connection, jobs, [job for job, _ in page])
+            _write(connection, job_texts, [text for _, text in page])
         connection.execute(insert(projects), list(_projects(count)))
+        if sqlite:
+            connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('rebuild')")
+        else:
+            make_text_index(connection)
         connection.commit()
-        connection.exec_driver_sql("ANALYZE" if connection.dialect.name != "sqlite" else "SELECT 1")
-        connection.commit()
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if sqlite else "VACUUM ANALYZE")
     engine.dispose()
 
 
-def _made(count: int) -> Iterator[dict[str, Any]]:
+def _made(count: int) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The rows of jobs, each with that of its text."""
     draw = random.Random(13)
     for number in range(count):
         job = _job(number, draw)
-        project = number // JOBS_IN_RUN % PROJECTS
-        yield (
-            rows.job_values(job)
-            | rows.filter_values(job)
-            | {
-                "pk": number + 1,
-                "job_id": job.job_id,
-                "project_pk": project + 1,
-            }
-        )
+        own = {"pk": number + 1, "job_id": job.job_id, "project_pk": _project(number) + 1, "searchable": True}
+        text = {"job_pk": number + 1, "text": search_text(job)}
+        yield rows.job_values(job) | rows.filter_values(job) | own, text
+
+
+def _project(number: int) -> int:
+    return number // JOBS_IN_RUN % PROJECTS
 
 
 def _job(number: int, draw: random.Random) -> Job:
@@ -107,30 +117,20 @@ def _job(number: int, draw: random.Random) -> Job:
     )
 
 
-def _projects(count: int) -> Iterable[dict[str, Any]]:
-    for number in range(PROJECTS):
-        newest = max(
-            (
-                pk
-                for pk in range(max(1, count - 100), count + 1)
-                if (pk - 1) // JOBS_IN_RUN % PROJECTS == number
-            ),
-            default=None,
-        )
+def _projects(count: int) -> Iterator[dict[str, Any]]:
+    newest = {_project(number): number + 1 for number in range(max(0, count - PROJECTS * JOBS_IN_RUN), count)}
+    for number, pk in newest.items():
         project = Project(f"project-{number}", _FIRST, _FIRST, seq=1, completed=count // PROJECTS)
-        yield rows.project_values(project) | {
-            "pk": number + 1,
-            "project_id": project.project_id,
-            "newest_job_pk": newest,
-        }
+        own = {"pk": number + 1, "project_id": project.project_id, "newest_job_pk": pk}
+        yield rows.project_values(project) | own
 
 
-def _write(connection: Connection, page: list[dict[str, Any]]) -> None:
+def _write(connection: Connection, table: Table, page: list[dict[str, Any]]) -> None:
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(jobs), page)
+        connection.execute(insert(table), page)
         return
     names = list(page[0])
     driver: Any = connection.connection.dbapi_connection
-    with driver.cursor().copy(f"COPY jobs ({', '.join(names)}) FROM STDIN") as copy:
+    with driver.cursor().copy(f"COPY {table.name} ({', '.join(names)}) FROM STDIN") as copy:
         for row in page:
             copy.write_row([row[name] for name in names])

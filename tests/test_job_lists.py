@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 from chef.domain.filtering import EVERY_JOB, JobFilter, matches, words_of
 from chef.domain.model import RUNNING, Job
 from chef.domain.runs import WORST_FIRST, worst
-from chef.store import Store, matching, searching
+from chef.store import Store, matching, runlists, searching, upkeep
+from chef.store.removing import remove_step
 from chef.store.tables import job_texts, jobs
 from chef.store.textindex import index_step
 from tests.tools.making import AT, batch, open_store, update
@@ -27,9 +28,10 @@ STATUSES: tuple[Any, ...] = ("building", "completed", "failed", "cancelled")
 
 
 @pytest.fixture
-def store(any_database_url: str) -> Iterator[Store]:
+def store(any_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setattr(upkeep, "TEXTS_S", 3600.0)  # Texts are written when a test says so.
     with open_store(any_database_url) as opened:
-        opened._upkeep._texts_at = None  # Texts are written when a test says so.
+        opened._upkeep._texts_at = None
         yield opened
 
 
@@ -142,11 +144,9 @@ def test_rare_and_frequent_values_are_found_by_other_indexes(
     test_the_store_finds_what_the_rules_say_whatever_is_combined(store)
 
 
-def test_without_an_index_of_trigrams_the_texts_are_read(any_database_url: str) -> None:
-    with open_store(any_database_url) as store:
-        store._upkeep._texts_at = None
-        store._run_upkeep(lambda connection: connection.exec_driver_sql(drop_index(connection)))
-        test_the_store_finds_what_the_rules_say_whatever_is_combined(store)
+def test_without_an_index_of_trigrams_the_texts_are_read(store: Store) -> None:
+    store._run_upkeep(lambda connection: connection.exec_driver_sql(drop_index(connection)))
+    test_the_store_finds_what_the_rules_say_whatever_is_combined(store)
 
 
 def drop_index(connection: Any) -> str:
@@ -182,6 +182,15 @@ def test_texts_follow_a_job_that_is_taken_up_again_or_removed(store: Store) -> N
     assert (found(store, "other"), found(store, "last"), texts(store)) == ([], ["job"], 1)
     store.remove_finished(AT + 1)
     assert (found(store, "last"), texts(store)) == ([], 0)
+
+
+def test_jobs_that_are_being_removed_are_in_no_list(store: Store) -> None:
+    add(store, "a", run="one", status="failed")
+    add(store, "b", status="failed")
+    store._run_upkeep(lambda connection: remove_step(connection, AT + 1))
+    add(store, "c", run="one")
+    assert every_page(store, EVERY_JOB, limit=1) == ["c"]
+    assert every_run(store, limit=1) == [["c"]]
 
 
 def found(store: Store, word: str) -> list[str]:
@@ -308,8 +317,6 @@ def test_each_run_is_listed_once_in_order_however_runs_overlap(
     limit: int,
     step: int,
 ) -> None:
-    from chef.store import runlists
-
     monkeypatch.setattr(runlists, "_STEP", step)
     monkeypatch.setattr(runlists, "_MOST_STEP", step)
     with open_store(f"sqlite:///{tmp_path_factory.mktemp('runs')}/chef.db") as store:

@@ -20,7 +20,7 @@ from chef.domain.filtering import JobFilter, matches
 from chef.domain.model import STATUSES
 from chef.store import rows
 from chef.store.searching import search_all, search_some
-from chef.store.tables import jobs, projects
+from chef.store.tables import NOWHERE, jobs, projects
 
 MOST_LOOKED_AT = 5000
 """Jobs without a text that are looked at for one page: running ones, after an upgrade those before it."""
@@ -90,9 +90,9 @@ class Matching:
         for pk, status in product(pks, [None] if statuses is None else statuses):
             part = _below(place).order_by(jobs.c.pk.desc()).limit(limit)
             part = part if index is None else part.with_hint(jobs, f"INDEXED BY {index}", "sqlite")
-            of_project = [] if pk is None else [jobs.c.project_pk == pk]
+            of_project = jobs.c.project_pk != NOWHERE if pk is None else jobs.c.project_pk == pk
             of_status = [] if status is None else [jobs.c.status == status]
-            parts.append(part.where(*of_project, *of_status, *self._entries()))
+            parts.append(part.where(of_project, *of_status, *self._entries()))
         found: list[int] = []
         for start in range(0, len(parts), _UNION):
             slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]

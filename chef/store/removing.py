@@ -12,14 +12,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
-from chef.store.tables import entries, jobs, projects, sent, streams, test_cases, test_failures
+from chef.store.tables import NOWHERE, entries, jobs, projects, sent, streams, test_cases, test_failures
 from chef.store.textindex import forget_texts
 
 # Jobs that one step hides, and rows that one step deletes: a few milliseconds.
 _JOBS = 10
 _ROWS = 200
-# The project of hidden jobs: no project has this key.
-_NOWHERE = 0
 _OUTCOMES = ("completed", "failed", "cancelled", "abandoned")
 
 
@@ -40,7 +38,7 @@ def remove_step(connection: Connection, finished_before: int) -> Removed:
 
     The caller commits.
     """
-    hidden = select(jobs.c.pk).where(jobs.c.project_pk == _NOWHERE).order_by(jobs.c.pk).limit(_JOBS)
+    hidden = select(jobs.c.pk).where(jobs.c.project_pk == NOWHERE).order_by(jobs.c.pk).limit(_JOBS)
     if pks := connection.scalars(hidden).all():
         left = _ROWS
         for pk in pks:
@@ -95,7 +93,7 @@ def _hide(connection: Connection, finished_before: int) -> Removed:
         update(jobs)
         .where(jobs.c.pk.in_([row.pk for row in gone]))
         # No job that is sent can have such an id.
-        .values(job_id="/" + cast(jobs.c.pk, String), project_pk=_NOWHERE, status="removed", finished_at=None)
+        .values(job_id="/" + cast(jobs.c.pk, String), project_pk=NOWHERE, status="removed", finished_at=None)
     )
     names = tuple(row.job_id for row in gone)
     return Removed(names, _leave_projects(connection, project_pks, gone))

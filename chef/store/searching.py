@@ -19,7 +19,7 @@ def search_some(connection: Connection, words: Sequence[str], pks: Sequence[int]
     found: set[int] = set()
     for start in range(0, len(pks), _PARAMETERS):
         some = _searchable(job_texts.c.job_pk.in_(pks[start : start + _PARAMETERS]))
-        found.update(connection.scalars(some.where(*_likes(words))))
+        found.update(connection.scalars(some.where(*_likes(words, job_texts.c.text + ""))))
     return [pk for pk in pks if pk in found]
 
 
@@ -58,7 +58,7 @@ def _search_postgresql(
 ) -> Sequence[int]:
     """The newest by themselves, then the rest by the index, which has no order."""
     top = connection.scalar(select(func.max(job_texts.c.job_pk))) or 0
-    newest = page.where(job_texts.c.job_pk > top - _NEWEST, *_likes(words))
+    newest = page.where(job_texts.c.job_pk > top - _NEWEST, *_likes(words, job_texts.c.text + ""))
     found = list(connection.scalars(newest.order_by(job_texts.c.job_pk.desc())))
     if len(found) == limit:
         return found
@@ -77,8 +77,9 @@ def _searchable(*limits: ColumnElement[bool]) -> Select[int]:
     return query.with_hint(jobs, "NOT INDEXED", "sqlite")
 
 
-def _likes(words: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [job_texts.c.text.like(_pattern(word), escape="\\") for word in words]
+def _likes(words: Sequence[str], among: ColumnElement[str] = job_texts.c.text) -> list[ColumnElement[bool]]:
+    """Conditions for all words. `among` may be the text as an expression, for which no index is used."""
+    return [among.like(_pattern(word), escape="\\") for word in words]
 
 
 def _pattern(word: str) -> str:

@@ -32,6 +32,9 @@ _Key = BigInteger().with_variant(Integer, "sqlite")
 # The condition of a partial index. A keyword such as `postgresql_where` would load the whole dialect.
 _WHERE = "where"
 
+NOWHERE = 0
+"""The project of jobs that are being removed (store.removing): no project has this key."""
+
 about = Table(
     "about",
     metadata,
