@@ -164,36 +164,26 @@ def _percent(share: float) -> str:
 
 
 def _by_family(before: dict[str, dict[int, list[Case]]], left_out: dict[str, list[Case]]) -> Table:
-    table = Table(
-        [
-            "history",
-            *(f"holds, {size} runs" for size in _SIZES),
-            "holds, all",
-            "holds, each left out",
-            "width, of naive",
-            "error, of Jenkins'",
-            "said to be over",
-        ]
-    )
-    table.text = _ABOUT
+    sizes = [f"holds, {size} runs" for size in _SIZES]
+    measures = ["width, of naive", "error, of Jenkins'", "said to be over"]
+    table = Table(["history", *sizes, "holds, all", "holds, each left out", *measures], text=_ABOUT)
     everything = {"all": {0: [case for by_size in before.values() for case in _joined(by_size)]}}
     every_left_out = {"all": [case for cases in left_out.values() for case in cases]}
     for name, by_size in (before | everything).items():
-        found = _summary(_joined(by_size))
-        other = (left_out | every_left_out).get(name)
-        sizes = [_percent(_summary(by_size[size]).holds) if size in by_size else "" for size in _SIZES]
-        table.rows.append(
-            [
-                name,
-                *sizes,
-                _percent(found.holds),
-                _percent(_summary(other).holds) if other else "",
-                number(found.width),
-                number(found.error),
-                _percent(found.over),
-            ]
-        )
+        table.rows.append([name, *_row(by_size, (left_out | every_left_out).get(name))])
     return table
+
+
+def _row(by_size: dict[int, list[Case]], left_out: list[Case] | None) -> list[str]:
+    found = _summary(_joined(by_size))
+    return [
+        *(_percent(_summary(by_size[size]).holds) if size in by_size else "" for size in _SIZES),
+        _percent(found.holds),
+        _percent(_summary(left_out).holds) if left_out else "",
+        number(found.width),
+        number(found.error),
+        _percent(found.over),
+    ]
 
 
 def _by_moment(before: dict[str, dict[int, list[Case]]]) -> Table:

@@ -52,10 +52,10 @@ def _timed(command: Sequence[str], place: str) -> dict[str, Any]:
     with subprocess.Popen(
         command, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment()
     ) as process:
-        for line in iter(lambda: os.read(process.stdout.fileno(), 65536), b""):
+        for piece in iter(lambda: os.read(process.stdout.fileno(), 65536), b""):
             now = time.monotonic()
             pause, last = max(pause, now - last), now
-            percents += [[_ms(now - begin), int(found)] for found in _PERCENT.findall(line)[-1:]]
+            percents += [[_ms(now - begin), int(found)] for found in _PERCENT.findall(piece)[-1:]]
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}")
     end = time.monotonic()
@@ -104,8 +104,8 @@ def _browser() -> list[Phase]:
 def _native() -> list[Phase]:
     """One phase, no progress: as a script does that reports its output only."""
     compiling = "for n in 1 2 3 4; do gcc -O2 -DN=$n -c -o $n.o bench/driver.c || exit; echo $n; done"
-    script = f"git clone -q --no-hardlinks {ROOT} . && {compiling}"
-    return [("building", ["sh", "-c", script])]
+    script = f'git clone -q --no-hardlinks "$0" . && {compiling}'
+    return [("building", ["sh", "-c", script, str(ROOT)])]
 
 
 KINDS = {"python": _python, "browser": _browser, "native": _native}
