@@ -16,6 +16,7 @@ NAMES = (
     "logs",
     "redraws",
     "history",
+    "reports",
     "progress",
     "lists",
     "page",

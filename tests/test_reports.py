@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import tempfile
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,6 +21,7 @@ from chef.domain.testreports.cases import count_outcomes, make_counts
 from chef.store import Store
 from chef.store.tables import test_cases as cases_table
 from chef.store.tables import test_failures as failures_table
+from chef.wire.reports.reading import read_report
 from tests.test_http_writing import Hands
 from tests.tools.making import AT, batch, open_store, update
 
@@ -394,6 +398,47 @@ def test_a_wrong_summary_is_refused_by_its_field(
     assert answer.status_code == 422
     assert json_of(answer)["errors"][0]["field"] == field
     assert client.get("/api/jobs/j").status_code == 404
+
+
+# --- large ones ------------------------------------------------------------------------------
+
+
+def test_other_requests_go_on_while_a_large_report_is_read(app: Flask) -> None:
+    body = junit(*((f"t{n}", "passed") for n in range(20_000)))
+    turns = 0
+
+    def work() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0.001)
+
+    other = gevent.spawn(work)
+    try:
+        sending = gevent.spawn(put, app.test_client(), body)
+        assert sending.get()["tests"]["total"] == 20_000
+    finally:
+        other.kill()
+    # A body of 1.2 MB is read in some 150 blocks, and the loop may turn at each.
+    assert turns > 50
+
+
+def test_memory_does_not_grow_with_a_report() -> None:
+    """What a test wrote may be many megabytes, and is read without being kept."""
+    written = b"a line that a test has written\n" * 2000
+    case = b'<testcase name="a"><system-out>' + written + b"</system-out></testcase>"
+    with tempfile.TemporaryFile() as file:
+        file.write(b"<testsuite>" + case * 400 + b"</testsuite>")
+        size = file.tell()
+        tracemalloc.start()
+        try:
+            read = read_report(file, "")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert read.counts.total == 400
+    assert size > 20_000_000
+    assert most < 3_000_000
 
 
 # --- refusals --------------------------------------------------------------------------------
