@@ -11,16 +11,30 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
-from chef.api import digests, edge, problems, reading, reporter, runs, server, streams, testing, writing
+from chef.api import (
+    digests,
+    edge,
+    novelty,
+    problems,
+    reading,
+    reporter,
+    runs,
+    server,
+    streams,
+    testing,
+    writing,
+)
 from chef.api.negotiation import Negotiation
 from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
+from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
+from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
@@ -41,6 +55,7 @@ _BLUEPRINTS = (
     runs.blueprint,
     digests.blueprint,
     testing.blueprint,
+    novelty.blueprint,
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,
@@ -86,7 +101,9 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
     reviews = FailureReviews(store, clock)
-    publish = (forecaster.note, hub.publish, *rings, reviews.note)
+    side_thread = SideThread()
+    comparing = NoveltyReviews(store, side_thread, clock)
+    publish = (forecaster.note, hub.publish, *rings, reviews.note, comparing.note)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
@@ -94,8 +111,6 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     end_watches = EndWatches(hub)
     metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
     store.on_removal(hub.forget)
-    retention = Retention(store, settings.retention_days, clock)
-    abandoning = Abandoning(store, tracker, settings.abandon_hours, clock)
     return Services(
         settings,
         store,
@@ -106,13 +121,15 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         metrics,
         clock,
         viewers,
-        retention,
-        abandoning,
+        Retention(store, settings.retention_days, clock),
+        Abandoning(store, tracker, settings.abandon_hours, clock),
         reviews,
+        comparing,
         Uploads(),
         ErrorLines(store),
         end_watches,
         forecaster,
+        side_thread,
     )
 
 

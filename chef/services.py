@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from flask import current_app
@@ -18,6 +18,7 @@ from chef.live.abandoning import Abandoning
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
+from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
@@ -59,11 +60,12 @@ class Services:
     retention: Retention
     abandoning: Abandoning
     reviews: FailureReviews
+    novelty: NoveltyReviews
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
     forecaster: Forecaster
-    side_thread: SideThread = field(default_factory=SideThread)
+    side_thread: SideThread
 
     def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
         """A job as it is now, with how long it still takes; in lists it has less of its failure."""
@@ -81,12 +83,14 @@ class Services:
             self.doorbell.start()
         self.retention.start()
         self.abandoning.start()
+        self.novelty.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
         self.retention.close()
         self.abandoning.close()
         self.reviews.close()
+        self.novelty.close()
         self.side_thread.close()
         self.store.close()
         if self.viewers is not None:

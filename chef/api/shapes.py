@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from chef.domain.novelty import MOST_NEW
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
 from chef.domain.runpayloads import RunJson
 from chef.domain.testreports import MOST_SLOW, OutcomeCounts
 from chef.domain.testreports.shapes import CaseJson
-from chef.domain.wiretypes import Count, Id, JsonObject, Seq
+from chef.domain.wiretypes import Count, Id, JsonObject, PhaseName, Seq
 
 Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
 Cursor = Annotated[str, Meta(min_length=1)]
@@ -124,6 +125,34 @@ class Cases(JsonObject, frozen=True):
     cases: Annotated[list[CaseJson], _MOST]
     next: Next
     slowest: Annotated[list[CaseJson], Meta(max_length=MOST_SLOW)] | UnsetType = UNSET
+
+
+class NewLine(JsonObject, frozen=True):
+    """A kind of line that no green run printed: the first line of it, and how many there are."""
+
+    line: Count
+    text: str
+    count: Count
+
+
+class PhaseAgainstGreen(JsonObject, frozen=True):
+    """How much longer a phase took than in the median green run; negative where it was shorter."""
+
+    phase: PhaseName
+    delta_ms: int
+
+
+class NewInJob(JsonObject, frozen=True):
+    """What is new in a failed job against the newest green runs of its kind."""
+
+    state: Annotated[
+        Literal["pending", "ready", "none"],
+        Meta(description="pending: not compared yet; none: not failed, or nothing to compare it with"),
+    ]
+    runs: Annotated[Count, Meta(description="green runs that it was compared with, at most 5")]
+    kinds: Annotated[Count, Meta(description="kinds of lines that are new")]
+    lines: Annotated[list[NewLine], Meta(max_length=MOST_NEW, description="the most telling kinds first")]
+    phases: list[PhaseAgainstGreen]
 
 
 class Events(JsonObject, frozen=True):

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Sequence
 
 import gevent
-from gevent.event import Event
 
 from chef.domain.clock import Clock
 from chef.domain.failure import LogReading, failure_of
@@ -19,6 +18,7 @@ from chef.domain.ledger import Batch, Item, Stored
 from chef.domain.model import Job, LogEntry, SavedFailure
 from chef.domain.wiretypes import Failure
 from chef.errors import ChefError
+from chef.live.reviews import ReviewQueue
 from chef.store import Store
 from chef.store.failurelog import END_BYTES, END_LINES
 
@@ -29,8 +29,6 @@ QUIET_MS = 2000
 
 # A part takes some milliseconds of a reader's thread; others have their turn between them.
 _APART_S = 0.01
-# More jobs than that do not wait: the oldest are left as they are.
-_MOST_WAITING = 1000
 
 
 class FailureReviews:
@@ -39,44 +37,17 @@ class FailureReviews:
     def __init__(self, store: Store, clock: Clock, quiet_ms: int = QUIET_MS) -> None:
         self._store = store
         self._clock = clock
-        self._quiet_ms = quiet_ms
-        # Job and when it may be read, the one that waits longest first.
-        self._due: dict[str, int] = {}
-        self._wake = Event()
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._queue = ReviewQueue(clock, quiet_ms, self._review)
 
     def note(self, stored: Sequence[Stored]) -> None:
         """Entries were stored: remember the failed jobs among theirs of which all is not read yet."""
         for item in stored:
             if item.job.status == "failed" and _is_unread(item):
-                self._remember(item.job.job_id)
-
-    def _remember(self, job_id: str) -> None:
-        self._due.pop(job_id, None)
-        self._due[job_id] = self._clock() + self._quiet_ms
-        while len(self._due) > _MOST_WAITING:
-            del self._due[next(iter(self._due))]
-        if self._task is None:
-            self._task = gevent.spawn(self._work_for_ever)
-        self._wake.set()
+                self._queue.add(item.job.job_id)
 
     def close(self) -> None:
         """Stop; logs that wait are not read again."""
-        if self._task is not None:
-            self._task.kill()
-
-    def _work_for_ever(self) -> None:
-        while True:
-            self._wake.wait()
-            self._wake.clear()
-            while self._due:
-                job_id, at = next(iter(self._due.items()))
-                wait_ms = at - self._clock()
-                if wait_ms > 0:
-                    gevent.sleep(min(wait_ms, self._quiet_ms) / 1000)
-                    continue
-                del self._due[job_id]
-                self._review(job_id)
+        self._queue.close()
 
     def _review(self, job_id: str) -> None:
         try:

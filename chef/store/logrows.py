@@ -119,6 +119,12 @@ def log_numbers_of(row: Any) -> list[int]:
     return _numbers(_log_of(row.data))
 
 
+def texts_of(data: bytes) -> tuple[list[int], bytes]:
+    """The numbers of the lines in a log row's data, and their texts, joined by newlines."""
+    log = _log_of(data)
+    return _numbers(log), log.texts
+
+
 def lines_with(data: bytes, needle: str) -> list[int]:
     """The numbers of the lines in a log row's data that hold `needle`, as a person reads it, in any case."""
     log = _log_of(data)

@@ -12,7 +12,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
-from chef.store.tables import NOWHERE, entries, jobs, projects, sent, streams, test_cases, test_failures
+from chef.store.tables import (
+    NOWHERE,
+    entries,
+    green_kinds,
+    jobs,
+    new_kinds,
+    projects,
+    sent,
+    streams,
+    test_cases,
+    test_failures,
+)
 from chef.store.textindex import forget_texts
 
 # Jobs that one step hides, and rows that one step deletes: a few milliseconds.
@@ -47,6 +58,8 @@ def remove_step(connection: Connection, finished_before: int) -> Removed:
                 break
         return Removed()
     # Nothing can be left of these: rows of a project are rows of its jobs.
+    empty = select(projects.c.pk).where(projects.c.newest_job_pk.is_(None))
+    connection.execute(delete(green_kinds).where(green_kinds.c.project_pk.in_(empty)))
     connection.execute(delete(projects).where(projects.c.newest_job_pk.is_(None)))
     return _hide(connection, finished_before)
 
@@ -61,6 +74,7 @@ def _delete_rows(connection: Connection, job_pk: int, limit: int) -> int:
         deleted += _delete_some(connection, test_failures, key, job_pk, limit - deleted)
     if deleted < limit:
         connection.execute(delete(test_cases).where(test_cases.c.job_pk == job_pk))
+        connection.execute(delete(new_kinds).where(new_kinds.c.job_pk == job_pk))
         connection.execute(delete(streams).where(streams.c.job_pk == job_pk))
         forget_texts(connection, [job_pk])
         connection.execute(delete(jobs).where(jobs.c.pk == job_pk))

@@ -21,6 +21,7 @@ from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
 from chef.store.housekeeper import Housekeeper
 from chef.store.migrate import migrate as migrate_engine
+from chef.store.novelty import NoveltyRows
 from chef.store.queries import Queries
 from chef.store.removing import Removed
 from chef.store.sessions import end_session, forget_sessions, save_session
@@ -62,6 +63,7 @@ class Store(Queries):
         self._commits.after_commit = self._note
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
+        self.novelty = NoveltyRows(self._read, self._run_upkeep)
         self._publish: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._forget_at = 0
         self._closing = False

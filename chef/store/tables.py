@@ -82,6 +82,13 @@ jobs = Table(
     Column("log_bytes", BigInteger, nullable=False, server_default="0"),
     Column("heartbeat_at", BigInteger, comment="written beside the job's updates (store.heartbeats)"),
     Column("heartbeat_every", Integer, comment="seconds"),
+    Column(
+        "uncompared",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="its log waits to be compared with those of green runs (store.novelty)",
+    ),
     Column("kind", String(FILTER_LENGTH), comment="this and the next three: what lists filter by, of meta"),
     Column("run", String(FILTER_LENGTH)),
     Column("branch", String(FILTER_LENGTH)),
@@ -117,6 +124,7 @@ for _name in ("run", "branch", "author"):
     Index(None, jobs.c.project_pk, jobs.c[_name], jobs.c.pk, info={_WHERE: jobs.c[_name].is_not(None)})
 # Finished jobs are found by age, to be removed.
 Index("ix_jobs_finished_at", jobs.c.finished_at, info={_WHERE: jobs.c.finished_at.is_not(None)})
+Index("ix_jobs_uncompared", jobs.c.pk, info={_WHERE: jobs.c.uncompared})
 
 Index("ix_jobs_unsearchable", jobs.c.pk, info={_WHERE: jobs.c.searchable == false()})
 
@@ -201,6 +209,23 @@ test_failures = Table(
     Column("data", LargeBinary, nullable=False, comment="the test, packed (store.testrows)"),
     comment="The tests of a job that failed at least once.",
     sqlite_with_rowid=False,
+)
+
+green_kinds = Table(
+    "green_kinds",
+    metadata,
+    Column("project_pk", BigInteger, primary_key=True),
+    Column("kind", String(FILTER_LENGTH), primary_key=True, comment="of runs; empty for those without"),
+    Column("data", LargeBinary, nullable=False),
+    comment="The kinds of lines that the newest green runs of a kind printed.",
+)
+
+new_kinds = Table(
+    "new_kinds",
+    metadata,
+    Column("job_pk", _Key, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    comment="The kinds of lines of a failed job that no green run before printed.",
 )
 
 sessions = Table(

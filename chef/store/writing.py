@@ -12,7 +12,19 @@ from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import BindParameter, Connection, Table, bindparam, insert, null, select, text, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Table,
+    bindparam,
+    insert,
+    null,
+    select,
+    text,
+    true,
+    tuple_,
+    update,
+)
 
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
@@ -85,6 +97,7 @@ _INSERT_ENTRIES = CompiledStatement(insert(entries))
 _INSERT_SENT = CompiledStatement(insert(sent))
 _UPDATE_PROJECT = CompiledStatement(update(projects).where(projects.c.pk == _ROW_PK))
 _UPDATE_JOB = CompiledStatement(update(jobs).where(jobs.c.pk == _ROW_PK))
+_HAVE_COMPARED = CompiledStatement(update(jobs).where(jobs.c.pk == _ROW_PK).values(uncompared=true()))
 _FORGET_SHOWN = CompiledStatement(update(streams).where(streams.c.job_pk == _ROW_PK).values(shown=null()))
 _NEWEST_JOB = CompiledStatement(
     update(projects).where(projects.c.pk == _ROW_PK).values(newest_job_pk=bindparam("new_newest_job_pk"))
@@ -260,6 +273,7 @@ class _Transaction:
         self._save_projects()
         self._save_jobs()
         self._save_entries()
+        self._have_compared()
         self._forget_shown()
         self._save_streams()
         self._save_sent()
@@ -337,6 +351,12 @@ class _Transaction:
                     for stored in self.ledger.stored
                 ],
             )
+
+    def _have_compared(self) -> None:
+        """Logs of jobs that have ended, or go on after it, wait to be compared with others."""
+        ended = {stored.job.job_id for stored in self.ledger.stored if stored.job.ended}
+        if ended:
+            _HAVE_COMPARED.run(self._driver, [{"row_pk": self._job_pks[name]} for name in ended])
 
     def _forget_shown(self) -> None:
         """What the terminals of a job show has its secrets, and goes with them."""

@@ -20,6 +20,9 @@ from chef.api.shapes import (
     Jobs,
     LogAccepted,
     LogLines,
+    NewInJob,
+    NewLine,
+    PhaseAgainstGreen,
     Problem,
     Projects,
     ReportAccepted,
@@ -114,6 +117,15 @@ CASES = as_dict(
         [case_json(_FAILED, FailingStreak(3, "job-id-121"))],
         "MXo",
         [case_json(replace(_FAILED, message=None)), case_json(_SLOWEST)],
+    )
+)
+NEW = as_dict(
+    NewInJob(
+        "ready",
+        5,
+        1,
+        [NewLine(21236, "src/upload.ts:18:3 - error TS2322: Type 'null' is not assignable", 1)],
+        [PhaseAgainstGreen("building", 100_000)],
     )
 )
 LOG_ACCEPTED = as_dict(LogAccepted(offset=32, lines=2, seq=44, viewers=5))

@@ -37,6 +37,7 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/jobs/{jobId}/digest": _get_digest(rights.read),
         "/api/jobs/{jobId}/logs": _get_logs(rights.read),
         "/api/jobs/{jobId}/tests": _get_tests(rights.read),
+        "/api/jobs/{jobId}/new": _get_new(rights.read),
         "/api/jobs/{jobId}/events": _events("job", rights.read),
         "/api/projects": _list_projects(rights.read),
         "/api/projects/{projectId}": _get_project(rights.read),
@@ -198,6 +199,17 @@ def _get_tests(security: list[Part]) -> Part:
         {"200": json_answer("a page of tests", "Cases", examples.CASES)},
         "401 403 404 422 503",
         parameters=[query("status", {"type": "string", "enum": list(OUTCOMES)}), *_paging()],
+        security=security,
+    )
+
+
+def _get_new(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "getNew",
+        "The kinds of lines of a failed job that the newest green runs of its kind never printed",
+        {"200": json_answer("what is new", "NewInJob", examples.NEW)},
+        "401 403 404 503",
         security=security,
     )
 

@@ -23,6 +23,7 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.LogAccepted,
     shapes.ReportAccepted,
     shapes.Cases,
+    shapes.NewInJob,
     shapes.Problem,
     shapes.OffsetProblem,
     shapes.Jobs,
