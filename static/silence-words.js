@@ -1,7 +1,8 @@
 // A job's silence, in words, as chef/pages/silencewords.py says it.
 
-import { age, duration } from "chef/format.js";
+import { age } from "chef/format.js";
 import { texts } from "chef/texts.js";
+import { amount } from "chef/time-left.js";
 
 /** @import { Silence } from "chef/silence.js" */
 
@@ -23,6 +24,6 @@ export function silenceWords({ kind, silent, usual }) {
 export function silenceMore({ kind, unheard, usual }) {
   const more = texts.silence[kind](age(unheard));
   if (usual === null) return more;
-  const usually = texts.silence.usually(duration(usual));
+  const usually = texts.silence.usually(amount(usual));
   return kind === "quiet" ? usually : `${usually} ${more}`;
 }

@@ -307,7 +307,7 @@ def test_without_javascript_the_page_is_a_snapshot(
         page.goto(f"{server.url}/jobs/j")
         expect(page.locator("#message")).to_have_text("compiling")
         expect(line(page, 600)).to_have_text("600")
-        expect(page.get_by_text("from line 101; all of it is in the raw log")).to_be_visible()
+        expect(page.get_by_text("from line 101; the raw log has everything")).to_be_visible()
         page.goto(f"{server.url}/")
         expect(page.locator("#running")).to_contain_text("compiling")
 

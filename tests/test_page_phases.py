@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,32 +129,40 @@ def test_the_tools_percent_stands_beside_its_phase(server: Served, page: Page, p
     expect(page.locator("#phases [data-field=share]")).to_have_text(["", ""])
 
 
-def test_the_longest_pauses_of_a_finished_job_lead_to_their_lines(
-    serving: Serving, tmp_path: Path, page: Page, plain: Page
-) -> None:
-    clock = tmp_path / "clock"
+@pytest.fixture
+def clock(tmp_path: Path) -> Path:
+    """The file by which a server's clock is set."""
+    return tmp_path / "clock"
 
+
+@pytest.fixture
+def clocked(serving: Serving, tmp_path: Path, clock: Path) -> Iterator[Served]:
+    """A server whose clock is set."""
+    clock.write_text("0", "ascii")
+    with serving(tmp_path, {"CLOCK_FILE": str(clock)}, ("-m", "tests.tools.clocked")) as server:
+        yield server
+
+
+def test_the_longest_pauses_of_a_finished_job_lead_to_their_lines(
+    clocked: Served, clock: Path, page: Page, plain: Page
+) -> None:
     def at(seconds: int) -> None:
         clock.write_text(str((seconds - 1_000) * 1_000), "ascii")
 
     at(0)
-    with serving(tmp_path, {"CLOCK_FILE": str(clock)}, ("-m", "tests.tools.clocked")) as server:
-        fill(server, 300)
-        at(40)
-        server.update(log("after forty"))
-        at(50)
-        server.update(log("after ten"))
-        at(170)
-        server.update(log("after two minutes"))
-        page.goto(f"{server.url}/jobs/j")
-        chip(page, "Live")
-        expect(page.locator("#pauses-section")).to_be_hidden()
-        server.update({"type": "completed", "jobId": "j"})
-        chip(page, "Ended")
-        plain.goto(f"{server.url}/jobs/j")
-        for tab in (page, plain):
-            links = tab.locator("#pauses a")
-            expect(links).to_have_text(["2 min 00 s · building", "40 s · building", "10 s · building"])
-        page.locator("#pauses a").nth(1).click()
-        expect(page.locator(".line.marked .text")).to_have_text("after forty")
-        expect(line(page, 301)).to_be_in_viewport()
+    fill(clocked, 300)
+    for seconds, message in ((40, "after forty"), (50, "after ten"), (170, "after two minutes")):
+        at(seconds)
+        clocked.update(log(message))
+    page.goto(f"{clocked.url}/jobs/j")
+    chip(page, "Live")
+    expect(page.locator("#pauses-section")).to_be_hidden()
+    clocked.update({"type": "completed", "jobId": "j"})
+    chip(page, "Ended")
+    plain.goto(f"{clocked.url}/jobs/j")
+    for tab in (page, plain):
+        links = tab.locator("#pauses a")
+        expect(links).to_have_text(["2 min 00 s · building", "40 s · building", "10 s · building"])
+    page.locator("#pauses a").nth(1).click()
+    expect(page.locator(".line.marked .text")).to_have_text("after forty")
+    expect(line(page, 301)).to_be_in_viewport()

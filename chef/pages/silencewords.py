@@ -6,7 +6,8 @@ from flask import Flask
 
 from chef.pages.language import gettext as _
 from chef.pages.silence import Silence
-from chef.pages.words import age, duration, status_word
+from chef.pages.timeleft import amount
+from chef.pages.words import age, status_word
 
 
 def silence_words(silence: Silence) -> str:
@@ -23,7 +24,7 @@ def silence_more(silence: Silence) -> str:
     more = _more(silence)
     if silence.usual is None:
         return more
-    usually = _("This phase is usually silent for at most %(time)s.", time=duration(silence.usual))
+    usually = _("This phase is usually silent for at most %(time)s.", time=amount(silence.usual))
     return usually if silence.kind == "quiet" else f"{usually} {more}"
 
 
