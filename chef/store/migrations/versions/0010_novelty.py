@@ -29,7 +29,7 @@ def upgrade() -> None:
     op.create_table(
         "green_kinds",
         sa.Column("project_pk", sa.BigInteger, primary_key=True),
-        sa.Column("kind", sa.String(255), primary_key=True, comment="of runs; empty for those without"),
+        sa.Column("kind", sa.String(128), primary_key=True, comment="of runs; empty for those without"),
         sa.Column("data", sa.LargeBinary, nullable=False),
         comment="The kinds of lines that the newest green runs of a kind printed.",
     )
