@@ -56,7 +56,8 @@ export function showDetails(job) {
 
 // A longer text shows its begin, and opens whole.
 const SHORT = 120;
-const BEGIN = 60;
+const SHORT_COMMAND = 60;
+const BEGIN = 48;
 
 /** @param {string} text */
 function folded(text) {
@@ -77,7 +78,8 @@ function detailRow(name, value) {
   const [row, term, description] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
   term.textContent = name;
   const text = typeof value === "string" ? value : JSON.stringify(value);
-  description.append(text.length > SHORT ? folded(text) : linked(text));
+  const isLong = text.length > (name === "command" ? SHORT_COMMAND : SHORT);
+  description.append(isLong ? folded(text) : linked(text));
   row.append(term, description);
   return row;
 }
