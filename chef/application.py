@@ -106,10 +106,8 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     publish = (forecaster.note, hub.publish, *rings, reviews.note, comparing.note)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
-    metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", count)
-    metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
     end_watches = EndWatches(hub)
-    metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
+    _count(metrics, count, hub, end_watches)
     store.on_removal(hub.forget)
     return Services(
         settings,
@@ -131,6 +129,12 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         forecaster,
         side_thread,
     )
+
+
+def _count(metrics: Metrics, viewers: Callable[[], int], hub: Hub, end_watches: EndWatches) -> None:
+    metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", viewers)
+    metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
+    metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
 
 
 def _doorbell(url: str, hub: Hub, count: Callable[[], int]) -> Doorbell:

@@ -21,6 +21,7 @@ from chef.domain.clock import now_ms
 from chef.domain.model import Job
 from chef.settings.config import Settings
 from chef.store import Outline, Store
+from tests.test_novelty_of_jobs import GREEN, RED, build, learned, new_in
 from tests.tools.making import AT
 from tests.tools.serving import ROOT
 
@@ -259,6 +260,20 @@ def test_a_digest_tells_what_a_job_is_and_how_it_ended(app: Flask) -> None:
     assert "- Page: <http://localhost/jobs/b-1>" in text
     assert "     1 | all is well" in text
     assert "## Phases\n\n- building: " in text
+
+
+def test_a_digest_names_what_no_green_run_printed(app: Flask) -> None:
+    client = app.test_client()
+    failed_job(client, "first", GREEN)
+    assert "## New in this run" not in client.get("/api/jobs/first/digest").text
+    build(client, "green", GREEN)
+    learned(app)
+    build(client, "red", RED, 1)
+    assert new_in(client, "red")["kinds"] == 2
+    text = client.get("/api/jobs/red/digest").text
+    told = "2 kinds of lines are not in the last green run; the most telling first:\n\n```text\n"
+    lines = "      3 | src/main.c:12:5: error: 'x' undeclared\n      4 | step 2 skipped\n```"
+    assert f"## New in this run\n\n{told}{lines}" in text
 
 
 def test_a_job_without_a_log_has_a_digest(app: Flask) -> None:

@@ -20,6 +20,7 @@ from chef.domain.clock import now_ms
 from chef.mcp.endpoint import TOOLS
 from chef.settings.config import Settings
 from tests.test_digest import AT_FAULT, RECORDINGS, failed_job, quiet_lines
+from tests.test_novelty_of_jobs import GREEN, RED, build, learned, new_in
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 TYPES = {"Accept": "application/json, text/event-stream"}
@@ -514,6 +515,16 @@ def test_a_comparison_names_tests_that_fail_now_or_no_more(modern: Agent) -> Non
     assert "- fails now: `shop.till \u203a test_tip`" in modern.text(
         "compare_jobs", job="after", other="before"
     )
+
+
+def test_a_comparison_has_the_lines_that_no_green_run_printed(modern: Agent, app: Flask) -> None:
+    build(modern.client, "green", GREEN, kind="test")
+    learned(app)
+    build(modern.client, "red", RED, 1, kind="test")
+    new_in(modern.client, "red")
+    found = modern.value("compare_jobs", job="red")
+    assert found["newLines"][0] == {"line": 3, "text": "src/main.c:12:5: error: 'x' undeclared"}
+    assert "      4 | step 2 skipped\n```" in modern.text("compare_jobs", job="red")
 
 
 def test_a_wait_ends_with_the_job_or_the_time(agent: Agent) -> None:

@@ -17,6 +17,13 @@ class PhaseDifference(JsonObject, frozen=True):
     other_ms: int | None
 
 
+class NewKindRow(JsonObject, frozen=True):
+    """The first line of a kind that the newest green runs of the same kind of job never printed."""
+
+    line: int
+    text: str
+
+
 class Comparison(JsonObject, frozen=True):
     """A job beside another one. Names of tests are written by the builds."""
 
@@ -29,14 +36,15 @@ class Comparison(JsonObject, frozen=True):
     phases: list[PhaseDifference]
     newly_failed: list[str]
     mended: list[str]
+    new_lines: list[NewKindRow]
 
 
 Compared = tuple[dict[str, Any], Sequence[str]]
 """A job as the API shows it, and the names of its failed tests."""
 
 
-def compare(one: Compared, another: Compared) -> Comparison:
-    """Compare two jobs: phases by their names, failed tests by theirs."""
+def compare(one: Compared, another: Compared, new: Sequence[tuple[int, str]] = ()) -> Comparison:
+    """Compare two jobs: phases by their names, failed tests by theirs; `new` are new lines of the first."""
     (job, failed), (other, other_failed) = one, another
     times, other_times = _times(job), _times(other)
     return Comparison(
@@ -52,6 +60,7 @@ def compare(one: Compared, another: Compared) -> Comparison:
         ],
         [name for name in failed if name not in other_failed],
         [name for name in other_failed if name not in failed],
+        [NewKindRow(*line) for line in new],
     )
 
 

@@ -63,6 +63,14 @@ def tail_within(tail: Sequence[Numbered], limit: int, frame: Frame) -> str:
     return frame(fit[::-1]) if fit else ""
 
 
+def lines_within(lines: Sequence[Numbered], limit: int, frame: Frame) -> str:
+    """The first of some lines that need not follow each other, as many as fit."""
+    written = [f" {number:>6} | {cut(text, max(80, limit // 4))}" for number, text in lines]
+    around = len(frame(written)) - len("\n".join(written))
+    fit = fitting(written, limit - around)
+    return frame(fit) if fit else ""
+
+
 def gutter(lines: Sequence[Numbered], marked: frozenset[int] = frozenset()) -> list[str]:
     """Lines with their numbers; `>` marks those that tell of errors, `…` stands for lines between."""
     written: list[str] = []

@@ -20,6 +20,7 @@ _BEFORE, _BEHIND = 3, 8
 _MOST_EXCERPTS = 16
 _TAIL = 200
 _LONGEST_LINE = 400
+_MOST_NEW = 50
 MOST_FAILED = 200
 """Failed tests that are told of one job."""
 
@@ -43,12 +44,23 @@ class BrokenCase(NamedTuple):
     message: str | None
 
 
+class NewLines(NamedTuple):
+    """The first lines of kinds that the newest green runs never printed, the most telling first.
+
+    `kinds` counts all such kinds, `runs` the green runs of the same kind of job that were compared.
+    """
+
+    lines: Sequence[Numbered]
+    kinds: int
+    runs: int
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """A job as the API shows it, with what a reader needs of its log.
 
     `errors` are the most telling ones first, `failed` the failed tests of its reports, else of its log.
-    `address` is where people see the job.
+    `new` is what green runs never printed, where that is known. `address` is where people see the job.
     """
 
     job: dict[str, Any]
@@ -56,6 +68,7 @@ class Facts:
     errors: Sequence[Excerpt]
     tail: Sequence[Numbered]
     failed: Sequence[BrokenCase] = ()
+    new: NewLines | None = None
 
 
 def facts_of(store: Store, error_lines: ErrorLines, job: Job, job_json: JobJson, address: str) -> Facts:
@@ -68,7 +81,19 @@ def facts_of(store: Store, error_lines: ErrorLines, job: Job, job_json: JobJson,
         [*_stated(shown_job.get("failure"), frozenset(numbers)), *_excerpts(store, job, numbers)],
         [*_numbered(store.lines(job.job_id, max(1, job.lines - _TAIL + 1), job.lines))] if job.lines else [],
         failed_cases(store, job, shown_job.get("failure")),
+        new_lines(store, job),
     )
+
+
+def new_lines(store: Store, job: Job) -> NewLines | None:
+    """What is new in a failed job; `None` where nothing is, or it is not known (yet)."""
+    if job.status != "failed":
+        return None
+    waits, novelty = store.novelty.of(job.job_id)
+    if waits or novelty is None or not novelty.runs or not novelty.kinds:
+        return None
+    lines = [(kind.line, cut(shown(kind.text), _LONGEST_LINE)) for kind in novelty.kinds[:_MOST_NEW]]
+    return NewLines(lines, novelty.count, novelty.runs)
 
 
 def failed_cases(store: Store, job: Job, failure: dict[str, Any] | None) -> list[BrokenCase]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chef.digest.budget import Section, fitting, within
-from chef.digest.excerpts import Frame, errors_within, tail_within
-from chef.digest.facts import BrokenCase, Facts
+from chef.digest.excerpts import Frame, errors_within, lines_within, tail_within
+from chef.digest.facts import BrokenCase, Facts, NewLines
 from chef.digest.text import about, code, fenced, words_of_ms
 
 DEFAULT_BUDGET = 8000
@@ -29,6 +29,7 @@ def digest(facts: Facts, budget: int = DEFAULT_BUDGET) -> str:
         Section(1.0, lambda limit: _head(facts, min(limit, max(360, budget // 4)))),
         Section(0.4, lambda limit: _reason(job, limit)),
         Section(0.5, lambda limit: _failed_tests(facts.failed, limit)),
+        Section(0.4, lambda limit: _new(facts.new, limit)),
         Section(0.6, lambda limit: errors_within(facts.errors, limit, _in_fence("Errors"))),
         Section(0.7, lambda limit: tail_within(facts.tail, limit, _in_fence("Last lines"))),
         Section(0.7, lambda limit: _phases(job["phases"], limit)),
@@ -109,6 +110,15 @@ def _reason(job: dict[str, Any], limit: int) -> str:
 
 def _failed_tests(failed: Sequence[BrokenCase], limit: int) -> str:
     return _listed("Failed tests", [f"- {in_one_line(one)}" for one in failed], limit)
+
+
+def _new(new: NewLines | None, limit: int) -> str:
+    if new is None:
+        return ""
+    kinds = "kind of line is" if new.kinds == 1 else "kinds of lines are"
+    runs = "green run" if new.runs == 1 else f"{new.runs} green runs"
+    heading = f"New in this run\n\n{new.kinds} {kinds} not in the last {runs}; the most telling first:"
+    return lines_within(new.lines, limit, _in_fence(heading))
 
 
 def in_one_line(case: BrokenCase) -> str:

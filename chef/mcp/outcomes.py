@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Meta
 
 from chef.digest.comparing import Comparison, compare, difference_in_words
-from chef.digest.facts import failed_cases
+from chef.digest.facts import failed_cases, new_lines
 from chef.digest.markdown import in_one_line
-from chef.digest.text import code, one_line
+from chef.digest.text import code, fenced, one_line
 from chef.domain.model import Job
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import NotFound
@@ -68,7 +68,8 @@ def _failed_tests(caller: AgentCall, query: FailedQuery) -> ToolResult:
 def _compare_jobs(caller: AgentCall, query: PairQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     other = _last_green(caller, job) if query.other is None else shown_job(caller, query.other)
-    found = compare(*(_compared(caller, one) for one in (job, other)))
+    new = new_lines(caller.chef.store, job)
+    found = compare(_compared(caller, job), _compared(caller, other), new.lines if new else ())
     took = difference_in_words(found.duration_ms, found.other_duration_ms)
     lines = [
         UNTRUSTED_NAMES,
@@ -76,8 +77,13 @@ def _compare_jobs(caller: AgentCall, query: PairQuery) -> ToolResult:
         *(f"- {one.phase}: {difference_in_words(one.ms, one.other_ms)}" for one in found.phases),
         *(f"- fails now: {code(name)}" for name in found.newly_failed),
         *(f"- fails no more: {code(name)}" for name in found.mended),
+        *([f"Lines of kinds that green runs never print:\n{fenced(_new(found))}"] if found.new_lines else []),
     ]
     return ToolResult("\n".join(lines), found)
+
+
+def _new(found: Comparison) -> list[str]:
+    return [f" {one.line:>6} | {one.text}" for one in found.new_lines]
 
 
 def _last_green(caller: AgentCall, job: Job) -> Job:
@@ -110,8 +116,8 @@ TOOLS: tuple[Tool[Any], ...] = (
     Tool(
         "compare_jobs",
         "Compare two jobs",
-        "A job beside another one, or beside the last completed one of its kind: times of phases, and tests "
-        "that fail now or no more.",
+        "A job beside another one, or beside the last completed one of its kind: times of phases, tests that "
+        "fail now or no more, and lines of kinds that green runs never print.",
         PairQuery,
         _compare_jobs,
         Comparison,
