@@ -30,6 +30,7 @@ from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.etatelling import EtaTeller
 from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
@@ -92,18 +93,16 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
 def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
     hub, forecaster = Hub(store), Forecaster(store, clock)
-    viewers = (
-        sockets.install(app, settings, store, hub, gate, metrics, clock, forecaster)
-        if settings.websocket_enabled
-        else None
-    )
+    sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
+    viewers = sockets_of(app, settings, store, hub, gate, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
     reviews = FailureReviews(store, clock)
     side_thread = SideThread()
     comparing = NoveltyReviews(store, side_thread, clock)
-    publish = (forecaster.note, hub.publish, *rings, reviews.note, comparing.note)
+    eta_teller = EtaTeller(hub, store, forecaster)
+    publish = (forecaster.note, hub.publish, *rings, reviews.note, comparing.note, eta_teller.note)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     end_watches = EndWatches(hub)
@@ -127,8 +126,13 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         ErrorLines(store),
         end_watches,
         forecaster,
+        eta_teller,
         side_thread,
     )
+
+
+def _no_sockets(*_: object) -> None:
+    """Without WebSocket there are no viewers but those of event streams."""
 
 
 def _count(metrics: Metrics, viewers: Callable[[], int], hub: Hub, end_watches: EndWatches) -> None:

@@ -15,6 +15,7 @@ from chef.domain.model import Job
 from chef.domain.payloads import JobJson, job_json
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.etatelling import EtaTeller
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
@@ -65,6 +66,7 @@ class Services:
     error_lines: ErrorLines
     end_watches: EndWatches
     forecaster: Forecaster
+    eta_teller: EtaTeller
     side_thread: SideThread
 
     def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
@@ -84,11 +86,13 @@ class Services:
         self.retention.start()
         self.abandoning.start()
         self.novelty.start()
+        self.eta_teller.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
         self.retention.close()
         self.abandoning.close()
+        self.eta_teller.close()
         self.reviews.close()
         self.novelty.close()
         self.side_thread.close()

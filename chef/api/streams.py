@@ -25,6 +25,7 @@ from chef.api.shapes import Events
 from chef.domain.payloads import state_events
 from chef.errors import NotAcceptable, NotFound
 from chef.live.ending import EndDelay
+from chef.live.etatelling import eta_event
 from chef.live.events import Event
 from chef.live.following import Bookmark, History, find_start
 from chef.live.readers import Reader
@@ -124,6 +125,8 @@ def job_events(job_id: str) -> Response:
         position.stays = principal.projects is None
         room.join(position)
     ended = bool(job and job.ended)
+    if job is not None and (estimate := services().forecaster.estimate(job)) is not None:
+        position.say_first(eta_event("job", job, estimate))
     return _respond(position, principal, wanted.follow, start.complete, ended=ended, is_job=True)
 
 
@@ -257,6 +260,9 @@ class _EventStream:
             if not events:
                 return
             yield b"".join(map(self._written, events))
+            self._said_at = time.monotonic()
+        for note in self._position.notes() if self._follow else ():
+            yield self._form.event(note.name, None, note.data)
             self._said_at = time.monotonic()
 
     def _pause(self) -> float | None:

@@ -59,6 +59,43 @@ def _interval(times: Interval | None) -> IntervalJson | None:
     return None if times is None else IntervalJson(*times)
 
 
+LEAST_CHANGE_MS = 1000
+LEAST_SHARE = 20
+"""A time counts as another one from a twentieth on."""
+
+
+def has_changed(before: Estimate | None, after: Estimate | None) -> bool:
+    """Whether an estimate says something else than an earlier one of the same job does by time passing."""
+    if before is None or after is None:
+        return before is not after
+    usual = (after.runs, after.is_range, after.phases, after.pauses)
+    if (before.runs, before.is_range, before.phases, before.pauses) != usual:
+        return True
+    passed = max(0, after.at - before.at)
+    return (
+        _moved(before.remaining, after.remaining, passed)
+        or _moved(before.phase_remaining, after.phase_remaining, passed)
+        or _grown(before.over_ms, after.over_ms, passed)
+    )
+
+
+def _moved(before: Interval | None, after: Interval | None, passed: int) -> bool:
+    if before is None or after is None:
+        return before is not after
+    pairs = zip(before, after, strict=True)
+    return any(_differ(max(0, earlier - passed), later) for earlier, later in pairs)
+
+
+def _grown(before: int | None, after: int | None, passed: int) -> bool:
+    if before is None or after is None:
+        return before is not after
+    return _differ(before + passed, after)
+
+
+def _differ(expected: int, time: int) -> bool:
+    return abs(expected - time) > max(LEAST_CHANGE_MS, time // LEAST_SHARE)
+
+
 def running_job(job: Job) -> RunningJob | None:
     """A job as a forecast looks at it; `None` where its times say nothing.
 

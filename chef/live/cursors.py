@@ -21,13 +21,15 @@ class Cursor(Member):
     In a lane (`lane`) its position is the lane's; else it goes on by itself.
     """
 
-    __slots__ = ("_drained", "_loading", "_position", "lane", "sink")
+    __slots__ = ("_drained", "_loading", "_position", "_told", "lane", "sink")
 
-    def __init__(self, room: Room, position: int, sink: Sink) -> None:
+    def __init__(self, room: Room, position: int, sink: Sink, told: int | None = None) -> None:
+        """`told` is the number of the newest note that the viewer has had, `None` if it is the room's."""
         self.lane: Lane | None = None
         self.sink = sink
         self._loading = False
         self._drained: Wakeup | None = None
+        self._told = room.notes.newest if told is None else told
         super().__init__(room, position)
 
     @property
@@ -45,6 +47,7 @@ class Cursor(Member):
         lane, self.lane = self.lane, None
         self._position = position
         if lane is not None:
+            self._told = lane.told
             lane.remove(self)
             self.room.stand_apart(self)
 
@@ -69,7 +72,15 @@ class Cursor(Member):
                 return
             self._send_whole(page)
         if self.sink.ready() and self in room.members:
+            self._hear_notes()
             self.lane = room.line_up(self, self, self.sink.form)
+
+    def _hear_notes(self) -> None:
+        """Send what is said beside the log, as far as the viewer has not had it."""
+        notes, form = self.room.notes, self.sink.form
+        events, self._told = notes.after(self._told), notes.newest
+        if events:
+            self.sink.send(form.join([form.encode(event) for event in events]))
 
     def finish(self) -> None:
         """Send now what is in the ring and would be sent in the next turn."""

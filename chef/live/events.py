@@ -15,7 +15,8 @@ class Event(NamedTuple):
     """An event as a viewer receives it: a name with its room's prefix, a seq, and the payload as JSON text.
 
     `place` is where in its room a viewer is that has had it: a position, or, before the last event of an
-    entry, the position before the entry with the number of its events that it has had (`122+1`).
+    entry, the position before the entry with the number of its events that it has had (`122+1`). One that is
+    no part of the log has the seq 0 and no place.
     """
 
     name: str

@@ -102,6 +102,11 @@ class Forecaster:
         except StoreUnavailable:
             return {}
 
+    def last(self, job: Job) -> Estimate | None:
+        """The newest estimate that somebody got of a job."""
+        asked = self._asked.get(job.job_id)
+        return None if asked is None else asked.estimate
+
     def _model(self, kind: KindKey) -> ForecastModel:
         known = self._kinds.get(kind)
         if known is None or time.monotonic() - known.checked_at >= CHECK_S:

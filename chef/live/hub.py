@@ -24,7 +24,7 @@ import gevent
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
-from chef.live.events import Published
+from chef.live.events import Event, Published
 from chef.live.flusher import Flusher
 from chef.live.rooms import Key, Member, Room
 from chef.store import Removed, Store
@@ -82,6 +82,28 @@ class Hub:
         if self._rooms.get(room.key) is room:
             del self._rooms[room.key]
             room.end()
+
+    def tell(self, key: Key, job_id: str, event: Event) -> None:
+        """Tell the followers of a log something of a job that is no part of it. Never waits."""
+        room = self._rooms.get(key)
+        if room is not None:
+            room.notes.put(job_id, event)
+            room.flush_soon()
+
+    def drop_notes(self, job_id: str, project_id: str) -> None:
+        """There is nothing more to be told of a job."""
+        keys: list[Key] = [("job", job_id), ("project", project_id)]
+        for key in keys:
+            if key in self._rooms:
+                self._rooms[key].notes.drop(job_id)
+
+    def follows(self, key: Key) -> bool:
+        """Whether somebody follows a job or project in this process."""
+        return key in self._rooms
+
+    def followed(self) -> list[tuple[Key, int]]:
+        """All that is followed in this process, with how far each log goes."""
+        return [(key, room.head) for key, room in self._rooms.items()]
 
     @property
     def rooms(self) -> int:

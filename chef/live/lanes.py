@@ -12,6 +12,7 @@ import gevent
 from chef.errors import StoreUnavailable
 from chef.live.events import Form, Published
 from chef.live.feed import RETRY_S, Feed
+from chef.live.notes import Notes
 from chef.live.sinks import Sink, Wire
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Lane:
     """The cursors of a log that have had all up to one position and take events in one form.
 
     It moves on before its cursors are handed what is new; one that cannot take it stands apart, at the
-    position where the lane was.
+    position where the lane was. `told` is the number of the newest note that all have had.
     """
 
     __slots__ = (
@@ -57,9 +58,10 @@ class Lane:
         "_unserved",
         "_wires",
         "position",
+        "told",
     )
 
-    def __init__(self, feed: Feed, form: Form, position: int) -> None:
+    def __init__(self, feed: Feed, form: Form, position: int, told: int = 0) -> None:
         self._feed = feed
         self._form = form
         # Each cursor has a place, with its connection beside it. Places move only when nothing is handed out.
@@ -67,6 +69,7 @@ class Lane:
         self._cursors: list[InLane | None] = []
         self._wires: list[Wire | None] = []
         self.position = position
+        self.told = told
         self._loading = False
         # While a chunk is handed out: where the lane was, and the places that have not had the chunk yet.
         self._behind = position
@@ -117,6 +120,19 @@ class Lane:
             else:
                 feed.fill()
                 return
+
+    def tell(self, notes: Notes) -> Iterator[None]:
+        """Hand out the notes that the cursors have not had. Yields as `Room.serve` does.
+
+        Not while the lane is behind: they are handed out when it is not any more.
+        """
+        newest, events = notes.newest, notes.after(self.told)
+        if not self._places or self._loading or self.position < self._feed.head:
+            return
+        if events:
+            frames = self._form.join([self._form.encode(event) for event in events])
+            yield from self._hand(frames, self.position)
+        self.told = newest
 
     def _hand_out(self, page: Sequence[Published]) -> Iterator[None]:
         """Hand a page to all, in chunks."""

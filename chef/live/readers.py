@@ -18,6 +18,8 @@ class Reader(Member):
         super().__init__(room, position)
         self._woken = Wakeup()
         self._skip, self._skip_life = skip, room.life
+        self._told = room.notes.newest
+        self._first: list[Event] = []
 
     def wake(self) -> None:
         self._woken.set()
@@ -25,9 +27,22 @@ class Reader(Member):
     def wait(self, timeout: float) -> bool:
         """Wait until there is something to read; False when `timeout` seconds went by without."""
         self._woken.clear()
-        if self.position < self.room.head:
+        if self._has_news():
             return True
-        return bool(self._woken.wait(timeout)) and self.position < self.room.head
+        return bool(self._woken.wait(timeout)) and self._has_news()
+
+    def _has_news(self) -> bool:
+        return self.position < self.room.head or self._told != self.room.notes.newest
+
+    def say_first(self, note: Event) -> None:
+        """Have this reader alone read something beside the log."""
+        self._first = [note]
+
+    def notes(self) -> list[Event]:
+        """What is said beside the log and was not read yet."""
+        first, self._first = self._first, []
+        events, self._told = self.room.notes.after(self._told), self.room.notes.newest
+        return [*first, *events]
 
     def load(self, batch: bool = False) -> list[Event]:
         """The events after the position, a page of them; empty at the end."""

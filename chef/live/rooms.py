@@ -12,6 +12,7 @@ from chef.domain.model import Kind
 from chef.live.events import Form
 from chef.live.feed import Feed, JobLoader, ProjectLoader
 from chef.live.lanes import InLane, Lane
+from chef.live.notes import Notes
 from chef.store import Store
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class Room(Feed):
         kind, name = key
         super().__init__(JobLoader(store, name) if kind == "job" else ProjectLoader(store, name), RING_BYTES)
         self.key = key
+        self.notes = Notes()
         self.members: dict[Member, None] = {}
         # Set at the end of the turn in which members are being served; `None` while none are.
         self.served: Wakeup | None = None
@@ -71,6 +73,7 @@ class Room(Feed):
     def restart(self, head: int) -> None:
         """The log was removed, and one that goes up to `head` has its name: all begin at its beginning."""
         super().restart(head)
+        self.notes.clear()
         self._lanes.clear()  # Nobody is served with what is being handed out.
         for member in list(self.members):
             member.position = 0
@@ -102,7 +105,7 @@ class Room(Feed):
         lane = self._lanes.get(id(form))
         if lane is None or lane.is_empty:
             # Never an empty one again: it may still be handing out what it had when the last one left.
-            lane = self._lanes[id(form)] = Lane(self, form, member.position)
+            lane = self._lanes[id(form)] = Lane(self, form, member.position, self.notes.newest)
         elif not lane.takes(member.position):
             return None
         lane.add(cursor)
@@ -127,6 +130,7 @@ class Room(Feed):
         for lane in list(self._lanes.values()):
             try:
                 yield from lane.serve()
+                yield from lane.tell(self.notes)
             except Exception:
                 log.exception("viewers cannot be served together, so each is by itself")
                 lane.disband()

@@ -64,12 +64,21 @@ class Joiner:
         return RecoverableSubscription(viewer.channel, form, recovery, kept, place)
 
     def join(
-        self, viewer: Viewer, key: Key, room: Room, position: int, subscription: Subscription
+        self,
+        viewer: Viewer,
+        key: Key,
+        room: Room,
+        position: int,
+        subscription: Subscription,
+        told: int | None = None,
     ) -> Callable[[], None]:
-        """Put a viewer into a room at a position; what is returned lets the events flow."""
+        """Put a viewer into a room at a position; what is returned lets the events flow.
+
+        `told` is the number of the newest note that it has had; `None`: the answer says as much as all do.
+        """
         if viewer.sid not in self._registry:
             return lambda: None  # It left while the store was read.
-        cursor = subscription.cursor = Cursor(room, position, subscription)
+        cursor = subscription.cursor = Cursor(room, position, subscription, told)
         # Another job that gets a removed one's id may be of another project.
         cursor.stays = viewer.principal.projects is None or key[0] == "project"
         viewer.subscriptions[key] = subscription

@@ -68,7 +68,7 @@ class Restorer:
             room.raise_head(history.seq)
             kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
             subscription = self._joiner.old_subscription(viewer, kept, str(place))
-            return self._joiner.join(viewer, key, room, place.position, subscription)
+            return self._joiner.join(viewer, key, room, place.position, subscription, told=0)
 
     def _read(self, viewer: Viewer, key: Key) -> History:
         kind, name = key

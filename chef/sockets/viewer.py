@@ -107,7 +107,8 @@ class Recovery:
 
     def packet(self, number: int, event: Event) -> bytes:
         """The frame of an event, and the note that the viewer will have had it."""
-        self.places[number] = event.place
+        if event.place:
+            self.places[number] = event.place
         return offset_frame(event, make_offset(self.places))
 
 

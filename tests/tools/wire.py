@@ -72,6 +72,7 @@ _SHAPES: dict[str, dict[str, Any]] = {
     "progress": _STATE | {"phaseProgress": _is_progress_or_null},
     "completed": _ENDING | {"artifacts": _is_list},
     "error": _ENDING | {"code": _is_code},
+    "eta": {"jobId": _is_text, "projectId": _is_text, "eta": _is_object},
     "log": _LOG | _LINE,
     "logs": _LOG | {"lines": _is_list},
 }

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chef.api import shapes
-from chef.domain import payloads, runpayloads
+from chef.domain import etas, payloads, runpayloads
 from chef.domain.wiretypes import JsonObject
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
@@ -39,6 +39,7 @@ _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
     payloads.LogEvent: ("job:log",),
     payloads.ProgressEvent: ("job:progress", "project:progress"),
     payloads.CompletedEvent: ("job:completed", "project:completed"),
+    etas.EtaEvent: ("job:eta", "project:eta"),
     payloads.ErrorEvent: ("job:error", "project:error"),
 }
 
