@@ -42,8 +42,11 @@ def cook(server: Served, folder: Path) -> None:
         "url": "https://x.example/",
         "node": "24",
     }
+    for number in range(5):
+        past = progress(f"past-{number}", phase="building", meta={"kind": "CI"})
+        server.update(past, {"type": "completed", "jobId": f"past-{number}"})
     server.update(
-        progress("run", phase="preparing"),
+        progress("run", phase="preparing", meta={"kind": "CI"}),
         progress(
             "run", phase="building", message="compiling", meta=about | {"title": "Fix it", "node": "24"}
         ),
