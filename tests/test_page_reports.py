@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from chef.domain.testreports import OutcomeCounts
 from chef.pages.testpanel import MOST_TESTS, case_time, counts_words
+from tests.test_page_accessibility import IDS, LOOKS, faults_of, looking
 from tests.test_reports import junit, put, run
+from tests.tools.browser import Complaints
 from tests.tools.pages import chip, progress
 from tests.tools.serving import Served
 
@@ -120,3 +123,19 @@ def test_reports_that_come_are_shown_and_what_is_open_stays_open(server: Served,
     upload(server, "j", junit(("c", "passed"), time=0.6))
     expect(page.locator("#tests-words")).to_have_text("1 failed, 1 flaky, 1 passed")
     expect(page.locator("#summary")).to_have_attribute("data-status", "failed")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=IDS)
+def test_the_panel_has_no_fault_open_or_shut(
+    server: Served, browser: Browser, complaints: Complaints, look: dict[str, Any]
+) -> None:
+    server.update(progress())
+    upload(server, "j", junit(("a", "failed"), ("b", "flaky"), ("c", "passed"), ("d", "skipped")))
+    with looking(browser, complaints, look) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/jobs/j")
+        assert faults_of(page) == []
+        for summary in page.locator("#tests summary").all():
+            summary.click()
+        expect(page.locator("#tests details[open]")).to_have_count(3)
+        assert faults_of(page) == []
