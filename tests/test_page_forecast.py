@@ -57,10 +57,11 @@ class Past:
 
 
 @pytest.fixture
-def past(serving: Serving, tmp_path: Path) -> Iterator[Past]:
+def past(request: pytest.FixtureRequest, serving: Serving, tmp_path: Path) -> Iterator[Past]:
     clock = tmp_path / "clock"
     clock.write_text("0", "ascii")
-    with serving(tmp_path, {"CLOCK_FILE": str(clock)}, ("-m", "tests.tools.clocked")) as server:
+    settings = {"CLOCK_FILE": str(clock), "WEBSOCKET_ENABLED": getattr(request, "param", "true")}
+    with serving(tmp_path, settings, ("-m", "tests.tools.clocked")) as server:
         yield Past(server, clock)
 
 
@@ -195,6 +196,29 @@ def test_the_phases_of_a_finished_job_have_their_usual_times(past: Past, page: P
         usual = tab.locator("#phases [data-field=usual]")
         expect(usual.nth(0)).to_have_text("usually 20 s")
         expect(usual.nth(1)).to_have_text(re.compile("^usually 1 min 0[0-3] s to 1 min 1[0-1] s$"))
+
+
+@pytest.mark.parametrize("past", ["true", "false"], ids=["socket", "stream"], indirect=True)
+def test_an_estimate_comes_live_and_disturbs_nothing(past: Past, page: Page) -> None:
+    """The fifth run of a kind ends while one looks at the sixth."""
+    past.runs(4)
+    past.running(building=2)
+    page.goto(f"{past.server.url}/jobs/j")
+    chip(page, "Live")
+    expect(page.locator("#time-left")).to_be_hidden()
+    past.at(100)
+    past.server.update(progress("fifth", phase="installing", meta=KIND))
+    past.at(80)
+    past.server.update(progress("fifth", phase="building"))
+    past.at(0)
+    past.server.update({"type": "completed", "jobId": "fifth"})
+    expect(page.locator("#time-words")).to_have_text(re.compile(" in 5 runs$"), timeout=15_000)
+    past.server.update(log("after it"))
+    expect(page.locator("#L2 .text")).to_have_text("after it")
+    chip(page, "Live")
+    past.server.update({"type": "completed", "jobId": "j"})
+    expect(page.locator(".badge")).to_have_text("Completed")
+    expect(page.locator("#time-left")).to_be_hidden()
 
 
 def test_a_new_estimate_is_no_event_of_the_log() -> None:
