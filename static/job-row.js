@@ -30,7 +30,7 @@ export function fillJobRow(row, job) {
     setText(project, job.projectId);
   }
   setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
-  setText(field(row, "message"), cleanText(job.message ?? ""));
+  setText(field(row, "message"), cleanText(job.failure?.summary ?? job.message ?? ""));
   tickJobRow(row, job);
 }
 

@@ -9,6 +9,7 @@ import { byId, everySecond, keepInReach, live, now, setText, within } from "chef
 import { phaseWord } from "chef/format.js";
 import { offerDigest, showDigestButton } from "chef/job-digest.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
+import { showNovelty } from "chef/job-novelty.js";
 import { showPauses, showPhases } from "chef/job-phases.js";
 import { reasonLine } from "chef/job-reason.js";
 import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
@@ -142,6 +143,7 @@ function show(newest) {
   showHead(job, jobId);
   showTab(job);
   showDigestButton(job);
+  showNovelty(job);
   notifier.follow(job);
   showPhases(job);
   log.phases = job?.phases ?? [];

@@ -212,6 +212,14 @@ export const texts = {
   announce: (status, phase) => (phase ? _("%(status)s, phase %(phase)s", { status, phase }) : status),
   /** @type {(jobId: string, status: string) => string} */
   outcome: (jobId, status) => _("%(job)s: %(status)s", { job: jobId, status }),
+  /** @type {(count: number, line: number) => string} */
+  newKinds: (count, line) =>
+    ngettext(
+      "%(count)s kind of line that green runs do not have, first at line %(line)s",
+      "%(count)s kinds of lines that green runs do not have, first at line %(line)s",
+      count,
+      { line: number(line) },
+    ),
   /** @param {number} count */
   moreTests: (count) => ngettext("and %(count)s more test", "and %(count)s more tests", count),
   showAll: _("Show all"),

@@ -106,3 +106,28 @@ def test_more_than_twenty_tests_are_counted(server: Served, page: Page) -> None:
     chip(page, "Ended")
     assert len(seen(page)[1]) == 20
     expect(page.locator("#reason-more")).to_have_text("and 5 more tests")
+
+
+def test_rows_of_lists_have_the_summary_for_a_message(server: Served, page: Page) -> None:
+    server.update(progress(phase="building"))
+    page.goto(f"{server.url}/projects/web")
+    chip(page, "Live")
+    server.update(log(JEST), FAILED)
+    eventually(lambda: "failure" in server.get("/api/jobs/j").json())
+    message = page.locator("[data-job=j] [data-field=message]")
+    expect(message).to_have_text("2 failed, 3 passed")
+    page.reload()
+    expect(message).to_have_text("2 failed, 3 passed")
+
+
+def test_kinds_of_lines_that_green_runs_do_not_have_are_links(server: Served, page: Page) -> None:
+    meta = {"kind": "CI / test"}
+    server.update(progress("green", phase="building", meta=meta), log("one\ntwo", "green"))
+    server.update({"type": "completed", "jobId": "green"})
+    server.update(progress(phase="building", meta=meta), log("one\nfatal: no disk\ntwo"), FAILED)
+    page.goto(f"{server.url}/jobs/j")
+    word = page.locator("#novelty-word")
+    expect(word).to_have_text("1 kind of line that green runs do not have, first at line 2", timeout=45_000)
+    word.click()
+    page.locator("#novelty-lines a").click()
+    expect(page.locator("#marked-lines")).to_have_text("Line 2")

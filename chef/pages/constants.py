@@ -41,11 +41,7 @@ def constants() -> dict[str, Any]:
             "link": text.LINK,
         },
         "annotations": _annotations(),
-        "sources": {
-            "kinds": sources.SOURCE_KINDS,
-            "forges": sources.FORGES,
-            "ciSystems": sources.CI_SYSTEMS,
-        },
+        "sources": _sources(),
         "maxQuery": MAX_QUERY,
         "limits": {
             "lines": snapshots.FIRST_LINES,
@@ -58,6 +54,11 @@ def constants() -> dict[str, Any]:
         },
         "words": _words(),
     }
+
+
+def _sources() -> dict[str, Any]:
+    """How it is known where a build comes from."""
+    return {"kinds": sources.SOURCE_KINDS, "forges": sources.FORGES, "ciSystems": sources.CI_SYSTEMS}
 
 
 def _bar() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.auth import Principal
+from chef.domain.failure import IN_LISTS
 from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING, Job
 from chef.domain.payloads import job_json, sent_line
@@ -192,7 +193,7 @@ def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, A
 def _listed(job: Job) -> dict[str, Any]:
     """A job's JSON and the status that a list shows of it."""
     now = services().clock()
-    shown = as_dict(services().job_json(job))
+    shown = as_dict(services().job_json(job, IN_LISTS))
     return shown | {
         "shown": shown_status(shown, now),
         "silence": silence(shown, now),
