@@ -136,7 +136,7 @@ def combinations() -> Iterator[JobFilter]:
         yield JobFilter(project, statuses, kind, None, branch, author, words_of(words))
 
 
-def test_rare_and_frequent_values_are_found_by_other_indexes(
+def test_what_few_jobs_have_and_what_is_not_among_the_newest_is_found_too(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(matching, "_FEW", 5)

@@ -2,8 +2,8 @@
 
 A page is found in a few milliseconds whatever is asked for. Jobs of one project, or of one status, kind,
 run, branch or author in it, are in the order of an index. Several of these at once are found in
-`ix_jobs_lists` alone, unless one is rare. Words are looked for in the texts of jobs that have ended
-(store.textindex), and in the others themselves.
+`ix_jobs_lists` alone, which both databases choose by themselves. Words are looked for in the texts of jobs
+that have ended (store.textindex), and in the others themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from heapq import nlargest
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, select, union_all
+from sqlalchemy import ColumnElement, Connection, Select, false, select, union_all
 
 from chef.domain.filtering import JobFilter, matches
 from chef.domain.model import STATUSES
@@ -29,12 +29,6 @@ MOST_LOOKED_AT = 5000
 _FEW = 1000
 # Parts of one compound query; SQLite takes 500.
 _UNION = 100
-_INDEX_OF = {
-    "kind": "ix_jobs_project_pk_kind_status_pk",
-    "run": "ix_jobs_project_pk_run_pk",
-    "branch": "ix_jobs_project_pk_branch_pk",
-    "author": "ix_jobs_project_pk_author_pk",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +45,7 @@ class Matching:
     def __init__(self, connection: Connection, wanted: JobFilter, allowed: Collection[str] | None) -> None:
         self._connection = connection
         self._wanted = wanted
+        self._allowed = allowed
         self._projects = self._keys_of_projects(wanted.project_id, allowed)
 
     def _keys_of_projects(self, project_id: str | None, allowed: Collection[str] | None) -> list[int] | None:
@@ -84,12 +79,10 @@ class Matching:
         statuses = wanted.statuses
         if statuses is None and list(wanted.entries) == ["kind"]:
             statuses = STATUSES  # They stand between the kind and the order in its index.
-        index = self._index()
         parts = []
         pks: Sequence[int | None] = [None] if self._projects is None else self._projects
         for pk, status in product(pks, [None] if statuses is None else statuses):
             part = _below(place).order_by(jobs.c.pk.desc()).limit(limit)
-            part = part if index is None else part.with_hint(jobs, f"INDEXED BY {index}", "sqlite")
             of_project = jobs.c.project_pk != NOWHERE if pk is None else jobs.c.project_pk == pk
             of_status = [] if status is None else [jobs.c.status == status]
             parts.append(part.where(of_project, *of_status, *self._entries()))
@@ -99,36 +92,16 @@ class Matching:
             found = nlargest(limit, [*found, *self._connection.scalars(union_all(*slice_))])
         return found
 
-    def _index(self) -> str | None:
-        """The index for several limits at once. PostgreSQL chooses by its statistics."""
-        entries = self._wanted.entries
-        limits = {*entries} | ({"status"} if self._wanted.statuses else set())
-        if len(limits) < 2 or limits == {"kind", "status"} or self._connection.dialect.name != "sqlite":
-            return None
-        if self._projects is not None and len(self._projects) == 1:
-            for name in entries:
-                if self._is_rare(name, self._projects[0]):
-                    return _INDEX_OF[name]
-        return "ix_jobs_lists"
-
-    def _is_rare(self, name: str, project_pk: int) -> bool:
-        some = select(jobs.c.pk).where(jobs.c.project_pk == project_pk, self._entry(name)).limit(_FEW)
-        count: int = self._connection.scalar(select(func.count()).select_from(some.subquery())) or 0
-        return count < _FEW
-
-    def _entry(self, name: str) -> ColumnElement[bool]:
-        return jobs.c[name] == self._wanted.entries[name]
-
     def _entries(self) -> list[ColumnElement[bool]]:
-        return [self._entry(name) for name in self._wanted.entries]
+        return [jobs.c[name] == text for name, text in self._wanted.entries.items()]
 
     def _limits(self) -> list[ColumnElement[bool]]:
-        """All but the words, as conditions."""
-        limits = self._entries()
+        """All but the words, as conditions on expressions: no index of jobs, for the words say which."""
+        limits = [jobs.c[name] + "" == text for name, text in self._wanted.entries.items()]
         if self._projects is not None:
-            limits.append(jobs.c.project_pk.in_(self._projects))
+            limits.append((jobs.c.project_pk + 0).in_(self._projects))
         if self._wanted.statuses is not None:
-            limits.append(jobs.c.status.in_(self._wanted.statuses))
+            limits.append((jobs.c.status + "").in_(self._wanted.statuses))
         return limits
 
     def _look(self, place: int | None, limit: int) -> Found:
@@ -136,20 +109,22 @@ class Matching:
         query = (
             select(jobs, projects.c.project_id)
             .join(projects, jobs.c.project_pk == projects.c.pk)
-            .where(jobs.c.searchable == false(), *self._limits(), *_upto(place))
+            .where(jobs.c.searchable == false(), *_upto(place))
             .order_by(jobs.c.pk.desc())
             .limit(MOST_LOOKED_AT)
-            .with_hint(jobs, "INDEXED BY ix_jobs_unsearchable", "sqlite")
         )
         found: list[int] = []
         last, count = 0, 0
         for row in self._connection.execute(query):
             last, count = row.pk, count + 1
-            if matches(self._wanted, rows.job_of(row)):
+            if self._may_be_seen(row.project_id) and matches(self._wanted, rows.job_of(row)):
                 found.append(row.pk)
             if len(found) == limit:
                 return Found(found)
         return Found(found, last if count == MOST_LOOKED_AT else 0)
+
+    def _may_be_seen(self, project_id: str) -> bool:
+        return self._allowed is None or project_id in self._allowed
 
     def _search(self, place: int | None, limit: int) -> Sequence[int]:
         """Jobs by their texts: of a few where the other limits leave no more, else of all."""

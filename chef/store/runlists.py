@@ -29,6 +29,7 @@ _MOST_JOBS = 2**31
 _STEP, _MOST_STEP = 200, 2000
 
 _FIRST = jobs.alias("first")
+_MEMBER = jobs.alias("member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +132,11 @@ def _with_status(connection: Connection, firsts: Collection[int], statuses: Coll
 
 def _of_runs(firsts: Collection[int], *columns: Any) -> CompoundSelect[Any]:
     """Columns of the jobs of some runs, which are named by their first jobs."""
-    same_run = (jobs.c.project_pk == _FIRST.c.project_pk) & (jobs.c.run == _FIRST.c.run)
-    together = (
-        select(_FIRST.c.pk.label("first"), *columns).join(jobs, same_run).where(_FIRST.c.pk.in_(firsts))
-    )
+    # Only keys of members are asked for, else SQLite reads all of a project in an index with all columns.
+    same_run = (_MEMBER.c.project_pk == _FIRST.c.project_pk) & (_MEMBER.c.run == _FIRST.c.run)
+    joined = _FIRST.join(_MEMBER, same_run).join(jobs, jobs.c.pk == _MEMBER.c.pk)
+    together = select(_FIRST.c.pk.label("first"), *columns).select_from(joined)
+    together = together.where(_FIRST.c.pk.in_(firsts))
     alone = select(jobs.c.pk, *columns).where(jobs.c.pk.in_(firsts), jobs.c.run.is_(None))
     return union_all(together, alone)
 

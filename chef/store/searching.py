@@ -71,10 +71,9 @@ def _search_postgresql(
 
 
 def _searchable(*limits: ColumnElement[bool]) -> Select[int]:
-    """Keys of jobs whose texts are up to date. No index of jobs: their texts say which are wanted."""
+    """Keys of jobs whose texts are up to date."""
     joined = job_texts.join(jobs, jobs.c.pk == job_texts.c.job_pk)
-    query = select(job_texts.c.job_pk).select_from(joined).where(jobs.c.searchable == true(), *limits)
-    return query.with_hint(jobs, "NOT INDEXED", "sqlite")
+    return select(job_texts.c.job_pk).select_from(joined).where(jobs.c.searchable == true(), *limits)
 
 
 def _likes(words: Sequence[str], among: ColumnElement[str] = job_texts.c.text) -> list[ColumnElement[bool]]:
