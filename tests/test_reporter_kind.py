@@ -97,6 +97,30 @@ def test_another_leg_or_job_of_a_run_is_of_another_kind_and_in_the_same_run(
     assert one["run"] == two["run"]
 
 
+@pytest.mark.parametrize(
+    ("event", "title", "number"),
+    [
+        ('{"head_commit": {"message": "Fix it\\n\\nlong text"}}', "Fix it", None),
+        ('{"pull_request": {"title": "Faster", "number": 7}, "head_commit": null}', "Faster", "7"),
+        ('{"schedule": "0 3 * * *"}', "CI / test", None),
+        ('{"head_commit": {"message": 7}, "pull_request": []}', "CI / test", None),
+        ("[1]", "CI / test", None),
+        ("no JSON", "CI / test", None),
+        ("[" * 100_000, "CI / test", None),
+        (None, "CI / test", None),
+    ],
+)
+def test_the_title_is_the_commits_where_the_event_says_it(
+    tmp_path: Path, event: str | None, title: str, number: str | None
+) -> None:
+    path = tmp_path / "event.json"
+    if event is not None:
+        path.write_text(event)
+    environ = {**SYSTEMS["github"][0], "GITHUB_EVENT_PATH": str(path), "GITHUB_REF": "refs/heads/main"}
+    meta = find_target(environ).meta
+    assert (meta["title"], meta.get("pullRequest")) == (title, number)
+
+
 def test_the_axes_of_a_jenkins_matrix_are_in_one_run() -> None:
     environ = {**SYSTEMS["jenkins"][0], "BRANCH_NAME": ""}
     legs = [{**environ, "JOB_NAME": f"shop/label={label}", "JOB_BASE_NAME": "shop"} for label in ("a", "b")]

@@ -307,6 +307,12 @@ def test_a_text_is_a_message_without_secrets() -> None:
     assert stream.read(b"[1/2] \x1b[1mlink\x1b[0m hunter2\n") == [Marker(progress=50, message="link ***")]
 
 
+def test_of_steps_that_come_together_with_one_percent_the_newest_is_told() -> None:
+    stream = StreamReader(MarkerParser(lambda _value: None))
+    said = stream.read(b"[ 45%] a\n[ 45%] b\n[ 46%] c\n[ 46%] d\n[ 45%] e\n")
+    assert [(one.progress, one.message) for one in said] == [(45, "b"), (46, "d"), (45, "e")]
+
+
 def progress_of(store: Store) -> list[Any]:
     return [update["phaseProgress"] for update in store.updates if "phaseProgress" in update]
 

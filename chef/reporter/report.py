@@ -178,6 +178,10 @@ class Report:
         self._tell(markers)
 
     def _tell(self, markers: list[Marker]) -> None:
+        if any(marker.progress is not None for marker in markers):
+            told = self._told_phase()
+            if told != self._told:
+                self._told, self._percent = told, -1.0
         for marker in markers:
             self._send_marker(marker)
 
@@ -201,12 +205,9 @@ class Report:
 
     def _risen(self, percent: float) -> dict[str, Any]:
         """The field for a tool's percent, where it is more than any tool has said within this phase."""
-        told = self._told_phase()
-        if told != self._told:
-            self._told, self._percent = told, -1.0
         if percent <= self._percent:
             return {}
-        self._percent = percent
+        self._percent, told = percent, self._told
         # Asked when it is sent: by then a command within may have told the next phase, which this is not of.
         return {"phaseProgress": lambda: percent if self._told_phase() == told else None}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from chef.reporter.ci.build import CiBuild, CiSystem, Get
+from chef.reporter.ci.event import read_event
 from chef.reporter.ci.naming import joined_kind, tool_versions
 from chef.reporter.ids import short_hash
 
@@ -13,6 +14,7 @@ def _actions_build(name: str, get: Get, address: str | None, attempt: str | None
     # Legs of a matrix share all but the runner; the tracking id is the same in all steps of one leg.
     leg = get("RUNNER_TRACKING_ID") or get("RUNNER_NAME")
     run = [name, get("GITHUB_RUN_ID"), attempt]
+    event = read_event(get("GITHUB_EVENT_PATH"))
     return CiBuild(
         parts=[*run, get("GITHUB_JOB"), short_hash(leg)[:8] if leg else None],
         run=run,
@@ -21,11 +23,11 @@ def _actions_build(name: str, get: Get, address: str | None, attempt: str | None
             "branch": get("GITHUB_HEAD_REF") or get("GITHUB_REF_NAME"),
             "commit": get("GITHUB_SHA"),
             "author": get("GITHUB_ACTOR"),
-            "title": " / ".join(filter(None, [get("GITHUB_WORKFLOW"), get("GITHUB_JOB")])),
+            "title": event.subject or " / ".join(filter(None, [get("GITHUB_WORKFLOW"), get("GITHUB_JOB")])),
             "url": address,
             "kind": joined_kind(get("GITHUB_WORKFLOW"), get("GITHUB_JOB"), _leg(get)),
             "repository": _repository(get),
-            "pullRequest": _pull_request(get("GITHUB_REF")),
+            "pullRequest": _pull_request(get("GITHUB_REF")) or event.pull_request,
             "number": get("GITHUB_RUN_NUMBER"),
         },
         stage=_step(get("GITHUB_ACTION")),

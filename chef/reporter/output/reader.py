@@ -60,4 +60,9 @@ class StreamReader:
         return [*markers, *self._said(self._progress.feed(output))]
 
     def _said(self, readings: list[Reading]) -> list[Marker]:
-        return [Marker(progress=one.percent, message=self._parser.title(one.text)) for one in readings]
+        """The readings; of those in a row with one percent the newest, since many steps may be a percent."""
+        behind = [*readings[1:], None]
+        newest = [
+            one for one, after in zip(readings, behind) if after is None or after.percent != one.percent
+        ]
+        return [Marker(progress=one.percent, message=self._parser.title(one.text)) for one in newest]
