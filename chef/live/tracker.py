@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from msgspec.structs import replace
+
 from chef.domain import rules
 from chef.domain.clock import Clock
 from chef.domain.ledger import Batch, Item, Receipt, Stored
@@ -59,9 +61,13 @@ class Tracker:
         Forbidden, OffsetPastEnd or StoreUnavailable; then nothing of them is kept.
         """
         updates = tuple(updates)
-        looks = self._look(updates) if any(map(ends_failed, updates)) else {}
-        items = tuple(_item(update, looks.get(place)) for place, update in enumerate(updates))
-        receipt = self._store.append(Batch(items, self._clock(), allowed))
+        items = [_item(update) for update in updates]
+        for update in updates:  # A plain loop: every update pays for it.
+            if ends_failed(update):
+                for place, look in self._look(updates).items():
+                    items[place] = replace(items[place], look=look)
+                break
+        receipt = self._store.append(Batch(tuple(items), self._clock(), allowed))
         for counter, count in (
             (self._accepted, receipt.accepted),
             (self._duplicates, receipt.duplicates),
@@ -115,7 +121,7 @@ class Tracker:
         return seq
 
 
-def _item(update: Update | LogPiece, look: FailureLook | None) -> Item:
+def _item(update: Update | LogPiece) -> Item:
     if isinstance(update, Update) and update.id is not None:
-        return Item(update, content_digest(update), look)
-    return Item(update, look=look)
+        return Item(update, content_digest(update))
+    return Item(update)
