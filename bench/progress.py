@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import estimates
 from bench.histories import FAMILIES, generated, recorded, recordings
 from bench.report import Table, figures, judge, number
 from chef.domain.forecast import Estimate, ForecastModel, Interval, PastRun, RunningJob, build_model, estimate
@@ -58,6 +59,7 @@ def run(*, quick: bool) -> list[Table]:
         _by_percent(),
         _judged(before, left_out),
         _speed(),
+        estimates.cost(quick=quick),
     ]
 
 
