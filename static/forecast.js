@@ -21,7 +21,7 @@ const { patienceMs, atMedian, most, phaseEnds } = constants.bar;
 /** A percent, and whether it is an expectation. @typedef {{ percent: number, isExpected: boolean }} Shown */
 
 /**
- * What a bar shows at a moment: never less than before, never 100 by itself.
+ * The progress that a bar shows at a moment: never less than before, never 100 by itself.
  *
  * @param {Bar} bar
  * @param {number} at in milliseconds

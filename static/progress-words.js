@@ -25,7 +25,7 @@ export function stoppedWords(job) {
 }
 
 /**
- * What a screen reader says of a job's bar.
+ * The words of a job's bar for screen readers.
  *
  * @param {Job | null} job
  * @param {ShownBar | null} bar

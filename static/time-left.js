@@ -14,7 +14,7 @@ import { texts } from "chef/texts.js";
 /** A time in steps that one says, and its unit. @typedef {[value: number, unit: "s" | "min" | "h"]} Rough */
 
 /**
- * What an estimate says at a moment: counted down, never below zero.
+ * The time that an estimate leaves at a moment: counted down, never below zero.
  *
  * @param {Eta | null | undefined} eta
  * @param {number} at in milliseconds

@@ -57,7 +57,7 @@ def usual_words(usual: dict[str, int] | None) -> str:
 
 
 def bar_words(job: dict[str, Any] | None, bar: ShownBar | None) -> str:
-    """What a screen reader says of a job's bar."""
+    """The words of a job's bar for screen readers."""
     if stopped := stopped_words(job):
         return f"{status_word(job['status'])} {stopped}" if job else stopped
     words = _("progress unknown") if bar is None else bar.number

@@ -30,7 +30,7 @@ class TimeLeft:
 
 
 def time_left(eta: dict[str, Any] | None, now: int) -> TimeLeft | None:
-    """What an estimate (contract section 3, `eta`) says at a time (ms); counted down, never below zero."""
+    """The time that an estimate (contract, `eta`) leaves at a time (ms): counted down, never below zero."""
     if not eta:
         return None
     passed = max(0, now - round(datetime.fromisoformat(eta["at"]).timestamp() * 1000))
