@@ -57,7 +57,13 @@ def list_jobs(
     limit: int,
 ) -> JobPage:
     """Jobs that a filter asks for, below the place `before`, of the projects one may see (`None`: all)."""
-    found = Matching(connection, wanted, allowed).below(before, limit + 1)
+    matching = Matching(connection, wanted, allowed)
+    walk = matching.one_walk(before, limit + 1)
+    if walk is not None:
+        whole = connection.execute(walk).all()
+        last = whole[limit - 1].pk if len(whole) > limit else None
+        return JobPage([rows.job_of(row) for row in whole[:limit]], last)
+    found = matching.below(before, limit + 1)
     pks = found.pks[:limit]
     place = pks[-1] if len(found.pks) > limit else found.down_to or None
     return JobPage(list(load_jobs(connection, pks).values()), place)

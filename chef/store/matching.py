@@ -71,10 +71,31 @@ class Matching:
             return Found([pk for pk in found if pk >= unsearchable.down_to], unsearchable.down_to)
         return Found(found)
 
+    def one_walk(self, place: int | None, limit: int) -> Select[Any] | None:
+        """One query for whole jobs, with their projects' ids, where one walk of an index finds the same.
+
+        Not for entries of meta: several are found in an index that has them all, which is asked for keys.
+        """
+        if self._wanted.words or self._wanted.entries:
+            return None
+        parts = self._parts(place, limit)
+        if len(parts) != 1:
+            return None
+        whole = parts[0].with_only_columns(jobs, projects.c.project_id, maintain_column_froms=True)
+        return whole.join(projects, jobs.c.project_pk == projects.c.pk)
+
     def _newest(self, place: int | None, limit: int) -> list[int]:
         """Regardless of words. Each project and status is asked for by itself: an index has those in order,
         but not all together, and sorting a million jobs takes seconds.
         """
+        parts = self._parts(place, limit)
+        found: list[int] = []
+        for start in range(0, len(parts), _UNION):
+            slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
+            found = nlargest(limit, [*found, *self._connection.scalars(union_all(*slice_))])
+        return found
+
+    def _parts(self, place: int | None, limit: int) -> list[Select[Any]]:
         wanted = self._wanted
         statuses = wanted.statuses
         if statuses is None and list(wanted.entries) == ["kind"]:
@@ -86,11 +107,7 @@ class Matching:
             of_project = jobs.c.project_pk != NOWHERE if pk is None else jobs.c.project_pk == pk
             of_status = [] if status is None else [jobs.c.status == status]
             parts.append(part.where(of_project, *of_status, *self._entries()))
-        found: list[int] = []
-        for start in range(0, len(parts), _UNION):
-            slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
-            found = nlargest(limit, [*found, *self._connection.scalars(union_all(*slice_))])
-        return found
+        return parts
 
     def _entries(self) -> list[ColumnElement[bool]]:
         return [jobs.c[name] == text for name, text in self._wanted.entries.items()]
