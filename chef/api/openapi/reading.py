@@ -209,7 +209,7 @@ def _get_new(security: list[Part]) -> Part:
         "getNew",
         "The kinds of lines of a failed job that the newest green runs of its kind never printed",
         {"200": json_answer("what is new", "NewInJob", examples.NEW)},
-        "401 403 404 503",
+        "401 403 404 422 503",
         security=security,
     )
 
