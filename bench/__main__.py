@@ -18,6 +18,7 @@ NAMES = (
     "history",
     "reports",
     "progress",
+    "novelty",
     "lists",
     "page",
     "reporter",

@@ -16,7 +16,7 @@ import gevent
 from chef.domain.clock import Clock
 from chef.domain.ledger import Stored
 from chef.domain.model import Job
-from chef.domain.novelty import NewKind, NewKinds, kind_of, kinds_in
+from chef.domain.novelty import LineKinds, NewKind, NewKinds, kind_of
 from chef.errors import StoreUnavailable
 from chef.greenlets import SideThread
 from chef.live.reviews import ReviewQueue
@@ -89,9 +89,9 @@ class NoveltyReviews:
             self._rows.let_go(job.job_id, job.seq)
 
     def _kinds(self, job: Job) -> set[int]:
-        kinds: set[int] = set()
+        known, kinds = LineKinds(), set[int]()
         for part in self._parts(job):
-            kinds |= self._thread.run(partial(_kinds_of, part))
+            self._thread.run(partial(_learn_part, known, kinds, part))
         return kinds
 
     def _novelty(self, job: Job) -> Novelty:
@@ -121,8 +121,9 @@ class NoveltyReviews:
             gevent.sleep(_APART_S)
 
 
-def _kinds_of(part: Part) -> set[int]:
-    return {kind for _, texts in part for kind in kinds_in(texts)}
+def _learn_part(known: LineKinds, kinds: set[int], part: Part) -> None:
+    for _, texts in part:
+        kinds.update(known.of(texts))
 
 
 def _compare_part(found: NewKinds, part: Part) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from chef.domain.model import Value
-from chef.domain.novelty.normalising import kinds_in
+from chef.domain.novelty.normalising import LineKinds
 from chef.domain.outline import is_error
 from chef.domain.text import clean_text
 
@@ -64,7 +64,8 @@ class NewKinds:
     """
 
     def __init__(self, green: GreenKinds) -> None:
-        self._known = green.newest
+        self._green = green.newest
+        self._kinds = LineKinds()
         self._found: dict[int, list[int]] = {}
         self._texts: dict[int, str] = {}
         self.more: set[int] = set()
@@ -72,8 +73,8 @@ class NewKinds:
     def take(self, numbers: Sequence[int], texts: bytes) -> None:
         """Take lines with their numbers, joined by newlines."""
         lines: list[bytes] | None = None
-        for place, kind in enumerate(kinds_in(texts)):
-            if kind in self._known or not kind:
+        for place, kind in enumerate(self._kinds.of(texts)):
+            if kind in self._green or not kind:
                 continue
             found = self._found.get(kind)
             if found is not None:
