@@ -35,7 +35,7 @@ class House:
         return environ.get("HTTP_AUTHORIZATION") == "Bearer right"
 
     def come(self, peer: str) -> Connection:
-        return self.connections.open(SimpleNamespace(_sock=None), (peer, 1))
+        return self.connections.open(SimpleNamespace(_sock=None, fileno=lambda: -1), (peer, 1))
 
     def ask(self, peer: str, forwarded: str | None = None, **environ: str) -> bool:
         return self.again(self.come(peer), forwarded, **environ)
