@@ -106,6 +106,19 @@ def test_runs_that_were_over_by_now_do_not_count() -> None:
     assert remaining(history, "building", 90).low > 200
 
 
+@pytest.mark.parametrize("count", [12, 27, 50])
+def test_the_interval_has_room_for_the_long_kind_of_run_from_the_beginning_on(count: int) -> None:
+    """Two runs of five take 30 times as long, and nothing tells them apart before."""
+    history = runs(count, lambda n: {"building": (300 if n % 5 in (1, 3) else 10) + n % 4, "completed": 2})
+    for seconds in (0, 5):
+        low, _, high = remaining(history, "building", seconds)
+        assert low <= 15
+        assert high >= 295
+        found = known(asked(history, "building", seconds)).phase_remaining
+        assert found is not None
+        assert found.high >= 290 * SECOND
+
+
 def test_two_kinds_of_run_are_told_apart_by_what_was_done() -> None:
     """With a cache nothing is installed and little is built."""
     lot = random.Random(7)

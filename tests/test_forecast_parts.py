@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chef.domain.forecast.features import ABSENT, ALL_DONE, LATER, features_of, from_log, keyed, to_log
 from chef.domain.forecast.levels import corrections
-from chef.domain.forecast.quantiles import quantiles
+from chef.domain.forecast.quantiles import HIGH, high_end, quantiles
 from chef.domain.forecast.regression import Known
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=9, max_size=50)
@@ -33,6 +33,19 @@ def test_beyond_the_first_and_the_last_sample_it_is_these() -> None:
 def test_a_weight_of_two_is_like_two_samples() -> None:
     one = quantiles([(1.0, 2.0), (2.0, 1.0), (3.0, 1.0)], 1.0, [0.7])
     assert one == pytest.approx(quantiles([(1.0, 1.0), (1.0, 1.0), (2.0, 1.0), (3.0, 1.0)], 1.0, [0.7]))
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0.01, 10)), min_size=1, max_size=60), st.floats(0.01, 30)
+)
+def test_the_high_end_is_the_quantile_that_is_found_from_the_beginning(
+    samples: list[tuple[float, float]], own: float
+) -> None:
+    ordered = sorted(samples)
+    weight_of_all = sum(weight for _, weight in ordered)
+    assert high_end(reversed(ordered), weight_of_all, own) == pytest.approx(
+        quantiles(ordered, own, [HIGH])[0], abs=0.51
+    )
 
 
 def noise(count: int, seed: int = 1) -> list[float]:

@@ -5,7 +5,8 @@ came after it. Its times are brought to the level of now (`levels`) and to what 
 (`regression`; the adjustment of Beaumont, Zhang and Balding, "Approximate Bayesian Computation in Population
 Genetics", 2002). Runs weigh more the newer they are, and less the longer they took, since a look at a random
 time meets any one minute of a long run more rarely. The interval lies between two quantiles of what they say
-(`quantiles`).
+(`quantiles`); it ends no earlier than where all of them weigh the same, so that it has room for the long kind
+of run, which a look at the beginning meets as often as the short one.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from operator import mul
 from statistics import median
 
 from chef.domain.forecast.features import factors, features_of, keyed, total
 from chef.domain.forecast.model import KERNEL, ForecastModel, Point
-from chef.domain.forecast.quantiles import Weighted, interval, range_of
+from chef.domain.forecast.quantiles import Weighted, high_end, interval, range_of
 from chef.domain.forecast.values import ENOUGH_RUNS, FEWEST_RUNS, Estimate, Interval, RunningJob
 from chef.domain.model import Value
 
@@ -86,11 +88,14 @@ def _remaining(ensemble: _Ensemble, left: Sequence[Point]) -> tuple[Interval, In
     if not left:
         return _overdue(ensemble)
     elapsed, before = ensemble.elapsed, ensemble.before
-    weighed = [(duration, rest, weight / (before + duration + rest)) for duration, rest, weight in left]
-    return (
-        _interval(ensemble, [(duration - elapsed, weight) for duration, _, weight in weighed]),
-        _interval(ensemble, [(duration - elapsed + rest, weight) for duration, rest, weight in weighed]),
-    )
+    phase = [duration - elapsed for duration, _, _ in left]
+    job = [duration - elapsed + rest for duration, rest, _ in left]
+    if ensemble.is_range:
+        return _range(phase), _range(job)
+    alike = [weight for _, _, weight in left]
+    less = [weight / (before + duration + rest) for duration, rest, weight in left]
+    owns = _own(alike), _own(less)
+    return _with_room(phase, alike, less, owns), _with_room(job, alike, less, owns)
 
 
 def _overdue(ensemble: _Ensemble) -> tuple[Interval, Interval]:
@@ -103,11 +108,34 @@ def _overdue(ensemble: _Ensemble) -> tuple[Interval, Interval]:
     )
 
 
+def _range(times: Sequence[float]) -> Interval:
+    return range_of([(time, 1.0) for time in sorted(times)])
+
+
+def _with_room(
+    times: Sequence[float], alike: Sequence[float], less: Sequence[float], owns: tuple[float, float]
+) -> Interval:
+    """The interval of times that weigh less in longer runs; it ends no earlier than where all weigh alike.
+
+    `owns` are the weights of the run that is looked for among either.
+    """
+    own_alike, own_less = owns
+    ordered = sorted(zip(times, less, alike, strict=True))
+    found = interval([(time, weight) for time, weight, _ in ordered], own_less)
+    longest_first = ((time, weight) for time, _, weight in reversed(ordered))
+    high = high_end(longest_first, sum(alike), own_alike)
+    return found._replace(high=max(found.high, high))
+
+
 def _interval(ensemble: _Ensemble, samples: Sequence[Weighted]) -> Interval:
     """The range of samples in any order, or their interval."""
     ordered = sorted(samples)
-    if ensemble.is_range:
-        return range_of(ordered)
-    # Each run gave a sample for each part of the kernel.
-    weight = sum(weight for _, weight in ordered)
-    return interval(ordered, len(KERNEL) * sum(weight * weight for _, weight in ordered) / weight)
+    return (
+        range_of(ordered) if ensemble.is_range else interval(ordered, _own([weight for _, weight in ordered]))
+    )
+
+
+def _own(weights: Sequence[float]) -> float:
+    """The weight of the run that is looked for: each past run gave a sample for each part of the kernel."""
+    squares: float = sum(map(mul, weights, weights))
+    return len(KERNEL) * squares / sum(weights)

@@ -8,7 +8,7 @@ Shift", 2019.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 from chef.domain.forecast.values import LONGEST_MS, Interval
@@ -52,6 +52,22 @@ def interval(samples: Sequence[Weighted], own: float) -> Interval:
     places = (LOW, MEDIAN - _BESIDE, MEDIAN, MEDIAN + _BESIDE, HIGH)
     low, below, middle, above, high = quantiles(samples, own, places)
     return Interval(_ms(low), _ms((below + middle + above) / 3), _ms(high))
+
+
+def high_end(descending: Iterable[Weighted], weight_of_all: float, own: float) -> int:
+    """The high end (ms) of the interval of samples in descending order, of which it takes the first."""
+    whole = weight_of_all + own
+    above, value_behind, place_behind = own / 2, None, 1.0
+    for value, weight in descending:
+        here = 1 - (above + weight / 2) / whole
+        if value_behind is None:
+            value_behind = value
+        if here <= HIGH:
+            share = (HIGH - here) / (place_behind - here)
+            return _ms(value + share * (value_behind - value))
+        value_behind, place_behind = value, here
+        above += weight
+    return _ms(value_behind or 0)
 
 
 def _ms(value: float) -> int:
