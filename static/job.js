@@ -16,6 +16,7 @@ import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
 import { stoppedWords } from "chef/progress-words.js";
+import { keepShownBars } from "chef/shown-bar.js";
 import { shownStatus } from "chef/silence.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
@@ -208,6 +209,7 @@ addKeys({
   description: texts.keys.project,
   handler: () => byId("project-link").hidden || byId("project-link").click(),
 });
+keepShownBars();
 everySecond(() => {
   showConnection();
   chip.tick();

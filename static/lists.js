@@ -3,6 +3,7 @@
 import { Chip } from "chef/chip.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { everySecond, now } from "chef/dom.js";
+import { keepShownBars } from "chef/shown-bar.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 
 /** @import { ConnectionState } from "chef/connection-state.js" */
@@ -54,6 +55,7 @@ export class JobLists {
    */
   constructor({ read, paint, takesNew, ended = () => {} }) {
     [this.#read, this.#paint, this.#takesNew, this.#ended] = [read, paint, takesNew, ended];
+    keepShownBars();
     everySecond(() => {
       this.#chip.tick();
       this.#paint();

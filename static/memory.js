@@ -40,16 +40,21 @@ export function remember(name, is, { forTab = false } = {}) {
  * The value under a name, which a page wrote as JSON; an empty object for none.
  *
  * @param {string} name
+ * @param {{ forTab?: boolean }} [options]
  * @returns {Record<string, unknown>}
  */
-export function rememberedValues(name) {
-  return attempt(() => Object(JSON.parse(localStorage.getItem(name) ?? "{}")), {});
+export function rememberedValues(name, { forTab = false } = {}) {
+  return attempt(
+    () => Object(JSON.parse((forTab ? sessionStorage : localStorage).getItem(name) ?? "{}")),
+    {},
+  );
 }
 
 /**
  * @param {string} name
  * @param {Record<string, unknown>} values
+ * @param {{ forTab?: boolean }} [options]
  */
-export function rememberValues(name, values) {
-  attempt(() => localStorage.setItem(name, JSON.stringify(values)), undefined);
+export function rememberValues(name, values, { forTab = false } = {}) {
+  attempt(() => (forTab ? sessionStorage : localStorage).setItem(name, JSON.stringify(values)), undefined);
 }

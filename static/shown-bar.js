@@ -2,6 +2,7 @@
 
 import { shownProgress } from "chef/forecast.js";
 import { percent } from "chef/format.js";
+import { rememberedValues, rememberValues } from "chef/memory.js";
 import { shownStatus } from "chef/silence.js";
 import { hasEnded, knownProgress } from "chef/state.js";
 import { timeLeft } from "chef/time-left.js";
@@ -15,8 +16,23 @@ import { timeLeft } from "chef/time-left.js";
  * @typedef {{ percent: number, said: number, isExpected: boolean, number: string }} ShownBar
  */
 
-/** What was shown of jobs, by their ids, and what their scripts had said. @type {Map<string, { said: number, shown: number }>} */
+/** What was shown of a job, and what its script had said. @typedef {{ said: number, shown: number }} ShownBefore */
+
+const KEPT = "chef.shownBars";
+const MOST_KEPT = 200;
+/** By the ids of jobs. @type {Map<string, ShownBefore>} */
 const before = new Map();
+
+/** Go on from what this tab showed last, also in the page that comes next: the same one, loaded again, or another. */
+export function keepShownBars() {
+  for (const [jobId, kept] of Object.entries(rememberedValues(KEPT, { forTab: true }))) {
+    const { said, shown } = /** @type {ShownBefore} */ (kept ?? {});
+    if (Number.isFinite(said) && Number.isFinite(shown)) before.set(jobId, { said, shown });
+  }
+  addEventListener("pagehide", () => {
+    rememberValues(KEPT, Object.fromEntries([...before].slice(-MOST_KEPT)), { forTab: true });
+  });
+}
 
 /**
  * The bar of a job at a moment; null where nothing is known of it.
@@ -37,6 +53,7 @@ export function shownBar(job, at) {
   const shown = known && said >= known.said ? known.shown : 0;
   const saidAt = Date.parse(job.progressAt ?? job.startedAt ?? job.createdAt);
   const now = shownProgress({ phase: job.phase, said: told, saidAt, eta, shown }, at);
+  before.delete(job.jobId); // The one that was shown last stands last.
   before.set(job.jobId, { said, shown: now.percent });
   if (!now.isExpected) return plain(said);
   const isOver = (timeLeft(eta, at)?.over ?? null) !== null;

@@ -165,6 +165,20 @@ def test_a_bar_does_not_go_back_when_its_script_says_less_than_was_expected(past
     expect(page.locator("#message")).to_have_text("said")
     expect(page.locator(".said rect")).to_have_attribute("width", "60.00")
     assert float(page.locator("#bar").get_attribute("aria-valuenow") or 0) >= before
+    # Nor when the page is loaded again, or another one shows the job.
+    page.reload()
+    chip(page, "Live")
+    expect(page.locator("#percent")).to_have_text(re.compile(r"^~[67]\d%$"))
+    assert float(page.locator("#bar").get_attribute("aria-valuenow") or 0) >= before
+    page.goto(f"{past.server.url}/projects/web")
+    chip(page, "Live")
+    bar = page.locator(".job[data-job=j] progress")
+    expect(bar).to_have_js_property("max", 100)
+    page.wait_for_function(
+        "least => document.querySelector('.job[data-job=j] progress').value >= least", arg=before
+    )
+    page.goto(f"{past.server.url}/jobs/j")
+    chip(page, "Live")
     # It begins anew where the script itself does.
     past.server.update(progress(phase="installing", message="again"))
     expect(page.locator("#percent")).to_have_text("30%")
