@@ -19,7 +19,8 @@ import { texts } from "chef/texts.js";
  * @property {string} epoch
  * @property {Record<string, Interval>} [usualPhases] usual durations of the job's phases
  * @property {string} [projectId]
- * @property {string | null} [status]
+ * @property {string} [run]
+ * @property {Record<string, string>} [filter] what the page's list is limited to
  * @property {boolean} [isNewest]
  */
 

@@ -1,9 +1,9 @@
 // A job as a row of a list.
 
 import { field, now, setIcon, setText, setWhen, within } from "chef/dom.js";
-import { cleanText } from "chef/escapes.js";
-import { duration, jobName, runningFor } from "chef/format.js";
+import { duration, runningFor } from "chef/format.js";
 import { stoppedWords } from "chef/progress-words.js";
+import { rowFacts, rowReason, rowTitle } from "chef/row-words.js";
 import { drawBar, shownBar } from "chef/shown-bar.js";
 import { shownStatus, silenceOf } from "chef/silence.js";
 import { silenceWords } from "chef/silence-words.js";
@@ -22,15 +22,15 @@ import { timeShort, timeWords } from "chef/time-left.js";
 export function fillJobRow(row, job) {
   row.dataset.job = job.jobId;
   setHref(field(row, "link"), `/jobs/${encodeURIComponent(job.jobId)}`);
-  setText(field(row, "name"), jobName(job));
+  setTitled(field(row, "name"), rowTitle(job.meta, job.jobId));
   // A project's own page does not name it in each row.
   const project = row.querySelector('[data-field="project"]');
   if (project) {
     setHref(project, `/projects/${encodeURIComponent(job.projectId)}`);
     setText(project, job.projectId);
   }
-  setText(field(row, "id"), jobName(job) === job.jobId ? "" : job.jobId);
-  setText(field(row, "message"), cleanText(job.failure?.summary ?? job.message ?? ""));
+  setTitled(field(row, "facts"), rowFacts(job.meta, job.jobId));
+  setTitled(field(row, "message"), rowReason(job));
   tickJobRow(row, job);
 }
 
@@ -87,4 +87,15 @@ export function showState(element, job) {
  */
 export function setHref(link, href) {
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);
+}
+
+/**
+ * Set a text that may be too long for its place, with the whole of it as the tooltip.
+ *
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function setTitled(element, text) {
+  setText(element, text);
+  if (element.title !== text) element.title = text;
 }

@@ -9,6 +9,22 @@ export function addListKeys() {
     { name: "next", key: "j", description: texts.keys.next, handler: () => go(1) },
     { name: "previous", key: "k", description: texts.keys.previous, handler: () => go(-1) },
   );
+  for (const list of document.querySelectorAll(".rows-of-jobs")) list.addEventListener("click", followRow);
+}
+
+/**
+ * A click on a row's text, which can be selected, is one on the row's link, which lies below it.
+ *
+ * @param {Event} event
+ */
+function followRow(event) {
+  const target = /** @type {Element} */ (event.target);
+  if (target.closest("a, button") || !getSelection()?.isCollapsed) return;
+  const { ctrlKey, metaKey, shiftKey } = /** @type {MouseEvent} */ (event);
+  target
+    .closest("li")
+    ?.querySelector("[data-field=link]")
+    ?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
 }
 
 /** @param {1 | -1} step */

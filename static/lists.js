@@ -18,7 +18,7 @@ const ASK_MS = 30_000;
 /**
  * Say in the tab's title how many jobs run: `(2) web · Chef`.
  *
- * @param {Job[]} jobs
+ * @param {{ status: string }[]} jobs jobs, or runs
  */
 export function showRunning(jobs) {
   const count = jobs.filter((job) => !hasEnded(job)).length;
@@ -38,6 +38,8 @@ export class JobLists {
   #paint;
   /** @type {(event: StateEvent) => boolean} */
   #takesNew;
+  /** @type {(before: Job, after: Job) => boolean} */
+  #takesKnown;
   /** @type {() => void} */
   #ended;
   #painting = new DelayedCall(() => this.#paint());
@@ -51,10 +53,12 @@ export class JobLists {
    * @param {() => Promise<void>} page.read
    * @param {() => void} page.paint
    * @param {(event: StateEvent) => boolean} page.takesNew
+   * @param {(before: Job, after: Job) => boolean} [page.takesKnown]
    * @param {() => void} [page.ended]
    */
-  constructor({ read, paint, takesNew, ended = () => {} }) {
-    [this.#read, this.#paint, this.#takesNew, this.#ended] = [read, paint, takesNew, ended];
+  constructor({ read, paint, takesNew, takesKnown = () => false, ended = () => {} }) {
+    [this.#read, this.#paint, this.#takesNew, this.#takesKnown] = [read, paint, takesNew, takesKnown];
+    this.#ended = ended;
     keepShownBars();
     everySecond(() => {
       this.#chip.tick();
@@ -82,10 +86,29 @@ export class JobLists {
   receive(name, event) {
     const known = this.jobs.get(event.jobId);
     if ("at" in event) this.#chip.updatedAt = Date.parse(event.at);
-    if (known) this.jobs.set(event.jobId, applyEvent(known, name, event));
+    if (known) this.#change(known, applyEvent(known, name, event));
     else if ("at" in event && this.#takesNew(event)) this.#rereading.after(REREAD_MS);
     if (name === "project:completed" || name === "project:error") this.#ended();
     this.#painting.after(PAINT_MS);
+  }
+
+  /**
+   * @param {Job} before
+   * @param {Job} after
+   */
+  #change(before, after) {
+    this.jobs.set(after.jobId, after);
+    if (this.#takesKnown(before, after)) this.#rereading.after(REREAD_MS);
+  }
+
+  /**
+   * Forget all jobs but these, so that a page that is open for days holds what it shows and no more.
+   *
+   * @param {string[]} ids
+   */
+  keep(ids) {
+    const kept = new Set(ids);
+    for (const id of this.jobs.keys()) if (!kept.has(id)) this.jobs.delete(id);
   }
 
   /** Read the lists anew. */
@@ -127,7 +150,7 @@ export class JobLists {
  * The rows that the server rendered, by the value of a data attribute.
  *
  * @param {Element | null} list
- * @param {"job" | "project"} key
+ * @param {"job" | "project" | "member"} key
  * @returns {Map<string, HTMLElement>}
  */
 export function rowsOf(list, key) {

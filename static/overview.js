@@ -4,10 +4,11 @@ import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { arrange, byId, clone, expected, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
-import { jobName } from "chef/format.js";
 import { fillJobRow, setHref, showState } from "chef/job-row.js";
+import { addListFilter } from "chef/list-filter.js";
 import { addListKeys } from "chef/list-keys.js";
 import { JobLists, rowsOf, showRunning } from "chef/lists.js";
+import { rowTitle } from "chef/row-words.js";
 import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -91,6 +92,7 @@ function paint() {
   const isEmpty = projects.length === 0;
   paintRunning(isEmpty);
   byId("projects-section").hidden = isEmpty;
+  byId("filter-section").hidden = isEmpty;
   byId("empty").hidden = !isEmpty || !isNewest;
   const rows = projects.map((project) => {
     const row = rowFor(projectRows, project.projectId, "project-template");
@@ -170,7 +172,7 @@ function paintOutcome(row, job) {
 function paintNewest(row, job) {
   const state = expected(field(row, "newest").closest("[data-status]"));
   setHref(field(row, "newest-link"), `/jobs/${encodeURIComponent(job.jobId)}`);
-  setText(field(row, "newest"), jobName(job));
+  setText(field(row, "newest"), rowTitle(job.meta, job.jobId));
   setText(field(row, "status"), showState(state, job));
   setWhen(field(row, "when", HTMLTimeElement), job.updatedAt);
 }
@@ -199,6 +201,7 @@ document.getElementById("running-all")?.addEventListener("click", (event) => {
   paint();
 });
 offerToCopy();
+addListFilter();
 addListKeys();
 
 function offerToCopy() {

@@ -220,6 +220,15 @@ export const texts = {
       count,
       { line: number(line) },
     ),
+  /** @type {(total: number, running: number) => string} */
+  doneJobs: (total, running) =>
+    running === 0
+      ? ngettext("%(count)s job", "%(count)s jobs", total)
+      : ngettext("%(done)s of %(count)s job done", "%(done)s of %(count)s jobs done", total, {
+          done: number(total - running),
+        }),
+  /** @param {string} reference */
+  pullRequest: (reference) => _("PR %(number)s", { number: reference }),
   /** @param {number} count */
   moreTests: (count) => ngettext("and %(count)s more test", "and %(count)s more tests", count),
   showAll: _("Show all"),
@@ -235,6 +244,8 @@ export const texts = {
     overview: _("Go to all projects"),
     project: _("Go to the job's project"),
     notify: _("Turn the notification for the end of this job on or off"),
+    filter: _("Filter the list"),
+    runProject: _("Go to the run's project"),
     next: _("Go to the next row"),
     previous: _("Go to the previous row"),
   },

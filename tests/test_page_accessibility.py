@@ -59,6 +59,7 @@ def cook(server: Served, folder: Path) -> None:
         progress("quiet", phase="building"),
         progress("lost", phase="building"),
         progress("good"),
+        *[progress(one, meta=about | {"run": "482", "kind": one}) for one in ("lint", "unit")],
         {
             "type": "completed",
             "jobId": "good",
@@ -101,6 +102,9 @@ def test_no_page_has_a_fault_in_any_state(
         check(context, server.url, ("/",))
         cook(server, tmp_path)
         check(context, server.url, ("/", "/projects/web", "/projects/web?status=failed", "/projects/none"))
+        check(
+            context, server.url, ("/?branch=main&q=fix", "/projects/web/runs/482", "/projects/web/runs/none")
+        )
         jobs = tuple(f"/jobs/{one}" for one in ("run", "bad", "gone", "quiet", "lost", "good", "none"))
         check(context, server.url, (*jobs, "/nowhere"))
         page = context.new_page()

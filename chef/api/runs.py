@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
@@ -14,10 +16,12 @@ from chef.api.answers import (
     number_in_query,
     readable_job,
     reader,
+    text_in_query,
 )
 from chef.api.filters import filter_in_query
 from chef.api.shapes import Runs
 from chef.domain.failure import IN_LISTS
+from chef.domain.filtering import JobFilter
 from chef.domain.model import Job
 from chef.domain.payloads import job_json
 from chef.domain.runpayloads import (
@@ -35,16 +39,30 @@ from chef.wire.paging import make_cursor
 blueprint = Blueprint("runs", __name__)
 
 
+@blueprint.get("/api/runs")
+def list_all_runs() -> Response:
+    """The runs of all projects that the caller may see, or of one, the one that began last first."""
+    principal = reader()
+    project_id = text_in_query("projectId")
+    if project_id is not None:
+        check_project(principal, project_id)
+    return answer(_page(filter_in_query(project_id), principal.projects))
+
+
 @blueprint.get("/api/projects/<project_id>/runs")
 def list_project_runs(project_id: str) -> Response:
     """The runs of a project, the one that began last first; a job without a run is a run of one."""
     check_project(reader(), project_id)
-    wanted = filter_in_query(project_id)
-    page = services().store.runs(wanted, before=cursor_in_query(), limit=limit_in_query())
+    page = _page(filter_in_query(project_id), None)
     if not page.runs and services().store.project(project_id) is None:
         raise NotFound(f"there is no project {project_id!r}")
+    return answer(page)
+
+
+def _page(wanted: JobFilter, allowed: Collection[str] | None) -> Runs:
+    page = services().store.runs(wanted, allowed=allowed, before=cursor_in_query(), limit=limit_in_query())
     more = None if page.next is None else make_cursor(page.next)
-    return answer(Runs([run_json(run) for run in page.runs], more))
+    return Runs([run_json(run, services().job_json(run.worst_job, IN_LISTS)) for run in page.runs], more)
 
 
 class RunConverter(BaseConverter):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
 from chef.domain.filtering import filter_text
@@ -58,6 +58,9 @@ class RunJson(RunFactsJson, frozen=True):
     """A run as a list has it, with its first jobs."""
 
     jobs: Annotated[list[BriefJobJson], Meta(max_length=MOST_BRIEF)]
+    worst: Annotated[
+        JobJson | UnsetType, Meta(description="the first job that has the run's status, whole")
+    ] = UNSET
 
 
 class WholeRunJson(RunFactsJson, frozen=True):
@@ -96,9 +99,9 @@ def brief(job: Job) -> BriefJob:
     return BriefJob(job.job_id, job.status, job.progress, kind, *times)
 
 
-def run_json(run: Run) -> RunJson:
-    """A run as `GET /api/projects/P/runs` lists it."""
-    return RunJson(**_facts(run), jobs=[brief_json(job) for job in run.jobs[:MOST_BRIEF]])
+def run_json(run: Run, worst: JobJson | UnsetType = UNSET) -> RunJson:
+    """A run as `GET /api/projects/P/runs` lists it, there with its worst job."""
+    return RunJson(**_facts(run), jobs=[brief_json(job) for job in run.jobs[:MOST_BRIEF]], worst=worst)
 
 
 def whole_run_json(run: Run, jobs: list[JobJson], more: str | None) -> WholeRunJson:

@@ -8,10 +8,13 @@ from chef.pages import (
     durations,
     errors,
     language,
+    listedruns,
     login,
     outlines,
     progresswords,
     routes,
+    rowwords,
+    runpage,
     security,
     shownbar,
     silencewords,
@@ -29,7 +32,7 @@ def install(app: Flask) -> None:
     assets = Assets(app)
     language.install(app)
     add_filters(app)
-    for one in (progresswords, shownbar, silencewords, timeleft):
+    for one in (progresswords, rowwords, shownbar, silencewords, timeleft):
         one.add_filters(app)
     app.jinja_env.globals.update(constants=constants, is_signed_in=is_signed_in)
     app.register_blueprint(routes.blueprint)
@@ -37,5 +40,7 @@ def install(app: Flask) -> None:
     outlines.install(app)
     durations.install(app)
     testpanel.install(app)
+    listedruns.install(app)
+    runpage.install(app)
     errors.install(app)
     security.install(app, assets)

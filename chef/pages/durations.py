@@ -158,8 +158,12 @@ def run_words(run: RunBar) -> str:
 
 
 def chosen_kind() -> str | None:
-    """The kind that the address of the request names, `None` where it names none."""
-    return request.args.get("kind")
+    """The kind that the address of the request names, `None` where it names none.
+
+    The form of the list's filter sends all of its fields: its empty one names none.
+    """
+    kind = request.args.get("kind")
+    return None if kind == "" and "q" in request.args else kind
 
 
 def install(app: Flask) -> None:

@@ -15,6 +15,8 @@ from chef.pages import durations, snapshots
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
+from chef.pages.listedruns import listed_runs
+from chef.pages.listfilter import FILTERS, PageFilter, filter_of_request
 from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
 from chef.pages.testpanel import report_panel
@@ -28,19 +30,24 @@ blueprint = make_blueprint("pages")
 
 @blueprint.get("/")
 def overview() -> str:
-    """All projects and the running jobs."""
-    principal, before = viewer(), _before()
-    projects = snapshots.projects(principal, before)
+    """All projects and the running jobs; with a filter, the jobs of all projects that are as asked for."""
+    principal, before, asked = viewer(), _before(), filter_of_request()
+    if asked:
+        rows = listed_runs(asked.of_store(None), principal.projects, before)
+        parts = _list_parts(rows, asked) | {"projects": [], "menu": {}}
+    else:
+        projects = snapshots.projects(principal, before)
+        running = snapshots.running_jobs(principal) if before is None else []
+        parts = {"projects": projects.items, "running": running, "older": projects.older, "menu": {}}
     return render(
         "overview.html",
-        running=snapshots.running_jobs(principal) if before is None else [],
+        **(parts | {"filter": asked}),
+        statuses=FILTERS,
         running_shown=snapshots.RUNNING_SHOWN,
         shows_all=request.args.get("running") == "all",
-        projects=projects.items,
-        older=projects.older,
         is_newest=before is None,
         origin=origin(),
-        live=_live(isNewest=before is None),
+        live=_live(isNewest=before is None, filter=asked.given),
     )
 
 
@@ -50,21 +57,25 @@ def project(project_id: str) -> Response:
     principal = viewer()
     if not principal.may_read(check_id(project_id)):
         raise Forbidden(_("your token does not cover this project"))
-    before, status = _before(), _status()
-    jobs = snapshots.project_jobs(project_id, before, status)
+    before, asked = _before(), filter_of_request()
+    rows = listed_runs(asked.of_store(project_id), None, before)
     page = render(
         "project.html",
+        **_list_parts(rows, asked),
         project_id=project_id,
-        jobs=jobs.items,
-        running=[one for one in jobs.items if one["status"] not in ENDED],
-        older=jobs.older,
         is_newest=before is None,
-        filters=snapshots.FILTERS,
-        status=status,
+        statuses=FILTERS,
+        menu=services().store.filter_menu(project_id),
         chart=durations.duration_chart(project_id, durations.chosen_kind()) if before is None else None,
-        live=_live(projectId=project_id, isNewest=before is None, status=status),
+        live=_live(projectId=project_id, isNewest=before is None, filter=asked.given),
     )
     return make_response(page, 200 if services().store.project(project_id) else 404)
+
+
+def _list_parts(rows: snapshots.Page, asked: PageFilter) -> dict[str, Any]:
+    """What templates need of a list of jobs and runs."""
+    running = [row for row in rows.items if row["status"] not in ENDED]
+    return {"rows": rows.items, "older": rows.older, "filter": asked, "running": running}
 
 
 @blueprint.get("/jobs/<job_id>")
@@ -125,14 +136,6 @@ def _before() -> int | None:
     if place is None:
         raise NotFound(_("there is no such page: the list it was a part of is gone"))
     return place
-
-
-def _status() -> str | None:
-    """Which jobs of a project one wants to see; `None`: all."""
-    status = request.args.get("status")
-    if status is not None and status not in snapshots.FILTERS:
-        raise NotFound(_("there is no such page"))
-    return status
 
 
 def _live(**more: Any) -> dict[str, Any]:

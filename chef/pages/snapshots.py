@@ -32,15 +32,6 @@ RUNNING_SHOWN = 5
 RECENT_JOBS = 300
 OUTCOMES = 12
 
-FILTERS: dict[str, tuple[str, ...]] = {
-    "running": RUNNING,
-    "completed": ("completed",),
-    "failed": ("failed",),
-    "cancelled": ("cancelled",),
-    "abandoned": ("abandoned",),
-}
-"""The filters of a project's jobs, as in `GET /api/jobs?status=`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -136,7 +127,7 @@ def neighbours(job_id: str) -> list[dict[str, Any]]:
     if green is not None and found.previous is not None and green.job_id == found.previous.job_id:
         green = None
     places = (("previous", found.previous), ("next", found.next), ("lastGreen", green))
-    return [_listed(job) | {"place": place} for place, job in places if job is not None]
+    return [listed(job) | {"place": place} for place, job in places if job is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +138,11 @@ class Page:
     older: str | None
 
 
-def project_jobs(project_id: str, before: int | None, status: str | None = None) -> Page:
-    """A project's jobs, newest first: all, or those of one of the `FILTERS`."""
-    wanted = JobFilter(project_id, FILTERS[status] if status else None)
-    found = services().store.jobs(wanted, before=before, limit=JOBS)
-    older = None if found.next is None else make_cursor(found.next)
-    return Page([_listed(job) for job in found.jobs], older)
-
-
 def running_jobs(principal: Principal) -> list[dict[str, Any]]:
     """The running jobs of all projects that the viewer may see, newest first."""
     running = JobFilter(statuses=RUNNING)
     found = services().store.jobs(running, allowed=principal.projects, limit=RUNNING_JOBS)
-    return [_listed(job) for job in found.jobs]
+    return [listed(job) for job in found.jobs]
 
 
 def projects(principal: Principal, before: int | None) -> Page:
@@ -179,19 +162,19 @@ def _by_project(jobs: Iterable[Job]) -> dict[str, list[Job]]:
     return grouped
 
 
-def _project(listed: ListedProject, recent: dict[str, list[Job]]) -> dict[str, Any]:
+def _project(found: ListedProject, recent: dict[str, list[Job]]) -> dict[str, Any]:
     """A project and its newest jobs: those among the newest of all, its very newest in any case."""
-    jobs = recent.get(listed.project.project_id) or ([listed.newest] if listed.newest else [])
+    jobs = recent.get(found.project.project_id) or ([found.newest] if found.newest else [])
     return {
-        "projectId": listed.project.project_id,
-        "jobs": [_listed(job) for job in jobs[:OUTCOMES]],
-        "running": listed.project.running,
-        "total": listed.project.total,
+        "projectId": found.project.project_id,
+        "jobs": [listed(job) for job in jobs[:OUTCOMES]],
+        "running": found.project.running,
+        "total": found.project.total,
     }
 
 
-def _listed(job: Job) -> dict[str, Any]:
-    """A job's JSON and the status that a list shows of it."""
+def listed(job: Job) -> dict[str, Any]:
+    """A job's JSON and what a list shows of it; of its failure the summary alone."""
     now = services().clock()
     shown = as_dict(services().job_json(job, IN_LISTS))
     return shown | {

@@ -33,6 +33,14 @@ HEAD = {
     "author": "Ada Lovelace",
     "url": f"https://git.example.com/acme/web/commit/{COMMIT[:10]}",
 }
+CI_JOBS = (
+    ("lint", 0, 40),
+    ("unit 3.11", 5, 160),
+    ("unit 3.12", 5, 190),
+    ("docker", 170, 120),
+    ("deploy", 300, 60),
+)
+"""Jobs of a CI run: when they begin and how long they take, in seconds."""
 
 
 @dataclass
@@ -79,6 +87,31 @@ class Kitchen:
             self.say({"type": "error", "jobId": job_id, "message": "3 tests failed", "code": 1})
         else:
             self.say({"type": "completed", "jobId": job_id, "message": "Deployed to production"})
+
+    def ci_runs(self) -> None:
+        """Three runs of a workflow of several jobs: one green, one red, one that goes on."""
+        for number, began in (("480", 3 * HOUR), ("481", HOUR), ("482", 4 * MINUTE)):
+            for kind, begin, seconds in CI_JOBS:
+                job_id, start = f"ci-{number}-{kind.split()[-1]}", began - begin * SECOND
+                if start <= 0:
+                    continue
+                about = HEAD | {"kind": f"CI / {kind}", "run": number, "number": number, "branch": "main"}
+                self.at(start)
+                self.say(progress(job_id, "web", phase="queued", meta=about))
+                self.at(start - 4 * SECOND)
+                self.say(progress(job_id, phase="installing"))
+                self.at(start - 20 * SECOND)
+                self.say(progress(job_id, phase="building", message="pytest -q"))
+                if start > seconds * SECOND:
+                    self.at(start - seconds * SECOND)
+                    is_red = number == "481" and kind == "unit 3.12"
+                    end = (
+                        {"type": "error", "message": "3 failed, 41 passed"}
+                        if is_red
+                        else {"type": "completed"}
+                    )
+                    self.say(end | {"jobId": job_id})
+        self.at(0)
 
     def past_runs(self, kind: str, count: int, last: str = "completed") -> None:
         """Finished builds like `running`, of a kind; some failed, and the last one ended as is said."""
@@ -236,7 +269,11 @@ def show_lists(kitchen: Kitchen, camera: Camera) -> None:
     kitchen.history()
     kitchen.running()
     kitchen.at(0)
+    kitchen.ci_runs()
     camera.take_all_ways("overview", "/")
+    camera.take_all_ways("filtered", "/?q=delivery&branch=main")
+    camera.take_all_ways("run", "/projects/web/runs/482")
+    camera.take("project-full-hd", "/projects/web", viewport={"width": 1920, "height": 1080})
     camera.take_all_ways("project", "/projects/web")
     for number, until in enumerate((0, 6 * MINUTE, 52 * MINUTE, 0, 0, 0, 0)):
         kitchen.running(f"api-{1400 + number}", until=until)

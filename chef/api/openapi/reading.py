@@ -42,6 +42,7 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/projects": _list_projects(rights.read),
         "/api/projects/{projectId}": _get_project(rights.read),
         "/api/projects/{projectId}/events": _events("project", rights.read),
+        "/api/runs": _list_all_runs(rights.read),
         "/api/projects/{projectId}/runs": _list_runs(rights.read),
         "/api/projects/{projectId}/runs/{run}": _get_run(rights.read),
         "/api/jobs/{jobId}/neighbours": _get_neighbours(rights.read),
@@ -83,6 +84,18 @@ def _list_runs(security: list[Part]) -> Part:
         {"200": json_answer("a page of runs", "Runs", examples.RUNS)},
         "401 403 404 422 503",
         parameters=[*_filters(), *_paging()],
+        security=security,
+    )
+
+
+def _list_all_runs(security: list[Part]) -> Part:
+    return operation(
+        "reading",
+        "listAllRuns",
+        "The runs of all projects one may see, the one that began last first",
+        {"200": json_answer("a page of runs", "Runs", examples.RUNS)},
+        "401 403 422 503",
+        parameters=[query("projectId", ref("Id")), *_filters(), *_paging()],
         security=security,
     )
 
