@@ -25,7 +25,7 @@ SAME = [
     ("commit 4f1c2d9", "commit 0a7b3c2d1e"),
     ("table t_cc739817", "table t_1ab2c3d4"),
     ("request Xy7Zk29Lm", "request a1b2c3d4e5"),
-    ("/builds/12/app/src/a.c: warning", "/home/ci/work/src/a.c: warning"),
+    ("/builds/12/app/src/a.c: warning", "/srv/ci/work/src/a.c: warning"),
     ("downloaded 12.3 MB at 3 MB/s", "downloaded 9 kB at 800 kB/s"),
     ("[12/345] compiling", "[1/9] compiling"),
     ("[=====>    ] 45%", "[==>       ] 5%"),
