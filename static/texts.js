@@ -230,6 +230,8 @@ export const texts = {
   /** @param {string} reference */
   pullRequest: (reference) => _("PR %(number)s", { number: reference }),
   /** @param {number} count */
+  moreTiles: (count) => ngettext("and %(count)s more", "and %(count)s more", count),
+  /** @param {number} count */
   moreTests: (count) => ngettext("and %(count)s more test", "and %(count)s more tests", count),
   showAll: _("Show all"),
   showLess: _("Show less"),

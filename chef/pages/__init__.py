@@ -20,6 +20,7 @@ from chef.pages import (
     silencewords,
     testpanel,
     timeleft,
+    wall,
 )
 from chef.pages.assets import Assets
 from chef.pages.constants import constants
@@ -42,5 +43,6 @@ def install(app: Flask) -> None:
     testpanel.install(app)
     listedruns.install(app)
     runpage.install(app)
+    wall.install(app)
     errors.install(app)
     security.install(app, assets)

@@ -282,6 +282,7 @@ def show_lists(kitchen: Kitchen, camera: Camera) -> None:
     kitchen.at(0)
     kitchen.say(log("docs-1401", BUILDING, projectId="docs"))
     camera.take_all_ways("busy", "/")
+    camera.take_all_ways("wall", "/wall")
     camera.take("abandoned", "/jobs/docs-1400")
     camera.take("project-docs-phone-french", "/projects/docs", viewport=PHONE, locale="fr-FR")
     camera.take("project-filtered", "/projects/web?status=failed")
