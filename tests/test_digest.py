@@ -64,6 +64,7 @@ def facts(**more: Any) -> Facts:
         "progress": 50,
         "message": "no",
         "meta": {},
+        "phase": "building",
         "durationMs": 61_000,
         "finishedAt": "2026-11-28T12:00:00.000Z",
         "lines": 3,
@@ -245,6 +246,37 @@ def test_the_compiler_error_in_the_middle_of_a_large_log_is_in_it(app: Flask) ->
     assert text.count("did not answer") < 20
 
 
+@pytest.mark.parametrize(
+    ("updates", "first_line", "place"),
+    [
+        ([{"type": "log", "message": "a"}], "Running (building)", None),
+        ([{"type": "log", "message": "a"}, {"type": "error", "message": "no"}], "Failed", "building,"),
+        (
+            [{"type": "progress", "progress": 62.5}, {"type": "cancelled"}],
+            "Cancelled",
+            "building at 62.5 %,",
+        ),
+        ([{"type": "progress", "message": "waits"}, {"type": "cancelled"}], "Cancelled", None),
+        ([{"type": "progress", "phase": "building"}, {"type": "completed"}], "Completed", None),
+    ],
+)
+def test_a_digest_and_a_summary_tell_where_a_job_stopped(
+    app: Flask, updates: list[dict[str, Any]], first_line: str, place: str | None
+) -> None:
+    client = app.test_client()
+    answer = client.post(
+        "/api/updates", json=[{"jobId": "b-1", "projectId": "web", **one} for one in updates]
+    )
+    assert answer.status_code == 200
+    digest = client.get("/api/jobs/b-1/digest").text
+    summary = client.get("/jobs/b-1", headers={"Accept": "*/*", "User-Agent": "curl/8.5.0"}).text
+    assert digest.startswith(f"# {first_line}: ")
+    assert summary.startswith(f"{first_line}: ")
+    for text in (digest, summary):
+        assert ("stopped in phase" in text) == (place is not None)
+        assert place is None or f"stopped in phase {place} took " in text
+
+
 def test_a_digest_tells_what_a_job_is_and_how_it_ended(app: Flask) -> None:
     client = app.test_client()
     meta = {"title": "Add retry", "branch": "main", "commit": "4f1c2d9", "author": "Amina"}
@@ -255,6 +287,7 @@ def test_a_digest_tells_what_a_job_is_and_how_it_ended(app: Flask) -> None:
     failed_job(client, "b-1", b"all is well\n", "3 tests failed")
     text = client.get("/api/jobs/b-1/digest").text
     assert text.startswith("# Failed: `Add retry`\n")
+    assert "- Status: failed, stopped in phase building at 50 %, took " in text
     assert "- Source: branch `main`, commit `4f1c2d9`, author `Amina`" in text
     assert "- `3 tests failed` (code `2`)" in text
     assert "- Page: <http://localhost/jobs/b-1>" in text

@@ -41,7 +41,25 @@ def digest(facts: Facts, budget: int = DEFAULT_BUDGET) -> str:
 def headline(job: dict[str, Any]) -> str:
     """The outcome of a job, or how far it is, in words."""
     outcome = _OUTCOMES.get(job["status"])
-    return outcome or f"Running ({job['status']}, {job['progress']:g} %)"
+    return outcome or f"Running ({', '.join([job['status'], *_percent(job)])})"
+
+
+def stopped(job: dict[str, Any]) -> str | None:
+    """The place in which a job that did not complete stopped: `stopped in phase building at 62 %`.
+
+    Without the percent where none was told, or all of it; `None` of other jobs, and of one that never began.
+    """
+    percent = _percent(job) if job["progress"] < 100 else []
+    if job["status"] not in ("failed", "cancelled", "abandoned") or (
+        job["phase"] == "queued" and not percent
+    ):
+        return None
+    return " at ".join([f"stopped in phase {job['phase']}", *percent])
+
+
+def _percent(job: dict[str, Any]) -> list[str]:
+    """How far a job is, where somebody told it."""
+    return [] if job.get("progressKnown") is False else [f"{job['progress']:g} %"]
 
 
 def title(job: dict[str, Any]) -> str:
@@ -74,7 +92,9 @@ def _head(facts: Facts, limit: int) -> str:
     job = facts.job
     took: int | None = job["durationMs"]
     ended = [f"ended {job['finishedAt']}"] if job["finishedAt"] else []
-    status = ", ".join([job["status"], *([f"took {words_of_ms(took)}"] if took is not None else []), *ended])
+    place = [where] if (where := stopped(job)) else []
+    taken = [f"took {words_of_ms(took)}"] if took is not None else []
+    status = ", ".join([job["status"], *place, *taken, *ended])
     lines = [
         f"# {headline(job)}: {code(title(job), 100)}",
         "",

@@ -8,7 +8,7 @@ from typing import Any
 from chef.digest.budget import Section, fitting, within
 from chef.digest.excerpts import errors_within, tail_within
 from chef.digest.facts import Facts
-from chef.digest.markdown import headline, source_of, time_left, title
+from chef.digest.markdown import headline, source_of, stopped, time_left, title
 from chef.digest.text import one_line, words_of_ms
 
 _TITLE, _VALUE = 100, 40
@@ -32,12 +32,13 @@ def summary(facts: Facts, budget: int) -> str:
 
 def _head(facts: Facts) -> list[str]:
     job = facts.job
+    place = [where] if (where := stopped(job)) else []
     took = [] if job["durationMs"] is None else [f"took {words_of_ms(job['durationMs'])}"]
     ended = [f"ended {job['finishedAt']}"] if job["finishedAt"] else []
     return [
         f"{headline(job)}: {one_line(title(job), _TITLE)}",
         " · ".join([job["projectId"], *_source(job), job["jobId"]]),
-        ", ".join([*took, *ended]) or f"since {job['startedAt'] or job['createdAt']}",
+        ", ".join([*place, *took, *ended]) or f"since {job['startedAt'] or job['createdAt']}",
         *([left] if (left := time_left(job)) else []),
         facts.address,
     ]
