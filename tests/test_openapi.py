@@ -125,7 +125,7 @@ def test_the_description_is_readable_by_anyone(make_app: Callable[..., Flask]) -
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # a minute on a machine that has nothing else to do
+@pytest.mark.timeout(600)  # less than a minute on a machine that has nothing else to do
 def test_the_server_keeps_what_its_description_promises(
     start_server: Callable[..., Served], tmp_path: Path
 ) -> None:
