@@ -7,6 +7,8 @@ import { texts } from "chef/texts.js";
 /** @import { Job } from "chef/state.js" */
 
 /** @typedef {{ line: number, text: string, count: number }} NewKind */
+/** What took longer, or less long, than in green runs. @typedef {{ phase: string, deltaMs: number }} PhaseAgainstGreen */
+/** What is new in a job, as `GET /api/jobs/JOB/new` tells it; `lines` are the most telling first. @typedef {{ state: string, kinds: number, lines: NewKind[], phases: PhaseAgainstGreen[] }} Novelty */
 
 // So often the server is asked while it still compares, a little after the end.
 const AGAIN_MS = 4_000;
@@ -15,43 +17,54 @@ const MOST_ASKS = 15;
 const MOST_KINDS = 50;
 
 const box = byId("novelty");
-/** The job that was asked for. @type {string | null} */
+/** The job that is asked about. @type {string | null} */
 let asked = null;
+// The number of the present question; an answer to an earlier one means nothing.
+let turn = 0;
 
 /**
  * To be called when a job's status may be another.
  *
- * @param {Job | null} job
+ * @param {Job | null} job null where it is another job, or no more
+ * @param {(found: Novelty | null) => void} take is told what is new, as soon as that is known, and null when it is no more
  */
-export function showNovelty(job) {
-  const isFailed = job?.status === "failed";
-  if (!isFailed) box.hidden = true;
-  else if (asked !== job.jobId) ask(job.jobId);
-  asked = isFailed ? job.jobId : null;
-}
-
-/** @param {string} jobId */
-async function ask(jobId, left = MOST_ASKS) {
-  let state = "pending";
-  try {
-    const answer = await getJson(`${jobPath(jobId)}/new`);
-    state = answer.state;
-    if (state === "ready") show(answer.lines, answer.kinds);
-  } catch {
-    // It is asked again, like where the server is not done.
-  }
-  if (state === "pending" && left > 1) setTimeout(() => asked === jobId && ask(jobId, left - 1), AGAIN_MS);
+export function showNovelty(job, take) {
+  const wanted = job?.status === "failed" ? job.jobId : null;
+  if (wanted === asked) return;
+  asked = wanted;
+  turn += 1;
+  box.hidden = true;
+  take(null);
+  if (wanted !== null) ask(wanted, turn, take);
 }
 
 /**
- * @param {NewKind[]} lines the most telling first
- * @param {number} kinds
+ * @param {string} jobId
+ * @param {number} own
+ * @param {(found: Novelty) => void} take
  */
-function show(lines, kinds) {
+async function ask(jobId, own, take, left = MOST_ASKS) {
+  /** @type {Novelty | null} */
+  const found = await getJson(`${jobPath(jobId)}/new`).catch(() => null);
+  if (own !== turn) return;
+  if (found?.state === "ready") {
+    show(found);
+    take(found);
+  } else if (found?.state !== "none" && left > 1) {
+    // Where the server is not done, or away, it is asked again.
+    setTimeout(() => own === turn && ask(jobId, own, take, left - 1), AGAIN_MS);
+  }
+}
+
+/** @param {Novelty} found */
+function show({ lines, kinds }) {
   box.hidden = lines.length === 0;
   if (lines.length === 0) return;
   const first = Math.min(...lines.map(({ line }) => line));
   setText(byId("novelty-word"), texts.newKinds(kinds, first));
+  const more = kinds - Math.min(lines.length, MOST_KINDS);
+  byId("novelty-more").hidden = more <= 0;
+  setText(byId("novelty-more"), more > 0 ? texts.moreKinds(more) : "");
   byId("novelty-lines").replaceChildren(
     ...lines.slice(0, MOST_KINDS).map(({ line, text }) => {
       const item = clone("excerpt-line-template");

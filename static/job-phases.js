@@ -8,12 +8,19 @@ import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
+/** @import { PhaseAgainstGreen } from "chef/job-novelty.js" */
 /** @import { Job, Pause, PhaseSpan } from "chef/state.js" */
 
 /** The job's time, in milliseconds. @typedef {{ start: number, whole: number }} JobTime */
 
 // An ended job has no estimate any more, and yet its phases have usual times.
 let usual = live.usualPhases ?? {};
+/** How much longer phases of a failed job took than in green runs, in milliseconds. @type {Map<string, number>} */
+let againstGreen = new Map();
+
+// A smaller difference, in milliseconds and as a share of the time in green runs, is chance.
+const LEAST_DIFFERENCE_MS = 5_000;
+const LEAST_SHARE = 0.1;
 
 /**
  * Phases and their places in the job's time, which goes on while it runs.
@@ -40,7 +47,37 @@ export function showPhases(job) {
     setIcon(rows[index], isLast ? present : "completed");
     setText(field(rows[index], "share"), isLast ? shareOf(job) : "");
     setText(field(rows[index], "usual"), usualWords(usual[span.phase]));
+    setText(field(rows[index], "against"), againstWords(spans, index));
   }
+}
+
+/**
+ * Say how much longer or shorter the phases of a job took than in green runs.
+ *
+ * @param {Job | null} job
+ * @param {PhaseAgainstGreen[]} phases
+ */
+export function compareWithGreen(job, phases) {
+  againstGreen = new Map(phases.map(({ phase, deltaMs }) => [phase, deltaMs]));
+  showPhases(job);
+}
+
+/**
+ * The difference of a phase to green runs where it matters: in the last span of a phase that came several times, since it
+ * is that of all of them. Where a build failed it stopped, so that its last phase is never called shorter.
+ *
+ * @param {PhaseSpan[]} spans
+ * @param {number} index
+ */
+function againstWords(spans, index) {
+  const { phase } = spans[index];
+  const difference = againstGreen.get(phase) ?? 0;
+  const isLastOfPhase = spans.findLastIndex((span) => span.phase === phase) === index;
+  if (!isLastOfPhase || (difference < 0 && index === spans.length - 1)) return "";
+  const took = spans.reduce((sum, span) => sum + (span.phase === phase ? (span.durationMs ?? 0) : 0), 0);
+  const least = Math.max(LEAST_DIFFERENCE_MS, (took - difference) * LEAST_SHARE);
+  if (Math.abs(difference) < least) return "";
+  return texts.againstGreen(`${difference < 0 ? "−" : "+"}${duration(Math.abs(difference))}`);
 }
 
 /**

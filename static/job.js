@@ -10,7 +10,7 @@ import { phaseWord } from "chef/format.js";
 import { offerDigest, showDigestButton } from "chef/job-digest.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
 import { showNovelty } from "chef/job-novelty.js";
-import { showPauses, showPhases } from "chef/job-phases.js";
+import { compareWithGreen, showPauses, showPhases } from "chef/job-phases.js";
 import { reasonLine } from "chef/job-reason.js";
 import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
@@ -24,6 +24,7 @@ import { TestPanel } from "chef/test-panel.js";
 import { texts } from "chef/texts.js";
 
 /** @import { ConnectionState, JobPage } from "chef/connection-state.js" */
+/** @import { Novelty } from "chef/job-novelty.js" */
 /** @import { Line } from "chef/log-lines.js" */
 /** @import { Job, LogEvent, LogsEvent } from "chef/state.js" */
 
@@ -97,6 +98,7 @@ const page = {
     const end = newest
       ? await getJson(`${jobPath(jobId)}/logs`, { tail: constants.limits.lines })
       : { lines: [], total: 0 };
+    if (!isSameHistory) showNovelty(null, takeNovelty);
     if (isSameHistory) log.renew(end.lines, end.total);
     else log.reset(end.lines, end.total);
     job = null;
@@ -144,7 +146,7 @@ function show(newest) {
   showHead(job, jobId);
   showTab(job);
   showDigestButton(job);
-  showNovelty(job);
+  showNovelty(job, takeNovelty);
   notifier.follow(job);
   showPhases(job);
   log.phases = job?.phases ?? [];
@@ -158,6 +160,12 @@ function show(newest) {
     showDetails(job);
   }
   announce();
+}
+
+/** @param {Novelty | null} found */
+function takeNovelty(found) {
+  log.novelty = found;
+  compareWithGreen(job, found?.phases ?? []);
 }
 
 const showingLines = new DelayedCall(() => {

@@ -41,7 +41,7 @@ export class LogGroups {
       groupAt: (number) => this.#groups.get(number),
       decorate: (row, group) => this.#decorate(row, group),
     };
-    view.reveal = (number) => this.#reveal(number);
+    view.revealers.push((number) => this.#reveal(number));
     view.listen((lines) => this.#take(lines));
     view.scroller.addEventListener("click", (event) => this.#clicked(event));
   }
@@ -227,9 +227,7 @@ export class LogGroups {
    * @param {number} step 1 for after, -1 for before
    */
   near(number, step) {
-    const shown = this.all
-      .map(({ first }) => first)
-      .filter((first) => !this.#view.hidden.map.isHidden(first));
+    const shown = this.all.map(({ first }) => first).filter((first) => !this.#view.hidden.isHidden(first));
     const found =
       step > 0 ? shown.find((first) => first > number) : shown.findLast((first) => first < number);
     return found ?? null;

@@ -1,4 +1,5 @@
-// The lines of a log that have no rows: those that were removed from its middle, and those in folded groups.
+// The lines of a log that have no rows: those that were removed from its middle, those in folded groups, and those in
+// the gaps between the only lines that are shown.
 
 import { constants } from "chef/constants.js";
 import { RowMap } from "chef/row-map.js";
@@ -17,10 +18,15 @@ export class HiddenLines {
   #gap = [];
   /** @type {Range[]} */
   #folded = [];
+  /** The gaps whose first row stands for all their lines, ascending; null where all lines are shown. @type {Range[] | null} */
+  #gaps = null;
+  /** The gaps that were opened. @type {Range[]} */
+  #opened = [];
 
   /**
    * @param {LogLines} lines
-   * @param {(hide: () => void) => void} change hides lines, and keeps the reader's place
+   * @param {(hide: () => void, anchor: number | null) => void} change hides lines, and keeps the reader's place: a line's
+   *   place in the view, or that of the first one
    */
   constructor(lines, change) {
     this.#lines = lines;
@@ -37,16 +43,70 @@ export class HiddenLines {
     this.#hide();
   }
 
+  /**
+   * Show only the lines outside of these gaps, and one row for each gap; null for all lines.
+   *
+   * Groups are folded in opened gaps alone: the only lines are shown wherever they stand.
+   *
+   * @param {Range[] | null} gaps
+   * @param {Range[]} opened
+   * @param {number | null} anchor the line that keeps its place in the view
+   */
+  showOnly(gaps, opened, anchor) {
+    this.#gaps = gaps;
+    this.#opened = opened;
+    this.#hide(anchor);
+  }
+
+  /**
+   * The gap that hides a line, or null.
+   *
+   * @param {number} number
+   */
+  gapOf(number) {
+    const gaps = this.#gaps ?? [];
+    let [low, high] = [0, gaps.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (gaps[middle][1] < number) low = middle + 1;
+      else high = middle;
+    }
+    return low < gaps.length && gaps[low][0] <= number ? gaps[low] : null;
+  }
+
+  /**
+   * The gap that a line's row stands for, or null.
+   *
+   * @param {number} number
+   */
+  gapAt(number) {
+    const gap = this.gapOf(number);
+    return gap?.[0] === number ? gap : null;
+  }
+
+  /**
+   * Whether a line is not to be seen.
+   *
+   * @param {number} number
+   */
+  isHidden(number) {
+    return this.map.isHidden(number) || this.gapOf(number) !== null;
+  }
+
   /** Hide nothing: the log is another one. */
   reset() {
     this.#removed = null;
     this.#gap = [];
     this.#folded = [];
+    this.#gaps = null;
     this.#hide();
   }
 
-  #hide() {
-    this.#change(() => this.map.hide([...this.#gap, ...this.#folded]));
+  #hide(/** @type {number | null} */ anchor = null) {
+    const folded =
+      this.#gaps === null ? this.#folded : this.#opened.flatMap((gap) => within(this.#folded, gap));
+    const behindFirst = (this.#gaps ?? []).map(([first, last]) => /** @type {Range} */ ([first + 1, last]));
+    this.#change(() => this.map.hide([...this.#gap, ...folded, ...behindFirst]), anchor);
   }
 
   /**
@@ -84,6 +144,17 @@ export class HiddenLines {
     if (!removed || number < removed.firstLine || number > removed.lastLine) return false;
     return this.#lines.get(number)?.message.startsWith(constants.removedMarker) ?? false;
   }
+}
+
+/**
+ * The parts of ranges that lie in another one.
+ *
+ * @param {Range[]} ranges
+ * @param {Range} whole
+ */
+function within(ranges, [from, to]) {
+  const parts = ranges.map(([first, last]) => [Math.max(first, from), Math.min(last, to)]);
+  return /** @type {Range[]} */ (parts.filter(([first, last]) => first <= last));
 }
 
 /**

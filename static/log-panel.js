@@ -6,6 +6,7 @@ import { addKeys } from "chef/keys.js";
 import { LogSpeaker } from "chef/log-aloud.js";
 import { LogCopy } from "chef/log-copy.js";
 import { LogGroups } from "chef/log-groups.js";
+import { NewLines } from "chef/log-new-lines.js";
 import { OptionsMenu } from "chef/log-options.js";
 import { placeIn } from "chef/log-outline.js";
 import { LogPhases } from "chef/log-phases.js";
@@ -15,6 +16,7 @@ import { LogView } from "chef/log-view.js";
 import { leaveWhole, toggleWhole } from "chef/log-whole.js";
 import { texts } from "chef/texts.js";
 
+/** @import { Novelty } from "chef/job-novelty.js" */
 /** @import { Line } from "chef/log-lines.js" */
 /** @import { PhaseSpan } from "chef/state.js" */
 
@@ -25,6 +27,7 @@ export class LogPanel {
   #groups;
   #phases;
   #search;
+  #newLines;
   #copy;
   #menu = byId("log-menu");
   #options = new OptionsMenu(() => this.#apply());
@@ -52,6 +55,7 @@ export class LogPanel {
     this.#groups = new LogGroups(this.#view, `${page}/outline`, () => this.#showErrors());
     this.#phases = new LogPhases(this.#view, () => this.#showMarked());
     this.#search = new LogSearch(this.#view, `${page}/matches`);
+    this.#newLines = new NewLines(this.#view);
     this.#copy = new LogCopy(this.#view, (parameters) => getText(logs, parameters));
     this.#view.marks.listen(() => this.#showMarked());
     byId("log-tools").hidden = false;
@@ -69,6 +73,11 @@ export class LogPanel {
    */
   set phases(spans) {
     this.#phases.show(spans);
+  }
+
+  /** What is new in the job, which the log can be reduced to. @param {Novelty | null} found */
+  set novelty(found) {
+    this.#newLines.found = found;
   }
 
   /** Go to the phase that the page's address names, if it names one. */

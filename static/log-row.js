@@ -5,6 +5,7 @@ import { clone, within } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { annotationOf, percentsDecoded } from "chef/log-annotations.js";
 import { needleFor, piecesOf } from "chef/log-text.js";
+import { texts } from "chef/texts.js";
 
 /** @import { KnownLine } from "chef/log-lines.js" */
 /** @import { Piece } from "chef/log-text.js" */
@@ -17,6 +18,9 @@ import { needleFor, piecesOf } from "chef/log-text.js";
  * @property {((at: string) => string) | null} time makes the text of a time
  * @property {{ marker: string } | null} group the group that begins here
  */
+
+/** @type {LineDisplay} */
+const PLAIN = { needle: "", time: null, group: null };
 
 // A line that only ends a group says nothing to a reader.
 const GROUP_END = /^(?:::endgroup::|##\[endgroup\])\s*$/;
@@ -50,6 +54,23 @@ export function fillRow(row, number, line, display) {
   setData(at, "t", line && display.time?.(line.at));
   at.title = line && at.dataset.t ? line.at : "";
   text.replaceChildren(...(line ? nodesOf(annotation?.text ?? line.message, clean, display) : []));
+}
+
+/**
+ * Have a row stand for lines that are hidden.
+ *
+ * @param {HTMLElement} row
+ * @param {number} number of the first of them
+ * @param {number} count
+ */
+export function fillGapRow(row, number, count) {
+  fillRow(row, number, { line: number, at: "", stream: "stdout", level: null, message: "" }, PLAIN);
+  for (const name of ["group", "folded", "phase", "begins"]) delete row.dataset[name];
+  row.classList.remove("removed", "current", "marked");
+  row.querySelector(".fold")?.remove();
+  const button = element("button", "gap-open", texts.lines(count));
+  button.setAttribute("aria-label", texts.log.showHidden(count));
+  within(row, ".text").append(button);
 }
 
 /**

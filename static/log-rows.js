@@ -1,6 +1,6 @@
 // The rows of a log that are in the document: filled with their lines, and filled again when those change.
 
-import { fillRow, newRow } from "chef/log-row.js";
+import { fillGapRow, fillRow, newRow } from "chef/log-row.js";
 
 /** @import { HiddenLines } from "chef/log-hidden.js" */
 /** @import { LogLines } from "chef/log-lines.js" */
@@ -65,6 +65,12 @@ export class LogRows {
    */
   #fill(row, number) {
     const { lines, hidden } = this.#parts;
+    const gap = hidden.gapAt(number);
+    row.classList.toggle("gap", gap !== null);
+    if (gap) {
+      fillGapRow(row, number, Math.min(gap[1], lines.total) - number + 1);
+      return row;
+    }
     const group = this.groups?.groupAt(number);
     fillRow(row, number, lines.get(number), { ...this.#display, group: group ?? null });
     this.#showMark(row, number);

@@ -21,8 +21,8 @@ import { RowWindow } from "chef/row-window.js";
 const SHARE = 0.35;
 
 export class LogView {
-  /** Unfolds the groups that hide a line; set by the module that knows the groups. @type {(number: number) => void} */
-  reveal = () => {};
+  /** Each shows a line that it hides: modules that hide lines put theirs in. @type {((number: number) => void)[]} */
+  revealers = [];
   marks = new MarkedLines();
   /** The line that the page's address leads to without naming its number. @type {number | null} */
   linked = null;
@@ -46,7 +46,7 @@ export class LogView {
         this.#note.isFailing = isFailing;
       },
     });
-    this.hidden = new HiddenLines(this.lines, (hide) => this.#keepingPlace(hide));
+    this.hidden = new HiddenLines(this.lines, (hide, anchor) => this.#keepingPlace(hide, anchor));
     this.selection = new LogSelection(scroller, () => this.#selectionChanged());
     this.rows = new LogRows(this, () => this.window);
     /** The lines that the server rendered. */
@@ -196,14 +196,23 @@ export class LogView {
     for (const number of await this.hidden.setRemoved(removed)) this.rows.refill(number);
   }
 
-  /** @param {() => void} hide changes which lines have rows */
-  #keepingPlace(hide) {
+  /**
+   * @param {() => void} hide changes which lines have rows
+   * @param {number | null} anchor the line that keeps its place in the view, else the first one does
+   */
+  #keepingPlace(hide, anchor) {
     const top = this.window.top;
-    const number = this.hidden.map.numberAt(Math.floor(top));
+    const number = anchor ?? this.hidden.map.numberAt(Math.floor(top));
+    const above = top - this.hidden.map.rowOf(number);
     hide();
     this.#setCount();
-    if (!this.window.isFollowing) this.window.goTo(this.hidden.map.rowOf(number) + (top % 1));
+    if (!this.window.isFollowing) this.window.goTo(this.hidden.map.rowOf(number) + above);
     this.window.draw();
+  }
+
+  /** @param {number} number */
+  #reveal(number) {
+    if (this.hidden.isHidden(number)) for (const reveal of this.revealers) reveal(number);
   }
 
   #listen() {
@@ -250,7 +259,7 @@ export class LogView {
   goTo(number, share = SHARE) {
     const line = Math.max(1, Math.min(number, Math.max(1, this.lines.total)));
     this.letGo();
-    if (this.hidden.map.isHidden(line)) this.reveal(line);
+    this.#reveal(line);
     this.window.goTo(this.hidden.map.rowOf(line), share);
     this.window.drawNow();
     this.#showButton();
@@ -262,7 +271,7 @@ export class LogView {
    * @param {number} number
    */
   bringIntoView(number) {
-    if (this.hidden.map.isHidden(number)) this.reveal(number);
+    this.#reveal(number);
     if (this.window.shows(this.hidden.map.rowOf(number))) this.letGo();
     else this.goTo(number);
   }

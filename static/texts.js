@@ -171,6 +171,21 @@ export const texts = {
     emptyPhase: (phase) => _("The phase %(phase)s has no line in the log", { phase }),
     /** @param {string} phase */
     noPhase: (phase) => _("This job has no phase %(phase)s", { phase }),
+    /** @param {number} count */
+    onlyNew: (count) => _("Only new lines (%(count)s)", { count: number(count) }),
+    /** @type {(count: number, total: number) => string} */
+    newOf: (count, total) =>
+      ngettext(
+        "%(count)s line of %(total)s: its kind is not in green runs.",
+        "%(count)s lines of %(total)s: the first of each kind that green runs do not have.",
+        count,
+        { total: number(total) },
+      ),
+    /** @param {number} count */
+    newUnlisted: (count) =>
+      ngettext("%(count)s more kind is not listed.", "%(count)s more kinds are not listed.", count),
+    /** @param {number} count */
+    showHidden: (count) => ngettext("Show %(count)s hidden line", "Show %(count)s hidden lines", count),
     copyFailed: _("Could not copy"),
     searching: _("Searching…"),
     searchFailed: _("Search is not responding, trying again…"),
@@ -200,6 +215,7 @@ export const texts = {
       nextGroup: _("Next group"),
       previousGroup: _("Previous group"),
       fold: _("Fold or unfold a group"),
+      onlyNew: _("Show only new lines, or all lines"),
       wrap: _("Wrap long lines on or off"),
       times: _("Times: hidden, since the start, time of day"),
       whole: _("Whole-screen log on or off"),
@@ -231,6 +247,10 @@ export const texts = {
   pullRequest: (reference) => _("PR %(number)s", { number: reference }),
   /** @param {number} count */
   moreTiles: (count) => ngettext("and %(count)s more", "and %(count)s more", count),
+  /** @param {number} count */
+  moreKinds: (count) => ngettext("and %(count)s more kind", "and %(count)s more kinds", count),
+  /** @param {string} time with its sign */
+  againstGreen: (time) => _("%(time)s against green runs", { time }),
   /** @param {number} count */
   moreTests: (count) => ngettext("and %(count)s more test", "and %(count)s more tests", count),
   showAll: _("Show all"),
