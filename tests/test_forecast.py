@@ -330,3 +330,11 @@ def cpu_ms(do: Callable[[], object], times: int) -> float:
             do()
         tries.append((time.process_time() - began) / times * 1000)
     return min(tries)
+
+
+def test_a_queue_that_no_past_run_tells_of_is_no_time_of_the_build() -> None:
+    history = runs(20, lambda n: {"building": 60 + n % 5})
+    assert asked(history, "queued", 300) is None
+    assert asked(history, "building", 10, queued=300) == asked(history, "building", 10)
+    with_queues = runs(20, lambda n: {"queued": 20 + n % 5, "building": 60 + n % 5})
+    assert asked(with_queues, "queued", 1) is not None

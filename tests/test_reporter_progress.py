@@ -80,6 +80,7 @@ ROWS: list[tuple[str, float | None, str | None]] = [
     ("STEP 2/3: RUN make", 66.6, "RUN make"),
     ("[2/2] STEP 1/4: COPY --from=0 /a /a", 62.5, "COPY --from=0 /a /a"),
     ("<===----------> 25% EXECUTING [1s]", 25, None),
+    ("<===----------> 25%", 25, None),
     ("<=============> 100% CONFIGURING [1s]", None, None),
     ("[INFO] Building shop-core 1.0-SNAPSHOT                         [3/12]", 25, "shop-core 1.0-SNAPSHOT"),
     ("[INFO] Building jar: /srv/shop/target/shop.jar", None, None),

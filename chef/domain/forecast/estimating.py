@@ -23,6 +23,7 @@ from chef.domain.forecast.quantiles import Weighted, high_end, interval, range_o
 from chef.domain.forecast.values import ENOUGH_RUNS, FEWEST_RUNS, Estimate, Interval, RunningJob
 from chef.domain.model import Value
 
+_QUEUED = "queued"
 _FEW_LEFT = 0.3
 """With no more than this share of the runs not over by now, a job may be beyond its interval."""
 
@@ -42,8 +43,11 @@ class _Ensemble(Value, frozen=True):
 
 
 def estimate(model: ForecastModel, job: RunningJob, now: int) -> Estimate | None:
-    """How long a job still takes at a time `now` (ms since 1970 UTC), `None` with fewer than 5 past runs."""
-    if model.runs < FEWEST_RUNS:
+    """How long a job still takes at a time `now` (ms since 1970 UTC), `None` with fewer than 5 past runs.
+
+    Nor is anything said of a job that waits in a queue where no past run did: how long, nobody can tell.
+    """
+    if model.runs < FEWEST_RUNS or (job.phase == _QUEUED and not _knows_queues(model)):
         return None
     ensemble = _ensemble(model, job, max(0, now - job.entered_at))
     left = ensemble.left
@@ -64,7 +68,7 @@ def estimate(model: ForecastModel, job: RunningJob, now: int) -> Estimate | None
 def _ensemble(model: ForecastModel, job: RunningJob, elapsed: float) -> _Ensemble:
     """The runs that had the phase; where these are too few, all of them, whatever phases they had."""
     is_range = model.runs < ENOUGH_RUNS
-    done = keyed(job.done)
+    done = keyed(span for span in job.done if span[0] != _QUEUED or _knows_queues(model))
     before = total(done)
     place = sum(name == job.phase for (name, _), _ in done)
     phase = model.by_phase.get((job.phase, place + 1))
@@ -74,6 +78,11 @@ def _ensemble(model: ForecastModel, job: RunningJob, elapsed: float) -> _Ensembl
     own, after = factors([phase.duration.shift(known), phase.after.shift(known)])
     points = [(duration * own, rest * after, weight) for duration, rest, weight in phase.points]
     return _Ensemble(is_range, points, before, elapsed)
+
+
+def _knows_queues(model: ForecastModel) -> bool:
+    """Whether past runs tell of their time in a queue; else none of it is the build's."""
+    return (_QUEUED, 1) in model.by_phase
 
 
 def _over(ensemble: _Ensemble) -> int | None:

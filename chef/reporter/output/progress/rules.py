@@ -139,7 +139,7 @@ RULES = (
     RowRule("7-Zip", _DIGITS, rb"%s(?: \d+)? [-+UT=] (?P<text>\S.*)" % _PERCENT, _percent_of),
     RowRule("any", _DIGITS, rb"(?P<percent>\d{1,3}(?:\.\d{1,6})?) ?%$", _percent_of, ended=True),
     RowRule("webpack", b"<", rb"<s> \[webpack\.Progress\] %s(?: (?P<text>.*))?$" % _PERCENT, _percent_of),
-    RowRule("Gradle", b"<", rb"<[=-]{1,60}> %s EXECUTING \[" % _PERCENT, _percent_of),
+    RowRule("Gradle", b"<", rb"<[=-]{1,60}> %s(?: EXECUTING \[|$)" % _PERCENT, _percent_of),
     RowRule("cargo", b"B", rb"Building \[[=> ]*\] %s(?:: (?P<text>.*))?$" % _SIDES, _counted, ended=True),
     RowRule(
         "cargo-nextest",
