@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -121,3 +122,20 @@ def test_a_page_takes_no_post(client: FlaskClient) -> None:
 
 def test_a_cursor_that_no_list_gave_has_no_page(client: FlaskClient) -> None:
     assert client.get("/?cursor=abc").status_code == 404
+
+
+def test_modules_and_styles_are_sent_packed_to_whoever_takes_them_so(client: FlaskClient) -> None:
+    address = re.findall(r'href="(/static/chef.css[^"]+)"', client.get("/").text)[0]
+    plain = client.get(address, buffered=True)
+    packed = client.get(address, headers={"Accept-Encoding": "gzip, br"}, buffered=True)
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    assert gzip.decompress(packed.data) == plain.data
+    assert int(packed.headers["Content-Length"]) == len(packed.data) < len(plain.data) / 2
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    assert packed.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert client.get(address, headers=again, buffered=True).status_code == 304
+    refused = client.get(address, headers={"Accept-Encoding": "gzip;q=0"}, buffered=True)
+    assert "Content-Encoding" not in refused.headers
+    assert client.head(address, headers={"Accept-Encoding": "gzip"}, buffered=True).data == b""
