@@ -104,6 +104,17 @@ export function clone(id) {
 }
 
 /**
+ * Have a link lead to a line of the log; where there is no line, its content stays without the link.
+ *
+ * @param {HTMLAnchorElement} link
+ * @param {number | null | undefined} line
+ */
+export function linkToLine(link, line) {
+  if (line) link.href = `#L${line}`;
+  else link.replaceWith(...link.childNodes);
+}
+
+/**
  * Make `parent` have exactly these children in this order, moving as few as possible.
  *
  * @param {Element} parent

@@ -1,6 +1,6 @@
 // The phases of a job with their times and their places in it, each a link into the log, and its longest pauses.
 
-import { byId, clone, field, live, now, setIcon, setText } from "chef/dom.js";
+import { byId, clone, field, linkToLine, live, now, setIcon, setText } from "chef/dom.js";
 import { duration, percent, phaseWord, runningFor } from "chef/format.js";
 import { phaseKeys } from "chef/log-phases.js";
 import { usualWords } from "chef/progress-words.js";
@@ -127,8 +127,6 @@ function pauseRow({ phase, line, durationMs }) {
   const row = clone("pause-template");
   setText(field(row, "duration"), duration(durationMs));
   setText(field(row, "phase"), phaseWord(phase));
-  const link = field(row, "link", HTMLAnchorElement);
-  if (line) link.href = `#L${line}`;
-  else link.removeAttribute("href");
+  linkToLine(field(row, "link", HTMLAnchorElement), line);
   return row;
 }

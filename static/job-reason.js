@@ -1,6 +1,6 @@
 // Why a job failed, as its log has it: the summary, the failed tests, and the lines around.
 
-import { byId, clone, field, setText } from "chef/dom.js";
+import { byId, clone, field, linkToLine, setText } from "chef/dom.js";
 import { isError } from "chef/log-outline.js";
 import { texts } from "chef/texts.js";
 
@@ -38,9 +38,9 @@ function fill({ summary, tests = [], lines }) {
 /** @param {FailedTest} test */
 function testItem({ name, line, message }) {
   const item = clone("failed-test-template");
-  if (line) field(item, "link", HTMLAnchorElement).href = `#L${line}`;
   field(item, "name").textContent = name;
   field(item, "message").textContent = message ?? "";
+  linkToLine(field(item, "link", HTMLAnchorElement), line);
   return item;
 }
 

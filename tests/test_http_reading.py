@@ -537,8 +537,14 @@ def test_a_filter_that_is_none_is_refused_by_its_name(
 
 
 def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) -> None:
-    times = iter(range(1_772_443_800_000, 1_772_443_900_000, 1500))
-    client = make_app(clock=lambda: next(times)).test_client()
+    now = 1_772_443_800_000
+    client = make_app(clock=lambda: now).test_client()
+
+    def send(update: dict[str, Any]) -> None:
+        nonlocal now
+        _send(client, update)
+        now += 1500
+
     meta = {"run": "4821", "branch": "main", "commit": "4f1c2d9", "author": "Amina"}
     more = {
         "title": "Add retry",
@@ -546,10 +552,10 @@ def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) ->
         "pullRequest": 7,
         "repository": "https://git.example/acme/web",
     }
-    _send(client, _progress("j-1", phase="building", meta={**meta, "kind": "lint"}))
-    _send(client, _progress("j-2", phase="building", meta=meta | more))
-    _send(client, {"type": "error", "jobId": "j-2", "message": "tests failed"})
-    _send(client, _progress("alone", phase="queued"))
+    send(_progress("j-1", phase="building", meta={**meta, "kind": "lint"}))
+    send(_progress("j-2", phase="building", meta=meta | more))
+    send({"type": "error", "jobId": "j-2", "message": "tests failed"})
+    send(_progress("alone", phase="queued"))
     alone, run = _get(client, "/api/projects/p/runs")["runs"]
     assert (alone["run"], [job["jobId"] for job in alone["jobs"]]) == (None, ["alone"])
     facts = {
@@ -569,6 +575,8 @@ def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) ->
         "counts": {"total": 2, "running": 1, "completed": 0, "failed": 1, "cancelled": 0, "abandoned": 0},
     }
     first, second = run.pop("jobs")
+    worst = run.pop("worst")
+    assert (worst["jobId"], worst["error"]["message"]) == ("j-2", "tests failed")
     assert run == facts
     assert first == {
         "jobId": "j-1",
@@ -581,7 +589,7 @@ def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) ->
         "durationMs": None,
     }
     assert (second["jobId"], second["durationMs"]) == ("j-2", 1500)
-    _send(client, {"type": "completed", "jobId": "j-1"})
+    send({"type": "completed", "jobId": "j-1"})
     whole = _get(client, "/api/projects/p/runs/4821")
     assert (whole["finishedAt"], whole["durationMs"], whole["next"]) == (
         "2026-03-02T09:30:06.000Z",

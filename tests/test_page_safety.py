@@ -24,11 +24,14 @@ ID = "constructor.__proto__:~@+-"
 FIELDS = """() => {
   const text = (selector) => [...document.querySelectorAll(selector)].map((one) => one.textContent);
   const list = (id) => [...document.getElementById(id).children];
+  // A long text shows its begin in a summary, and opens whole.
+  const whole = (part) => [...(part.querySelector("details") ?? part).childNodes]
+    .filter((one) => one.nodeName !== "SUMMARY").map((one) => one.textContent).join("");
   return {
     name: text("#name")[0],
     phases: text("#phases [data-field=phase]"),
     source: list("source").map((one) => [one.dataset.kind, one.querySelector("bdi").textContent]),
-    details: list("details").map((one) => [...one.children].map((part) => part.textContent)),
+    details: list("details").map((one) => [...one.children].map(whole)),
     artifacts: text("#artifacts bdi"),
     links: [...document.querySelectorAll("main a")].map((a) => a.getAttribute("href")),
     elements: document.querySelectorAll("main :is(img, script, iframe, b, style)").length,
