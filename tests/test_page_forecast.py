@@ -174,8 +174,9 @@ def test_a_bar_does_not_go_back_when_its_script_says_less_than_was_expected(past
     chip(page, "Live")
     bar = page.locator(".job[data-job=j] progress")
     expect(bar).to_have_js_property("max", 100)
+    # What screen readers hear is rounded to a tenth, a row's bar is not.
     page.wait_for_function(
-        "least => document.querySelector('.job[data-job=j] progress').value >= least", arg=before
+        "least => document.querySelector('.job[data-job=j] progress').value >= least", arg=before - 0.05
     )
     page.goto(f"{past.server.url}/jobs/j")
     chip(page, "Live")
