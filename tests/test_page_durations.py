@@ -191,6 +191,8 @@ def test_the_chart_is_read_over_indexes_alone(runs: Runs, tmp_path: Path) -> Non
     with sqlite3.connect(tmp_path / "chef.db") as database:
         for statement, parameters in reads:
             plan = str(database.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall())
+            # Meanwhile the upkeep may look for what is to be made searchable: few rows, by their index.
+            plan = plan.replace("SCAN jobs USING INDEX ix_jobs_unsearchable", "")
             assert "SCAN jobs" not in plan, (statement, plan)
             assert "TEMP B-TREE" not in plan, (statement, plan)
 

@@ -324,13 +324,22 @@ def cpu_seconds(served: Served) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_a_thousand_who_wait_are_answered_within_a_second(served: Served) -> None:
+def cpu_seconds_at_rest(served: Served) -> float:
+    """The same, once the server has nothing to do any more."""
+    before, now = -1.0, cpu_seconds(served)
+    while now > before:
+        time.sleep(0.3)
+        before, now = now, cpu_seconds(served)
+    return now
+
+
+def test_a_thousand_who_wait_are_answered_within_a_second(start_server: Callable[..., Served]) -> None:
+    served = start_server()
     job_id = f"job-{next(_numbers)}"
     served.update({"type": "progress", "jobId": job_id, "projectId": "web", "phase": "building"})
     clients = [raw(served, f"/api/jobs/{job_id}?wait=600") for _ in range(1000)]
     served.update({"type": "progress", "jobId": job_id, "progress": 60})
-    time.sleep(0.5)
-    began = cpu_seconds(served)
+    began = cpu_seconds_at_rest(served)
     served.update({"type": "completed", "jobId": job_id, "message": "done"})
     answers = [read_all(client) for client in clients]
     took = cpu_seconds(served) - began

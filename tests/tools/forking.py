@@ -46,7 +46,9 @@ class Forked:
     def wait(self, timeout: float | None = None) -> int:
         """Wait for the end, for so many seconds; `subprocess.TimeoutExpired` if it still runs then."""
         if self.returncode is None:
-            if not select.select([self._status], [], [], timeout)[0]:
+            ready = select.poll()  # Not `select`, which knows no descriptor above 1,023.
+            ready.register(self._status, select.POLLIN)
+            if not ready.poll(None if timeout is None else timeout * 1000):
                 raise subprocess.TimeoutExpired("app.py", timeout or 0)
             self.returncode = int.from_bytes(self._status.read(_PIDS), signed=True)
             self._status.close()
@@ -127,9 +129,23 @@ def _move_in(output: int, folder: str, environment: dict[str, str]) -> None:
         os.dup2(output, standard)
     os.close(output)
     if "COVERAGE_PROCESS_CONFIG" in environment:
-        import coverage
+        _measure()
 
+
+def _measure() -> None:
+    """Count the lines that run. Coverage takes its lock in the event loop's callbacks, too, where
+    gevent's may not wait for another thread: so it gets one of the system's.
+    """
+    import threading
+
+    import coverage
+    from gevent import monkey
+
+    patched, threading.Lock = threading.Lock, monkey.get_original("threading", "Lock")
+    try:
         coverage.process_startup()
+    finally:
+        threading.Lock = patched
 
 
 def _be_app(descriptor: int) -> None:
