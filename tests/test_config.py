@@ -21,6 +21,7 @@ from chef.settings.config import (
     load_settings_or_exit,
     unknown_names,
 )
+from chef.settings.rules import Setting
 
 SECRET = "s" * 32
 RSA_2048 = rsa.generate_private_key(65537, 2048)
@@ -160,7 +161,7 @@ def test_an_empty_variable_is_an_unset_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("setting", [one for one in SETTINGS if one.show], ids=lambda one: one.name)
-def test_blanks_around_a_value_do_not_count(setting: config.Setting) -> None:
+def test_blanks_around_a_value_do_not_count(setting: Setting) -> None:
     assert read(**{setting.name: " \t "}) == Settings()
     assert read(PORT=" 8080 ", HOST="localhost\n").port == 8080
 

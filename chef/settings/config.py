@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from chef.settings import checks, logs
+from chef.settings import checks, logs, rules
 from chef.settings.checks import Wrong
+from chef.settings.rules import Setting
 
 if TYPE_CHECKING:
     from chef.settings.keys import VerifyingKey
@@ -40,148 +41,47 @@ class SettingError(ValueError):
         super().__init__(f"{name}{shown} {allowed}")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One row of the table.
-
-    `read` makes the typed value of a variable's text, `check` takes a typed value and returns its
-    normal form; both raise `Wrong`. `show` makes the value fit for a message, `None` for a secret's.
-    """
-
-    name: str
-    field: str
-    read: Callable[[str], Any]
-    check: Callable[[Any], Any]
-    show: Callable[[Any], str] | None = str
-
-
-def _read_switch(text: str) -> bool:
-    word = text.lower()
-    if word in ("true", "1", "yes", "on"):
-        return True
-    if word in ("false", "0", "no", "off"):
-        return False
-    raise Wrong("must be true or false (also 1 or 0, yes or no, on or off)")
-
-
-def _check_switch(value: Any) -> bool:
-    if type(value) is not bool:
-        raise Wrong("must be true or false")
-    return value
-
-
-def _whole(name: str, field: str, low: int, high: int, what: str) -> Setting:
-    allowed = f"must be a whole number from {low} to {high}{what}"
-
-    def read(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", text):
-            raise Wrong(allowed)
-        return int(text)
-
-    def check(value: Any) -> int:
-        if type(value) is not int or not low <= value <= high:
-            raise Wrong(allowed)
-        return value
-
-    return Setting(name, field, read, check)
-
-
-def _switch(name: str, field: str) -> Setting:
-    return Setting(name, field, _read_switch, _check_switch)
-
-
-def _text(
-    name: str, field: str, check: Callable[[str], str], show: Callable[[Any], str] | None = str
-) -> Setting:
-    def check_text(value: Any) -> str:
-        if not isinstance(value, str):
-            raise Wrong("must be text")
-        return check(value)
-
-    return Setting(name, field, str, check_text, show)
-
-
-def _comma_separated(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(","))
-
-
-def _check_origins(value: Any) -> Literal["*"] | tuple[str, ...]:
-    if value in ("*", ("*",)):
-        return "*"
-    if not isinstance(value, tuple) or not value or not all(isinstance(one, str) for one in value):
-        raise Wrong("must be * or origins separated by commas, such as https://app.example.com")
-    if "*" in value:
-        raise Wrong("must be * alone or a list of origins, not both")
-    if "null" in value:
-        raise Wrong("cannot allow the origin null: any sandboxed page in the world has it")
-    return tuple(dict.fromkeys(checks.origin(one) for one in value))
-
-
-def _check_tokens(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
-        raise Wrong("must be tokens separated by commas")
-    return tuple(dict.fromkeys(checks.api_token(one) for one in value))
-
-
-def _check_jwt_secret(text: str) -> str:
-    from chef.settings import keys  # Loads cryptography, which is needed with a key only.
-
-    return keys.jwt_secret(text)
-
-
-def _check_jwt_public_key(text: str) -> str:
-    from chef.settings import keys
-
-    return keys.jwt_public_key(text)
-
-
-def _check_log_format(value: str) -> str:
-    if value.lower() not in logs.FORMATS:
-        raise Wrong("must be text or json")
-    return value.lower()
-
-
-def _show_list(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _show_url(value: Any) -> str:
-    return checks.masked(str(value))
-
-
 _BYTES = " (bytes)"
 _SECONDS = " (seconds)"
 
 SETTINGS: tuple[Setting, ...] = (
-    _whole("PORT", "port", 0, 65535, " (0: any free port)"),
-    _text("HOST", "host", checks.host),
-    _switch("WEBSOCKET_ENABLED", "websocket_enabled"),
-    Setting("WEBSOCKET_CORS_ORIGIN", "websocket_cors_origin", _comma_separated, _check_origins, _show_list),
-    _text("DATABASE_URL", "database_url", checks.database_url, _show_url),
-    _text("REDIS_URL", "redis_url", checks.redis_url, _show_url),
-    Setting("CHEF_API_TOKEN", "api_tokens", _comma_separated, _check_tokens, None),
-    _text("CHEF_JWT_SECRET", "jwt_secret", _check_jwt_secret, None),
-    _text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", _check_jwt_public_key, None),
-    _switch("CHEF_PUBLIC_READ", "public_read"),
-    _whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
-    _whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
-    _whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
-    _whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1, 2**40, _BYTES),
-    _whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
-    _whole("CHEF_ABANDON_HOURS", "abandon_hours", 0, 876000, " (0: never)"),
-    _whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, _SECONDS),
-    _whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, _SECONDS),
-    _whole("CHEF_MAX_CONNECTIONS", "max_connections", 0, 2**20, " (0: 80 % of the descriptor limit)"),
-    _whole("CHEF_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", 0, 2**20, " (0: any number)"),
-    _whole("CHEF_HEADER_TIMEOUT", "header_timeout", 1, 3600, _SECONDS),
-    _whole("CHEF_BODY_TIMEOUT", "body_timeout", 1, 3600, _SECONDS),
-    _whole("CHEF_KEEPALIVE_TIMEOUT", "keepalive_timeout", 1, 3600, _SECONDS),
-    _whole("CHEF_CONNECT_TIMEOUT", "connect_timeout", 1, 3600, _SECONDS),
-    _whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
-    _whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
-    _whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
-    _whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
-    _text("CHEF_LOG_FORMAT", "log_format", _check_log_format),
+    rules.whole("PORT", "port", 0, 65535, " (0: any free port)"),
+    rules.text("HOST", "host", checks.host),
+    rules.switch("WEBSOCKET_ENABLED", "websocket_enabled"),
+    Setting(
+        "WEBSOCKET_CORS_ORIGIN",
+        "websocket_cors_origin",
+        rules.comma_separated,
+        rules.check_origins,
+        rules.show_list,
+    ),
+    rules.text("DATABASE_URL", "database_url", checks.database_url, rules.show_url),
+    rules.text("REDIS_URL", "redis_url", checks.redis_url, rules.show_url),
+    Setting("CHEF_API_TOKEN", "api_tokens", rules.comma_separated, rules.check_tokens, None),
+    rules.text("CHEF_JWT_SECRET", "jwt_secret", rules.check_jwt_secret, None),
+    rules.text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", rules.check_jwt_public_key, None),
+    rules.switch("CHEF_PUBLIC_READ", "public_read"),
+    rules.whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
+    rules.whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
+    rules.whole("CHEF_MAX_LOG_LINE_BYTES", "max_log_line_bytes", 1, 2**24, _BYTES),
+    rules.whole("CHEF_MAX_LOG_BYTES", "max_log_bytes", 1, 2**40, _BYTES),
+    rules.whole("CHEF_RETENTION_DAYS", "retention_days", 0, 36500, " (0: keep all)"),
+    rules.whole("CHEF_ABANDON_HOURS", "abandon_hours", 0, 876000, " (0: never)"),
+    rules.whole("CHEF_PING_INTERVAL", "ping_interval", 1, 27, _SECONDS),
+    rules.whole("CHEF_PING_TIMEOUT", "ping_timeout", 1, 3600, _SECONDS),
+    rules.whole("CHEF_MAX_CONNECTIONS", "max_connections", 0, 2**20, " (0: 80 % of the descriptor limit)"),
+    rules.whole(
+        "CHEF_MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address", 0, 2**20, " (0: any number)"
+    ),
+    rules.whole("CHEF_HEADER_TIMEOUT", "header_timeout", 1, 3600, _SECONDS),
+    rules.whole("CHEF_BODY_TIMEOUT", "body_timeout", 1, 3600, _SECONDS),
+    rules.whole("CHEF_KEEPALIVE_TIMEOUT", "keepalive_timeout", 1, 3600, _SECONDS),
+    rules.whole("CHEF_CONNECT_TIMEOUT", "connect_timeout", 1, 3600, _SECONDS),
+    rules.whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
+    rules.whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
+    rules.whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
+    rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
+    rules.text("CHEF_LOG_FORMAT", "log_format", rules.check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
 
