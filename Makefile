@@ -54,11 +54,14 @@ check: setup  ## `make lint` and beside it the quick tests: seconds
 	$(BIN)/pytest $(IN_PARALLEL) -q --quick $(if $(WHOLE),$(whole_quick)); tests=$$?; \
 	wait $$lint && exit $$tests
 
-lint: setup  ## format, lint, types and imports, of Python and of JavaScript
+lint: setup  ## format, lint, types and imports, of Python and of JavaScript; the files of platforms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.compose-spec compose.yaml docs/deploy/*.yaml
+	$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*
 	npm run -s lint
 	npm run -s types
 
