@@ -278,7 +278,7 @@ def test_a_composed_chef_waits_for_what_it_needs_and_is_given_time_to_end(name: 
     assert kept == set(composed["volumes"])
 
 
-@pytest.mark.slow
+@pytest.mark.real
 def test_systemd_takes_the_unit_and_finds_it_hardened(tmp_path: Path) -> None:
     """`systemd-analyze` also looks whether the program is there, so it is told of this checkout."""
     analyze = shutil.which("systemd-analyze")
