@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from chef.access.addresses import of_proxies
 from chef.access.credentials import http_credentials
 from chef.http.connections import Limits
 from chef.http.heads import Refused
@@ -50,6 +51,7 @@ def make_server(settings: Settings, app: Flask) -> Server:
         lambda reason: services.metrics.refused.labels(reason).inc(),
         lambda environ: services.gate.knows(http_credentials(environ)),
         problem_document,
+        of_proxies(settings),
     )
     services.metrics.watch(
         "chef_connections", "Open connections, viewers included.", lambda: len(server.connections)

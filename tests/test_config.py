@@ -121,6 +121,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_MAX_SUBSCRIPTIONS="14",
         CHEF_MAX_EVENTS_PER_SECOND="15",
         CHEF_MAX_WAIT="16",
+        CHEF_TRUSTED_PROXIES="7",
+        CHEF_CLIENT_HEADER="True-Client-IP",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -151,6 +153,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_subscriptions=14,
         max_events_per_second=15,
         max_wait=16,
+        trusted_proxies=7,
+        client_header="True-Client-IP",
         log_format="json",
     )
 
@@ -224,6 +228,7 @@ def test_the_refused_line_is_the_same_for_a_setting_made_in_python() -> None:
         ("CHEF_MAX_SUBSCRIPTIONS", 1, 2**20),
         ("CHEF_MAX_EVENTS_PER_SECOND", 1, 2**20),
         ("CHEF_MAX_WAIT", 1, 3600),
+        ("CHEF_TRUSTED_PROXIES", 0, 16),
     ],
 )
 def test_a_number_may_be_at_the_ends_of_its_range_and_not_beyond(name: str, low: int, high: int) -> None:

@@ -51,6 +51,8 @@ SETTINGS = {
     "CHEF_MAX_SUBSCRIPTIONS": "1000",
     "CHEF_MAX_EVENTS_PER_SECOND": "100",
     "CHEF_MAX_WAIT": "3600",
+    "CHEF_TRUSTED_PROXIES": "0",
+    "CHEF_CLIENT_HEADER": "",
     "CHEF_LOG_FORMAT": "text",
 }
 # Pieced together, so that this file may hold them.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chef.access.addresses import of_proxies
 from chef.access.auth import Credentials
 from chef.access.credentials import http_credentials
 from chef.api.answers import HEADERS, json_body
@@ -18,6 +19,7 @@ from chef.api.bodies import UPDATE_KINDS, read_bytes
 from chef.api.problems import Problems
 from chef.api.writing import record_parsed
 from chef.errors import ChefError
+from chef.http.environ import TRUSTED_PROXIES
 from chef.services import Services
 from chef.wire.parse import ContentType, parse_updates
 
@@ -37,6 +39,7 @@ class Edge:
         self, application: Application, chef: Services, problems: Problems, headers: Mapping[str, str]
     ) -> None:
         """`headers` are added to each answer."""
+        self._of_proxies = of_proxies(chef.settings)
         self._application = application
         self._chef = chef
         self._problems = problems
@@ -45,6 +48,8 @@ class Edge:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a plain `POST /api/updates`; hand on everything else."""
+        if TRUSTED_PROXIES not in environ:  # Chef's own server has put it there already.
+            environ.update(self._of_proxies)
         if environ["PATH_INFO"] != PATH or (post := _plain_post(environ)) is None:
             return self._application(environ, start_response)
         try:

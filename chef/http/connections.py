@@ -4,10 +4,11 @@ Two limits. In all there are `Limits.connections`, for which a descriptor is lef
 comes then is told so at once, without a greenlet. And an address has `Limits.per_address` of them, except
 for those that show a valid token.
 
-Whose a connection is: its peer's, if that has a public address. Peers nearby (this machine, private
-networks) are proxies, gateways of containers and load balancers that stand for many, or people at home:
-they do not count, but while they ask for somebody, the last address of `X-Forwarded-For` does. A peer
-with a public address could write anything there.
+Whose a connection is: where proxies are believed (`chef.trusted_proxies`), the client's that they name.
+Else its peer's, if that has a public address. Peers nearby (this machine, private networks) are proxies,
+gateways of containers and load balancers that stand for many, or people at home: they do not count, but while
+they ask for somebody, the last address of `X-Forwarded-For` does. That is not believed, it is held against
+them: without it they would not count at all. A peer with a public address could get away from its own by it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ import resource
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import count as count_from
 from math import inf
 from time import monotonic
@@ -26,7 +25,9 @@ from typing import Any
 import gevent
 
 from chef.http.accepting import TurnedAway, accept
+from chef.http.addresses import believed, client_network, counted_address, is_address, is_near
 from chef.http.connection import Connection
+from chef.http.environ import TRUSTED_PROXIES
 from chef.http.states import CLOSED, HEAD, IDLE
 
 _LOOK_S = 0.5
@@ -41,8 +42,6 @@ _MOST_TURNED_AWAY = 50
 # Descriptors that connections do not get, whatever their limit says: for the store, and for accepting.
 _KEPT_SHARE = 0.1
 _KEPT = 16
-# RFC 6598: what providers and platforms use between themselves and their customers.
-_SHARED = ip_network("100.64.0.0/10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +148,10 @@ class Connections:
 
     def admit(self, connection: Connection, environ: dict[str, Any]) -> bool:
         """Whether a request may be answered, by the address that it is for. Costs nothing on this machine."""
-        forwarded = environ.get("HTTP_X_FORWARDED_FOR")
-        if forwarded is not None and _is_near(connection.peer):
+        address = _of_client(environ, connection.peer)
+        if address is not None:
             connection.is_proxys = True
-            self._move(connection, _address(forwarded.rpartition(",")[2].strip()))
+            self._move(connection, address)
         if connection.address is None:
             return True
         token = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_COOKIE")
@@ -266,29 +265,17 @@ def _take(counts: Counter[str], address: str) -> None:
         del counts[address]
 
 
-@lru_cache(4096)
-def _parsed(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        found = ip_address(host.partition("%")[0])
-    except ValueError:
+def _of_client(environ: dict[str, Any], peer: str) -> str | None:
+    """The address for which a proxy asks, as it is counted; `None` where the connection is its peer's own."""
+    forwarded = environ.get("HTTP_X_FORWARDED_FOR")
+    if environ.get(TRUSTED_PROXIES):
+        address = client_network(environ)
+        return address if forwarded is not None or address != counted_address(peer) else None
+    if forwarded is None or not is_near(peer):
         return None
-    return getattr(found, "ipv4_mapped", None) or found
-
-
-def _is_near(host: str) -> bool:
-    """Whether a peer is on this machine or in a private network, as proxies are."""
-    found = _parsed(host)
-    return found is not None and (found.is_private or found in _SHARED)
+    return counted_address(believed(forwarded, 1) or "")
 
 
 def _counted(host: str) -> str | None:
     """The address that a peer counts for; `None` for one nearby, which may stand for many."""
-    return None if _parsed(host) is None or _is_near(host) else _address(host)
-
-
-def _address(text: str) -> str:
-    """An address as it is counted: a whole IPv6 network of one subscriber is one."""
-    found = _parsed(text[:64])
-    if isinstance(found, IPv6Address):
-        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
-    return text[:64] if found is None else str(found)
+    return counted_address(host) if is_address(host) and not is_near(host) else None

@@ -40,6 +40,7 @@ class Server(StreamServer):
     `may_upgrade` decides from the WSGI environ whether a request may be a WebSocket. `refused` is told the
     name of each limit that is met; `is_known` says whether a request has a valid token, so that its
     connection does not count for its address. `document` makes the bodies of what the server itself refuses.
+    `environ` goes into the environ of every request (see `chef.http.environ`).
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Server(StreamServer):
         refused: Callable[[str], None] = lambda reason: None,
         is_known: Callable[[Environ], bool] = lambda environ: False,
         document: Document = plain_text,
+        environ: Environ | None = None,
     ) -> None:
         self._watch: Any = None  # before the base class, which closes when it fails
         super().__init__(listener, backlog=None if hasattr(listener, "accept") else _BACKLOG)
@@ -58,6 +60,7 @@ class Server(StreamServer):
         full, too_many = refusal(FULL, document), refusal(TOO_MANY, document)
         self.connections = Connections(limits, refused, is_known, full, too_many)
         self._site = Site(application, may_upgrade, document, limits, self.connections)
+        self._of_all = environ or {}
         # Asked for a name, the resolver may take its time.
         self._host = str(listener[0]) if isinstance(listener, tuple) else "localhost"
         self._workers = Workers()
@@ -82,7 +85,7 @@ class Server(StreamServer):
             if hasattr(socket, name):
                 self.socket.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
         port = str(self.address[1]) if isinstance(self.address, tuple) else ""
-        self._site.environ = keys.of_server(self._host, port, log)
+        self._site.environ = keys.of_server(self._host, port, log) | self._of_all
 
     def start(self) -> None:
         """Listen, and watch the time of all that come."""

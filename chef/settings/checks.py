@@ -24,6 +24,7 @@ _AUTHORITY = re.compile(r"(?:[^@]*@)?(?P<host>\[[^\]@]*\]|[^:@\[\]]*)(?::(?P<por
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _TOKEN = re.compile(r"[!-+\--~]+")
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
@@ -109,6 +110,13 @@ def _is_name(text: str) -> bool:
     labels = text.removesuffix(".").split(".")
     # A last label of digits alone is an IPv4 address with a slip in it, never a name.
     return len(text) <= 253 and not labels[-1].isdigit() and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def header_name(text: str) -> str:
+    """The name of a header field; an underscore would be taken for a hyphen."""
+    if not _HEADER.fullmatch(text):
+        raise Wrong("must be the name of a header, such as CF-Connecting-IP")
+    return text
 
 
 # URLs of services

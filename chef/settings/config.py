@@ -18,6 +18,7 @@ from dotenv.parser import parse_stream
 
 from chef.settings import checks, logs, rules
 from chef.settings.checks import Wrong
+from chef.settings.platforms import platform_defaults
 from chef.settings.rules import Setting
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Heroku's router ends a request of whose answer nothing has come within 30 seconds.
-_HEROKU_WAIT_S = 25
 DOTENV = Path(".env")
 SHORT_TOKEN_CHARS = 16
 _SHOWN_CHARS = 200
@@ -81,6 +80,8 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
     rules.whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
     rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
+    rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
+    rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
     rules.text("CHEF_LOG_FORMAT", "log_format", rules.check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -123,6 +124,8 @@ class Settings:
     max_subscriptions: int = 1000
     max_events_per_second: int = 100
     max_wait: int = 3600
+    trusted_proxies: int = 0
+    client_header: str | None = None
     log_format: str = "text"
 
     def __post_init__(self) -> None:
@@ -158,7 +161,9 @@ class Settings:
 
     @classmethod
     def _of(cls, values: Mapping[str, str]) -> Settings:
-        given: dict[str, Any] = {"max_wait": _HEROKU_WAIT_S} if "DYNO" in values else {}
+        given = platform_defaults(values)
+        if values.get("CHEF_TRUSTED_PROXIES", "").strip():
+            given.pop("client_header", None)  # An operator counts entries of X-Forwarded-For.
         for setting in SETTINGS:
             text = _given(setting, values.get(setting.name, ""))
             if text:
