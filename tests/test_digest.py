@@ -307,6 +307,8 @@ def test_a_digest_names_what_no_green_run_printed(app: Flask) -> None:
     told = "2 kinds of lines are not in the last green run; the most telling first:\n\n```text\n"
     lines = "      3 | src/main.c:12:5: error: 'x' undeclared\n      4 | step 2 skipped\n```"
     assert f"## New in this run\n\n{told}{lines}" in text
+    summary = client.get("/jobs/red", headers={"Accept": "text/plain"}).text
+    assert f"\nnew: 2 kinds of lines are not in the last green run\n{lines.removesuffix('```')}" in summary
 
 
 def test_a_job_without_a_log_has_a_digest(app: Flask) -> None:

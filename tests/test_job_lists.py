@@ -339,7 +339,17 @@ def test_a_menu_offers_what_the_newest_jobs_have(store: Store) -> None:
         add(store, str(number), branch=f"topic/{number}", author="Amina", kind=number % 2 or None)
     menu = store.filter_menu("web")
     assert menu.branches == [f"topic/{number}" for number in range(59, 9, -1)]
-    assert (menu.authors, menu.kinds) == (["Amina"], ["1"])
+    assert (menu.authors, menu.kinds) == (["Amina"], ["1", None])
+
+
+def test_a_menu_of_all_projects_offers_what_one_may_see(store: Store) -> None:
+    add(store, "a", "web", branch="main", kind="lint")
+    add(store, "b", "secret", branch="acquisition", author="Chen", kind="audit")
+    add(store, "c", "docs", branch="topic", author="Amina")
+    assert store.filter_menu().branches == ["topic", "acquisition", "main"]
+    menu = store.filter_menu(allowed=["web", "docs"])
+    assert (menu.branches, menu.authors, menu.kinds) == (["topic", "main"], ["Amina"], [None, "lint"])
+    assert store.filter_menu(allowed=[]).branches == []
 
 
 def test_neighbours_are_of_the_same_kind_and_project(store: Store) -> None:

@@ -251,6 +251,15 @@ def test_unknown_methods_tools_and_arguments(agent: Agent) -> None:
     assert "cursor" in agent.refusal("find_jobs", cursor="!")
 
 
+def test_a_list_is_limited_by_the_rules_of_the_api(agent: Agent) -> None:
+    """An empty limit asked for nothing and found everything, and very many words reached the store."""
+    for name in ("branch", "author", "kind", "q"):
+        assert name in agent.refusal("find_jobs", **{name: ""})
+    assert "run" in agent.refusal("find_jobs", run="")
+    assert "1 to 20 words" in agent.refusal("find_jobs", q=" ".join(map(str, range(21))))
+    assert "1 to 20 words" in agent.refusal("find_jobs", q="  ")
+
+
 def test_an_answer_of_a_client_is_taken_and_forgotten(modern: Agent) -> None:
     assert modern.post({"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
 

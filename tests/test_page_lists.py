@@ -207,6 +207,16 @@ def test_a_list_is_filtered_by_keyboard(server: Served, page: Page) -> None:
     expect(page).to_have_url(f"{server.url}/projects/web?q=upload&branch=topic")
 
 
+def test_the_overview_offers_what_the_jobs_of_visible_projects_have(client: FlaskClient) -> None:
+    post(client, progress("a", meta={"branch": "main", "author": "Amina"}))
+    post(client, progress("b", projectId="docs", meta={"branch": "<topic>", "kind": "CI / docs"}))
+    known = ["Branch", "<topic>", "main", "Author", "Amina", "Kind", "CI / docs"]
+    for address, more in (("/", []), ("/?branch=gone", ["gone"])):
+        form = client.get(address).text.partition('id="filter"')[2].partition("</form>")[0]
+        options = re.findall(r"<option[^>]*>([^<]*)</option>", form)
+        assert [html.unescape(one) for one in options] == [*known[:1], *more, *known[1:]]
+
+
 def test_a_whole_row_is_a_link_and_its_text_can_be_selected(server: Served, page: Page) -> None:
     server.update(progress("one", meta=ABOUT, message="compiling"))
     page.goto(f"{server.url}/projects/web")

@@ -1,9 +1,11 @@
-"""The filter of a list of jobs or runs in a request's query (contract section 4)."""
+"""The filter of a list of jobs or runs, as a request asks for it (contract section 4)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chef.api.answers import text_in_query, wrong
-from chef.domain.filtering import JobFilter, words_of
+from chef.domain.filtering import FILTERED_META, JobFilter, words_of
 from chef.domain.model import RUNNING, STATUSES
 
 MOST_CHARACTERS = 1000
@@ -12,20 +14,17 @@ _STATUSES = {status: (status,) for status in STATUSES} | {"running": RUNNING}
 
 
 def filter_in_query(project_id: str | None) -> JobFilter:
-    """What `status`, `branch`, `author`, `kind`, `run` and `q` ask for, or Invalid."""
-    return JobFilter(
-        project_id,
-        _statuses(),
-        kind=_text("kind"),
-        run=_text("run"),
-        branch=_text("branch"),
-        author=_text("author"),
-        words=_words(),
-    )
+    """What `status`, `branch`, `author`, `kind`, `run` and `q` in the query ask for, or Invalid."""
+    return job_filter(project_id, {name: text_in_query(name) for name in ("status", *FILTERED_META, "q")})
 
 
-def _statuses() -> tuple[str, ...] | None:
-    text = text_in_query("status")
+def job_filter(project_id: str | None, given: Mapping[str, str | None]) -> JobFilter:
+    """The filter that these texts ask for, by parameter, or Invalid; `None` asks for nothing."""
+    entries = {name: _text(name, given.get(name)) for name in FILTERED_META}
+    return JobFilter(project_id, _statuses(given.get("status")), **entries, words=_words(given.get("q")))
+
+
+def _statuses(text: str | None) -> tuple[str, ...] | None:
     if text is None:
         return None
     if text not in _STATUSES:
@@ -33,15 +32,14 @@ def _statuses() -> tuple[str, ...] | None:
     return _STATUSES[text]
 
 
-def _text(name: str) -> str | None:
-    text = text_in_query(name)
+def _text(name: str, text: str | None) -> str | None:
     if text is None or (1 <= len(text) <= MOST_CHARACTERS and "\0" not in text):
         return text
     raise wrong(name, f"must be 1 to {MOST_CHARACTERS} characters, none of them NUL")
 
 
-def _words() -> tuple[str, ...]:
-    text = _text("q")
+def _words(given: str | None) -> tuple[str, ...]:
+    text = _text("q", given)
     if text is None:
         return ()
     words = words_of(text)

@@ -135,10 +135,15 @@ def _failed_tests(failed: Sequence[BrokenCase], limit: int) -> str:
 def _new(new: NewLines | None, limit: int) -> str:
     if new is None:
         return ""
+    heading = f"New in this run\n\n{new_in_words(new)}; the most telling first:"
+    return lines_within(new.lines, limit, _in_fence(heading))
+
+
+def new_in_words(new: NewLines) -> str:
+    """How much is new: `3 kinds of lines are not in the last 5 green runs`."""
     kinds = "kind of line is" if new.kinds == 1 else "kinds of lines are"
     runs = "green run" if new.runs == 1 else f"{new.runs} green runs"
-    heading = f"New in this run\n\n{new.kinds} {kinds} not in the last {runs}; the most telling first:"
-    return lines_within(new.lines, limit, _in_fence(heading))
+    return f"{new.kinds} {kinds} not in the last {runs}"
 
 
 def in_one_line(case: BrokenCase) -> str:

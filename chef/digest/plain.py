@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from chef.digest.budget import Section, fitting, within
-from chef.digest.excerpts import errors_within, tail_within
-from chef.digest.facts import Facts
-from chef.digest.markdown import headline, source_of, stopped, time_left, title
+from chef.digest.excerpts import errors_within, lines_within, tail_within
+from chef.digest.facts import Facts, NewLines
+from chef.digest.markdown import headline, new_in_words, source_of, stopped, time_left, title
 from chef.digest.text import one_line, words_of_ms
 
 _TITLE, _VALUE = 100, 40
 
 
 def summary(facts: Facts, budget: int) -> str:
-    """A job within a number of characters: outcome, reason, errors, last lines, phases."""
+    """A job within a number of characters: the same as in its digest, for a terminal."""
     job = facts.job
     sections = (
         Section(1.0, lambda limit: "\n".join(fitting(_head(facts), min(limit, max(300, budget // 4))))),
@@ -23,6 +23,7 @@ def summary(facts: Facts, budget: int) -> str:
         Section(
             0.5, lambda limit: "\n".join(fitting([f"failed: {one.name}" for one in facts.failed], limit))
         ),
+        Section(0.4, lambda limit: _new(facts.new, limit)),
         Section(0.6, lambda limit: errors_within(facts.errors, limit, "\n".join)),
         Section(0.7, lambda limit: tail_within(facts.tail, limit, "\n".join)),
         Section(1.0, lambda limit: "\n".join(fitting(_phases(job["phases"]), limit))),
@@ -54,6 +55,13 @@ def _reason(job: dict[str, Any]) -> list[str]:
     lines = [one_line(text, 500) for text in dict.fromkeys(texts) if text]
     code = error.get("code")
     return [*lines, f"code {one_line(str(code), _VALUE)}"] if code is not None else lines
+
+
+def _new(new: NewLines | None, limit: int) -> str:
+    if new is None:
+        return ""
+    heading = f"new: {new_in_words(new)}"
+    return lines_within(new.lines, limit, lambda lines: "\n".join([heading, *lines]))
 
 
 def _phases(phases: Sequence[dict[str, Any]]) -> list[str]:

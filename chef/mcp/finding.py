@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from chef.api.answers import check_project, wrong
+from chef.api.filters import MOST_CHARACTERS, job_filter
 from chef.digest.plain import job_line
 from chef.digest.text import one_line, words_of_ms
 from chef.domain.failure import IN_LISTS
-from chef.domain.filtering import JobFilter, words_of
-from chef.domain.model import RUNNING
+from chef.domain.filtering import JobFilter
+from chef.domain.model import Status
 from chef.domain.runpayloads import run_json
 from chef.domain.runs import Run
 from chef.domain.wiretypes import JsonObject, as_dict
@@ -20,25 +21,19 @@ from chef.mcp.jobs import UNTRUSTED_NAMES, JobRow, row
 from chef.mcp.tools import AgentCall, Tool, ToolResult
 from chef.wire.paging import make_cursor, read_cursor
 
-StatusQuery = Literal[
-    "running",
-    "queued",
-    "preparing",
-    "installing",
-    "building",
-    "completed",
-    "failed",
-    "cancelled",
-    "abandoned",
-]
+StatusQuery = Literal["running", Status]
 _MOST = 100
 _MOST_JOBS_OF_A_RUN = 30
-_Text = Annotated[str, Meta(min_length=1, max_length=1000)]
+_Text = Annotated[str, Meta(min_length=1, max_length=MOST_CHARACTERS)]
 _Limit = Annotated[int, Meta(ge=1, le=_MOST)]
 _Cursor = Annotated[str, Meta(description="`next` of an earlier answer")]
 _Words = Annotated[
     str,
-    Meta(max_length=1000, description="words, all of which are in its title, branch, commit, message or id"),
+    Meta(
+        min_length=1,
+        max_length=MOST_CHARACTERS,
+        description="up to 20 words, all of which are in its title, branch, commit, message or id",
+    ),
 ]
 
 
@@ -48,9 +43,17 @@ class ListQuery(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     status: Annotated[StatusQuery, Meta(description="`running` is any that has not ended")] | None = None
     branch: _Text | None = None
     author: _Text | None = None
-    kind: Annotated[str, Meta(description="what a job does: its workflow and job, or its command")] | None = (
-        None
-    )
+    kind: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=MOST_CHARACTERS,
+                description="what a job does: its workflow and job, or its command",
+            ),
+        ]
+        | None
+    ) = None
     q: _Words | None = None
     limit: _Limit = 20
     cursor: _Cursor | None = None
@@ -60,7 +63,13 @@ class JobQuery(ListQuery, kw_only=True):
     """The arguments of find_jobs."""
 
     project: Annotated[str, Meta(description="id of a project; all projects without it")] | None = None
-    run: Annotated[str, Meta(description="jobs of this CI run alone")] | None = None
+    run: (
+        Annotated[
+            str,
+            Meta(min_length=1, max_length=MOST_CHARACTERS, description="jobs of this CI run alone"),
+        ]
+        | None
+    ) = None
 
 
 class RunQuery(ListQuery, kw_only=True):
@@ -128,9 +137,8 @@ def _find_runs(call: AgentCall, query: RunQuery) -> ToolResult:
 def _filter(call: AgentCall, query: ListQuery, project: str | None, run: str | None) -> JobFilter:
     if project is not None:
         check_project(call.reader, project)
-    statuses = None if query.status is None else RUNNING if query.status == "running" else (query.status,)
-    words = words_of(query.q or "")
-    return JobFilter(project, statuses, query.kind, run, query.branch, query.author, words)
+    given = {name: getattr(query, name) for name in ("status", "branch", "author", "kind", "q")}
+    return job_filter(project, given | {"run": run})
 
 
 def _place(cursor: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import Any
@@ -67,13 +68,14 @@ class DurationChart:
     red_since: dict[str, Any] | None
 
 
-def duration_chart(project_id: str, kind: str | None) -> DurationChart | None:
+def duration_chart(project_id: str, kind: str | None, known: Sequence[str | None]) -> DurationChart | None:
     """The chart of a project's runs of a kind, or, with none given, of its newest job's; `None` without runs.
 
-    A kind is as it stands in the page's address; the empty one is that of jobs without a kind.
+    A kind is as it stands in the page's address; the empty one is that of jobs without a kind. `known` are
+    the kinds of the project's newest jobs.
     """
     store = services().store
-    kinds = store.newest_kinds(project_id)[:MOST_KINDS]
+    kinds = list(known)[:MOST_KINDS]
     chosen = (kind or None) if kind is not None else next(iter(kinds), None)
     found = store.finished_runs(project_id, chosen, MOST_RUNS)
     if not found.runs:
@@ -176,7 +178,8 @@ def install(app: Flask) -> None:
         """The chart alone."""
         if not viewer().may_read(check_id(project_id)):
             raise Forbidden(_("your token does not cover this project"))
-        chart = duration_chart(project_id, chosen_kind()) or abort(404)
+        kinds = services().store.filter_menu(project_id).kinds
+        chart = duration_chart(project_id, chosen_kind(), kinds) or abort(404)
         return render("durations.html", project_id=project_id, chart=chart)
 
     app.register_blueprint(blueprint)

@@ -34,15 +34,16 @@ def overview() -> str:
     principal, before, asked = viewer(), _before(), filter_of_request()
     if asked:
         rows = listed_runs(asked.of_store(None), principal.projects, before)
-        parts = _list_parts(rows, asked) | {"projects": [], "menu": {}}
+        parts = _list_parts(rows, asked) | {"projects": []}
     else:
         projects = snapshots.projects(principal, before)
         running = snapshots.running_jobs(principal) if before is None else []
-        parts = {"projects": projects.items, "running": running, "older": projects.older, "menu": {}}
+        parts = {"projects": projects.items, "running": running, "older": projects.older}
     return render(
         "overview.html",
         **(parts | {"filter": asked}),
         statuses=FILTERS,
+        menu=services().store.filter_menu(allowed=principal.projects),
         running_shown=snapshots.RUNNING_SHOWN,
         shows_all=request.args.get("running") == "all",
         is_newest=before is None,
@@ -59,14 +60,16 @@ def project(project_id: str) -> Response:
         raise Forbidden(_("your token does not cover this project"))
     before, asked = _before(), filter_of_request()
     rows = listed_runs(asked.of_store(project_id), None, before)
+    menu = services().store.filter_menu(project_id)
+    kind = durations.chosen_kind()
     page = render(
         "project.html",
         **_list_parts(rows, asked),
         project_id=project_id,
         is_newest=before is None,
         statuses=FILTERS,
-        menu=services().store.filter_menu(project_id),
-        chart=durations.duration_chart(project_id, durations.chosen_kind()) if before is None else None,
+        menu=menu,
+        chart=durations.duration_chart(project_id, kind, menu.kinds) if before is None else None,
         live=_live(projectId=project_id, isNewest=before is None, filter=asked.given),
     )
     return make_response(page, 200 if services().store.project(project_id) else 404)

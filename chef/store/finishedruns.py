@@ -12,9 +12,6 @@ from chef.domain.model import ENDED, Job
 from chef.store import rows
 from chef.store.tables import jobs, projects
 
-# The kinds of a project are those of so many of its newest jobs.
-_RECENT = 500
-
 
 @dataclass(frozen=True, slots=True)
 class FinishedRuns:
@@ -26,12 +23,6 @@ class FinishedRuns:
     runs: list[Job]
     last_green: Job | None
     red_since: Job | None
-
-
-def newest_kinds(connection: Connection, project_id: str) -> list[str | None]:
-    """The kinds of a project's newest jobs, the newest first; `None` is that of jobs without one."""
-    recent = select(jobs.c.kind).where(jobs.c.project_pk == _project(connection, project_id))
-    return list(dict.fromkeys(connection.scalars(recent.order_by(jobs.c.pk.desc()).limit(_RECENT))))
 
 
 def finished_runs(connection: Connection, project_id: str, kind: str | None, limit: int) -> FinishedRuns:

@@ -33,11 +33,14 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class FilterMenu:
-    """What the newest jobs of a project have, the latest first: values that its filters offer."""
+    """What the newest jobs of a list have, the latest first: values that its filters offer.
+
+    `None` among `kinds` is that of jobs without one.
+    """
 
     branches: Sequence[str]
     authors: Sequence[str]
-    kinds: Sequence[str]
+    kinds: Sequence[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,20 @@ def load_jobs(connection: Connection, pks: Collection[int]) -> dict[int, Job]:
     return {row.pk: rows.job_of(row) for row in connection.execute(query)}
 
 
-def filter_menu(connection: Connection, project_id: str) -> FilterMenu:
-    """The branches, authors and kinds of a project's newest jobs."""
-    recent = (
-        select(jobs.c.branch, jobs.c.author, jobs.c.kind)
-        .where(jobs.c.project_pk == pk_of_project(project_id))
-        .order_by(jobs.c.pk.desc())
-        .limit(_RECENT)
-    )
-    columns = zip(*connection.execute(recent), strict=True)
-    offered = [[text for text in dict.fromkeys(column) if text is not None][:_MENU] for column in columns]
-    return FilterMenu(*(offered or [[], [], []]))
+def filter_menu(
+    connection: Connection, project_id: str | None, allowed: Collection[str] | None
+) -> FilterMenu:
+    """The branches, authors and kinds of the newest jobs of a project, or of all that one may see."""
+    pks = Matching(connection, JobFilter(project_id), allowed).below(None, _RECENT).pks
+    of_jobs = select(jobs.c.branch, jobs.c.author, jobs.c.kind).where(jobs.c.pk.in_(pks))
+    found = connection.execute(of_jobs.order_by(jobs.c.pk.desc())).all()
+    branches, authors = (list(dict.fromkeys(row[place] for row in found)) for place in (0, 1))
+    kinds = list(dict.fromkeys(row.kind for row in found))
+    return FilterMenu(_named(branches), _named(authors), kinds[:_MENU])
+
+
+def _named(texts: Sequence[str | None]) -> list[str]:
+    return [text for text in texts if text is not None][:_MENU]
 
 
 def pk_of_project(project_id: str) -> ScalarSelect[int]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from chef.domain.filtering import EVERY_JOB, JobFilter
 from chef.domain.runs import Run
-from chef.store.finishedruns import FinishedRuns, finished_runs, newest_kinds
+from chef.store.finishedruns import FinishedRuns, finished_runs
 from chef.store.listing import (
     FilterMenu,
     JobPage,
@@ -60,9 +60,11 @@ class ListQueries(StoreReader):
         """The jobs of a run, whole, the first one first, above the place `after`."""
         return self._read(run_jobs, project_id, run, after, limit)
 
-    def filter_menu(self, project_id: str) -> FilterMenu:
-        """The branches, authors and kinds of a project's newest jobs, for the menus of its filters."""
-        return self._read(filter_menu, project_id)
+    def filter_menu(
+        self, project_id: str | None = None, *, allowed: Collection[str] | None = None
+    ) -> FilterMenu:
+        """The branches, authors and kinds of the newest jobs, for the menus of a list's filters."""
+        return self._read(filter_menu, project_id, allowed)
 
     def neighbours(self, job_id: str) -> Neighbours | None:
         """The jobs around a job among those of its kind; `None` where there is no such job."""
@@ -80,7 +82,3 @@ class ListQueries(StoreReader):
     def finished_runs(self, project_id: str, kind: str | None, limit: int) -> FinishedRuns:
         """The newest finished runs of a kind of a project; `None`: of those without one."""
         return self._read(finished_runs, project_id, kind, limit)
-
-    def newest_kinds(self, project_id: str) -> list[str | None]:
-        """The kinds of a project's newest jobs, the newest first."""
-        return self._read(newest_kinds, project_id)

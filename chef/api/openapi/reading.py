@@ -24,7 +24,7 @@ from chef.api.reading import MAX_WAIT_S
 from chef.digest.markdown import DEFAULT_BUDGET, LEAST_BUDGET, MOST_BUDGET
 from chef.domain.model import STATUSES
 from chef.domain.testreports import OUTCOMES
-from chef.wire.jsonschema import ref
+from chef.wire.jsonschema import ref, text
 
 _MAX_LINE = 2**53
 
@@ -67,12 +67,12 @@ def _list_jobs(security: list[Part]) -> Part:
 
 def _filters() -> list[Part]:
     status = {"type": "string", "enum": [*STATUSES, "running"]}
-    text = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS, "pattern": "^[^\\u0000]*$"}
+    entry = text(least=1, most=MOST_CHARACTERS)
     words = f"up to {MOST_WORDS} words, all of them in the title, branch, commit, message or id, in any case"
     return [
         query("status", status, "`running` is any that has not ended; of a run: its own"),
-        *(query(name, text, f"`meta.{name}`") for name in ("branch", "author", "kind", "run")),
-        query("q", text | {"pattern": r"^[^\u0000]*\S[^\u0000]*$"}, words),
+        *(query(name, entry, f"`meta.{name}`") for name in ("branch", "author", "kind", "run")),
+        query("q", entry | {"pattern": r"\S"}, words),
     ]
 
 
