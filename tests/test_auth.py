@@ -124,6 +124,21 @@ def test_all_api_tokens_are_compared_in_constant_time(monkeypatch: pytest.Monkey
     assert compared == [(API.encode(), API.encode()), (API.encode(), OTHER_API.encode())]
 
 
+def test_a_token_of_projects_has_their_rights_and_no_others() -> None:
+    settings = Settings(
+        api_tokens=(API,), project_tokens=(("web", "for-both"), ("docs", "for-both"), ("web", "w"))
+    )
+    rights = {one: gate(settings).writer(bearer(one)).projects for one in ("for-both", "w", API)}
+    assert rights == {"for-both": {"web", "docs"}, "w": {"web"}, API: None}
+    with pytest.raises(Unauthorized, match="not known"):
+        gate(settings).writer(bearer("web=w"))
+
+
+def test_with_tokens_of_projects_alone_even_this_machine_needs_one() -> None:
+    with pytest.raises(Unauthorized, match="writing needs a token"):
+        gate(Settings(project_tokens=(("web", "w"),))).writer(LOCAL)
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "::ffff:127.9.9.9"])
 @pytest.mark.parametrize("settings", [NOTHING_SET, JWT_ONLY])
 def test_without_api_tokens_this_machine_writes_without_a_token(settings: Settings, address: str) -> None:

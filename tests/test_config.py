@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 
+from chef.domain.model import ID
 from chef.settings import config
 from chef.settings.config import (
     SETTINGS,
@@ -64,6 +67,8 @@ def test_without_any_setting_the_defaults_are_the_contracts() -> None:
         database_url="sqlite:///chef.db",
         redis_url=None,
         api_tokens=(),
+        project_tokens=(),
+        jwt_secret_previous=None,
         jwt_secret=None,
         jwt_public_key=None,
         public_read=True,
@@ -101,7 +106,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
         DATABASE_URL="sqlite:////data/chef.db",
         REDIS_URL="redis://localhost:6379/1",
         CHEF_API_TOKEN="one-token,another-token",
+        CHEF_PROJECT_TOKENS="web=a-web-token,shop=a-shop-token",
         CHEF_JWT_SECRET=SECRET,
+        CHEF_JWT_SECRET_PREVIOUS="p" * 32,
         CHEF_PUBLIC_READ="true",
         CHEF_MAX_BODY_BYTES="1000",
         CHEF_MAX_REPORT_BYTES="2000",
@@ -133,7 +140,9 @@ def test_every_setting_is_read_from_its_variable() -> None:
         database_url="sqlite:////data/chef.db",
         redis_url="redis://localhost:6379/1",
         api_tokens=("one-token", "another-token"),
+        project_tokens=(("web", "a-web-token"), ("shop", "a-shop-token")),
         jwt_secret=SECRET,
+        jwt_secret_previous="p" * 32,
         public_read=True,
         max_body_bytes=1000,
         max_report_bytes=2000,
@@ -497,9 +506,56 @@ def test_the_type_of_the_public_key_fixes_the_algorithm(
     pem = public_pem(key)
     on_one_line = pem.strip().replace("\n", "\\n")
     for text in (pem, on_one_line, on_one_line + "\\n", pem.replace("\n", "\r\n")):
-        verifying = read(CHEF_JWT_PUBLIC_KEY=text).verifying_key
-        assert verifying is not None
+        (verifying,) = read(CHEF_JWT_PUBLIC_KEY=text).verifying_keys
         assert verifying.algorithm == algorithm
+
+
+def test_several_public_keys_stand_one_behind_the_other() -> None:
+    pems = [public_pem(RSA_2048), public_pem(ed25519.Ed25519PrivateKey.generate())]
+    for text in ("".join(pems), "\n".join(pems), "".join(pems).replace("\n", "\\n"), ",".join(pems)):
+        found = read(CHEF_JWT_PUBLIC_KEY=text).verifying_keys
+        assert [one.algorithm for one in found] == ["RS256", "EdDSA"]
+    cut = pems[0] + pems[1].replace("-----END", "")
+    assert refusal(CHEF_JWT_PUBLIC_KEY=cut).startswith("CHEF_JWT_PUBLIC_KEY must be a public key in PEM form")
+
+
+def test_a_previous_secret_stands_beside_the_present_one() -> None:
+    previous = "p" * 32
+    keys = read(CHEF_JWT_SECRET=SECRET, CHEF_JWT_SECRET_PREVIOUS=previous).verifying_keys
+    assert [one.key for one in keys] == [SECRET.encode(), previous.encode()]
+    assert refusal(CHEF_JWT_SECRET_PREVIOUS=previous) == (
+        "CHEF_JWT_SECRET_PREVIOUS is set without CHEF_JWT_SECRET: set that, too"
+    )
+    assert "at least 32 bytes" in refusal(CHEF_JWT_SECRET=SECRET, CHEF_JWT_SECRET_PREVIOUS="hunter2")
+
+
+def test_a_project_may_have_several_tokens_and_a_token_may_hold_an_equals_sign() -> None:
+    settings = read(CHEF_PROJECT_TOKENS=" web=one==, web = two ,shop=three,web=one==")
+    assert settings.project_tokens == (("web", "one=="), ("web", "two"), ("shop", "three"))
+
+
+@given(st.text(alphabet=st.characters(codec="latin-1", exclude_characters="=,"), max_size=130))
+def test_the_projects_of_tokens_are_ids_as_everywhere(project: str) -> None:
+    accepted = True
+    try:
+        Settings(project_tokens=((project, "a-token"),))
+    except SettingError:
+        accepted = False
+    assert accepted == bool(ID.fullmatch(project))
+
+
+@pytest.mark.parametrize(
+    "text", ["hunter2", "web=", "=hunter2", "web=hunter2,", "a b=hunter2", "web=hunter 2", "web=hunter2é"]
+)
+def test_a_project_token_that_is_none_is_refused_without_showing_it(text: str) -> None:
+    line = refusal(CHEF_PROJECT_TOKENS=text)
+    assert line.startswith("CHEF_PROJECT_TOKENS must be PROJECT=TOKEN")
+    assert "hunter2" not in line
+
+
+def test_a_token_may_not_be_both_for_a_project_and_for_everything() -> None:
+    line = refusal(CHEF_API_TOKEN="hunter2hunter2hunter2", CHEF_PROJECT_TOKENS="web=hunter2hunter2hunter2")
+    assert line == "CHEF_PROJECT_TOKENS has a token of CHEF_API_TOKEN, which may write everything"
 
 
 @pytest.mark.parametrize(
@@ -554,7 +610,9 @@ def test_the_representation_shows_no_secret() -> None:
         database_url="postgres://user:hunter2@h/db?sslpassword=hunter2",
         redis_url="redis://:hunter2@h",
         api_tokens=("hunter2hunter2hunter2",),
+        project_tokens=(("web", "a-hunter2hunter2hunter2"),),
         jwt_secret="hunter2" * 5,
+        jwt_secret_previous="hunter2" * 6,
     )
     shown = repr(settings) + str(settings) + f"{settings}"
     assert "hunter2" not in shown
@@ -641,7 +699,10 @@ def test_known_names_and_those_of_others_are_not_warned_about() -> None:
 def test_a_short_token_and_a_server_that_nobody_can_read_are_doubted() -> None:
     assert config.doubts(Settings()) == []
     assert "fewer than 16 characters" in config.doubts(Settings(api_tokens=("x" * 16, "y" * 15)))[0]
+    short = config.doubts(Settings(project_tokens=(("web", "y" * 15),)))
+    assert short == ["CHEF_PROJECT_TOKENS has a token of fewer than 16 characters, which can be guessed."]
     assert "nobody can read" in config.doubts(Settings(public_read=False))[0]
+    assert config.doubts(Settings(public_read=False, project_tokens=(("web", "x" * 16),))) == []
     assert config.doubts(Settings(public_read=False, api_tokens=("x" * 16,))) == []
     assert config.doubts(Settings(public_read=False, jwt_secret=SECRET)) == []
 

@@ -7,9 +7,9 @@ The rules, in the order in which they decide:
   later one would do.
 - Where nothing is configured there is nothing to check against: tokens are ignored, anyone reads, and
   the loopback rule decides whether a caller writes.
-- Where only `CHEF_API_TOKEN` is set and reading is public, a token is not looked at for reading: a
-  viewer's page need not know whether its token is any good. Where a JWT key is set, a token that is
-  sent must be valid even if reading is public, so that an expired one is noticed.
+- Where only `CHEF_API_TOKEN` or `CHEF_PROJECT_TOKENS` is set and reading is public, a token is not looked
+  at for reading: a viewer's page need not know whether its token is any good. Where a JWT key is set, a
+  token that is sent must be valid even if reading is public, so that an expired one is noticed.
 - The cookie is not looked at while reading is public: a browser sends it unasked, and a stale one must
   not lock anybody out.
 """
@@ -20,6 +20,7 @@ import hmac
 import math
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -142,8 +143,8 @@ class Gate:
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._clock = clock
         self._public_read = bool(settings.public_read)
-        self._api_tokens = tuple(token.encode() for token in settings.api_tokens)
-        self._key = settings.verifying_key
+        self._tokens = _write_tokens(settings)
+        self._keys = settings.verifying_keys
 
     @property
     def reading_is_public(self) -> bool:
@@ -189,11 +190,11 @@ class Gate:
 
     @property
     def _checks_tokens(self) -> bool:
-        return bool(self._api_tokens) or self._key is not None
+        return bool(self._tokens or self._keys)
 
     def _public_reader(self, credentials: Credentials) -> Principal:
         everyone = Principal(frozenset({READ}))
-        token = _presented(credentials) if self._key is not None else None
+        token = _presented(credentials) if self._keys else None
         return everyone if token is None else replace(everyone, expires_at=self._holder(token).expires_at)
 
     def _local_writer(self, credentials: Credentials) -> Principal:
@@ -202,7 +203,7 @@ class Gate:
         Requests of web pages count only where the page itself has a name of this machine: else any
         site that a developer visits could post here, directly or by a name that resolves to 127.0.0.1.
         """
-        if self._api_tokens:
+        if self._tokens:
             raise Unauthorized("writing needs a token: Authorization: Bearer TOKEN")
         rule = "without CHEF_API_TOKEN writes are taken from this machine only"
         if not is_loopback_address(credentials.remote_addr):
@@ -217,12 +218,23 @@ class Gate:
     def _holder(self, token: str) -> Principal:
         """The principal of a token that is right, whatever it may do."""
         # All are compared, so that the time taken tells nothing about which one came close.
-        known = [hmac.compare_digest(token.encode(), one) for one in self._api_tokens]
-        if any(known):
-            return Principal(SCOPES)
-        if self._key is None:
+        given = token.encode()
+        known = [rights for one, rights in self._tokens if hmac.compare_digest(given, one)]
+        if known:
+            return known[0]
+        if not self._keys:
             raise Unauthorized("the token is not known here")
-        return _principal(_claims(token, self._key), self._clock())
+        return _principal(_claims(token, self._keys), self._clock())
+
+
+def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
+    """The tokens that are no JWTs, and their rights: who may write a project may read it, too."""
+    projects: dict[str, set[str]] = {}
+    for project, token in settings.project_tokens:
+        projects.setdefault(token, set()).add(project)
+    everything = [(token.encode(), Principal(SCOPES)) for token in settings.api_tokens]
+    limited = [(token.encode(), Principal(SCOPES, frozenset(own))) for token, own in projects.items()]
+    return (*everything, *limited)
 
 
 def _presented(credentials: Credentials) -> str | None:
@@ -248,7 +260,16 @@ def _sound(token: object) -> str:
 # JWT
 
 
-def _claims(token: str, key: VerifyingKey) -> dict[str, Any]:
+def _claims(token: str, keys: tuple[VerifyingKey, ...]) -> dict[str, Any]:
+    """The claims of a token that one of the keys has signed."""
+    *others, last = keys
+    for key in others:
+        with suppress(Unauthorized):
+            return _verified(token, key)
+    return _verified(token, last)
+
+
+def _verified(token: str, key: VerifyingKey) -> dict[str, Any]:
     import jwt  # Only where there is a key: it came with the key's check.
 
     try:

@@ -23,6 +23,8 @@ _URL = re.compile(
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(?P<host>\[[^\]@]*\]|[^:@\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+# An id as `chef.domain.model` has it: settings are read before anything else is loaded.
+_PROJECT = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
 _TOKEN = re.compile(r"[!-+\--~]+")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -217,3 +219,13 @@ def api_token(text: str) -> str:
             f"each of at most {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
         )
     return text
+
+
+def project_token(project: str, token: str) -> tuple[str, str]:
+    """A project and a token that may write it alone."""
+    if not _PROJECT.fullmatch(project) or not _TOKEN.fullmatch(token) or len(token) > TOKEN_MAX_CHARS:
+        raise Wrong(
+            "must be PROJECT=TOKEN or several of these separated by commas: "
+            f"the id of a project, and a token of at most {TOKEN_MAX_CHARS} printable ASCII characters"
+        )
+    return project, token

@@ -57,7 +57,9 @@ SETTINGS: tuple[Setting, ...] = (
     rules.text("DATABASE_URL", "database_url", checks.database_url, rules.show_url),
     rules.text("REDIS_URL", "redis_url", checks.redis_url, rules.show_url),
     Setting("CHEF_API_TOKEN", "api_tokens", rules.comma_separated, rules.check_tokens, None),
+    Setting("CHEF_PROJECT_TOKENS", "project_tokens", rules.project_tokens, rules.check_project_tokens, None),
     rules.text("CHEF_JWT_SECRET", "jwt_secret", rules.check_jwt_secret, None),
+    rules.text("CHEF_JWT_SECRET_PREVIOUS", "jwt_secret_previous", rules.check_jwt_secret, None),
     rules.text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", rules.check_jwt_public_key, None),
     rules.switch("CHEF_PUBLIC_READ", "public_read"),
     rules.whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
@@ -103,7 +105,9 @@ class Settings:
     database_url: str = "sqlite:///chef.db"
     redis_url: str | None = None
     api_tokens: tuple[str, ...] = ()
+    project_tokens: tuple[tuple[str, str], ...] = ()
     jwt_secret: str | None = None
+    jwt_secret_previous: str | None = None
     jwt_public_key: str | None = None
     public_read: bool | None = None
     max_body_bytes: int = 1_048_576
@@ -136,6 +140,12 @@ class Settings:
             object.__setattr__(self, setting.field, _checked(setting, setting.check, value))
         if self.jwt_secret is not None and self.jwt_public_key is not None:
             raise SettingError("CHEF_JWT_PUBLIC_KEY", "and CHEF_JWT_SECRET are both set: set one of them")
+        if self.jwt_secret_previous is not None and self.jwt_secret is None:
+            raise SettingError("CHEF_JWT_SECRET_PREVIOUS", "is set without CHEF_JWT_SECRET: set that, too")
+        if any(token in self.api_tokens for _, token in self.project_tokens):
+            raise SettingError(
+                "CHEF_PROJECT_TOKENS", "has a token of CHEF_API_TOKEN, which may write everything"
+            )
         if self.public_read is None:
             object.__setattr__(self, "public_read", self.jwt_secret is None and self.jwt_public_key is None)
 
@@ -176,15 +186,21 @@ class Settings:
         return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", self.database_url)
 
     @property
-    def verifying_key(self) -> VerifyingKey | None:
-        """The key that JWTs are verified with, or `None` where none are accepted."""
+    def verifying_keys(self) -> tuple[VerifyingKey, ...]:
+        """The keys that JWTs are verified with, the newest first; none where no JWT is accepted."""
         if self.jwt_secret is None and self.jwt_public_key is None:
-            return None
+            return ()
         from chef.settings import keys
 
-        if self.jwt_secret is not None:
-            return keys.VerifyingKey("HS256", self.jwt_secret.encode())
-        return keys.verifying_key(self.jwt_public_key or "")
+        if self.jwt_public_key is not None:
+            return keys.verifying_keys(self.jwt_public_key)
+        secrets = (self.jwt_secret, self.jwt_secret_previous)
+        return tuple(keys.VerifyingKey("HS256", secret.encode()) for secret in secrets if secret is not None)
+
+    @property
+    def has_write_tokens(self) -> bool:
+        """Whether there are tokens that need no key: without one, only this machine writes."""
+        return bool(self.api_tokens or self.project_tokens)
 
 
 _DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Settings)}
@@ -198,7 +214,7 @@ def _given(setting: Setting, raw: str) -> str:
     """
     if setting.show is None and raw and not raw.strip():
         raise SettingError(setting.name, "must not be blank: set it or leave it empty")
-    return raw if setting.field == "jwt_secret" else raw.strip()
+    return raw if setting.field in ("jwt_secret", "jwt_secret_previous") else raw.strip()
 
 
 def _checked(setting: Setting, check: Callable[[Any], Any], value: Any) -> Any:
@@ -281,13 +297,17 @@ def _nearest(name: str) -> str:
 
 def doubts(settings: Settings) -> list[str]:
     """A sentence for each combination that is legal and probably not meant."""
-    found = []
-    if any(len(token) < SHORT_TOKEN_CHARS for token in settings.api_tokens):
-        found.append(
-            f"CHEF_API_TOKEN has a token of fewer than {SHORT_TOKEN_CHARS} characters, which can be guessed."
+    found = [
+        f"{name} has a token of fewer than {SHORT_TOKEN_CHARS} characters, which can be guessed."
+        for name, tokens in (
+            ("CHEF_API_TOKEN", settings.api_tokens),
+            ("CHEF_PROJECT_TOKENS", [token for _, token in settings.project_tokens]),
         )
-    if not settings.public_read and not settings.api_tokens and settings.verifying_key is None:
+        if any(len(token) < SHORT_TOKEN_CHARS for token in tokens)
+    ]
+    if not settings.public_read and not settings.has_write_tokens and not settings.verifying_keys:
         found.append(
-            "CHEF_PUBLIC_READ is false and there is neither CHEF_API_TOKEN nor a JWT key: nobody can read."
+            "CHEF_PUBLIC_READ is false and there is no CHEF_API_TOKEN, CHEF_PROJECT_TOKENS or JWT key: "
+            "nobody can read."
         )
     return found

@@ -5,6 +5,7 @@ Loads PyJWT and cryptography, so it is imported only where a key is set.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,7 @@ Algorithm = Literal["HS256", "RS256", "ES256", "EdDSA"]
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 JWT_SECRET_MIN_BYTES = 32
+_PEM_BEGINS = re.compile(r"(?=-----BEGIN )")
 RSA_MIN_BITS = 2048
 
 
@@ -50,17 +52,23 @@ def jwt_secret(text: str) -> str:
     return text
 
 
-def jwt_public_key(text: str) -> str:
-    r"""A PEM public key that `verifying_key` takes, with real newlines.
+def jwt_public_keys(text: str) -> str:
+    r"""PEM public keys that `verifying_keys` takes, one behind the other, with real newlines.
 
     Platforms and `.env` files often carry a PEM on one line with `\n` written out.
     """
-    pem = text.replace("\\r", "").replace("\\n", "\n").strip() + "\n"
-    verifying_key(pem)
-    return pem
+    pems = text.replace("\\r", "").replace("\\n", "\n").strip() + "\n"
+    verifying_keys(pems)
+    return pems
 
 
-def verifying_key(pem: str) -> VerifyingKey:
+def verifying_keys(pems: str) -> tuple[VerifyingKey, ...]:
+    """The keys of one PEM or of several, in their order. Where two are exchanged, both are there."""
+    parts = [one for one in _PEM_BEGINS.split(pems) if "-----BEGIN " in one]
+    return tuple(_verifying_key(one) for one in parts or [pems])
+
+
+def _verifying_key(pem: str) -> VerifyingKey:
     """The key and the one algorithm that belongs to its type."""
     if "PRIVATE KEY" in pem:
         raise Wrong(

@@ -101,6 +101,19 @@ def check_tokens(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checks.api_token(one) for one in value))
 
 
+def project_tokens(text: str) -> tuple[tuple[str, str], ...]:
+    """Pairs of a project and a token. A token may hold `=`, a project's id does not."""
+    pairs = (part.partition("=") for part in comma_separated(text))
+    return tuple((project.strip(), token.strip()) for project, _, token in pairs)
+
+
+def check_project_tokens(value: Any) -> tuple[tuple[str, str], ...]:
+    """Pairs of a project and a token, each once."""
+    if not isinstance(value, tuple) or not all(isinstance(one, tuple) and len(one) == 2 for one in value):
+        raise Wrong("must be pairs of a project and a token")
+    return tuple(dict.fromkeys(checks.project_token(project, token) for project, token in value))
+
+
 def check_jwt_secret(text: str) -> str:
     """An HS256 secret."""
     from chef.settings import keys  # Loads cryptography, which is needed with a key only.
@@ -109,10 +122,10 @@ def check_jwt_secret(text: str) -> str:
 
 
 def check_jwt_public_key(text: str) -> str:
-    """A public key as PEM."""
+    """Public keys as PEM, one behind the other."""
     from chef.settings import keys
 
-    return keys.jwt_public_key(text)
+    return keys.jwt_public_keys(text)
 
 
 def check_log_format(value: str) -> str:

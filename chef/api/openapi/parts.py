@@ -21,7 +21,7 @@ class Rights:
 
     def __init__(self, settings: Settings) -> None:
         # Without a token of its own a server takes writes from its machine alone.
-        open_to_some = not settings.api_tokens
+        open_to_some = not settings.has_write_tokens
         self.write: list[Part] = [{"token": []}, {}] if open_to_some else [{"token": []}]
         self.read: list[Part] = [] if settings.public_read else [{"token": []}, {"cookie": []}]
 
