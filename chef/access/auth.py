@@ -24,10 +24,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from chef.access.addresses import is_own_origin
 from chef.domain.clock import Clock
 from chef.domain.model import ID, ID_RULE
 from chef.errors import Forbidden, Unauthorized
-from chef.settings.checks import is_loopback_address, is_loopback_origin, same_place
+from chef.settings.checks import is_loopback_address, is_loopback_origin
 from chef.settings.config import Settings
 
 if TYPE_CHECKING:
@@ -108,20 +109,15 @@ class Credentials:
     def from_environ(
         cls, environ: Mapping[str, Any], *, token: object = None, cookie: str | None = None
     ) -> Credentials:
-        """The credentials of a WSGI request; token and cookie are found by the edge that knows their names.
-
-        `X-Forwarded-Host` is believed for the question which place is foreign: a page elsewhere cannot
-        make a browser send it.
-        """
+        """The credentials of a WSGI request. The edge knows the names by which token and cookie are found."""
         origin = environ.get("HTTP_ORIGIN")
-        served_as = environ.get("HTTP_X_FORWARDED_HOST", "").split(",")[0] or environ.get("HTTP_HOST", "")
         return cls(
             authorization=environ.get("HTTP_AUTHORIZATION"),
             token=token,
             cookie=cookie,
             remote_addr=environ.get("REMOTE_ADDR") or "",
             proxied=is_proxied(environ),
-            foreign_origin=origin is not None and not same_place(origin, served_as),
+            foreign_origin=origin is not None and not is_own_origin(environ),
             origin=origin,
         )
 

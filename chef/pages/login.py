@@ -7,6 +7,7 @@ import re
 from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from chef.access.addresses import is_https
 from chef.access.auth import Credentials, Principal
 from chef.access.credentials import COOKIE
 from chef.errors import ChefError, Forbidden, Unauthorized
@@ -14,7 +15,6 @@ from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.refusals import in_words
-from chef.pages.viewer import is_https
 from chef.pages.words import number
 from chef.services import services
 
@@ -61,7 +61,7 @@ def log_in() -> AnyResponse:
         COOKIE,
         token,
         max_age=_lifetime(principal),
-        secure=is_https(),
+        secure=is_https(request.environ),
         httponly=True,
         samesite="Strict",
     )
@@ -74,7 +74,7 @@ def log_out() -> AnyResponse:
     if Credentials.from_environ(request.environ).foreign_origin:
         raise Forbidden(_("this form was sent from another site"))
     response = redirect("/login", 303)
-    response.delete_cookie(COOKIE, secure=is_https(), httponly=True, samesite="Strict")
+    response.delete_cookie(COOKIE, secure=is_https(request.environ), httponly=True, samesite="Strict")
     return response
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, make_response, request
 
+from chef.access.addresses import origin
 from chef.domain.clock import rfc3339
 from chef.domain.model import ENDED, STATUSES, Job
 from chef.domain.wiretypes import as_dict
@@ -21,7 +22,7 @@ from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
 from chef.pages.testpanel import report_panel
 from chef.pages.verdict import verdict
-from chef.pages.viewer import check_id, origin, transport, viewer, visible_job
+from chef.pages.viewer import check_id, transport, viewer, visible_job
 from chef.services import services
 from chef.wire.paging import read_cursor
 
@@ -47,7 +48,7 @@ def overview() -> str:
         running_shown=snapshots.RUNNING_SHOWN,
         shows_all=request.args.get("running") == "all",
         is_newest=before is None,
-        origin=origin(),
+        origin=origin(request.environ),
         live=_live(isNewest=before is None, filter=asked.given),
     )
 

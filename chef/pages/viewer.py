@@ -17,17 +17,6 @@ def viewer() -> Principal:
     return services().gate.reader(http_credentials(request.environ))
 
 
-def is_https() -> bool:
-    """Whether the browser came over https, to this server or to the proxy before it."""
-    forwarded = request.headers.get("X-Forwarded-Proto", "").split(",")[0].strip().lower()
-    return request.is_secure or forwarded == "https"
-
-
-def origin() -> str:
-    """The address of this server for the viewer of the page: `https://chef.example`."""
-    return f"{'https' if is_https() else 'http'}://{request.host}"
-
-
 def is_signed_in() -> bool:
     """Whether there is a cookie to sign out of."""
     return not services().gate.reading_is_public and COOKIE in request.cookies

@@ -68,12 +68,13 @@ def origin(text: str) -> str:
 def same_place(page: str, served_as: str) -> bool:
     """Whether the origin `page` is the server that was asked for as `served_as`, a Host header.
 
-    The scheme is not compared: behind a proxy that ends TLS the server sees only http.
+    The scheme is not compared: behind a proxy that ends TLS the server sees only http. But it has to be http
+    or https: other schemes are those of programs and extensions, whose hosts mean something else.
     """
     try:
         normal = origin(page)
         scheme = normal.partition("://")[0]
-        return normal == origin(f"{scheme}://{served_as.strip()}")
+        return scheme in _DEFAULT_PORTS and normal == origin(f"{scheme}://{served_as.strip()}")
     except Wrong:
         return False
 

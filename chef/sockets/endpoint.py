@@ -8,7 +8,8 @@ from typing import Any
 
 from flask import Flask
 
-from chef.access.auth import Credentials, Gate
+from chef.access.addresses import is_own_origin
+from chef.access.auth import Gate
 from chef.domain.clock import Clock
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
@@ -94,6 +95,6 @@ def _home_and(origins: Collection[str]) -> Callable[[str | None, dict[str, Any]]
     """Which origins may connect where some are named: those, and this server's own, whose pages are live."""
 
     def may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
-        return origin in origins or not Credentials.from_environ(environ).foreign_origin
+        return origin in origins or is_own_origin(environ)
 
     return may_connect

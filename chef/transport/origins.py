@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from chef.access.addresses import is_own_origin
+
 Environ = dict[str, Any]
 AllowedOrigins = str | Callable[[str | None, Environ], bool] | None
 """`"*"` for all, a function that decides, or `None`: this server's own origin alone."""
@@ -23,7 +25,7 @@ class Origins:
             return True
         if callable(self._allowed):
             return self._allowed(origin, environ)
-        return origin == self._allowed if self._allowed else origin in _own(environ)
+        return origin == self._allowed if self._allowed else is_own_origin(environ)
 
     def headers(self, environ: Environ) -> list[tuple[str, str]]:
         """The CORS headers of an answer."""
@@ -39,14 +41,3 @@ class Origins:
         if origin is not None and self._allowed != "*":
             headers.append(("Vary", "Origin"))
         return headers
-
-
-def _own(environ: dict[str, Any]) -> list[str]:
-    """This server's origin as it sees it, and as a proxy in front says that its clients do."""
-    if "HTTP_HOST" not in environ:
-        return []
-    scheme: str = environ["wsgi.url_scheme"]
-    host: str = environ["HTTP_HOST"]
-    proxys_scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme).split(",")[0].strip()
-    proxys_host = environ.get("HTTP_X_FORWARDED_HOST", host).split(",")[0].strip()
-    return [f"{scheme}://{host}", f"{proxys_scheme}://{proxys_host}"]

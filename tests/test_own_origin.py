@@ -1,0 +1,115 @@
+"""Pages that are the server's own, whatever ends TLS before it: one rule for sockets, forms and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.cookies import SimpleCookie
+
+import pytest
+import requests
+import websocket
+from flask import Flask
+
+from chef.access.addresses import is_own_origin
+from tests.tools.serving import Served, Serving
+
+SECRET = "a-secret-of-enough-bytes-for-hs256-and-more"
+ASKED = {"HTTP_HOST": "chef.example:8443"}
+
+
+@pytest.fixture(scope="module", params=["", "https://app.example.com"], ids=["unset", "somebody else"])
+def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, serving: Serving
+) -> Iterator[Served]:
+    """A server with both forms of WEBSOCKET_CORS_ORIGIN that do not name it: they must not differ."""
+    with serving(tmp_path_factory.mktemp("origin"), {"WEBSOCKET_CORS_ORIGIN": request.param}) as started:
+        yield started
+
+
+def upgrade(served: Served, origin: str, host: str) -> int:
+    """The status of an attempt to open a WebSocket."""
+    url = f"ws://127.0.0.1:{served.port}/ws/?EIO=4&transport=websocket"
+    try:
+        with closing(websocket.create_connection(url, timeout=30, origin=origin, host=host)) as opened:
+            return int(opened.getstatus() or 0)
+    except websocket.WebSocketBadStatusException as refused:
+        return int(refused.status_code)
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"),
+    [
+        ("https://chef.example", True),
+        ("http://chef.example", True),
+        ("https://Chef.Example", True),
+        ("https://chef.example:8443", False),
+        ("https://www.chef.example", False),
+        ("https://chef.example.evil.example", False),
+        ("chrome-extension://chef.example", False),
+        ("null", False),
+    ],
+)
+def test_a_page_of_the_name_that_was_asked_for_is_live_whatever_ends_tls(
+    served: Served, origin: str, accepted: bool
+) -> None:
+    # No X-Forwarded-Proto: stunnel, hitch and many balancers say nothing.
+    assert upgrade(served, origin, "chef.example") == (101 if accepted else 400)
+    polled = requests.get(
+        f"{served.url}/ws/?EIO=4&transport=polling",
+        headers={"Origin": origin, "Host": "chef.example"},
+        timeout=30,
+    )
+    assert polled.status_code == (200 if accepted else 400)
+
+
+@pytest.mark.parametrize(
+    ("origin", "environ", "own"),
+    [
+        ("https://chef.example:8443", ASKED, True),
+        ("http://chef.example:8443", ASKED, True),
+        ("https://chef.example", ASKED, False),
+        ("https://chef.example", ASKED | {"HTTP_X_FORWARDED_HOST": "chef.example"}, True),
+        ("https://chef.example", ASKED | {"HTTP_X_FORWARDED_HOST": "outer.example, chef.example"}, True),
+        # The proxy's name in Host does not become foreign by another name being there, too.
+        ("https://chef.example:8443", ASKED | {"HTTP_X_FORWARDED_HOST": "chef.example"}, True),
+        ("https://evil.example", ASKED | {"HTTP_X_FORWARDED_HOST": "chef.example"}, False),
+        ("capacitor://chef.example:8443", ASKED, False),
+        ("", ASKED, False),
+        ("https://", {"HTTP_HOST": ""}, False),
+        ("https://chef.example", {}, False),
+    ],
+)
+def test_the_own_origin_has_the_host_and_port_of_the_request(
+    origin: str, environ: dict[str, str], own: bool
+) -> None:
+    assert is_own_origin(environ | {"HTTP_ORIGIN": origin}) is own
+
+
+def test_a_form_behind_tls_that_says_nothing_gets_a_secure_cookie(make_app: Callable[..., Flask]) -> None:
+    app = make_app(jwt_secret=SECRET, api_tokens=("a-token-of-some-length",))
+
+    def cookie(**headers: str) -> SimpleCookie:
+        form = {"token": "a-token-of-some-length"}
+        answer = app.test_client().post("/login", data=form, headers={"Host": "chef.example"} | headers)
+        return SimpleCookie(answer.headers.get("Set-Cookie", ""))
+
+    (secure,) = cookie(Origin="https://chef.example").values()
+    assert secure["secure"] is True
+    (plain,) = cookie(Origin="http://chef.example").values()
+    assert not plain["secure"]
+    assert not cookie(Origin="https://evil.example")
+
+
+def test_the_scheme_and_the_name_that_a_believed_proxy_says_are_those_of_shown_addresses(
+    make_app: Callable[..., Flask],
+) -> None:
+    said = {
+        "Host": "127.0.0.1:3001",
+        "X-Forwarded-Host": "made.up, chef.example",
+        "X-Forwarded-Proto": "x,https",
+    }
+    believing = make_app(trusted_proxies=1).test_client()
+    assert "JOB=https://chef.example/api/jobs/my-first-job" in believing.get("/", headers=said).text
+    shown = make_app().test_client().get("/", headers=said | {"X-Forwarded-Proto": "https"}).text
+    assert "JOB=https://127.0.0.1:3001/api/jobs/my-first-job" in shown
