@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from flask import Flask
 
@@ -30,6 +29,7 @@ from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.doorbell import Doorbell
 from chef.live.etatelling import EtaTeller
 from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
@@ -46,9 +46,6 @@ from chef.metrics import Metrics
 from chef.services import Services
 from chef.settings.config import Settings
 from chef.store import Store
-
-if TYPE_CHECKING:
-    from chef.live.doorbell import Doorbell
 
 _BLUEPRINTS = (
     writing.blueprint,
@@ -96,7 +93,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
     viewers = sockets_of(app, settings, store, hub, gate, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
-    doorbell = _doorbell(settings.redis_url, hub, count) if settings.redis_url else None
+    doorbell = _doorbell(settings.redis_url, hub, metrics, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
     reviews = FailureReviews(store, clock)
     side_thread = SideThread()
@@ -141,10 +138,10 @@ def _count(metrics: Metrics, viewers: Callable[[], int], hub: Hub, end_watches: 
     metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
 
 
-def _doorbell(url: str, hub: Hub, count: Callable[[], int]) -> Doorbell:
-    from chef.live.doorbell import Doorbell  # Loads redis, which takes long.
+def _doorbell(url: str, hub: Hub, metrics: Metrics, count: Callable[[], int]) -> Doorbell:
+    from chef.live.redisbroadcast import RedisBroadcast  # Loads redis, which takes long.
 
-    return Doorbell(url, hub, count)
+    return Doorbell(RedisBroadcast(url, hub.store.epoch), hub, count, metrics.ignored)
 
 
 def _allow_origins(app: Flask, settings: Settings) -> None:

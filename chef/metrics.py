@@ -43,12 +43,16 @@ class CountByLabel:
 
 
 class Metrics:
-    """The counts: `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit."""
+    """The counts: `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit.
+
+    `ignored` counts what came on the doorbell's channel and is not of this store, by how that is seen.
+    """
 
     def __init__(self) -> None:
         self.updates = CountByLabel("result")
         self.lines = Count()
         self.refused = CountByLabel("reason")
+        self.ignored = CountByLabel("reason")
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
@@ -77,6 +81,7 @@ class Metrics:
         yield _family("chef_updates", "Updates by result.", self.updates)
         yield _family("chef_log_lines", "Log lines stored.", self.lines)
         yield _family("chef_refused", "Refused or ended because of a limit, by limit.", self.refused)
+        yield _family("chef_doorbell_ignored", "Messages of others, by how that is seen.", self.ignored)
         info = GaugeMetricFamily("chef_info", "The running version.", labels=["version"])
         info.add_metric([VERSION], 1)
         yield info

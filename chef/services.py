@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from flask import current_app
 
@@ -15,6 +15,7 @@ from chef.domain.model import Job
 from chef.domain.payloads import JobJson, job_json
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.doorbell import Doorbell
 from chef.live.etatelling import EtaTeller
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
@@ -27,9 +28,6 @@ from chef.live.waiting import EndWatches
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
-
-if TYPE_CHECKING:
-    from chef.live.doorbell import Doorbell
 
 
 class ConnectedViewers(Protocol):

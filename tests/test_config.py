@@ -410,6 +410,8 @@ def test_other_databases_and_broken_urls_are_refused(url: str, allowed: str) -> 
         "rediss://:pw@h:6380/1",
         "redis://u:pw@[::1]:6379/0?protocol=3",
         "unix:///run/redis.sock",
+        "unix://u:pw@/run/redis.sock?db=2",
+        "rediss://h?ssl_cert_reqs=none",
     ],
 )
 def test_a_redis_url_is_taken_as_it_is(url: str) -> None:
@@ -417,10 +419,33 @@ def test_a_redis_url_is_taken_as_it_is(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost:6379", "http://h", "redis://", "redis://h:0", "redis://h/name", "unix://"]
+    "url",
+    [
+        "localhost:6379",
+        "http://h",
+        "redis://",
+        "redis://h:0",
+        "redis://h/name",
+        "unix://",
+        "unix://run/redis.sock",
+    ],
 )
 def test_anything_else_is_no_redis_url(url: str) -> None:
     assert refusal(REDIS_URL=url).startswith("REDIS_URL=")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h?colour=red",
+        "redis://h?socket_timeout=soon",
+        "redis://h?protocol=7",
+        "unix:///run/redis.sock?socket_keepalive=True",
+        "unix:///run/redis.sock?db=one",
+    ],
+)
+def test_a_parameter_that_the_client_refuses_stops_the_start(url: str) -> None:
+    assert "parameter" in refusal(REDIS_URL=url)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chef.live import hub
+from tests.tools.following import Follower
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
 
@@ -22,30 +22,6 @@ StartServer = Callable[..., Served]
 def redis(tmp_path: Path) -> Iterator[Redis]:
     with Redis(tmp_path) as running:
         yield running
-
-
-class Follower:
-    """Reads a job's event stream in a thread, noting each event's seq and when it came."""
-
-    def __init__(self, server: Served, job_id: str) -> None:
-        self.seen: list[int] = []
-        self.times: list[float] = []
-        url = f"{server.url}/api/jobs/{job_id}/events"
-        self._response = server.session.get(url, stream=True, timeout=60)
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        for line in self._response.iter_lines(chunk_size=1):
-            if line.startswith(b"id: "):
-                self.seen.append(int(line[4:]))
-                self.times.append(time.monotonic())
-
-    def wait(self, count: int, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while len(self.seen) < count:
-            assert time.monotonic() < deadline, f"{len(self.seen)} of {count}"
-            time.sleep(0.01)
 
 
 def post_alternately(servers: list[Served], count: int) -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import gevent
 
@@ -153,16 +153,13 @@ class Hub:
             except Exception:  # Without the poll what a doorbell lost would never be found.
                 log.exception("the heads of logs could not be read")
 
-    def load_heads(self) -> None:
-        """Read how far each followed log is in the store, and wake the followers that are behind."""
-        known = {key: room.head for key, room in self._rooms.items()}
-        job_ids = [name for kind, name in self._rooms if kind == "job"]
-        project_ids = [name for kind, name in self._rooms if kind == "project"]
-        heads: dict[Key, int] = {}
-        for part in _slices(job_ids):
-            heads |= {("job", name): seq for name, seq in self.store.job_seqs(part).items()}
-        for part in _slices(project_ids):
-            heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
+    def load_heads(self, keys: Collection[Key] | None = None) -> dict[Key, int]:
+        """Read how far each followed log, or each of `keys`, is in the store; wake followers that are behind.
+
+        Returns the heads of the logs that are not empty.
+        """
+        known = {key: room.head for key, room in self._rooms.items() if keys is None or key in keys}
+        heads = self._stored_heads(known if keys is None else keys)
         for key, head_before in known.items():
             head = heads.get(key, 0)
             room = self._rooms.get(key)
@@ -170,6 +167,20 @@ class Hub:
                 # A log never gets shorter: another process removed it.
                 room.restart(head)
             self.raise_head(key, head)
+        return heads
+
+    def _stored_heads(self, keys: Collection[Key]) -> dict[Key, int]:
+        heads: dict[Key, int] = {}
+        for part in _slices([name for kind, name in keys if kind == "job"]):
+            heads |= {("job", name): seq for name, seq in self.store.job_seqs(part).items()}
+        for part in _slices([name for kind, name in keys if kind == "project"]):
+            heads |= {("project", name): seq for name, seq in self.store.project_seqs(part).items()}
+        return heads
+
+    def is_behind(self, key: Key, head: int) -> bool:
+        """Whether a log is followed here that is not known yet to go up to `head`."""
+        room = self._rooms.get(key)
+        return room is not None and room.head < head
 
     def raise_head(self, key: Key, head: int) -> None:
         """Somebody says that a log goes up to `head`: wake its followers that are behind."""

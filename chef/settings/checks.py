@@ -192,7 +192,8 @@ def redis_url(url: str) -> str:
             "must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER], the same with rediss://, or unix:///PATH"
         )
     if scheme.lower() == "unix":
-        if not match["path"].strip("/"):
+        # What stands before the path would be taken for a host and left out: the first folder of a path.
+        if not match["path"].strip("/") or match["authority"].rpartition("@")[2]:
             raise Wrong("must name a socket file: unix:///PATH")
     elif not _host_of(match["authority"]) or not re.fullmatch(r"(/[0-9]{0,4})?", match["path"]):
         raise Wrong("must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER]")

@@ -55,7 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
         rules.show_list,
     ),
     rules.text("DATABASE_URL", "database_url", checks.database_url, rules.show_url),
-    rules.text("REDIS_URL", "redis_url", checks.redis_url, rules.show_url),
+    rules.text("REDIS_URL", "redis_url", rules.check_redis_url, rules.show_url),
     Setting("CHEF_API_TOKEN", "api_tokens", rules.comma_separated, rules.check_tokens, None),
     Setting("CHEF_PROJECT_TOKENS", "project_tokens", rules.project_tokens, rules.check_project_tokens, None),
     rules.text("CHEF_JWT_SECRET", "jwt_secret", rules.check_jwt_secret, None),

@@ -128,6 +128,15 @@ def check_jwt_public_key(text: str) -> str:
     return keys.jwt_public_keys(text)
 
 
+def check_redis_url(text: str) -> str:
+    """The URL of a Redis, with the parameters that its client library takes."""
+    url = checks.redis_url(text)
+    from chef.settings import redisurl  # Loads redis, which takes long.
+
+    redisurl.check_parameters(url)
+    return url
+
+
 def check_log_format(value: str) -> str:
     """The form of the server's own log."""
     if value.lower() not in logs.FORMATS:

@@ -25,6 +25,11 @@ class Redis:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self._port}/0"
 
+    @property
+    def socket_url(self) -> str:
+        """The same by its Unix socket."""
+        return f"unix://{self._folder / 'redis.sock'}"
+
     def __enter__(self) -> Redis:
         self.start()
         return self
@@ -37,6 +42,7 @@ class Redis:
         program = shutil.which("redis-server")
         assert program, "redis-server is not installed (Debian: apt-get install redis-server)"
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._folder)]
+        options += ["--unixsocket", str(self._folder / "redis.sock")]
         self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
