@@ -24,6 +24,7 @@ NAMES = (
     "reporter",
     "hostile",
     "delivery",
+    "reach",
 )
 
 

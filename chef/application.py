@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from flask import Flask
 
@@ -36,16 +37,17 @@ from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.noveltyreviews import NoveltyReviews
+from chef.live.recent import Recent
 from chef.live.retention import Retention
-from chef.live.tracker import Tracker
+from chef.live.tracker import Publish, Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
 from chef.mcp import endpoint
 from chef.mcp.versions import MCP_HEADERS
 from chef.metrics import Metrics
-from chef.services import Services
+from chef.services import BadgeAnswer, Services
 from chef.settings.config import Settings
-from chef.store import Store
+from chef.store import Removed, Store
 
 _BLUEPRINTS = (
     writing.blueprint,
@@ -95,16 +97,13 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings.redis_url, hub, metrics, count) if settings.redis_url else None
     rings = [doorbell.ring] if doorbell else []
-    reviews = FailureReviews(store, clock)
-    side_thread = SideThread()
-    comparing = NoveltyReviews(store, side_thread, clock)
-    eta_teller = EtaTeller(hub, store, forecaster)
-    publish = (forecaster.note, hub.publish, *rings, reviews.note, comparing.note, eta_teller.note)
+    followers = _followers(store, hub, forecaster, clock)
+    publish = (forecaster.note, hub.publish, *rings, *followers.notes)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     end_watches = EndWatches(hub)
     _count(metrics, count, hub, end_watches)
-    store.on_removal(hub.forget)
+    store.on_removal(partial(_tell_all, (hub.forget, followers.badges.forget)))
     return Services(
         settings,
         store,
@@ -117,15 +116,43 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         viewers,
         Retention(store, settings.retention_days, clock),
         Abandoning(store, tracker, settings.abandon_hours, clock),
-        reviews,
-        comparing,
         Uploads(),
         ErrorLines(store),
         end_watches,
         forecaster,
-        eta_teller,
+        *followers,
+    )
+
+
+class _Followers(NamedTuple):
+    """Whatever goes on from what was stored, viewers excepted; fields of `Services`."""
+
+    reviews: FailureReviews
+    novelty: NoveltyReviews
+    eta_teller: EtaTeller
+    badges: Recent[BadgeAnswer]
+    side_thread: SideThread
+
+    @property
+    def notes(self) -> list[Publish]:
+        """Are told of each commit."""
+        return [one.note for one in (self.reviews, self.novelty, self.eta_teller, self.badges)]
+
+
+def _followers(store: Store, hub: Hub, forecaster: Forecaster, clock: Clock) -> _Followers:
+    side_thread = SideThread()
+    return _Followers(
+        FailureReviews(store, clock),
+        NoveltyReviews(store, side_thread, clock),
+        EtaTeller(hub, store, forecaster),
+        Recent(clock),
         side_thread,
     )
+
+
+def _tell_all(listeners: Sequence[Callable[[Removed], None]], removed: Removed) -> None:
+    for listener in listeners:
+        listener(removed)
 
 
 def _no_sockets(*_: object) -> None:

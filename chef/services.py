@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from flask import current_app
 
@@ -21,6 +21,7 @@ from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.noveltyreviews import NoveltyReviews
+from chef.live.recent import Recent
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
@@ -28,6 +29,15 @@ from chef.live.waiting import EndWatches
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
+
+
+class BadgeAnswer(NamedTuple):
+    """A badge as it is answered; `project_id` is empty where there is no such job."""
+
+    project_id: str
+    status: int
+    body: bytes
+    etag: str
 
 
 class ConnectedViewers(Protocol):
@@ -58,13 +68,14 @@ class Services:
     viewers: ConnectedViewers | None
     retention: Retention
     abandoning: Abandoning
-    reviews: FailureReviews
-    novelty: NoveltyReviews
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
     forecaster: Forecaster
+    reviews: FailureReviews
+    novelty: NoveltyReviews
     eta_teller: EtaTeller
+    badges: Recent[BadgeAnswer]
     side_thread: SideThread
 
     def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:

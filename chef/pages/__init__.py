@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Flask
 
 from chef.pages import (
+    badges,
     durations,
     errors,
     language,
     listedruns,
     login,
     outlines,
+    previews,
     progresswords,
     routes,
     rowwords,
@@ -42,7 +44,9 @@ def install(app: Flask) -> None:
     durations.install(app)
     testpanel.install(app)
     listedruns.install(app)
+    previews.install(app)
     runpage.install(app)
     wall.install(app)
+    badges.install(app)
     errors.install(app)
     security.install(app, assets)

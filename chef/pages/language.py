@@ -7,6 +7,8 @@ page in that language is asked for: there is no compiled file that could be olde
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import (
@@ -47,6 +49,16 @@ def language() -> str:
     if not has_request_context():
         return LANGUAGES[0]
     return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """Texts within are English, whatever the viewer's language is."""
+    _load_babel()
+    import flask_babel
+
+    with flask_babel.force_locale(LANGUAGES[0]):
+        yield
 
 
 def gettext(text: str, **values: object) -> str:
