@@ -96,5 +96,8 @@ function paintDots(place, jobs) {
  * @param {string} run
  */
 function runPath(projectId, run) {
-  return `/projects/${encodeURIComponent(projectId)}/runs/${encodeURIComponent(run)}`;
+  const project = `/projects/${encodeURIComponent(projectId)}`;
+  // No address can end in these: chef/pages/listedruns.py says the same.
+  if (run === "." || run === "..") return `${project}?run=${run}`;
+  return `${project}/runs/${encodeURIComponent(run)}`;
 }

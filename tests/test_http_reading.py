@@ -600,7 +600,7 @@ def test_the_jobs_of_a_run_are_shown_together(make_app: Callable[..., Flask]) ->
 
 
 def test_a_run_may_be_called_anything(client: FlaskClient) -> None:
-    names = ["a/b", "/", "//a//", "50% done?", "#1", "ü 日本", "a\tb", "x" * 700, "..a", "4821"]
+    names = ["a/b", "/", "//a//", "50% done?", "#1", "ü 日本", "a\tb", "a\nb", "x" * 700, "..a", "4821"]
     _send(client, *(_progress(f"j{n}", meta={"run": name}) for n, name in enumerate(names)))
     for number, name in enumerate(names):
         found = _get(client, f"/api/projects/p/runs/{quote(name, safe='')}")

@@ -32,7 +32,13 @@ def client(app: Flask) -> FlaskClient:
         {"type": "log", "jobId": "b-1", "projectId": "web", "message": "src/a.c:1:2: error: no"},
         {"type": "progress", "jobId": "b-1", "meta": meta},
         {"type": "error", "jobId": "b-1", "message": "make failed", "code": 2},
-        {"type": "progress", "jobId": "b-2", "projectId": "web", "phase": "building"},
+        {
+            "type": "progress",
+            "jobId": "b-2",
+            "projectId": "web",
+            "phase": "building",
+            "meta": {"run": "ci/\n7"},
+        },
     ]
     assert client.post("/api/updates", json=updates).status_code == 200
     return client
@@ -73,7 +79,7 @@ def test_the_form_that_is_wanted_most(accept: str, form: str) -> None:
     assert preferred_form(accept, (HTML, PLAIN, MARKDOWN, JSON, SSE, NDJSON), otherwise) == form
 
 
-@pytest.mark.parametrize("path", ["/", "/projects/web", "/jobs/b-1"])
+@pytest.mark.parametrize("path", ["/", "/projects/web", "/projects/web/runs/ci%2F%0A7", "/jobs/b-1"])
 @pytest.mark.parametrize(
     ("accept", "agent"),
     [
@@ -130,6 +136,7 @@ def test_programs_get_what_the_api_says(client: FlaskClient) -> None:
     for path, same in (
         ("/", "/api/projects"),
         ("/projects/web", "/api/projects/web"),
+        ("/projects/web/runs/ci%2F%0A7", "/api/projects/web/runs/ci%2F%0A7"),
         ("/jobs/b-1", "/api/jobs/b-1"),
     ):
         answer = ask(client, path, JSON)
@@ -138,6 +145,25 @@ def test_programs_get_what_the_api_says(client: FlaskClient) -> None:
     assert ask(client, "/jobs/b-1", MARKDOWN).text == client.get("/api/jobs/b-1/digest").text
     assert len(ask(client, "/jobs/b-1?budget=500", MARKDOWN).text) <= 500
     assert ask(client, "/jobs/b-1?fail=1", JSON).status_code == 417
+
+
+def test_a_terminal_sees_a_run_and_its_jobs(client: FlaskClient) -> None:
+    lines = ask(client, "/projects/web/runs/ci%2F%0A7").text.splitlines()
+    assert lines[:3] == ["building: ci/ 7", "web · ci/ 7", "1 running"]
+    assert [line.split()[0] for line in lines[4:]] == ["building"]
+    for accept in ("*/*", JSON, MARKDOWN):
+        assert ask(client, "/projects/web/runs/none", accept).status_code == 404
+
+
+def test_a_list_for_a_terminal_is_limited_by_its_address(client: FlaskClient) -> None:
+    """It named all jobs whatever was asked for."""
+    for path in ("/", "/projects/web"):
+        assert "b-2" in ask(client, path).text
+        found = ask(client, f"{path}?branch=main&q=RETRY").text
+        assert "b-1" in found
+        assert "b-2" not in found
+        assert ask(client, f"{path}?status=odd").status_code == 422
+    assert ask(client, "/?branch=none").text == "There are no such jobs.\n"
 
 
 def test_events_come_from_the_same_address(client: FlaskClient) -> None:

@@ -170,6 +170,9 @@ def test_a_run_is_one_row_and_has_a_page(client: FlaskClient) -> None:
     assert 'href="/jobs/two#phase=building"' in page.text
     assert "<h1><bdi>Retry the upload</bdi></h1>" in page.text
     assert client.get("/projects/web/runs/none").status_code == 404
+    post(client, *(progress(str(n), projectId="docs", meta={"run": ".."}) for n in range(2)))
+    # A browser takes the page of that name for the one above.
+    assert 'href="/projects/docs?run=.."' in client.get("/projects/docs").text
     everywhere = client.get("/api/runs?projectId=web").json
     assert everywhere
     assert [one["worst"]["jobId"] for one in everywhere["runs"]] == ["alone", "two"]

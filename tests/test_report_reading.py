@@ -166,6 +166,12 @@ def test_the_suite_is_the_class_or_else_the_suite_around_the_test() -> None:
     [
         ("0.0125", 12),
         ("1,234.5", 1_234_500),
+        ("1,234", 1_234_000),
+        ("12,345,678.5", 12_345_678_500),
+        ("0,25", 250),
+        ("0,125", 125),
+        ("12,5", 12_500),
+        ("1,2,3", None),
         ("2", 2000),
         ("", None),
         ("soon", None),
@@ -211,6 +217,43 @@ def test_a_byte_order_mark_and_blanks_before_the_document_do_no_harm() -> None:
     text = '<?xml version="1.0"?><testsuite><testcase name="a"/></testsuite>'
     for begin in (b"\xef\xbb\xbf", b"\n ", b"\xef\xbb\xbf\r\n"):
         assert only(read(begin + text.encode())).name == "a"
+
+
+@pytest.mark.parametrize(
+    ("written", "read_as"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("&#27;[31mred&#x1B;[0m", "red"),
+        ("bell\x07 &#0;&#x1;&#031;end", "bell end"),
+        ("kept &#10;&#13;&#9;&#128; &amp;#27;", "kept \n\t &#27;"),
+    ],
+)
+def test_what_a_test_printed_for_a_terminal_is_no_reason_to_refuse_its_report(
+    written: str, read_as: str
+) -> None:
+    """A raw escape sequence is no XML, but tools write it into reports: the whole of one was lost for it."""
+    case = f'<testcase name="a"><failure message="m"><![CDATA[\x1b[1m]]>{written}</failure></testcase>'
+    assert (only(junit(case)).output or "").strip() == read_as
+
+
+@pytest.mark.parametrize("name", ["utf-16", "UTF-16LE"])
+def test_a_report_in_utf8_that_says_it_is_utf16_is_read(name: str) -> None:
+    """Writers of strings in .NET say so, whatever the file is."""
+    text = f'<?xml version="1.0" encoding="{name}"?><testsuite><testcase name="fünf"/></testsuite>'
+    assert only(read(text.encode())).name == "fünf"
+
+
+def test_a_report_that_is_not_mended_is_refused_where_it_is_wrong() -> None:
+    for text in ("\x1b[1m<testsuite>", "<testsuite>\x1b[1m</testsuites>", "<testsuite>&#27;"):
+        with pytest.raises((BadRequest, Invalid)) as refused:
+            read(text)
+        assert "line 1" in refused.value.detail or "begins with" in refused.value.detail
+
+
+def test_a_word_for_failed_counts_as_an_element_does() -> None:
+    words = (("a", "failed"), ("b", "Error"), ("c", "run"))
+    cases = "".join(f'<testcase name="{name}" status="{word}"/>' for name, word in words)
+    assert by_outcome(junit(cases)) == {"failed": ["a", "b"], "passed": ["c"]}
 
 
 def test_nothing_that_a_terminal_obeys_is_left_in_a_text() -> None:

@@ -1,4 +1,4 @@
-"""One address for everything: `/`, `/projects/P` and `/jobs/JOB` answer in the form that a client asks for.
+"""One address for everything: `/`, projects, runs and jobs answer in the form that a client asks for.
 
 A request whose `Accept` prefers another form than HTML is handed to the API's address of the same thing.
 Source: RFC 9110, 12.5.1; where nothing matches the header is disregarded, as it allows.
@@ -35,19 +35,27 @@ class _Thing(NamedTuple):
     path: re.Pattern[str]
     forms: dict[str, str]
 
+    def address(self, form: str, names: tuple[str, ...]) -> str:
+        """The API's path for a form, with the names that the page's path has."""
+        return self.forms[form].format(*names)
+
 
 _THINGS = (
-    _Thing(re.compile("/()"), dict.fromkeys((PLAIN, MARKDOWN, JSON), "/api/projects")),
+    _Thing(re.compile("/"), dict.fromkeys((PLAIN, MARKDOWN, JSON), "/api/projects")),
     _Thing(
         re.compile("/projects/([^/]+)"),
-        dict.fromkeys((PLAIN, MARKDOWN, JSON), "/api/projects/%s")
-        | dict.fromkeys((SSE, NDJSON), "/api/projects/%s/events"),
+        dict.fromkeys((PLAIN, MARKDOWN, JSON), "/api/projects/{}")
+        | dict.fromkeys((SSE, NDJSON), "/api/projects/{}/events"),
+    ),
+    _Thing(
+        re.compile("/projects/([^/]+)/runs/(.+)", re.DOTALL),
+        dict.fromkeys((PLAIN, MARKDOWN, JSON), "/api/projects/{}/runs/{}"),
     ),
     _Thing(
         re.compile("/jobs/([^/]+)"),
-        dict.fromkeys((PLAIN, MARKDOWN), "/api/jobs/%s/digest")
-        | {JSON: "/api/jobs/%s"}
-        | dict.fromkeys((SSE, NDJSON), "/api/jobs/%s/events"),
+        dict.fromkeys((PLAIN, MARKDOWN), "/api/jobs/{}/digest")
+        | {JSON: "/api/jobs/{}"}
+        | dict.fromkeys((SSE, NDJSON), "/api/jobs/{}/events"),
     ),
 )
 
@@ -59,7 +67,7 @@ class Negotiation:
         self._application = application
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
-        """Answer in the form that is asked for. Everything else than those three addresses passes."""
+        """Answer in the form that is asked for. Everything else than those addresses passes."""
         path = environ["PATH_INFO"]
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or path.startswith(("/api/", "/ws", "/static/")):
             return self._application(environ, start_response)
@@ -70,8 +78,7 @@ class Negotiation:
                 otherwise = PLAIN if accept and not _is_for_pages(environ) else HTML
                 form = preferred_form(accept, (HTML, *thing.forms), otherwise)
                 if form != HTML:
-                    address = thing.forms[form]
-                    target = address % found[1] if "%s" in address else address
+                    target = thing.address(form, found.groups())
                     environ = environ | {"PATH_INFO": target, "HTTP_ACCEPT": form}
                 return self._application(environ, _varying(start_response))
         return self._application(environ, start_response)

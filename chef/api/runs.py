@@ -20,6 +20,7 @@ from chef.api.answers import (
 )
 from chef.api.filters import filter_in_query
 from chef.api.shapes import Runs
+from chef.api.texts import run_answer, wanted_text
 from chef.domain.failure import IN_LISTS
 from chef.domain.filtering import JobFilter
 from chef.domain.model import Job
@@ -68,7 +69,7 @@ def _page(wanted: JobFilter, allowed: Collection[str] | None) -> Runs:
 class RunConverter(BaseConverter):
     """The name of a run in a path, which may be any text: its slashes are part of it, also the first ones."""
 
-    regex = ".+"
+    regex = "(?s:.+)"
     part_isolating = False
 
 
@@ -84,7 +85,9 @@ def get_run(project_id: str, run: str) -> Response:
         raise NotFound(f"there is no run {run!r} in project {project_id!r}")
     page = store.run_jobs(project_id, run, after, limit)
     jobs = [job_json(job, services().clock(), IN_LISTS) for job in page.jobs]
-    return answer(whole_run_json(found, jobs, None if page.next is None else make_cursor(page.next)))
+    whole = whole_run_json(found, jobs, None if page.next is None else make_cursor(page.next))
+    form = wanted_text()
+    return answer(whole) if form is None else run_answer(whole, form)
 
 
 @blueprint.get("/api/jobs/<job_id>/neighbours")

@@ -6,12 +6,14 @@ from typing import Any
 
 from flask import Response, request
 
+from chef.api.filters import filter_in_query
 from chef.api.negotiation import JSON, MARKDOWN, PLAIN, preferred_form
-from chef.digest.plain import project_text, projects_text
+from chef.digest.plain import jobs_text, project_text, projects_text, run_text
 from chef.digest.text import fenced
-from chef.domain.filtering import JobFilter
+from chef.domain.filtering import EVERY_JOB, JobFilter
 from chef.domain.model import RUNNING
 from chef.domain.payloads import ProjectJson
+from chef.domain.runpayloads import WholeRunJson
 from chef.domain.wiretypes import as_dict
 from chef.services import services
 
@@ -31,27 +33,29 @@ def wanted_text() -> str | None:
 
 
 def projects_answer(projects: list[ProjectJson], allowed: frozenset[str] | None, form: str) -> Response:
-    """Projects and what runs in them, as text."""
-    return _answer(
-        projects_text([as_dict(one) for one in projects], _jobs(statuses=RUNNING, allowed=allowed)), form
-    )
+    """Projects and what runs in them, as text; where the query limits jobs, these alone."""
+    wanted = filter_in_query(None)
+    if wanted != EVERY_JOB:
+        return _answer(jobs_text(_jobs(wanted, allowed)), form)
+    running = _jobs(JobFilter(statuses=RUNNING), allowed)
+    return _answer(projects_text([as_dict(one) for one in projects], running), form)
 
 
 def project_answer(project: ProjectJson, form: str) -> Response:
-    """A project and its newest jobs, as text."""
-    return _answer(project_text(as_dict(project), _jobs(project_id=project.project_id)), form)
+    """A project and its newest jobs, or those that the query asks for, as text."""
+    return _answer(project_text(as_dict(project), _jobs(filter_in_query(project.project_id))), form)
+
+
+def run_answer(run: WholeRunJson, form: str) -> Response:
+    """A run and its jobs, as text."""
+    return _answer(run_text(as_dict(run)), form)
 
 
 def _answer(text: str, form: str) -> Response:
     return text_answer(fenced(text.splitlines()) + "\n" if form == MARKDOWN else text, form)
 
 
-def _jobs(
-    *,
-    project_id: str | None = None,
-    statuses: tuple[str, ...] | None = None,
-    allowed: frozenset[str] | None = None,
-) -> list[dict[str, Any]]:
-    """The newest jobs, as the API shows them."""
-    found = services().store.jobs(JobFilter(project_id, statuses), allowed=allowed, limit=_JOBS)
+def _jobs(wanted: JobFilter, allowed: frozenset[str] | None = None) -> list[dict[str, Any]]:
+    """The newest jobs that a filter asks for, as the API shows them."""
+    found = services().store.jobs(wanted, allowed=allowed, limit=_JOBS)
     return [as_dict(services().job_json(job)) for job in found.jobs]

@@ -87,6 +87,22 @@ def project_text(project: dict[str, Any], jobs: Sequence[dict[str, Any]]) -> str
     return "\n".join([_project(project), "", *map(job_line, jobs)]) + "\n"
 
 
+def jobs_text(jobs: Sequence[dict[str, Any]]) -> str:
+    """Jobs, one a line."""
+    return "\n".join([*map(job_line, jobs)] or ["There are no such jobs."]) + "\n"
+
+
+def run_text(run: dict[str, Any]) -> str:
+    """A run and its jobs: its status, what it is of, how many jobs there are of each outcome."""
+    name = one_line(run["title"] or run["run"], _TITLE)
+    known = (run["branch"], run["commit"], run["author"], run["run"])
+    source = [run["projectId"], *(one_line(one, _VALUE) for one in known if one)]
+    took = [] if run["durationMs"] is None else [f"took {words_of_ms(run['durationMs'])}"]
+    facts = ", ".join([_counts(run["counts"]), *took])
+    lines = [f"{run['status']}: {name}", " · ".join(source), facts, "", *map(job_line, run["jobs"])]
+    return "\n".join(lines) + "\n"
+
+
 def projects_text(projects: Sequence[dict[str, Any]], running: Sequence[dict[str, Any]]) -> str:
     """The running jobs, and projects with their newest jobs."""
     lines = ["Running", *(f"  {job['projectId']}  {job_line(job)}" for job in running), ""] if running else []
@@ -97,7 +113,8 @@ def projects_text(projects: Sequence[dict[str, Any]], running: Sequence[dict[str
 
 
 def _project(project: dict[str, Any]) -> str:
-    counts = ", ".join(
-        f"{count} {name}" for name, count in project["counts"].items() if count and name != "total"
-    )
-    return f"{project['projectId']}: {counts or 'no jobs'}"
+    return f"{project['projectId']}: {_counts(project['counts']) or 'no jobs'}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count and name != "total")

@@ -47,7 +47,9 @@ def listed_run(run: Run) -> dict[str, Any]:
 
 
 def run_url(run: Mapping[str, Any]) -> str:
-    """The address of a run's page."""
+    """The address of a run's page; of `.` and `..`, in which no address can end, that of its jobs' list."""
+    if run["run"] in (".", ".."):
+        return url_for("pages.project", project_id=run["projectId"], run=run["run"])
     return url_for("runs_page.run", project_id=run["projectId"], run=run["run"])
 
 

@@ -107,7 +107,7 @@ def _get_run(security: list[Part]) -> Part:
         "reading",
         "getRun",
         "One run with its jobs, the first one first",
-        {"200": json_answer("the run", "WholeRun", examples.RUN)},
+        {"200": _with_text(json_answer("the run", "WholeRun", examples.RUN))},
         "401 403 404 422 503",
         parameters=[
             name | {"description": "`meta.run`, with `%2F` for `/`"},

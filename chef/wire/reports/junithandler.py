@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, Locator
@@ -28,6 +29,8 @@ _GO_MARKS = ("=== ", "--- ")
 _MOST_DETAILS, _MOST_WRITTEN = MAX_OUTPUT * 3 // 4 - 64, MAX_OUTPUT // 4 - 64
 # The word that GoogleTest and others say in an attribute in place of an element.
 _NOT_RUN = ("notrun", "disabled", "skipped", "ignored")
+_NOT_PASSED = ("failed", "failure", "fail", "error")
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
 class BoundedText:
@@ -130,8 +133,11 @@ class JUnitHandler(ContentHandler):
             self._suites.append((self._elements, attributes.get("name") or None))
         elif local == "testcase":
             self._case = _Case(attributes, self._suites[-1][1] if self._suites else None)
-            if (attributes.get("result") or attributes.get("status") or "").lower() in _NOT_RUN:
+            word = (attributes.get("result") or attributes.get("status") or "").lower()
+            if word in _NOT_RUN:
                 self._case.outcome = "skipped"
+            elif word in _NOT_PASSED:
+                self._case.outcome = "failed"
 
     def _check(self, name: str, attributes: AttributesImpl) -> None:
         self._elements += 1
@@ -203,9 +209,14 @@ def _reason(message: str | None, output: str, suite: str | None) -> str | None:
 
 
 def _milliseconds(text: str | None) -> int | None:
-    """A number of seconds as tools write it, also with commas between thousands; `None` for anything else."""
+    """A number of seconds as tools write it, also with commas between thousands or before its fraction.
+
+    `None` for anything else.
+    """
+    given = (text or "").strip()
+    comma = "" if _THOUSANDS.fullmatch(given) else "."
     try:
-        seconds = float((text or "").replace(",", ""))
+        seconds = float(given.replace(",", comma))
     except ValueError:
         return None
     return round(seconds * 1000) if math.isfinite(seconds) and 0 <= seconds < 1e9 else None
