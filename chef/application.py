@@ -36,6 +36,7 @@ from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
+from chef.live.loopwatch import LoopWatch
 from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.recent import Recent
 from chef.live.retention import Retention
@@ -102,7 +103,8 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     end_watches = EndWatches(hub)
-    _count(metrics, count, hub, end_watches)
+    loop_watch = LoopWatch()
+    _count(metrics, count, hub, end_watches, store, loop_watch)
     store.on_removal(partial(_tell_all, (hub.forget, followers.badges.forget)))
     return Services(
         settings,
@@ -119,6 +121,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         Uploads(),
         ErrorLines(store),
         end_watches,
+        loop_watch,
         forecaster,
         *followers,
     )
@@ -159,16 +162,37 @@ def _no_sockets(*_: object) -> None:
     """Without WebSocket there are no viewers but those of event streams."""
 
 
-def _count(metrics: Metrics, viewers: Callable[[], int], hub: Hub, end_watches: EndWatches) -> None:
+def _count(
+    metrics: Metrics,
+    viewers: Callable[[], int],
+    hub: Hub,
+    end_watches: EndWatches,
+    store: Store,
+    loop_watch: LoopWatch,
+) -> None:
+    """Show what the parts count, and how much of what there is at a scrape."""
+    metrics.show("chef_commit_seconds", "Time of a commit.", store.counts.commits)
+    metrics.show("chef_store_errors", "Reads and writes given up, by operation.", store.counts.errors)
+    metrics.show("chef_events_sent", "Events handed to followers.", hub.deliveries.events)
+    metrics.show("chef_replays", "Followers that began behind the end of a log.", hub.deliveries.replays)
+    metrics.show("chef_log_pages_read", "Pages read for followers that were behind.", hub.deliveries.pages)
+    metrics.show("chef_event_loop_lag_seconds", "Lateness of the event loop.", loop_watch.lateness)
     metrics.watch("chef_viewers", "Viewers connected by Socket.IO to this process.", viewers)
     metrics.watch("chef_rooms", "Jobs and projects that somebody follows.", lambda: hub.rooms)
+    metrics.watch("chef_cursors", "Followers of a job or a project.", lambda: hub.followers)
+    metrics.watch("chef_cursors_behind", "Followers that have not had all.", lambda: hub.followers_behind)
+    metrics.watch("chef_ring_bytes", "Newest events kept in memory.", lambda: hub.ring_bytes)
     metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
+    metrics.watch("chef_writes_waiting", "Writes that wait for their commit.", lambda: store.waiting)
 
 
 def _doorbell(url: str, hub: Hub, metrics: Metrics, count: Callable[[], int]) -> Doorbell:
     from chef.live.redisbroadcast import RedisBroadcast  # Loads redis, which takes long.
 
-    return Doorbell(RedisBroadcast(url, hub.store.epoch), hub, count, metrics.ignored)
+    doorbell = Doorbell(RedisBroadcast(url, hub.store.epoch), hub, count, metrics.ignored)
+    metrics.watch("chef_doorbell_up", "Whether the doorbell works.", lambda: doorbell.is_up)
+    metrics.watch("chef_doorbell_age_seconds", "Time since it was heard.", lambda: doorbell.age)
+    return doorbell
 
 
 def _allow_origins(app: Flask, settings: Settings) -> None:

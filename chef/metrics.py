@@ -7,7 +7,9 @@ counters take a lock each, where here the event loop alone counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from chef.version import VERSION
@@ -42,10 +44,43 @@ class CountByLabel:
         return self.counts.get(value) or self.counts.setdefault(value, Count())
 
 
+class Durations:
+    """How long something took each time, in seconds: Prometheus' histogram.
+
+    `bounds` are the upper ends of its buckets, in their order; what takes longer than all is counted, too.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """It took so long this time."""
+        self._counts[bisect_left(self._bounds, seconds)] += 1
+        self._total += seconds
+
+    @property
+    def total(self) -> float:
+        """The seconds of all times together."""
+        return self._total
+
+    def buckets(self) -> list[tuple[float, int]]:
+        """How often it took at most so long: a pair for each bound, and one for any time."""
+        return list(zip((*self._bounds, float("inf")), accumulate(self._counts), strict=True))
+
+
+Counted = Count | CountByLabel | Durations
+
+
 class Metrics:
     """The counts: `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit.
 
     `ignored` counts what came on the doorbell's channel and is not of this store, by how that is seen.
+    `recoveries` counts viewers that came back, by result (recovered, lost). What other parts count
+    themselves they `show`.
     """
 
     def __init__(self) -> None:
@@ -53,7 +88,18 @@ class Metrics:
         self.lines = Count()
         self.refused = CountByLabel("reason")
         self.ignored = CountByLabel("reason")
+        self.recoveries = CountByLabel("result")
+        self._shown: list[tuple[str, str, Counted]] = []
+        self.show("chef_updates", "Updates by result.", self.updates)
+        self.show("chef_log_lines", "Log lines stored.", self.lines)
+        self.show("chef_refused", "Refused or ended because of a limit, by limit.", self.refused)
+        self.show("chef_doorbell_ignored", "Messages of others, by how that is seen.", self.ignored)
+        self.show("chef_recoveries", "Viewers that came back with an offset, by result.", self.recoveries)
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
+
+    def show(self, name: str, help: str, counted: Counted) -> None:
+        """Show what is counted elsewhere; a counter's name gets `_total` behind it."""
+        self._shown.append((name, help, counted))
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show a value that is asked for at each scrape."""
@@ -68,20 +114,19 @@ class Metrics:
 
     def text(self) -> bytes:
         """The Prometheus text format."""
-        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
         registry = CollectorRegistry()
         registry.register(self)
+        ProcessCollector(registry=registry)
         return generate_latest(registry)
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, as prometheus-client asks a custom collector for them."""
         from prometheus_client.core import GaugeMetricFamily
 
-        yield _family("chef_updates", "Updates by result.", self.updates)
-        yield _family("chef_log_lines", "Log lines stored.", self.lines)
-        yield _family("chef_refused", "Refused or ended because of a limit, by limit.", self.refused)
-        yield _family("chef_doorbell_ignored", "Messages of others, by how that is seen.", self.ignored)
+        for name, text, counted in self._shown:
+            yield _family(name, text, counted)
         info = GaugeMetricFamily("chef_info", "The running version.", labels=["version"])
         info.add_metric([VERSION], 1)
         yield info
@@ -89,9 +134,15 @@ class Metrics:
             yield GaugeMetricFamily(name, text, value=value())
 
 
-def _family(name: str, text: str, counted: Count | CountByLabel) -> Metric:
-    from prometheus_client.core import CounterMetricFamily
+def _family(name: str, text: str, counted: Counted) -> Metric:
+    from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 
+    if isinstance(counted, Durations):
+        times = HistogramMetricFamily(name, text, labels=[])
+        *bounded, (_, all_of_them) = counted.buckets()
+        buckets = [*((str(bound), count) for bound, count in bounded), ("+Inf", all_of_them)]
+        times.add_metric([], buckets, sum_value=counted.total)
+        return times
     if isinstance(counted, Count):
         family = CounterMetricFamily(name, text, labels=[])
         family.add_metric([], counted.value, created=counted.began)

@@ -20,6 +20,7 @@ from chef.live.etatelling import EtaTeller
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
+from chef.live.loopwatch import LoopWatch
 from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.recent import Recent
 from chef.live.retention import Retention
@@ -71,6 +72,7 @@ class Services:
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
+    loop_watch: LoopWatch
     forecaster: Forecaster
     reviews: FailureReviews
     novelty: NoveltyReviews
@@ -96,9 +98,11 @@ class Services:
         self.abandoning.start()
         self.novelty.start()
         self.eta_teller.start()
+        self.loop_watch.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
+        self.loop_watch.close()
         self.retention.close()
         self.abandoning.close()
         self.eta_teller.close()

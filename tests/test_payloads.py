@@ -231,9 +231,9 @@ class CountingForm:
 def test_each_event_is_encoded_once_for_all_viewers_of_a_form() -> None:
     """Invariant 5."""
     published, form, other = page()[0], CountingForm(), CountingForm()
-    first = published.frames(form)
-    assert all(a is b for a, b in zip(first, published.frames(form), strict=True))
-    assert published.frames(other)[0] is not first[0]
+    first = published.encoded(form).frames
+    assert all(a is b for a, b in zip(first, published.encoded(form).frames, strict=True))
+    assert published.encoded(other).frames[0] is not first[0]
     assert (form.encoded, other.encoded) == (2, 2)
 
 

@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event as Wakeup
 
 from chef.errors import StoreUnavailable
-from chef.live.events import Published, events_of
+from chef.live.events import Event, Published, events_of
 from chef.live.feed import RETRY_S
 from chef.live.lanes import Lane
 from chef.live.rooms import Member, Room
@@ -77,10 +77,10 @@ class Cursor(Member):
 
     def _hear_notes(self) -> None:
         """Send what is said beside the log, as far as the viewer has not had it."""
-        notes, form = self.room.notes, self.sink.form
+        notes = self.room.notes
         events, self._told = notes.after(self._told), notes.newest
         if events:
-            self.sink.send(form.join([form.encode(event) for event in events]))
+            self._send_events(events)
 
     def finish(self) -> None:
         """Send now what is in the ring and would be sent in the next turn."""
@@ -101,16 +101,21 @@ class Cursor(Member):
             if published.before < self.position:
                 self._send_rest([published])
             else:
-                self.sink.send(published.frames(self.sink.form))
+                encoded = published.encoded(self.sink.form)
+                self.sink.send(encoded.frames)
+                self.room.deliveries.events.inc(encoded.events)
             self.position = published.position
             if not self.sink.ready():
                 return
 
     def _send_rest(self, page: Sequence[Published]) -> None:
         """The part of a page after a position that may be in the middle of its first entry."""
+        self._send_events(list(events_of(page, self.position, self.sink.form.batch)))
+
+    def _send_events(self, events: Sequence[Event]) -> None:
         form = self.sink.form
-        events = events_of(page, self.position, form.batch)
         self.sink.send(form.join([form.encode(event) for event in events]))
+        self.room.deliveries.events.inc(len(events))
 
     def _load(self, drained: Wakeup) -> None:
         """Catch up from the store, a page at a time, as fast as the connection drains."""

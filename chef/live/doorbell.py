@@ -60,6 +60,7 @@ class Doorbell:
         self._look_at_all = False
         self._heard = Wakeup()
         self._listens = False
+        self._heard_at = time.monotonic()
         # The count that the others know, until when they do, and whether they are asked for theirs.
         self._told: int | None = None
         self._tell_at = 0.0
@@ -84,6 +85,16 @@ class Doorbell:
     def viewers(self) -> int:
         """How many viewers all processes have, as far as they have said lately."""
         return self._count() + self._others.total
+
+    @property
+    def is_up(self) -> bool:
+        """Whether this process listens, and what it last said got through."""
+        return self._listens and not self._quiet
+
+    @property
+    def age(self) -> float:
+        """Seconds since something was heard, be it by this process itself, or since it began to listen."""
+        return time.monotonic() - self._heard_at
 
     # Ringing
 
@@ -131,6 +142,7 @@ class Doorbell:
 
     def _begin(self) -> None:
         self._listens = True
+        self._heard_at = time.monotonic()
         self._asks = self._look_at_all = True  # For news that came while nobody listened.
         self._heard.set()
 
@@ -140,6 +152,7 @@ class Doorbell:
         except NotOurs as found:
             self._ignore(found.reason)
             return
+        self._heard_at = time.monotonic()
         if message.sender == self._id:
             return
         if isinstance(message, NewHeads):

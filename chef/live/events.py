@@ -48,10 +48,11 @@ def make_event(name: str, payload: EventPayload, place: str | None = None) -> Ev
 
 
 class Encoded(NamedTuple):
-    """An entry's events in a form: their frames, and about how many bytes those are on their way."""
+    """An entry's events in a form: their frames, about how many bytes those are, and how many events."""
 
     frames: Sequence[Any]
     size: int
+    events: int
 
 
 def _size_of(event: Event) -> int:
@@ -90,12 +91,8 @@ class Published:
         if encoded is None:
             events = list(events_of([self], 0, form.batch))
             frames = form.join([form.encode(event) for event in events])
-            encoded = self._encoded[id(form)] = Encoded(frames, sum(map(_size_of, events)))
+            encoded = self._encoded[id(form)] = Encoded(frames, sum(map(_size_of, events)), len(events))
         return encoded
-
-    def frames(self, form: Form) -> Sequence[Any]:
-        """The frames of all its events in a form."""
-        return self.encoded(form).frames
 
 
 def events_of(page: Sequence[Published], after: int, batch: bool) -> Iterator[Event]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import gevent
 
 from chef.errors import StoreUnavailable
+from chef.live.deliveries import Deliveries
 from chef.live.events import Published
 from chef.live.ring import Ring
 from chef.store import Store
@@ -72,8 +73,9 @@ class Feed(ABC):
     What was read of an earlier one is not for its followers. `ended` tells that it has none any more.
     """
 
-    def __init__(self, loader: Loader, max_bytes: int) -> None:
+    def __init__(self, loader: Loader, max_bytes: int, deliveries: Deliveries) -> None:
         self.ring: Ring[Published] = Ring(max_bytes)
+        self.deliveries = deliveries
         self.life = 0
         self.ended = False
         self._loader = loader
@@ -115,6 +117,7 @@ class Feed(ABC):
             return page
         life = self.life
         page = self._loader.load(after)
+        self.deliveries.pages.inc()
         return page if life == self.life else None
 
     def fill(self) -> None:

@@ -24,6 +24,7 @@ import gevent
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
+from chef.live.deliveries import Deliveries
 from chef.live.events import Event, Published
 from chef.live.flusher import Flusher
 from chef.live.rooms import Key, Member, Room
@@ -42,6 +43,7 @@ class Hub:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.deliveries = Deliveries()
         self._rooms: dict[Key, Room] = {}
         self._flusher = Flusher()
         self._poller: gevent.Greenlet[..., None] | None = None
@@ -74,7 +76,7 @@ class Hub:
         self._start()
         room = self._rooms.get(key)
         if room is None:
-            room = self._rooms[key] = Room(self.store, key, self._flusher.soon, self.drop)
+            room = self._rooms[key] = Room(self.store, key, self._flusher.soon, self.drop, self.deliveries)
         return room
 
     def drop(self, room: Room) -> None:
@@ -109,6 +111,21 @@ class Hub:
     def rooms(self) -> int:
         """How many logs are followed in this process."""
         return len(self._rooms)
+
+    @property
+    def followers(self) -> int:
+        """How many follow something in this process; whoever follows two logs counts twice."""
+        return sum(len(room.members) for room in self._rooms.values())
+
+    @property
+    def followers_behind(self) -> int:
+        """How many of them have not had all that is stored."""
+        return sum(room.behind for room in self._rooms.values())
+
+    @property
+    def ring_bytes(self) -> int:
+        """About how many bytes the newest entries of all followed logs keep in memory."""
+        return sum(room.ring.size for room in self._rooms.values())
 
     def viewers(self, key: Key) -> int:
         """How many follow a job or project in this process."""

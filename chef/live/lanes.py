@@ -75,6 +75,9 @@ class Lane:
         self._behind = position
         self._unserved = range(0)
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     @property
     def is_empty(self) -> bool:
         """Whether no cursor is in it."""
@@ -131,18 +134,19 @@ class Lane:
             return
         if events:
             frames = self._form.join([self._form.encode(event) for event in events])
-            yield from self._hand(frames, self.position)
+            yield from self._hand(frames, self.position, len(events))
         self.told = newest
 
     def _hand_out(self, page: Sequence[Published]) -> Iterator[None]:
         """Hand a page to all, in chunks."""
-        for frames, position in _chunks(page, self._form):
+        for frames, position, events in _chunks(page, self._form):
             behind, self.position = self.position, position
-            yield from self._hand(frames, behind)
+            yield from self._hand(frames, behind, events)
             if not self._places:
                 return
 
-    def _hand(self, frames: Sequence[Any], behind: int) -> Iterator[None]:
+    def _hand(self, frames: Sequence[Any], behind: int, events: int) -> Iterator[None]:
+        """Hand frames, which are so many events, to all that are in the lane now."""
         self._close_up()
         count = len(self._cursors)
         self._behind = behind
@@ -155,6 +159,8 @@ class Lane:
                     self._hand_one(place, frames)
             self._unserved = range(places.stop, count)
             yield
+        # Whoever could not take it has left, and whoever joined meanwhile has a place behind those served.
+        self._feed.deliveries.events.inc(events * max(0, len(self._places) + count - len(self._cursors)))
 
     def _close_up(self) -> None:
         """Give up the places of those that have left, once they are the most."""
@@ -213,20 +219,24 @@ class Lane:
             feed.flush_soon()
 
 
-def _chunks(page: Sequence[Published], form: Form) -> Iterator[tuple[Sequence[Any], int]]:
-    """A page's frames in parts of at most `CHUNK_BYTES` or of one entry, each with where it ends."""
+def _chunks(page: Sequence[Published], form: Form) -> Iterator[tuple[Sequence[Any], int, int]]:
+    """A page's frames in parts of at most `CHUNK_BYTES` or of one entry.
+
+    With each comes where it ends, and of how many events it is.
+    """
     frames: list[Any] = []
-    size = position = 0
+    size = position = events = 0
     for published in page:
         encoded = published.encoded(form)
         if frames and size + encoded.size > CHUNK_BYTES:
-            yield form.join(frames), position
-            frames, size = [], 0
+            yield form.join(frames), position, events
+            frames, size, events = [], 0, 0
         frames += encoded.frames
         size += encoded.size
+        events += encoded.events
         position = published.position
     if frames:
-        yield form.join(frames), position
+        yield form.join(frames), position, events
 
 
 def _take_turns(serving: Iterable[None]) -> None:

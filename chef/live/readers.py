@@ -42,7 +42,9 @@ class Reader(Member):
         """What is said beside the log and was not read yet."""
         first, self._first = self._first, []
         events, self._told = self.room.notes.after(self._told), self.room.notes.newest
-        return [*first, *events]
+        told = [*first, *events]
+        self.room.deliveries.events.inc(len(told))
+        return told
 
     def load(self, batch: bool = False) -> list[Event]:
         """The events after the position, a page of them; empty at the end."""
@@ -55,4 +57,5 @@ class Reader(Member):
             # The place of an entry's last event is the entry's own: that one is never skipped.
             events = [one for index, one in enumerate(events) if index >= skip or one.place.isdigit()]
         self.position = page[-1].position
+        self.room.deliveries.events.inc(len(events))
         return events

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from gevent.event import Event as Wakeup
 
 from chef.domain.model import Kind
+from chef.live.deliveries import Deliveries
 from chef.live.events import Form
 from chef.live.feed import Feed, JobLoader, ProjectLoader
 from chef.live.lanes import InLane, Lane
@@ -51,10 +52,16 @@ class Room(Feed):
     """
 
     def __init__(
-        self, store: Store, key: Key, flush: Callable[[Room], None], drop: Callable[[Room], None]
+        self,
+        store: Store,
+        key: Key,
+        flush: Callable[[Room], None],
+        drop: Callable[[Room], None],
+        deliveries: Deliveries,
     ) -> None:
         kind, name = key
-        super().__init__(JobLoader(store, name) if kind == "job" else ProjectLoader(store, name), RING_BYTES)
+        loader = JobLoader(store, name) if kind == "job" else ProjectLoader(store, name)
+        super().__init__(loader, RING_BYTES, deliveries)
         self.key = key
         self.notes = Notes()
         self.members: dict[Member, None] = {}
@@ -91,6 +98,8 @@ class Room(Feed):
 
     def join(self, member: Member) -> None:
         """Wake this member, too, from now on."""
+        if member.position < self.head:
+            self.deliveries.replays.inc()
         self.members[member] = None
         self._apart[member] = None
 
@@ -138,6 +147,13 @@ class Room(Feed):
             if member in self._apart:
                 _wake(member)
                 yield
+
+    @property
+    def behind(self) -> int:
+        """How many members have not had all that is stored."""
+        head = self.head
+        in_lanes = sum(len(lane) for lane in self._lanes.values() if lane.position < head)
+        return in_lanes + sum(member.position < head for member in self._apart)
 
     def end(self) -> None:
         """Nobody follows: let go of everything that refers back to the room."""

@@ -63,9 +63,11 @@ def install(
 
     socketio = _extension(app, settings, count)
     server, registry = socketio.server, ViewerRegistry()
+    sessions = server.eio.sessions
+    metrics.watch("chef_unsent_bytes", "Bytes that wait until viewers take them.", lambda: sessions.unsent)
     joiner = Joiner(store, hub, registry, clock)
     sweeper = Sweeper(registry, server, clock)
-    restorer = Restorer(joiner, store, registry, server, clock)
+    restorer = Restorer(joiner, store, registry, server, clock, metrics.recoveries)
     register_connections(socketio, Admission(gate, store, registry, restorer, sweeper, server, clock))
     most = settings.max_subscriptions
     register_subscriptions(socketio, Subscriber(registry, joiner, clock, forecaster, most, count))

@@ -8,6 +8,7 @@ from chef.domain.clock import Clock
 from chef.errors import ChefError, NotFound
 from chef.live.following import Bookmark, History, find_start
 from chef.live.rooms import Key
+from chef.metrics import CountByLabel
 from chef.sockets.joining import Joiner
 from chef.sockets.registry import ViewerRegistry
 from chef.sockets.viewer import Recovery, Viewer
@@ -17,16 +18,23 @@ from chef.wire.recovery import Kept, Place, is_pid, parse_offset
 
 
 class Restorer:
-    """Puts viewers that come back where their offset left them."""
+    """Puts viewers that come back where their offset left them; `recoveries` counts them by result."""
 
     def __init__(
-        self, joiner: Joiner, store: Store, registry: ViewerRegistry, server: SocketServer, clock: Clock
+        self,
+        joiner: Joiner,
+        store: Store,
+        registry: ViewerRegistry,
+        server: SocketServer,
+        clock: Clock,
+        recoveries: CountByLabel,
     ) -> None:
         self._joiner = joiner
         self._store = store
         self._registry = registry
         self._server = server
         self._clock = clock
+        self._recoveries = recoveries
 
     def restore(self, viewer: Viewer, pid: object, offset: object) -> Callable[[], None] | None:
         """Join a returning viewer's rooms; what is returned lets the events flow.
@@ -46,6 +54,7 @@ class Restorer:
             self._joiner.save(viewer)
         except ChefError:
             steps = []
+        self._recoveries.labels("recovered" if steps else "lost").inc()
         if not steps:
             viewer.leave_all()
             return None

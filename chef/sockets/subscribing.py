@@ -128,6 +128,7 @@ class Subscriber:
 
         def show_state_first() -> None:
             subscription.send(events)
+            room.deliveries.events.inc(len(events))
             let_flow()
 
         return show_state_first

@@ -7,6 +7,7 @@ on the event loop before anything else happens with it (stack-traps 16 and 21).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreUnavailable
+from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
 from chef.store.writerthread import WriterThread
 from chef.store.writing import Overtaken, write
@@ -41,11 +43,17 @@ class GroupCommit:
     """
 
     def __init__(
-        self, thread: WriterThread, connections: ConnectionPool, max_line_bytes: int, max_log_bytes: int
+        self,
+        thread: WriterThread,
+        connections: ConnectionPool,
+        max_line_bytes: int,
+        max_log_bytes: int,
+        counts: StoreCounts,
     ) -> None:
         self._thread = thread
         self._connections = connections
         self._limits = max_line_bytes, max_log_bytes
+        self._counts = counts
         self._late_masks = LateMasks()
         self.after_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
         # Each with the greenlet's waiter.
@@ -70,8 +78,15 @@ class GroupCommit:
         self._waiting.append((work, waiter))
         outcome: Outcome | None = waiter.get()
         if isinstance(outcome, Exception):
+            if isinstance(outcome, StoreUnavailable):
+                self._counts.errors.labels("write").inc()
             raise outcome
         return outcome
+
+    @property
+    def waiting(self) -> int:
+        """How many wait to be written, or are being written at this moment."""
+        return len(self._waiting) + len(self._committing)
 
     def close(self) -> None:
         """Refuse what comes from now on; returns when all that waited is written."""
@@ -122,6 +137,9 @@ class GroupCommit:
 
     def _transaction(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         batches = [work for work in works if isinstance(work, Batch)]
+        begun = time.monotonic()
         with self._connections.writing() as connection:
             receipts = iter(write(connection, batches, self._late_masks, *self._limits))
-            return [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
+            outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
+        self._counts.commits.observe(time.monotonic() - begun)
+        return outcomes

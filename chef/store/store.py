@@ -59,7 +59,7 @@ class Store(Queries):
         self._upkeep_connections = ConnectionPool(make_engine(settings.sqlalchemy_url, durable=False))
         self._thread = WriterThread()
         limits = settings.max_log_line_bytes, settings.max_log_bytes
-        self._commits = GroupCommit(self._thread, self._connections, *limits)
+        self._commits = GroupCommit(self._thread, self._connections, *limits, self.counts)
         self._commits.after_commit = self._note
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
@@ -86,6 +86,11 @@ class Store(Queries):
     def append(self, batch: Batch) -> Receipt:
         """Store a batch whole; returns when it is on disk. Raises the ChefError that refuses it."""
         return cast("Receipt", self._commits.commit(batch))
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for their commit."""
+        return self._commits.waiting
 
     def remove_finished(self, before: int) -> int:
         """Remove the jobs that ended before a time (ms) with all that belongs to them.

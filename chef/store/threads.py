@@ -8,6 +8,8 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 from gevent.threadpool import ThreadPool
 from sqlalchemy import Connection
 
+from chef.errors import StoreUnavailable
+from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
 
 P = ParamSpec("P")
@@ -21,6 +23,7 @@ class StoreReader:
     """Runs queries over its connections."""
 
     def __init__(self, connections: ConnectionPool) -> None:
+        self.counts = StoreCounts()
         self._connections = connections
         self._read_pool = ThreadPool(_THREADS)
 
@@ -37,5 +40,7 @@ class StoreReader:
 
         result, error = self._read_pool.apply(run)
         if error is not None:
+            if isinstance(error, StoreUnavailable):
+                self.counts.errors.labels("read").inc()
             raise error
         return cast("T", result)

@@ -54,6 +54,11 @@ class Sessions:
     def __getitem__(self, sid: str) -> EngineSession:
         return self._sessions[sid]
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait until the clients take them."""
+        return sum(_unsent(session) for session in self._sessions.values())
+
     def get(self, sid: str) -> EngineSession | None:
         """The session with this id that has not ended."""
         return self._sessions.get(sid)
@@ -112,3 +117,7 @@ class Sessions:
         self.places.leave(session.sid)
         self.pinger.remove(session)
         self._sessions.pop(session.sid, None)
+
+
+def _unsent(session: EngineSession) -> int:
+    return session.queue.bytes if session.websocket is None else session.websocket.unsent

@@ -1,0 +1,262 @@
+"""Metrics of a real server: each counts what its name says, and the documents name those that there are."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+import websocket
+from prometheus_client.parser import text_string_to_metric_families
+
+from chef.metrics import Durations, Metrics
+from tests.tools.redis import Redis
+from tests.tools.serving import ROOT, Served, Serving
+from tests.tools.watching import eventually
+
+pytestmark = pytest.mark.real
+_numbers = count(1)
+
+Samples = dict[str, float]
+"""Values by name, with the labels as Prometheus writes them."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
+    """One server with Redis for all tests here."""
+    folder = tmp_path_factory.mktemp("metrics")
+    with Redis(folder) as redis, serving(folder, {"REDIS_URL": redis.url}) as served:
+        yield served
+
+
+class Viewer:
+    """A viewer without a library. `pid` is what it can come back with, if it asked for recovery."""
+
+    def __init__(self, server: Served, auth: dict[str, Any]) -> None:
+        url = server.url.replace("http", "ws") + "/ws/?EIO=4&transport=websocket"
+        self._socket = websocket.create_connection(url, timeout=30)
+        assert str(self._socket.recv()).startswith("0")
+        self._socket.send("40" + json.dumps(auth))
+        self.pid = json.loads(self._socket.recv()[2:]).get("pid")
+
+    def emit(self, *arguments: Any) -> None:
+        self._socket.send("42" + json.dumps(arguments))
+
+    def take(self) -> list[Any]:
+        """The next event: its name, its payload, its offset if it has one."""
+        packet = str(self._socket.recv())
+        assert packet.startswith("42"), packet
+        event: list[Any] = json.loads(packet[2:])
+        return event
+
+    def close(self) -> None:
+        self._socket.close(timeout=0.1)
+
+
+Join = Callable[..., Viewer]
+
+
+@pytest.fixture
+def join(server: Served) -> Iterator[Join]:
+    """Connect viewers; all are closed at the end."""
+    viewers: list[Viewer] = []
+
+    def connect(**auth: Any) -> Viewer:
+        viewers.append(Viewer(server, auth))
+        return viewers[-1]
+
+    yield connect
+    for viewer in viewers:
+        viewer.close()
+
+
+@pytest.fixture
+def job() -> str:
+    return f"job-{next(_numbers)}"
+
+
+def samples(server: Served) -> Samples:
+    families = text_string_to_metric_families(server.get("/metrics").text)
+    return {
+        one.name + (json.dumps(one.labels, sort_keys=True) if one.labels else ""): one.value
+        for family in families
+        for one in family.samples
+    }
+
+
+def grown(server: Served, before: Samples, name: str, **labels: str) -> float:
+    key = name + (json.dumps(labels, sort_keys=True) if labels else "")
+    return samples(server).get(key, 0) - before.get(key, 0)
+
+
+def progress(job: str, **more: Any) -> dict[str, Any]:
+    return {"type": "progress", "jobId": job, "projectId": "p", **more}
+
+
+# --- what is counted ----------------------------------------------------------------------------
+
+
+def test_buckets_hold_what_took_at_most_so_long() -> None:
+    times = Durations((0.1, 1.0))
+    for seconds in (0.05, 0.1, 0.5, 3.0):
+        times.observe(seconds)
+    assert times.buckets() == [(0.1, 2), (1.0, 3), (float("inf"), 4)]
+    metrics = Metrics()
+    metrics.show("chef_test_seconds", "Some time.", times)
+    lines = metrics.text().decode().splitlines()
+    assert [line for line in lines if line.startswith("chef_test_seconds")] == [
+        'chef_test_seconds_bucket{le="0.1"} 2.0',
+        'chef_test_seconds_bucket{le="1.0"} 3.0',
+        'chef_test_seconds_bucket{le="+Inf"} 4.0',
+        "chef_test_seconds_count 4.0",
+        "chef_test_seconds_sum 3.65",
+    ]
+
+
+def test_each_commit_is_counted_with_its_time(server: Served, job: str) -> None:
+    before, begun = samples(server), time.monotonic()
+    for number in range(5):
+        server.update(progress(job, message=f"step {number}"))
+    took = time.monotonic() - begun
+    assert grown(server, before, "chef_commit_seconds_count") >= 5
+    assert 0 < grown(server, before, "chef_commit_seconds_sum") < took
+    assert grown(server, before, "chef_updates_total", result="accepted") == 5
+
+
+def test_an_event_is_counted_for_each_that_it_was_handed_to(server: Served, join: Join, job: str) -> None:
+    """For viewers with and without recovery, for those that come late, and for event streams."""
+    server.update(progress(job, message="first"))
+    before = samples(server)
+    viewers = [join(recovery=True), join(), join()]
+    for viewer in viewers[:2]:
+        viewer.emit("subscribe:job", {"jobId": job, "after": 0})
+    viewers[2].emit("subscribe:job", job)
+    received = [[viewer.take()] for viewer in viewers]  # The first state, which all are sent.
+    server.update(progress(job, message="second"), {"type": "log", "jobId": job, "message": "a\nb"})
+    for events, viewer in zip(received, viewers, strict=True):
+        while events[-1][1].get("message") != "b":
+            events.append(viewer.take())
+    assert len({len(events) for events in received}) == 1
+    stored = server.get(f"/api/jobs/{job}/events", headers={"Accept": "application/json"}).json()["events"]
+    assert grown(server, before, "chef_events_sent_total") == sum(map(len, received)) + len(stored)
+
+
+def test_a_follower_that_begins_behind_the_end_is_a_replay(server: Served, join: Join, job: str) -> None:
+    server.update(progress(job, message="first"))
+    before, live, late = samples(server), join(), join()
+    live.emit("subscribe:job", job)
+    live.take()
+    assert grown(server, before, "chef_replays_total") == 0
+    late.emit("subscribe:job", {"jobId": job, "after": 0})
+    late.take()
+    assert grown(server, before, "chef_replays_total") == 1
+    assert grown(server, before, "chef_log_pages_read_total") >= 1
+
+
+def test_a_viewer_that_comes_back_is_counted_by_what_came_of_it(server: Served, join: Join, job: str) -> None:
+    server.update(progress(job, message="first"))
+    first = join(recovery=True)
+    first.emit("subscribe:job", {"jobId": job, "after": 0})
+    *_, offset = first.take()
+    before = samples(server)
+    join(recovery=True, pid=first.pid, offset=offset)
+    assert grown(server, before, "chef_recoveries_total", result="recovered") == 1
+    assert grown(server, before, "chef_recoveries_total", result="lost") == 0
+    join(recovery=True, pid="A" * 24, offset=offset)
+    assert grown(server, before, "chef_recoveries_total", result="recovered") == 1
+    assert grown(server, before, "chef_recoveries_total", result="lost") == 1
+
+
+def test_a_viewer_that_does_not_read_is_seen_by_its_bytes_and_as_behind(
+    server: Served, join: Join, job: str
+) -> None:
+    viewer = join()
+    viewer.emit("subscribe:job", job)
+    eventually(lambda: server.get("/api/jobs").ok and samples(server)["chef_cursors"] >= 1)
+    text = "\n".join("x" * 1000 for _ in range(500))
+    for _ in range(60):
+        assert server.post(f"/api/jobs/{job}/logs?projectId=p", data=text).status_code == 200
+        if samples(server)["chef_cursors_behind"]:
+            break
+    now = samples(server)
+    assert (now["chef_cursors"], now["chef_cursors_behind"]) == (1, 1)
+    assert now["chef_unsent_bytes"] > 0
+    assert now["chef_ring_bytes"] > 0
+    viewer.close()
+    eventually(lambda: samples(server)["chef_unsent_bytes"] == samples(server)["chef_cursors"] == 0)
+
+
+def test_a_store_that_is_locked_is_counted_as_an_error(start_server: Callable[..., Served]) -> None:
+    served = start_server()
+    served.update(progress("locked"))
+    before = samples(served)
+    (path,) = served.output.parent.glob("*.db")
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert served.post("/api/updates", json=progress("locked")).status_code == 503
+        other.execute("ROLLBACK")
+    other.close()
+    assert grown(served, before, "chef_store_errors_total", operation="write") >= 1
+    assert grown(served, before, "chef_store_errors_total", operation="read") == 0
+
+
+def test_what_holds_up_the_event_loop_is_seen(server: Served) -> None:
+    """A process that is stopped for a second is one whose loop is late by that."""
+    before = samples(server)
+    os.kill(server.process.pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(server.process.pid, signal.SIGCONT)
+
+    def stalls() -> float:
+        all_of_them = grown(server, before, "chef_event_loop_lag_seconds_count")
+        return all_of_them - grown(server, before, "chef_event_loop_lag_seconds_bucket", le="0.5")
+
+    eventually(lambda: stalls() >= 1, timeout=20)
+    assert grown(server, before, "chef_event_loop_lag_seconds_sum") > 0.5
+
+
+# --- documents ------------------------------------------------------------------------------------
+
+
+def named_in_the_document() -> set[str]:
+    """The metrics of the table in docs/deploy.md, with the names of their labels."""
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^\| `(chef_[\w{},]+)` \|", text, re.MULTILINE))
+
+
+def served_metrics(server: Served) -> set[str]:
+    """The same of a server: a histogram has one name, and a counter its own."""
+    found = set()
+    for family in text_string_to_metric_families(server.get("/metrics").text):
+        if family.name.endswith("_created"):
+            continue  # When a counter began.
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = sorted({label for one in family.samples for label in one.labels} - {"le"})
+        if name.startswith("chef_") and family.samples:
+            found.add(name + (f"{{{','.join(labels)}}}" if labels else ""))
+    return found
+
+
+def test_the_document_names_each_metric_and_no_other(server: Served, join: Join, job: str) -> None:
+    server.update(progress(job))
+    join().emit("x" * 70_000)  # More than a viewer may send: refused by a limit.
+    join(recovery=True, pid="A" * 24, offset="0:1")
+    # Only where something is wrong, or two Chefs share a Redis.
+    rare = {"chef_doorbell_ignored_total{reason}"}
+    eventually(lambda: any(name.startswith("chef_refused") for name in served_metrics(server)))
+    assert served_metrics(server) | rare == named_in_the_document() | rare
+
+
+def test_names_are_as_prometheus_wants_them(server: Served) -> None:
+    for family in text_string_to_metric_families(server.get("/metrics").text):
+        assert family.documentation.endswith("."), family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+        assert not re.search(r"_(ms|milliseconds|kb|percent|minutes)$", family.name), family.name
+        assert family.type != "histogram" or family.name.endswith("_seconds"), family.name
