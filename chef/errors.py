@@ -115,12 +115,22 @@ class TooManyRequests(ChefError):
 
 
 class StoreUnavailable(ChefError):
-    """The store cannot be reached or written. Nothing of the body was kept."""
+    """The store cannot be reached or written. Nothing of the body was kept.
+
+    `reason` says why in some words, where that is known: the disk is full.
+    """
 
     code, status, title = "store_unavailable", 503, "Store unavailable"
 
-    def __init__(self, detail: str = "the store cannot be written now, nothing was kept") -> None:
+    def __init__(
+        self, detail: str = "the store cannot be written now, nothing was kept", reason: str | None = None
+    ) -> None:
         super().__init__(detail, retry_after=2)
+        self.reason = reason
+
+
+class StoreLocked(StoreUnavailable):
+    """Another process holds a lock: whoever has time left is tried again."""
 
 
 class Stopping(ChefError):

@@ -22,7 +22,7 @@ from chef.domain.model import Entry, LogEntry, LogPiece, StateEntry, Update
 from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
 from chef.live.events import Event, Published, events_of
-from chef.store import NumberedLine, Store, engine, reading, rowcache, writing
+from chef.store import NumberedLine, Store, engine, groupcommit, reading, rowcache, writing
 from chef.store.queries import PAGE_BYTES
 from chef.store.statements import CompiledStatement, Driver, _expanded
 from chef.wire.recovery import Kept
@@ -514,7 +514,7 @@ def test_postgresql_syncs_every_commit_whatever_its_default(postgres_url: str) -
 def test_while_another_process_holds_the_lock_nothing_is_kept(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engine, "LOCK_TIMEOUT_MS", 50)
+    monkeypatch.setattr(groupcommit, "STORE_WAIT_S", 0.05)
     published: list[Stored] = []
     with open_store(database_url) as store:
         store.on_commit(published.extend)
@@ -541,9 +541,9 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again(
         postgres.stop()
         outcomes = at_once(appending(store, log("lost")), lambda: store.job("job"))
         assert all(isinstance(outcome, StoreUnavailable) for outcome in outcomes)
-        assert not store.is_reachable()
+        assert store.trouble() is not None
         postgres.start()
-        assert store.is_reachable()
+        assert store.trouble() is None
         assert store.append(batch(update(id="1", phase="building"), log("two"))).seqs == {"job": 2}
         assert_no_holes(store)
     assert capfd.readouterr().err == ""
@@ -765,7 +765,7 @@ def test_a_store_answers_after_a_broken_query(store: Store) -> None:
     for _ in range(6):
         with pytest.raises(StoreUnavailable):
             broken()
-    assert store.is_reachable()
+    assert store.trouble() is None
 
 
 @pytest.mark.parametrize("query", [writing._SENT, writing._STREAMS])

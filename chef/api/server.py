@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response
+from msgspec import UNSET
 
 from chef.api.answers import answer, reader
 from chef.api.shapes import Health, WebsocketHealth
@@ -14,18 +15,19 @@ blueprint = Blueprint("server", __name__)
 
 @blueprint.get("/health")
 def health() -> Response:
-    """Whether the server can do its work; 503 when the store does not answer."""
-    reachable = services().store.is_reachable()
+    """Whether the server can do its work; 503 when the store does not answer or cannot be written."""
+    trouble = services().store.trouble()
     body = Health(
-        status="ok" if reachable else "degraded",
+        status="degraded" if trouble else "ok",
         websocket=WebsocketHealth(
             enabled=services().settings.websocket_enabled,
             connected_clients=services().connected_clients(),
         ),
         version=VERSION,
-        store="ok" if reachable else "unreachable",
+        store=trouble.kind if trouble else "ok",
+        detail=trouble.detail if trouble else UNSET,
     )
-    return answer(body, 200 if reachable else 503)
+    return answer(body, 503 if trouble else 200)
 
 
 @blueprint.get("/metrics")

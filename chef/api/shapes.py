@@ -179,4 +179,5 @@ class Health(JsonObject, frozen=True):
     status: Literal["ok", "degraded"]
     websocket: WebsocketHealth
     version: str
-    store: Literal["ok", "unreachable"]
+    store: Literal["ok", "unreachable", "unwritable"]
+    detail: Annotated[str | UnsetType, Meta(description="why it is degraded")] = UNSET

@@ -171,8 +171,9 @@ class _LogBody:
             receipt = services().tracker.record([piece], self._writer.projects)
         except StoreUnavailable as error:
             # Earlier pieces are kept, and the cause is for the server's log.
-            detail = "the store cannot be written now: go on from the offset that HEAD tells"
-            raise StoreUnavailable(detail) from error.__cause__
+            because = "" if error.reason is None else f" ({error.reason})"
+            detail = f"the store cannot be written now{because}: go on from the offset that HEAD tells"
+            raise StoreUnavailable(detail, error.reason) from error.__cause__
         self._lines += receipt.lines
         self._seq = receipt.seqs.get(self._job_id, 0)
         self._offset = receipt.streams[self._job_id, self._stream].offset

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gevent import get_hub
@@ -19,9 +20,11 @@ from sqlalchemy.exc import IntegrityError
 
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Receipt, Stored
-from chef.errors import StoreUnavailable
+from chef.errors import StoreLocked, StoreUnavailable
 from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
+from chef.store.faults import LOCKED, refusal
+from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
 from chef.store.writerthread import WriterThread
 from chef.store.writing import Overtaken, write
 
@@ -33,10 +36,31 @@ Aside = Callable[[Connection], None]
 
 # Two processes that make the same project or job at once: the second finds it on its next try.
 _ATTEMPTS = 5
+_LOOK_EVERY_S = 0.25
+_HANGS = "the store does not answer now: what was sent may be kept, and with an id it is safe to send again"
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    """What a greenlet waits for, until a time (`time.monotonic`) at which it is refused."""
+
+    work: Batch | Aside
+    waiter: Any
+    until: float
+    answered: bool = False
+
+    def answer(self, outcome: Outcome | None) -> None:
+        """On the event loop: let the greenlet go on, once."""
+        if not self.answered:
+            self.answered = True
+            self.waiter.switch(outcome)
 
 
 class GroupCommit:
     """Takes what is to be written and commits all that waits at once.
+
+    Nobody waits for long. While another process holds the lock, the writer tries again and again; whoever has
+    waited for `STORE_WAIT_S` by then is refused, and so is everybody while the thread hangs.
 
     `after_commit` is called with the new entries of each commit, in the order of their seqs, before those
     that wait for it go on. It must not wait.
@@ -56,9 +80,10 @@ class GroupCommit:
         self._counts = counts
         self._late_masks = LateMasks()
         self.after_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
-        # Each with the greenlet's waiter.
-        self._waiting: list[tuple[Batch | Aside, Any]] = []
-        self._committing: list[tuple[Batch | Aside, Any]] = []
+        self._waiting: list[_Pending] = []
+        self._committing: list[_Pending] = []
+        self._watch: Any = None
+        self._is_locked = False
         self._idle = Event()
         self._closing = False
 
@@ -75,7 +100,7 @@ class GroupCommit:
         if not self._waiting and not self._committing:
             # Not before all that came together waits.
             get_hub().loop.run_callback(self._begin)
-        self._waiting.append((work, waiter))
+        self._waiting.append(_Pending(work, waiter, time.monotonic() + STORE_WAIT_S))
         outcome: Outcome | None = waiter.get()
         if isinstance(outcome, Exception):
             if isinstance(outcome, StoreUnavailable):
@@ -88,29 +113,80 @@ class GroupCommit:
         """How many wait to be written, or are being written at this moment."""
         return len(self._waiting) + len(self._committing)
 
+    def late(self) -> StoreUnavailable:
+        """The refusal of something that the thread has not begun with in time."""
+        return refusal(LOCKED if self._is_locked else None, reading=False)
+
     def close(self) -> None:
         """Refuse what comes from now on; returns when all that waited is written."""
         self._closing = True
         if self._waiting or self._committing:
             self._idle.wait()
+        if self._watch is not None:
+            self._watch.close()
 
     def _begin(self) -> None:
         self._committing, self._waiting = self._waiting, []
-        works = [work for work, _ in self._committing]
+        works = [pending.work for pending in self._committing]
+        self._watch_over()
         self._thread.begin(lambda: self._write(works), self._end)
 
     def _end(self, outcomes: Sequence[Outcome | None] | None, error: Exception | None) -> None:
         """On the event loop: publish what is on disk, then let those go on that waited for it."""
         committed, self._committing = self._committing, []
-        if self._waiting:
-            self._begin()
         if outcomes is None:
             outcomes = [error] * len(committed)
+        self._is_locked = any(isinstance(one, StoreLocked) for one in outcomes)
+        if self._is_locked:
+            committed, outcomes = self._try_again(committed, outcomes)
+        self._watch.stop()
+        if self._waiting:
+            self._begin()
         self._publish([item for one in outcomes if isinstance(one, Receipt) for item in one.stored])
-        for (_, waiter), outcome in zip(committed, outcomes, strict=True):
-            waiter.switch(outcome)
+        for pending, outcome in zip(committed, outcomes, strict=True):
+            pending.answer(outcome)
         if self._closing and not self._committing:
             self._idle.set()
+
+    def _try_again(
+        self, committed: Sequence[_Pending], outcomes: Sequence[Outcome | None]
+    ) -> tuple[list[_Pending], list[Outcome | None]]:
+        """Have those that met a lock and still have time wait again, before the others that wait.
+
+        Returns the rest, and what came of it.
+        """
+        now = time.monotonic()
+        again = [
+            isinstance(outcome, StoreLocked) and now < pending.until
+            for pending, outcome in zip(committed, outcomes, strict=True)
+        ]
+        self._waiting[:0] = [pending for pending, waits in zip(committed, again, strict=True) if waits]
+        return (
+            [pending for pending, waits in zip(committed, again, strict=True) if not waits],
+            [outcome for outcome, waits in zip(outcomes, again, strict=True) if not waits],
+        )
+
+    def _watch_over(self) -> None:
+        """Look now and then whether what is being written takes too long."""
+        if self._watch is None:
+            self._watch = get_hub().loop.timer(_LOOK_EVERY_S, _LOOK_EVERY_S)
+        self._watch.start(self._refuse_late)
+
+    def _refuse_late(self) -> None:
+        """Let those go on that have waited too long while the thread is busy.
+
+        The thread has nothing to do with those that wait for their turn. What it writes at the moment is
+        given up before its commit; only where that hangs itself it may be kept after all.
+        """
+        now = time.monotonic()
+        late = [pending for pending in self._waiting if now >= pending.until]
+        if late:
+            self._waiting = [pending for pending in self._waiting if now < pending.until]
+            for pending in late:
+                pending.answer(self.late())
+        for pending in self._committing:
+            if now >= pending.until + LOCK_TRY_MS / 1000:
+                pending.answer(StoreUnavailable(_HANGS))
 
     def _publish(self, stored: Sequence[Stored]) -> None:
         try:
@@ -141,5 +217,7 @@ class GroupCommit:
         with self._connections.writing() as connection:
             receipts = iter(write(connection, batches, self._late_masks, *self._limits))
             outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
+            if any(pending.answered for pending in self._committing):
+                raise StoreUnavailable(_HANGS)  # They were told so: it must not be kept.
         self._counts.commits.observe(time.monotonic() - begun)
         return outcomes

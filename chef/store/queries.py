@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import text
-
 from chef.domain.failure import FailureReason, LogReading, SeenLine
 from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
-from chef.errors import StoreUnavailable
 from chef.store import failurelog, reading
 from chef.store.history import KindHistory, find_history
 from chef.store.listqueries import ListQueries
@@ -26,14 +23,6 @@ _WALK_LINES = 1000
 
 class Queries(ListQueries, ReportQueries):
     """Each query sees the store as it is at one moment. All raise `StoreUnavailable`."""
-
-    def is_reachable(self) -> bool:
-        """Whether the database answers."""
-        try:
-            self._read(lambda connection: connection.execute(text("SELECT 1")))
-        except StoreUnavailable:
-            return False
-        return True
 
     def session(self, pid: str, at: int) -> list[Kept] | None:
         """The subscriptions of a viewer that comes back in time, else `None`."""

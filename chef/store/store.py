@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from chef.domain.ledger import Batch, Receipt, Stored
-from chef.errors import StoreUnavailable
+from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.engine import ConnectionPool, make_engine
 from chef.store.groupcommit import GroupCommit
@@ -22,11 +22,13 @@ from chef.store.heartbeats import save_heartbeat
 from chef.store.housekeeper import Housekeeper
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.novelty import NoveltyRows
+from chef.store.pulse import Pulse, Trouble
 from chef.store.queries import Queries
 from chef.store.removing import Removed
 from chef.store.sessions import end_session, forget_sessions, save_session
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
+from chef.store.waits import START_LOCK_WAIT_MS, STORE_WAIT_S
 from chef.store.writerthread import WriterThread
 from chef.wire.recovery import Kept
 
@@ -37,7 +39,7 @@ _FORGET_EVERY_MS = 60_000
 
 def migrate(settings: Settings) -> str:
     """Bring the database to the newest schema; returns the store's epoch."""
-    engine = make_engine(settings.sqlalchemy_url)
+    engine = make_engine(settings.sqlalchemy_url, lock_wait_ms=START_LOCK_WAIT_MS)
     try:
         return migrate_engine(engine)
     except SQLAlchemyError as error:
@@ -63,6 +65,7 @@ class Store(Queries):
         self._commits.after_commit = self._note
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
+        self._pulse = Pulse(self._read, self._write_soon)
         self.novelty = NoveltyRows(self._read, self._run_upkeep)
         self._publish: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._forget_at = 0
@@ -106,7 +109,13 @@ class Store(Queries):
         """
         if self._closing:
             raise StoreUnavailable("the server is stopping")
-        return self._run_upkeep(lambda connection: save_heartbeat(connection, job_id, at, every))
+        return self._write_soon(
+            lambda connection: save_heartbeat(connection, job_id, at, every), STORE_WAIT_S
+        )
+
+    def trouble(self) -> Trouble | None:
+        """What keeps the store from its work at the moment; known after `HEALTH_WAIT_S` at the latest."""
+        return self._pulse.look()
 
     def save_session(self, pid: str, kept: list[Kept], at: int) -> None:
         """Keep the subscriptions of a viewer that asked for recovery; on disk when this returns."""
@@ -134,11 +143,23 @@ class Store(Queries):
         self._connections.close()
         self._upkeep_connections.close()
 
-    def _run_upkeep(self, query: Callable[[Connection], T]) -> T:
+    def _run_upkeep(self, query: Callable[[Connection], T], within: float | None = None) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
 
         def run() -> T:
             with self._upkeep_connections.writing() as connection:
                 return query(connection)
 
-        return self._thread.run(run)
+        return self._thread.run(run, within)
+
+    def _write_soon(self, query: Callable[[Connection], T], within: float) -> T:
+        """The same within some seconds, tried again while another process holds the lock."""
+        until = time.monotonic() + within
+        while True:
+            try:
+                return self._run_upkeep(query, until - time.monotonic())
+            except StoreLocked:
+                if time.monotonic() >= until:
+                    raise
+            except TimeoutError:
+                raise self._commits.late() from None

@@ -47,11 +47,26 @@ class WriterThread:
             self._thread = ThreadPool(1).spawn(self._serve)
         self._work.put((work, done))
 
-    def run(self, work: Callable[[], T]) -> T:
-        """Have something done in the thread and wait for it; other greenlets go on meanwhile."""
-        waiter: Any = Waiter()
-        self.begin(work, lambda *outcome: waiter.switch(outcome))
-        result, error = waiter.get()
+    def run(self, work: Callable[[], T], within: float | None = None) -> T:
+        """Have something done in the thread and wait for it; other greenlets go on meanwhile.
+
+        Raises TimeoutError where that takes longer than `within` seconds; what the thread has not begun by
+        then it leaves.
+        """
+        waiting: list[Any] = [Waiter()]
+        self.begin(
+            lambda: work() if waiting else None, lambda *outcome: waiting and waiting[0].switch(outcome)
+        )
+        timeout = gevent.Timeout.start_new(within)
+        try:
+            result, error = waiting[0].get()
+        except gevent.Timeout as late:
+            if late is not timeout:
+                raise
+            waiting.clear()
+            raise TimeoutError from None
+        finally:
+            timeout.close()
         if error is not None:
             raise error
         found: T = result

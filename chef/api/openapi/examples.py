@@ -194,7 +194,15 @@ SSE = f"event: job:progress\nid: 2\ndata: {json.dumps(_PROGRESS)}\n\n"
 
 _WEBSOCKET = WebsocketHealth(enabled=True, connected_clients=5)
 HEALTH = as_dict(Health("ok", _WEBSOCKET, "1.0.0", "ok"))
-DEGRADED = as_dict(Health("degraded", _WEBSOCKET, "1.0.0", "unreachable"))
+DEGRADED = as_dict(
+    Health(
+        "degraded",
+        _WEBSOCKET,
+        "1.0.0",
+        "unwritable",
+        "the store cannot be written now: the disk is full, nothing was kept",
+    )
+)
 
 
 def problem(status: int, code: str) -> dict[str, Any]:

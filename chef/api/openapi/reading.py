@@ -317,7 +317,7 @@ def _get_health() -> Part:
         "Whether the server can do its work",
         {
             "200": json_answer("it can", "Health", examples.HEALTH),
-            "503": json_answer("the store does not answer", "Health", examples.DEGRADED),
+            "503": json_answer("the store does not answer or cannot be written", "Health", examples.DEGRADED),
         },
         "",
         security=[],

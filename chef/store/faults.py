@@ -1,0 +1,41 @@
+"""Why there is no store at the moment: the errors of the databases' drivers in words."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError
+
+from chef.errors import StoreLocked, StoreUnavailable
+
+LOCKED = "another process holds the database's lock"
+
+# By how SQLite's own names of its result codes begin: https://sqlite.org/rescode.html
+_SQLITE = {
+    "SQLITE_FULL": "the disk is full",
+    "SQLITE_READONLY": "the database is read-only",
+    "SQLITE_IOERR": "the disk cannot be read or written",
+    "SQLITE_CORRUPT": "the database is damaged",
+    "SQLITE_NOTADB": "the database is damaged",
+    "SQLITE_CANTOPEN": "the database file cannot be opened",
+}
+_SQLITE_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
+
+
+def unavailable(error: DBAPIError, *, reading: bool) -> StoreUnavailable:
+    """The refusal that a failed statement makes; it says why where the driver does."""
+    name = str(getattr(error.orig, "sqlite_errorname", ""))
+    if name.startswith(_SQLITE_LOCKED):
+        return StoreLocked(_sentence(LOCKED, reading), LOCKED)
+    reason = next((text for code, text in _SQLITE.items() if name.startswith(code)), None)
+    return refusal(reason, reading=reading)
+
+
+def refusal(reason: str | None, *, reading: bool) -> StoreUnavailable:
+    """A refusal for a reason in some words, `None` where none is known."""
+    return StoreUnavailable(_sentence(reason, reading), reason)
+
+
+def _sentence(reason: str | None, reading: bool) -> str:
+    because = "" if reason is None else f": {reason}"
+    if reading:
+        return f"the store cannot be read now{because}"
+    return f"the store cannot be written now{because}, nothing was kept"

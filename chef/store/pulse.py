@@ -1,0 +1,96 @@
+"""Whether the store does its work: it is read and written, however many ask, and nobody waits for long."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import gevent
+from sqlalchemy import Connection, text
+
+from chef.errors import StoreUnavailable
+from chef.store.tables import about
+from chef.store.upsert import upsert
+from chef.store.waits import HEALTH_TRY_S, HEALTH_WAIT_S
+
+_NAME = "looked"
+# Once it could not be written, as much as an update may take has to find room again.
+_SMALL, _LARGE = 8, 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What keeps the store from its work: it cannot be reached at all, or not be written; and why."""
+
+    kind: Literal["unreachable", "unwritable"]
+    detail: str
+
+
+class Read(Protocol):
+    """Runs a query in a reader's thread."""
+
+    def __call__(self, query: Callable[[Connection], Any]) -> Any: ...
+
+
+class WriteSoon(Protocol):
+    """Runs a query in the writer's thread, within some seconds."""
+
+    def __call__(self, query: Callable[[Connection], Any], within: float) -> Any: ...
+
+
+class Pulse:
+    """Looks at a store by reading and writing it. All who ask at a time share a look."""
+
+    def __init__(self, read: Read, write: WriteSoon) -> None:
+        self._read = read
+        self._write = write
+        self._bytes = _SMALL
+        self._looking: gevent.Greenlet[..., Trouble | None] | None = None
+
+    def look(self) -> Trouble | None:
+        """What is wrong, `None` where nothing is; after `HEALTH_WAIT_S` a store that is silent is."""
+        if self._looking is None:
+            self._looking = gevent.spawn(self._look)
+        looking = self._looking
+        looking.join(HEALTH_WAIT_S)
+        if not looking.ready():
+            return Trouble("unreachable", "the store does not answer now")
+        return looking.value
+
+    def _look(self) -> Trouble | None:
+        try:
+            return self._find_trouble()
+        finally:
+            self._looking = None
+
+    def _find_trouble(self) -> Trouble | None:
+        until = time.monotonic() + HEALTH_TRY_S
+        try:
+            self._read(lambda connection: connection.execute(text("SELECT 1")))
+        except StoreUnavailable as error:
+            return Trouble("unreachable", error.detail)
+        trouble = self._write_until(until)
+        if trouble is not None and trouble.reason is None:
+            trouble = self._write_until(until)  # A connection that a restart broke is no trouble.
+        self._bytes = _SMALL if trouble is None else _LARGE
+        return None if trouble is None else Trouble("unwritable", trouble.detail)
+
+    def _write_until(self, until: float) -> StoreUnavailable | None:
+        try:
+            self._write(self._touch, until - time.monotonic())
+        except StoreUnavailable as error:
+            return error
+        return None
+
+    def _touch(self, connection: Connection) -> None:
+        """Do what the next update will have to do: write a page, or get at the tables at least."""
+        dialect = connection.dialect.name
+        if dialect == "sqlite":
+            # Another value each time: SQLite leaves alone what is as it was.
+            value = secrets.token_hex(self._bytes // 2)
+            connection.execute(upsert(dialect, about, ["name"], ["value"]), {"name": _NAME, "value": value})
+        else:
+            connection.execute(text("LOCK TABLE jobs IN ROW EXCLUSIVE MODE"))
