@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import websocket
 from prometheus_client.parser import text_string_to_metric_families
+from ruamel.yaml import YAML
 
 from chef.metrics import Durations, Metrics
 from tests.tools.redis import Redis
@@ -260,3 +264,178 @@ def test_names_are_as_prometheus_wants_them(server: Served) -> None:
         assert family.type in ("counter", "gauge", "histogram"), family.name
         assert not re.search(r"_(ms|milliseconds|kb|percent|minutes)$", family.name), family.name
         assert family.type != "histogram" or family.name.endswith("_seconds"), family.name
+
+
+# --- the dashboard and the alert rules ------------------------------------------------------------
+
+DOCS = ROOT / "docs"
+# Made by the Prometheus that scrapes.
+OF_PROMETHEUS = {"up"}
+HISTOGRAM = re.compile(r"(_seconds)_(?:bucket|count|sum)$")
+
+
+def alerts() -> dict[str, dict[str, Any]]:
+    groups = YAML(typ="safe").load((DOCS / "alerts.yml").read_text("utf-8"))["groups"]
+    return {rule["alert"]: rule for group in groups for rule in group["rules"]}
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((DOCS / "grafana.json").read_text("utf-8"))["panels"]
+    return found
+
+
+def expressions() -> dict[str, str]:
+    """All queries of the dashboard and of the alert rules, as Prometheus is asked them."""
+    asked = {
+        f"{panel['title']} {target['refId']}": target["expr"]
+        for panel in panels()
+        for target in panel.get("targets", [])
+    }
+    filled = {name: re.sub(r"\$__rate_interval", "5m", text) for name, text in asked.items()}
+    filled = {name: re.sub(r"\$(?:job|instance)", ".*", text) for name, text in filled.items()}
+    return filled | {name: rule["expr"] for name, rule in alerts().items()}
+
+
+def promtool(*arguments: str | Path) -> None:
+    program = shutil.which("promtool")
+    assert program, "promtool is not installed (Debian: apt-get install prometheus)"
+    checked = subprocess.run(
+        [program, *map(str, arguments)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_prometheus_takes_the_rules_and_all_queries(tmp_path: Path) -> None:
+    assert len(expressions()) > 40
+    promtool("check", "rules", DOCS / "alerts.yml")
+    rules = [
+        {"record": f"query_{number}", "expr": text} for number, text in enumerate(expressions().values())
+    ]
+    queries = tmp_path / "queries.json"  # JSON is YAML.
+    queries.write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    promtool("check", "rules", queries)
+
+
+def test_what_is_asked_for_is_served(server: Served, join: Join, job: str) -> None:
+    """Each metric that the dashboard and the rules name is one of the server's, with the labels asked for."""
+    test_the_document_names_each_metric_and_no_other(server, join, job)
+    families = list(text_string_to_metric_families(server.get("/metrics").text))
+    served = {one.name for family in families for one in family.samples} | OF_PROMETHEUS
+    served |= {name.partition("{")[0] for name in named_in_the_document()}
+    asked: set[str] = set()
+    for text in expressions().values():
+        asked |= set(re.findall(r"\b(?:chef|process)_\w+|\bup\b", re.sub(r'"[^"]*"', "", text)))
+    assert asked - served == set()
+    shown = {HISTOGRAM.sub(r"\1", name) for name in asked}
+    assert {name.partition("{")[0] for name in named_in_the_document()} - shown == set()
+    labels = dict(re.findall(r"(chef_\w+)\{(\w+)\}", " ".join(named_in_the_document())))
+    for text in expressions().values():
+        for name, selected in re.findall(r"(chef_\w+)\{([^}]*)\}", text):
+            wanted = set(re.findall(r"(\w+)=~?\"", selected)) - {"job", "instance"}
+            assert wanted <= ({"le"} if HISTOGRAM.search(name) else {labels.get(name)}), text
+
+
+def test_the_panels_of_the_dashboard_lie_beside_each_other() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        place = panel["gridPos"]
+        cells = {(place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])}
+        assert not taken & cells
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+        assert panel["type"] == "row" or panel["description"].endswith(".")
+    ids = [panel["id"] for panel in panels()]
+    assert all(one < other for one, other in pairwise(ids))
+
+
+# Series of twenty minutes, a value a minute, by the alert that they set off. `A+BxN`: N more, each B higher.
+TROUBLE = {
+    "ChefDown": {"up": "0x20"},
+    "ChefStoreErrors": {'chef_store_errors_total{operation="write"}': "0+1x20"},
+    "ChefStoreHangs": {"chef_writes_waiting": "7x20", "chef_commit_seconds_count": "50x20"},
+    "ChefCommitsSlow": {
+        'chef_commit_seconds_bucket{le="0.5"}': "0+1x20",
+        'chef_commit_seconds_bucket{le="1.0"}': "0+9x20",
+        'chef_commit_seconds_bucket{le="+Inf"}': "0+9x20",
+    },
+    "ChefEventLoopStalls": {
+        "chef_event_loop_lag_seconds_count": "0+600x20",
+        'chef_event_loop_lag_seconds_bucket{le="0.25"}': "0+590x20",
+    },
+    "ChefViewersBehind": {"chef_cursors": "100x20", "chef_cursors_behind": "30x20"},
+    "ChefUnsentBytes": {"chef_unsent_bytes": "300e6x20"},
+    "ChefViewersLost": {
+        'chef_recoveries_total{result="lost"}': "0+9x20",
+        'chef_recoveries_total{result="recovered"}': "0+1x20",
+    },
+    "ChefDoorbellDown": {"chef_doorbell_up": "0x20"},
+    "ChefDoorbellDeaf": {
+        "chef_doorbell_up": "1x20",
+        "chef_doorbell_age_seconds": "0+60x20",
+        'chef_updates_total{result="accepted"}': "0+9x20",
+    },
+    "ChefLimitHit": {'chef_refused_total{reason="connections"}': "0+99x20"},
+    "ChefDescriptors": {"process_open_fds": "900x20", "process_max_fds": "1000x20"},
+    "ChefRestarts": {"process_start_time_seconds": "1000+60x20"},
+}
+# All that is asked of a server that is well, and busy.
+HEALTH = {
+    "up": "1x20",
+    'chef_store_errors_total{operation="write"}': "3x20",
+    "chef_writes_waiting": "1x20",
+    "chef_commit_seconds_count": "0+50x20",
+    'chef_commit_seconds_bucket{le="0.5"}': "0+50x20",
+    'chef_commit_seconds_bucket{le="1.0"}': "0+50x20",
+    'chef_commit_seconds_bucket{le="+Inf"}': "0+50x20",
+    "chef_event_loop_lag_seconds_count": "0+600x20",
+    'chef_event_loop_lag_seconds_bucket{le="0.25"}': "0+600x20",
+    "chef_cursors": "100x20",
+    "chef_cursors_behind": "8x20",
+    "chef_unsent_bytes": "9e6x20",
+    'chef_recoveries_total{result="lost"}': "0+1x20",
+    'chef_recoveries_total{result="recovered"}': "0+9x20",
+    "chef_doorbell_up": "1x20",
+    "chef_doorbell_age_seconds": "1x20",
+    'chef_updates_total{result="accepted"}': "0+9x20",
+    'chef_refused_total{reason="connections"}': "0+9x20",
+    "process_open_fds": "90x20",
+    "process_max_fds": "1000x20",
+    "process_start_time_seconds": "1000x20",
+}
+
+
+def at_the_end(name: str, series: dict[str, str], firing: bool) -> dict[str, Any]:
+    """A test as promtool takes it: whether an alert fires after these twenty minutes."""
+    of_chef = 'job="chef", instance="a:3001"'
+    named = {
+        (key.replace("{", "{" + of_chef + ", ") if "{" in key else f"{key}{{{of_chef}}}"): values
+        for key, values in series.items()
+    }
+    return {
+        "name": f"{name} {'fires' if firing else 'is silent'}",
+        "interval": "1m",
+        "input_series": [{"series": key, "values": values} for key, values in named.items()],
+        "promql_expr_test": [
+            {
+                "expr": f'count(ALERTS{{alertname="{name}", alertstate="firing"}})',
+                "eval_time": "19m",
+                "exp_samples": [{"labels": "{}", "value": 1}] if firing else [],
+            }
+        ],
+    }
+
+
+def test_each_alert_fires_for_its_trouble_and_none_where_all_is_well(tmp_path: Path) -> None:
+    assert set(TROUBLE) == set(alerts())
+    tests = [at_the_end(name, HEALTH | series, firing=True) for name, series in TROUBLE.items()]
+    tests += [at_the_end(name, HEALTH, firing=False) for name in TROUBLE]
+    cases = tmp_path / "cases.json"
+    cases.write_text(json.dumps({"rule_files": [str(DOCS / "alerts.yml")], "tests": tests}))
+    promtool("test", "rules", cases)
+
+
+def test_each_alert_says_what_to_do() -> None:
+    for name, rule in alerts().items():
+        assert rule["labels"]["severity"] in ("critical", "warning", "info"), name
+        assert rule["annotations"]["summary"].endswith("."), name
+        assert re.search(r"[.?]$", rule["annotations"]["action"]), name
