@@ -1,6 +1,8 @@
-// The live part of a page: Socket.IO, or server-sent events where it is off or its client is not here.
+// The live part of a page: Socket.IO, or server-sent events where it is off, does not get through, or its client is
+// not here.
 
 import { live } from "chef/dom.js";
+import { tellObstacle } from "chef/last-resort.js";
 import { JobOnSocket, ProjectsOnSocket } from "chef/socket-connection.js";
 import { JobOnStream, Polling, ProjectOnStream } from "chef/stream-connection.js";
 
@@ -16,7 +18,11 @@ import { JobOnStream, Polling, ProjectOnStream } from "chef/stream-connection.js
  */
 export async function followJob(jobId, seq, epoch, page) {
   const io = await socketIo();
-  return io ? new JobOnSocket(io, { jobId, seq, epoch, page }) : new JobOnStream(jobId, seq, page);
+  if (!io) return new JobOnStream(jobId, seq, page);
+  return new JobOnSocket(io, { jobId, seq, epoch, page }, (reached, obstacle) => {
+    tellObstacle(obstacle);
+    new JobOnStream(jobId, reached, page);
+  });
 }
 
 /**
@@ -28,7 +34,20 @@ export async function followJob(jobId, seq, epoch, page) {
  */
 export async function followProjects(projectIds, page) {
   const io = await socketIo();
-  if (io) return new ProjectsOnSocket(io, projectIds, page);
+  if (!io) return withoutSocket(page);
+  /** @type {ProjectsConnection} */
+  let followed = new ProjectsOnSocket(io, projectIds, page, (obstacle) => {
+    tellObstacle(obstacle);
+    followed = withoutSocket(page);
+  });
+  return { add: (ids) => followed.add(ids) };
+}
+
+/**
+ * @param {ListPage} page
+ * @returns {ProjectsConnection}
+ */
+function withoutSocket(page) {
   return live.projectId ? new ProjectOnStream(live.projectId, page) : new Polling(page);
 }
 

@@ -2,11 +2,13 @@
 
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
 import { askForEvents } from "chef/job-asking.js";
+import { watchConnecting } from "chef/last-resort.js";
 import { SharedConnection } from "chef/shared-connection.js";
 import { watchSocket } from "chef/watchdog.js";
 
 /** @import { io as SocketIo, Socket } from "socket.io-client" */
 /** @import { ConnectedPage, JobPage, ListPage } from "chef/connection-state.js" */
+/** @import { Obstacle } from "chef/last-resort.js" */
 /** @import { Job, JobEvent } from "chef/state.js" */
 /** @import { Listener } from "chef/watchdog.js" */
 
@@ -28,8 +30,9 @@ const FAR_EVENTS = 20_000;
  * @param {typeof SocketIo} io
  * @param {ConnectedPage} page
  * @param {() => Promise<void>} ask reads what is new, without the socket
+ * @param {(obstacle: Obstacle) => void} giveUp is told that it does not get through, and is closed for good
  */
-function openSocket(io, page, ask) {
+function openSocket(io, page, ask, giveUp) {
   const socket = io({
     path: "/ws",
     // Where a browser has no WebSocket at all, the library waits for it for ever.
@@ -47,7 +50,14 @@ function openSocket(io, page, ask) {
   socket.on("connect_error", (error) => {
     page.showConnection(error.message === "Authentication error" ? "signed-out" : "reconnecting");
   });
-  sharePolling(socket, page, ask, watchSocket(socket, page));
+  const watchdog = watchSocket(socket, page);
+  const shared = sharePolling(socket, page, ask, watchdog);
+  watchConnecting(socket, (obstacle) => {
+    socket.off();
+    shared.close();
+    watchdog.stop();
+    giveUp(obstacle);
+  });
   return socket;
 }
 
@@ -58,6 +68,7 @@ function openSocket(io, page, ask) {
  * @param {ConnectedPage} page
  * @param {() => Promise<void>} ask
  * @param {Listener} watchdog
+ * @returns {SharedConnection}
  */
 function sharePolling(socket, page, ask, watchdog) {
   const shared = new SharedConnection({
@@ -75,6 +86,7 @@ function sharePolling(socket, page, ask, watchdog) {
     isShared = true;
     shared.open();
   });
+  return shared;
 }
 
 export class JobOnSocket {
@@ -97,10 +109,19 @@ export class JobOnSocket {
   /**
    * @param {typeof SocketIo} io
    * @param {{ jobId: string, seq: number, epoch: string, page: JobPage }} followed
+   * @param {(seq: number, obstacle: Obstacle) => void} giveUp is told how far it came, and why no further
    */
-  constructor(io, { jobId, seq, epoch, page }) {
+  constructor(io, { jobId, seq, epoch, page }, giveUp) {
     [this.#jobId, this.#seq, this.#epoch, this.#page] = [jobId, seq, epoch, page];
-    this.#socket = openSocket(io, page, () => this.#ask());
+    this.#socket = openSocket(
+      io,
+      page,
+      () => this.#ask(),
+      (obstacle) => {
+        this.#turn++;
+        giveUp(this.#seq, obstacle);
+      },
+    );
     // On every connect: the client library subscribes to nothing again by itself.
     this.#socket.on("connect", () => this.#subscribe());
     for (const name of JOB_EVENTS) this.#socket.on(name, (event) => this.#receive(name, event));
@@ -180,6 +201,7 @@ export class JobOnSocket {
     this.#isMuted = true;
     this.#page.showConnection("catching-up");
     this.#socket.timeout(ANSWER_MS).emit("unsubscribe:job", this.#jobId, async () => {
+      if (turn !== this.#turn) return;
       try {
         const seq = await this.#page.restart(isSameHistory);
         if (turn !== this.#turn) return;
@@ -210,10 +232,11 @@ export class ProjectsOnSocket {
    * @param {typeof SocketIo} io
    * @param {string[]} projectIds
    * @param {ListPage} page
+   * @param {(obstacle: Obstacle) => void} giveUp
    */
-  constructor(io, projectIds, page) {
+  constructor(io, projectIds, page, giveUp) {
     [this.#ids, this.#page] = [new Set(projectIds), page];
-    this.#socket = openSocket(io, page, () => this.#ask());
+    this.#socket = openSocket(io, page, () => this.#ask(), giveUp);
     this.#socket.on("connect", () => this.#subscribe([...this.#ids]));
     for (const name of PROJECT_EVENTS) this.#socket.on(name, (event) => page.receive(name, event));
   }

@@ -123,6 +123,14 @@ export const texts = {
     "signed-out": _("Signed out"),
     refused: _("No access"),
   },
+  obstacle: {
+    refused: _("WebSocket refused"),
+    unanswered: _("WebSocket not answered"),
+  },
+  resort: {
+    refused: _("The server or a proxy refuses Socket.IO. This page goes on by the event stream."),
+    unanswered: _("Nobody answers when this page opens a WebSocket. It goes on by the event stream."),
+  },
   /** @param {number | string} code */
   code: (code) => _("code %(code)s", { code }),
   /** @param {string} moment */

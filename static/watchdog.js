@@ -12,7 +12,7 @@ const ANSWER_MS = 1_200;
 const GIVE_UP_MS = 8_000;
 const TELL_MS = 500;
 
-/** Is told whenever something comes. @typedef {{ heard: () => void }} Listener */
+/** Is told whenever something comes, and when nothing will any more. @typedef {Record<"heard" | "stop", () => void>} Listener */
 /** @typedef {{ showSilence: (isSilent: boolean) => void }} SilenceDisplay */
 
 export class Watchdog {
@@ -28,6 +28,7 @@ export class Watchdog {
   /** @type {number | null} */
   #askedAt = null;
   #isSilent = false;
+  #stopped = new AbortController();
 
   /**
    * `ask` provokes an answer, or returns false where it cannot; `giveUp` ends the connection.
@@ -40,12 +41,21 @@ export class Watchdog {
    */
   constructor({ ask, show, giveUp, quietMs = QUIET_MS }) {
     [this.#ask, this.#show, this.#giveUp, this.#quietMs] = [ask, show, giveUp, quietMs];
-    setInterval(() => this.#look(), LOOK_MS);
-    addEventListener("offline", () => this.#setSilent(true));
-    addEventListener("online", () => {
+    const looking = setInterval(() => this.#look(), LOOK_MS);
+    const { signal } = this.#stopped;
+    signal.addEventListener("abort", () => clearInterval(looking));
+    addEventListener("offline", () => this.#setSilent(true), { signal });
+    const online = () => {
       this.#heardAt = 0;
       this.#askedAt = null;
-    });
+    };
+    addEventListener("online", online, { signal });
+  }
+
+  /** Watch no longer. */
+  stop() {
+    this.#setSilent(false);
+    this.#stopped.abort();
   }
 
   /** Something came. */
@@ -134,5 +144,5 @@ export function watchStream(page, reopen) {
     toldAt = Date.now();
     others.postMessage(null);
   }
-  return { heard };
+  return { heard, stop: () => watchdog.stop() };
 }

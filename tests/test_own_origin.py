@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.cookies import SimpleCookie
 
@@ -61,6 +63,19 @@ def test_a_page_of_the_name_that_was_asked_for_is_live_whatever_ends_tls(
         timeout=30,
     )
     assert polled.status_code == (200 if accepted else 400)
+
+
+def test_a_page_that_is_refused_has_no_poll_waiting(served: Served) -> None:
+    # A browser sends Origin with a page's POSTs, not with its own GETs, and has six connections to a server.
+    url = f"{served.url}/ws/?EIO=4&transport=polling"
+    sid = json.loads(requests.get(url, timeout=30).text[1:])["sid"]
+    with ThreadPoolExecutor() as pool:
+        polled = pool.submit(requests.get, f"{url}&sid={sid}", timeout=30)
+        refused = requests.post(
+            f"{url}&sid={sid}", "40", headers={"Origin": "https://evil.example"}, timeout=30
+        )
+        assert refused.status_code == 400
+        assert polled.result(timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -145,7 +146,11 @@ class EngineServer:
 
     def _serve(self, environ: dict[str, Any]) -> PollResponse | None:
         """The answer to a request, `None` where a WebSocket has taken its connection. Raises Refusal."""
-        self._check_origin(environ)
+        try:
+            self._check_origin(environ)
+        except Refusal:
+            self._end_session_of(environ)
+            raise
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return OK
         wanted = read_request(environ)
@@ -189,6 +194,14 @@ class EngineServer:
             log.log(level, "%s is not an accepted origin (the next are told at level INFO)", origin)
             self._refused_origin = True
             raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
+
+    def _end_session_of(self, environ: dict[str, Any]) -> None:
+        """End what a refused page has open: browsers send Origin with its POSTs, and not with its own GETs.
+
+        Its poll would else keep one of the browser's few connections busy until the next ping.
+        """
+        with suppress(Refusal):
+            self.sessions.disconnect(read_request(environ).sid or "")
 
     def may_upgrade(self, environ: dict[str, Any]) -> bool:
         """Whether a request for a WebSocket is one that this server takes.
