@@ -42,7 +42,7 @@ def fill(database_url: str, count: int) -> None:
     """Make a store with so many jobs of `PROJECTS` projects, `JOBS_IN_RUN` of them a run, a tenth failed."""
     settings = Settings(database_url=database_url)
     migrate(settings)
-    engine = make_engine(settings.sqlalchemy_url)
+    engine = make_engine(settings.database_url)
     with engine.connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:

@@ -65,6 +65,7 @@ def test_without_any_setting_the_defaults_are_the_contracts() -> None:
         websocket_enabled=True,
         websocket_cors_origin=None,
         database_url="sqlite:///chef.db",
+        store_connections=4,
         redis_url=None,
         api_tokens=(),
         project_tokens=(),
@@ -104,6 +105,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         WEBSOCKET_ENABLED="false",
         WEBSOCKET_CORS_ORIGIN="https://a.example,https://b.example",
         DATABASE_URL="sqlite:////data/chef.db",
+        CHEF_STORE_CONNECTIONS="3",
         REDIS_URL="redis://localhost:6379/1",
         CHEF_API_TOKEN="one-token,another-token",
         CHEF_PROJECT_TOKENS="web=a-web-token,shop=a-shop-token",
@@ -138,6 +140,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         websocket_enabled=False,
         websocket_cors_origin=("https://a.example", "https://b.example"),
         database_url="sqlite:////data/chef.db",
+        store_connections=3,
         redis_url="redis://localhost:6379/1",
         api_tokens=("one-token", "another-token"),
         project_tokens=(("web", "a-web-token"), ("shop", "a-shop-token")),
@@ -225,6 +228,7 @@ def test_the_refused_line_is_the_same_for_a_setting_made_in_python() -> None:
         ("CHEF_MAX_LOG_BYTES", 1, 2**40),
         ("CHEF_RETENTION_DAYS", 0, 36500),
         ("CHEF_ABANDON_HOURS", 0, 876000),
+        ("CHEF_STORE_CONNECTIONS", 2, 1000),
         ("CHEF_PING_INTERVAL", 1, 27),
         ("CHEF_PING_TIMEOUT", 1, 3600),
         ("CHEF_MAX_CONNECTIONS", 0, 2**20),
@@ -360,19 +364,49 @@ def test_what_no_browser_sends_is_no_origin(text: str, allowed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "for_sqlalchemy"),
+    ("url", "normal"),
     [
         ("sqlite:///chef.db", "sqlite:///chef.db"),
         ("sqlite:////var/lib/chef.db", "sqlite:////var/lib/chef.db"),
         ("SQLite:///a b#c.db", "sqlite:///a b#c.db"),
-        ("postgres://u:p@h:5432/db", "postgresql+psycopg://u:p@h:5432/db"),
-        ("postgresql://u:p%40@h/db?sslmode=require", "postgresql+psycopg://u:p%40@h/db?sslmode=require"),
-        ("postgresql://u@[::1]:5433/db", "postgresql+psycopg://u@[::1]:5433/db"),
-        ("postgresql:///db?host=/run/pg", "postgresql+psycopg:///db?host=/run/pg"),
+        ("postgres://u:p@h:5432/db", "postgres://u:p@h:5432/db"),
+        ("postgresql://u:p%40@h/db?sslmode=require", "postgresql://u:p%40@h/db?sslmode=require"),
+        ("postgresql://u@[::1]:5433/db", "postgresql://u@[::1]:5433/db"),
+        ("postgresql:///db?host=/run/pg", "postgresql:///db?host=/run/pg"),
+        # Whatever libpq knows.
+        ("postgres://u@h1:5432,h2,[::1]:5433/db", "postgres://u@h1:5432,h2,[::1]:5433/db"),
+        ("postgres://h/db?ssl=true", "postgres://h/db?ssl=true"),
+        ("postgres://h/db?connect_timeout=9", "postgres://h/db?connect_timeout=9"),
+        ("postgres://h/db?options=-csearch_path%3Dbuilds", "postgres://h/db?options=-csearch_path%3Dbuilds"),
+        (
+            "postgres://h,i/db?target_session_attrs=read-write&application_name=a%20b",
+            "postgres://h,i/db?target_session_attrs=read-write&application_name=a%20b",
+        ),
     ],
 )
-def test_a_database_url_becomes_what_sqlalchemy_takes(url: str, for_sqlalchemy: str) -> None:
-    assert read(DATABASE_URL=url).sqlalchemy_url == for_sqlalchemy
+def test_a_database_url_is_what_libpq_takes(url: str, normal: str) -> None:
+    assert read(DATABASE_URL=url).database_url == normal
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ("prepare_threshold=0", "has the parameter 'prepare_threshold', which libpq does not know"),
+        ("pool_size=4", "has the parameter 'pool_size', which libpq does not know"),
+        ("sslmode=require&connect_timout=3", "libpq does not know, did you mean connect_timeout?"),
+        ("ssl=yes", "has the parameter 'ssl', which libpq does not know"),
+        ("sslmode", "cannot be read by libpq"),
+        ("sslmode=prefered", 'is refused by libpq: invalid sslmode value: "prefered"'),
+        ("target_session_attrs=write", 'is refused by libpq: invalid target_session_attrs value: "write"'),
+        ("connect_timeout=soon", "has a parameter connect_timeout that is no whole number"),
+        ("tcp_user_timeout=5s", "has a parameter tcp_user_timeout that is no whole number"),
+        ("service=nowhere", 'is refused by libpq: definition of service "nowhere" not found'),
+    ],
+)
+def test_parameters_that_libpq_does_not_take_are_refused(parameters: str, told: str) -> None:
+    line = refusal(DATABASE_URL=f"postgres://u:hunter2@h/db?{parameters}")
+    assert told in line
+    assert "hunter2" not in line
 
 
 @pytest.mark.parametrize(
@@ -393,7 +427,8 @@ def test_a_database_url_becomes_what_sqlalchemy_takes(url: str, for_sqlalchemy: 
         ("postgres://h/", "needs the name of a database"),
         ("postgres://h:99999/db", "one host"),
         ("postgres://h:x/db", "one host"),
-        ("postgres://h1:1,h2:2/db", "one host"),
+        ("postgres://h1:1,h2:99999/db", "one host"),
+        ("postgres://h1:1,h2:x/db", "one host"),
         ("postgres://u:p@q@h/db", "one host"),
         ("postgres://u:50%@h/db", "has a space or a lone %"),
         ("postgres://h/a b", "has a space or a lone %"),

@@ -28,6 +28,7 @@ SETTINGS = {
     "WEBSOCKET_ENABLED": "true",
     "WEBSOCKET_CORS_ORIGIN": "",
     "DATABASE_URL": "sqlite:///chef.db",
+    "CHEF_STORE_CONNECTIONS": "4",
     "REDIS_URL": "",
     "CHEF_API_TOKEN": "",
     "CHEF_PROJECT_TOKENS": "",

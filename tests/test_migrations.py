@@ -42,7 +42,7 @@ def settings(any_database_url: str) -> Settings:
 
 @pytest.fixture
 def connection(settings: Settings) -> Iterator[Connection]:
-    engine = make_engine(settings.sqlalchemy_url)
+    engine = make_engine(settings.database_url)
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -113,7 +113,7 @@ def test_both_ways_to_the_newest_schema_say_the_same_in_sql(tmp_path: Path) -> N
     schemas = []
     for name in ("made at once", "migrated"):
         settings = Settings(database_url=f"sqlite:///{tmp_path / name}.db")
-        engine = make_engine(settings.sqlalchemy_url)
+        engine = make_engine(settings.database_url)
         with engine.connect() as connection:
             if name == "migrated":
                 migrate_to(connection, "head")

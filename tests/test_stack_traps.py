@@ -257,7 +257,7 @@ from sqlalchemy import text
 from chef.settings.config import Settings
 from chef.store.engine import make_engine
 
-engine = make_engine(Settings(database_url=sys.argv[1]).sqlalchemy_url)
+engine = make_engine(Settings(database_url=sys.argv[1]).database_url)
 ticks = 0
 times = []
 

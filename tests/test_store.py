@@ -331,7 +331,7 @@ def test_what_is_known_wrongly_does_no_harm(database_url: str) -> None:
     with open_store(database_url) as store:
         for change in ("jobs", "projects"):
             store.append(batch(update(phase="building"), log("one")))
-            (connection,) = store._connections._writers
+            ((connection, _),) = store._connections._writers
             rows = getattr(connection.info["chef.rows"], change)
             rows.update({name: (pk + 7, row) for name, (pk, row) in rows.items()})
         assert store.append(batch(update())).seqs == {"job": 5}

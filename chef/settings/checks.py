@@ -171,9 +171,9 @@ def _sqlite(rest: str) -> str:
 
 def _postgres(rest: str) -> str:
     match = _URL.fullmatch("postgresql" + rest)
-    if match is None or _host_of(match["authority"]) is None:
+    if match is None or not _are_hosts(match["authority"]):
         raise Wrong(
-            "must be postgresql://USER:PASSWORD@HOST:PORT/NAME with one host "
+            "must be postgresql://USER:PASSWORD@HOST:PORT/NAME with one host or several after commas "
             "(write @ / ? # : in the password as %40 %2F %3F %23 %3A)"
         )
     if not unquote(match["path"]).strip("/ "):
@@ -198,6 +198,12 @@ def redis_url(url: str) -> str:
     elif not _host_of(match["authority"]) or not re.fullmatch(r"(/[0-9]{0,4})?", match["path"]):
         raise Wrong("must be redis://[:PASSWORD@]HOST[:PORT][/NUMBER]")
     return f"{scheme.lower()}://{rest}"
+
+
+def _are_hosts(authority: str) -> bool:
+    """Whether all is sound in `user:password@host:port,host:port`; libpq tries one host after the other."""
+    user, at, places = authority.rpartition("@")
+    return all(_host_of(user + at + place) is not None for place in places.split(","))
 
 
 def _host_of(authority: str) -> str | None:

@@ -6,7 +6,6 @@ import difflib
 import io
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -54,7 +53,8 @@ SETTINGS: tuple[Setting, ...] = (
         rules.check_origins,
         rules.show_list,
     ),
-    rules.text("DATABASE_URL", "database_url", checks.database_url, rules.show_url),
+    rules.text("DATABASE_URL", "database_url", rules.check_database_url, rules.show_url),
+    rules.whole("CHEF_STORE_CONNECTIONS", "store_connections", 2, 1000, ""),
     rules.text("REDIS_URL", "redis_url", rules.check_redis_url, rules.show_url),
     Setting("CHEF_API_TOKEN", "api_tokens", rules.comma_separated, rules.check_tokens, None),
     Setting("CHEF_PROJECT_TOKENS", "project_tokens", rules.project_tokens, rules.check_project_tokens, None),
@@ -103,6 +103,7 @@ class Settings:
     websocket_enabled: bool = True
     websocket_cors_origin: Literal["*"] | tuple[str, ...] | None = None
     database_url: str = "sqlite:///chef.db"
+    store_connections: int = 4
     redis_url: str | None = None
     api_tokens: tuple[str, ...] = ()
     project_tokens: tuple[tuple[str, str], ...] = ()
@@ -181,9 +182,9 @@ class Settings:
         return cls(**given)
 
     @property
-    def sqlalchemy_url(self) -> str:
-        """`database_url` as SQLAlchemy takes it, PostgreSQL through psycopg 3."""
-        return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", self.database_url)
+    def is_postgres(self) -> bool:
+        """Whether the store is PostgreSQL, else it is SQLite."""
+        return not self.database_url.startswith("sqlite")
 
     @property
     def verifying_keys(self) -> tuple[VerifyingKey, ...]:

@@ -114,6 +114,16 @@ def check_project_tokens(value: Any) -> tuple[tuple[str, str], ...]:
     return tuple(dict.fromkeys(checks.project_token(project, token) for project, token in value))
 
 
+def check_database_url(text: str) -> str:
+    """The URL of a SQLite file or a PostgreSQL database."""
+    url = checks.database_url(text)
+    if not url.startswith("sqlite"):
+        from chef.settings import libpq  # Loads psycopg, which is needed with PostgreSQL only.
+
+        libpq.check(url)
+    return url
+
+
 def check_jwt_secret(text: str) -> str:
     """An HS256 secret."""
     from chef.settings import keys  # Loads cryptography, which is needed with a key only.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
@@ -14,17 +15,18 @@ from sqlalchemy.pool import NullPool
 from chef.errors import StoreLocked
 from chef.store.faults import unavailable
 from chef.store.statements import Driver
-from chef.store.waits import LOCK_TRY_MS, LOCK_WAIT_MS
+from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
 
-_CONNECT_TIMEOUT_S = 5
+if TYPE_CHECKING:
+    from chef.store.postgres import PostgresServer
 
 
 def make_engine(url: str, *, durable: bool = True, lock_wait_ms: int | None = None) -> Engine:
-    """An engine for `sqlite:///…` or `postgresql+psycopg://…`.
+    """An engine for `sqlite:///…` or `postgresql://…`.
 
     What is committed over one that is not `durable` may be lost in a power cut, as long as nothing was
     committed later over one that is: enough for what can be done again, and far cheaper.
-    A statement waits `lock_wait_ms` for a lock that another process holds, or as long as is usual.
+    On SQLite a statement waits `lock_wait_ms` for a lock that another process holds, or as long as is usual.
     The pool is ours (`ConnectionPool`). SQLAlchemy's works as well, also from native threads under gevent,
     but takes 20 µs for each transaction where ours takes 8: it makes a `Connection` each time.
     """
@@ -34,14 +36,25 @@ def make_engine(url: str, *, durable: bool = True, lock_wait_ms: int | None = No
         engine = create_engine(url, poolclass=NullPool, paramstyle="named", connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite if durable else _prepare_quick_sqlite)
         return engine
-    options = (
-        f"-c lock_timeout={lock_wait_ms or LOCK_WAIT_MS} -c synchronous_commit={'on' if durable else 'off'}"
-    )
-    return create_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "options": options, "keepalives_idle": 20},
-    )
+    return _postgres_server(url).engine
+
+
+def _postgres_server(url: str) -> PostgresServer:
+    from chef.store.postgres import PostgresServer  # Loads psycopg.
+
+    return PostgresServer(url)
+
+
+def open_pools(url: str) -> tuple[ConnectionPool, ConnectionPool]:
+    """The connections of a store, and those whose commits may be lost in a power cut.
+
+    On PostgreSQL these are the same connections.
+    """
+    if url.startswith("sqlite"):
+        return ConnectionPool(make_engine(url)), ConnectionPool(make_engine(url, durable=False))
+    server = _postgres_server(url)
+    pool = ConnectionPool(server.engine, server)
+    return pool, pool
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -62,37 +75,49 @@ def _prepare_quick_sqlite(connection: Any, record: Any) -> None:
     connection.execute("PRAGMA synchronous = NORMAL").close()
 
 
+Idle = deque[tuple[Connection, float]]
+"""Connections, each with the time of `time.monotonic` at which it was given back."""
+
+
 class ConnectionPool:
     """Open connections that no thread uses at the moment; a broken one is not kept.
 
     Those that write are apart from those that read: one writer has the same one for all it does.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, server: PostgresServer | None = None) -> None:
         self.engine = engine
+        self._server = server
         # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
-        self._readers: deque[Connection] = deque()
-        self._writers: deque[Connection] = deque()
-        sqlite = engine.dialect.name == "sqlite"
-        self._begin_reading = "BEGIN" if sqlite else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-        self._begin_writing = "BEGIN IMMEDIATE" if sqlite else None
+        self._readers: Idle = deque()
+        self._writers: Idle = deque()
         self._closed = False
 
-    def reading(self) -> AbstractContextManager[Connection]:
-        """A connection in a read-only view of one moment."""
-        return self._transaction(self._readers, self._begin_reading)
+    def reading(self, until: float | None = None) -> AbstractContextManager[Connection]:
+        """A connection in a read-only view of one moment, until a time of `time.monotonic`."""
+        return self._transaction(self._readers, until)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """A connection in a transaction that is committed at the end, or rolled back on an error."""
-        return self._transaction(self._writers, self._begin_writing)
+    def writing(
+        self, until: float | None = None, *, durable: bool = True
+    ) -> AbstractContextManager[Connection]:
+        """A connection in a transaction that is committed at the end, or rolled back on an error.
+
+        On PostgreSQL it need not be `durable`.
+        """
+        return self._transaction(self._writers, until, durable=durable)
 
     @contextmanager
-    def _transaction(self, idle: deque[Connection], begin: str | None) -> Iterator[Connection]:
+    def _transaction(self, idle: Idle, until: float | None, *, durable: bool = True) -> Iterator[Connection]:
         connection = None
+        reading = idle is self._readers
         try:
-            connection = _take(idle) or self.engine.connect()
-            if begin:
-                Driver(connection).execute(begin)
+            if self._server is None:
+                connection = _take(idle) or self.engine.connect()
+                Driver(connection).execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+            else:
+                until = until or time.monotonic() + STORE_WAIT_S
+                connection = _take(idle) or self._server.connect(until, reading=reading)
+                self._server.begin(connection, until, durable=durable)
             yield connection
             commit(connection)
         except BaseException as error:
@@ -108,7 +133,7 @@ class ConnectionPool:
         if self._closed:
             connection.close()
         else:
-            idle.append(connection)
+            idle.append((connection, time.monotonic()))
 
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
@@ -121,10 +146,28 @@ class ConnectionPool:
             while (connection := _take(idle)) is not None:
                 _discard(connection)
 
+    def give_back(self, before: float) -> None:
+        """Close the connections that nobody has used since a time of `time.monotonic`."""
+        for idle in (self._readers, self._writers):
+            # The one that was used last is taken first, so those at the other end are the oldest.
+            while (found := _oldest(idle)) is not None:
+                connection, since = found
+                if since >= before:
+                    idle.appendleft(found)
+                    break
+                connection.close()
 
-def _take(idle: deque[Connection]) -> Connection | None:
+
+def _take(idle: Idle) -> Connection | None:
     try:
-        return idle.pop()
+        return idle.pop()[0]
+    except IndexError:
+        return None
+
+
+def _oldest(idle: Idle) -> tuple[Connection, float] | None:
+    try:
+        return idle.popleft()
     except IndexError:
         return None
 

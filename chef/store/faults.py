@@ -18,12 +18,14 @@ _SQLITE = {
     "SQLITE_CANTOPEN": "the database file cannot be opened",
 }
 _SQLITE_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
+# lock_not_available: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL_LOCKED = "55P03"
 
 
 def unavailable(error: DBAPIError, *, reading: bool) -> StoreUnavailable:
     """The refusal that a failed statement makes; it says why where the driver does."""
     name = str(getattr(error.orig, "sqlite_errorname", ""))
-    if name.startswith(_SQLITE_LOCKED):
+    if name.startswith(_SQLITE_LOCKED) or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_LOCKED:
         return StoreLocked(_sentence(LOCKED, reading), LOCKED)
     reason = next((text for code, text in _SQLITE.items() if name.startswith(code)), None)
     return refusal(reason, reading=reading)

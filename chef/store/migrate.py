@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from chef.store.tables import about, create_tables
 from chef.store.textindex import make_text_index
+from chef.store.waits import START_LOCK_WAIT_MS
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -83,6 +84,8 @@ def _lock(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
+        limits = f"SET LOCAL statement_timeout=0; SET LOCAL lock_timeout={START_LOCK_WAIT_MS}"
+        connection.exec_driver_sql(limits)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
-from chef.store.engine import ConnectionPool, make_engine
+from chef.store.engine import make_engine, open_pools
+from chef.store.givingback import GivingBack
 from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
 from chef.store.housekeeper import Housekeeper
@@ -35,17 +36,24 @@ from chef.wire.recovery import Kept
 T = TypeVar("T")
 
 _FORGET_EVERY_MS = 60_000
+# Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
+_SQLITE_READERS = 4
 
 
 def migrate(settings: Settings) -> str:
     """Bring the database to the newest schema; returns the store's epoch."""
-    engine = make_engine(settings.sqlalchemy_url, lock_wait_ms=START_LOCK_WAIT_MS)
+    engine = make_engine(settings.database_url, lock_wait_ms=START_LOCK_WAIT_MS)
     try:
         return migrate_engine(engine)
     except SQLAlchemyError as error:
         raise StoreUnavailable(f"the database cannot be opened: {_first_line(error)}") from error
     finally:
         engine.dispose()
+
+
+def _reading_threads(settings: Settings) -> int:
+    """On PostgreSQL each thread has a connection, and the writer's has one."""
+    return settings.store_connections - 1 if settings.is_postgres else _SQLITE_READERS
 
 
 def _first_line(error: Exception) -> str:
@@ -57,8 +65,9 @@ class Store(Queries):
 
     def __init__(self, settings: Settings) -> None:
         self.epoch = migrate(settings)
-        super().__init__(ConnectionPool(make_engine(settings.sqlalchemy_url)))
-        self._upkeep_connections = ConnectionPool(make_engine(settings.sqlalchemy_url, durable=False))
+        connections, self._upkeep_connections = open_pools(settings.database_url)
+        super().__init__(connections, _reading_threads(settings))
+        self._giving_back = GivingBack(connections) if settings.is_postgres else None
         self._thread = WriterThread()
         limits = settings.max_log_line_bytes, settings.max_log_bytes
         self._commits = GroupCommit(self._thread, self._connections, *limits, self.counts)
@@ -140,6 +149,8 @@ class Store(Queries):
         self._commits.close()
         self._housekeeper.close()
         self._thread.stop()
+        if self._giving_back is not None:
+            self._giving_back.close()
         self._connections.close()
         self._upkeep_connections.close()
 
@@ -147,7 +158,7 @@ class Store(Queries):
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
 
         def run() -> T:
-            with self._upkeep_connections.writing() as connection:
+            with self._upkeep_connections.writing(durable=False) as connection:
                 return query(connection)
 
         return self._thread.run(run, within)

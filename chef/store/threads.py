@@ -15,17 +15,14 @@ from chef.store.engine import ConnectionPool
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
-_THREADS = 4
-
 
 class StoreReader:
-    """Runs queries over its connections."""
+    """Runs queries over its connections, as many at a time as it has threads."""
 
-    def __init__(self, connections: ConnectionPool) -> None:
+    def __init__(self, connections: ConnectionPool, threads: int) -> None:
         self.counts = StoreCounts()
         self._connections = connections
-        self._read_pool = ThreadPool(_THREADS)
+        self._read_pool = ThreadPool(threads)
 
     def _read(self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""

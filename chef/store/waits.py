@@ -7,9 +7,8 @@ STORE_WAIT_S = 3.5
 # `/health` tries for so long and then says what it met; a store that is silent for longer is not there.
 HEALTH_TRY_S = 1.5
 HEALTH_WAIT_S = 2.5
-# A statement waits so long for a lock of another process: on SQLite for a moment, and then its thread does
-# what else there is, and whoever still has time is tried again; on PostgreSQL, where only rows are locked.
+# On SQLite a statement waits so long for a lock of another process; then its thread does what else there is,
+# and whoever still has time is tried again. On PostgreSQL it waits as long as there is time.
 LOCK_TRY_MS = 500
-LOCK_WAIT_MS = 3000
 # A start waits longer: another process may be migrating.
 START_LOCK_WAIT_MS = 5000

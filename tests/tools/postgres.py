@@ -17,9 +17,10 @@ _USER = "postgres"
 
 
 class Postgres:
-    """`with Postgres() as postgres: postgres.new_database()`."""
+    """`with Postgres() as postgres: postgres.new_database()`; `options` are those of its command line."""
 
-    def __init__(self) -> None:
+    def __init__(self, options: str = "") -> None:
+        self._options = options
         self._port = free_port()
         self._databases = 0
 
@@ -53,7 +54,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it again after `stop`, at the same place."""
-        options = f"-h 127.0.0.1 -p {self._port} -k ''"
+        options = f"-h 127.0.0.1 -p {self._port} -k '' {self._options}"
         self._run(
             "pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-o", options, "-w", "start"
         )
