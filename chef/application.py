@@ -30,6 +30,7 @@ from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock, now_ms
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.broadcast import Broadcast
 from chef.live.doorbell import Doorbell
 from chef.live.etatelling import EtaTeller
 from chef.live.failurelooks import look_at_failures
@@ -96,7 +97,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
     viewers = sockets_of(app, settings, store, hub, gate, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
-    doorbell = _doorbell(settings.redis_url, hub, metrics, count) if settings.redis_url else None
+    doorbell = _doorbell(settings, hub, metrics, count)
     rings = [doorbell.ring] if doorbell else []
     followers = _followers(store, hub, forecaster, clock)
     publish = (forecaster.note, hub.publish, *rings, *followers.notes)
@@ -186,13 +187,20 @@ def _count(
     metrics.watch("chef_writes_waiting", "Writes that wait for their commit.", lambda: store.waiting)
 
 
-def _doorbell(url: str, hub: Hub, metrics: Metrics, count: Callable[[], int]) -> Doorbell:
+def _doorbell(settings: Settings, hub: Hub, metrics: Metrics, count: Callable[[], int]) -> Doorbell | None:
+    broadcast = _redis(settings.redis_url, hub.store.epoch) if settings.redis_url else hub.store.broadcast()
+    if broadcast is None:
+        return None
+    doorbell = Doorbell(broadcast, hub, count, metrics.ignored)
+    metrics.watch("chef_doorbell_up", "Whether the doorbell works.", lambda: doorbell.is_up)
+    metrics.watch("chef_doorbell_age_seconds", "Time that messages do not come back.", lambda: doorbell.age)
+    return doorbell
+
+
+def _redis(url: str, epoch: str) -> Broadcast:
     from chef.live.redisbroadcast import RedisBroadcast  # Loads redis, which takes long.
 
-    doorbell = Doorbell(RedisBroadcast(url, hub.store.epoch), hub, count, metrics.ignored)
-    metrics.watch("chef_doorbell_up", "Whether the doorbell works.", lambda: doorbell.is_up)
-    metrics.watch("chef_doorbell_age_seconds", "Time since it was heard.", lambda: doorbell.age)
-    return doorbell
+    return RedisBroadcast(url, epoch)
 
 
 def _allow_origins(app: Flask, settings: Settings) -> None:

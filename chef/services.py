@@ -56,7 +56,7 @@ class ConnectedViewers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One application's parts. `viewers` is `None` where WebSocket is off, `doorbell` without Redis."""
+    """One application's parts. `viewers` is `None` where WebSocket is off, `doorbell` with SQLite alone."""
 
     settings: Settings
     store: Store
@@ -85,7 +85,7 @@ class Services:
         return job_json(job, self.clock(), failure_limits, self.forecaster.estimate(job))
 
     def connected_clients(self) -> int:
-        """How many viewers are connected by Socket.IO, over all processes that share a Redis."""
+        """How many viewers are connected by Socket.IO, over all processes of this store."""
         if self.doorbell is not None:
             return self.doorbell.viewers
         return self.viewers.count if self.viewers is not None else 0

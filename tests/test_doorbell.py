@@ -14,14 +14,12 @@ import redis as redis_client
 
 from chef.live import hub
 from chef.live.bellmessages import MOST_BYTES, NewHeads, NotOurs, Presence, decode, encode, rings
-from tests.tools.following import Follower
+from tests.tools.following import Follower, is_prompt, log_line
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
 from tests.tools.watching import eventually, watch
 
 StartServer = Callable[..., Served]
-PROMPT_S = hub.SAFETY_POLL_S / 2
-"""What takes less was not found by the safety poll alone: of several events in a row none is, as a rule."""
 
 
 @pytest.fixture
@@ -34,23 +32,6 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
 def two(start_server: StartServer, redis: Redis) -> list[Served]:
     """Two processes of one Chef."""
     return [start_server(REDIS_URL=redis.url) for _ in range(2)]
-
-
-def log_line(server: Served, job: str = "j") -> int:
-    answer = server.update({"type": "log", "jobId": job, "projectId": "p", "message": "x"})
-    seq: int = answer["jobs"][job]["seq"]
-    return seq
-
-
-def is_prompt(poster: Served, follower: Follower, posts: int = 8) -> bool:
-    """Whether a follower at another process hears of some updates sooner than the safety poll finds them."""
-    slowest = 0.0
-    for _ in range(posts):
-        seq = log_line(poster)
-        answered = time.monotonic()
-        follower.wait(seq, 30)
-        slowest = max(slowest, follower.times[-1] - answered)
-    return slowest < PROMPT_S
 
 
 def channels(client: redis_client.Redis) -> list[bytes | str]:
@@ -139,9 +120,9 @@ FOREIGN: tuple[bytes, ...] = (
     b'["ring","x",[["job",7,1]]]',
     b'["ring","x",[["flock","j",1]]]',
     b'["ring","x",{"job": 1}]',
-    b'["here","x","three",false]',
-    b'["here","x",NaN,false]',
-    b'["here","x",-3,false]',
+    b'["here","x","three",true,false]',
+    b'["here","x",NaN,true,false]',
+    b'["here","x",-3,true,false]',
     b'["other","x",1]',
     b'["x",[["viewers","x","three"]]]',
     b'["x",[["job","j",%d]]]' % 10**9,
@@ -198,7 +179,9 @@ def test_our_messages_fit_into_a_notification_and_are_read_again() -> None:
     assert max(map(len, messages)) <= MOST_BYTES
     told = [message for data in messages if isinstance(message := decode(data), NewHeads)]
     assert {(kind, name): head for one in told for kind, name, head in one.heads} == heads
-    assert decode(encode(Presence("x", 3, asks=True))) == Presence("x", 3, asks=True)
+    assert decode(encode(Presence("x", 3, follows=True, asks=True))) == Presence(
+        "x", 3, follows=True, asks=True
+    )
 
 
 # Addresses

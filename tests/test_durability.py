@@ -178,7 +178,7 @@ def test_at_sigterm_viewers_are_told_and_come_back(tmp_path: Path, serving: Serv
 def test_processes_on_one_database_give_every_viewer_one_order(
     postgres_url: str, tmp_path: Path, serving: Serving
 ) -> None:
-    """Without Redis: what another process wrote is found by the safety poll."""
+    """Without Redis, by PostgreSQL alone."""
     settings = {"DATABASE_URL": postgres_url}
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:

@@ -34,10 +34,15 @@ class NewHeads(Struct, array_like=True, frozen=True, tag="ring"):
 
 
 class Presence(Struct, array_like=True, frozen=True, tag="here"):
-    """A process has so many viewers. `asks`: it began to listen and asks the others for theirs."""
+    """A process has so many viewers.
+
+    `follows`: somebody there waits for news of a log, viewer or not. `asks`: it began to listen just now and
+    asks the others for their presence.
+    """
 
     sender: _Sender
     viewers: _Viewers
+    follows: bool
     asks: bool
 
 

@@ -16,8 +16,11 @@ class Broadcast(Protocol):
         """Send messages of ASCII to all that listen, this process among them. May wait for some seconds."""
         ...
 
-    def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> None:
-        """Call `begun` once messages come, and `hear` with each; neither waits. Ends by an exception."""
+    def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> str:
+        """Call `begun` once messages come, and `hear` with each; neither waits. Ends by an exception.
+
+        Returns where messages can never come, and says why.
+        """
         ...
 
     def close(self) -> None:

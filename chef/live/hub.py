@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import gevent
 
@@ -48,6 +48,8 @@ class Hub:
         self._flusher = Flusher()
         self._poller: gevent.Greenlet[..., None] | None = None
         self.closed = False
+        self.on_following: Callable[[], None] = lambda: None
+        """Called when a first log is followed here, where none was. It must not wait."""
 
     def publish(self, stored: Sequence[Stored]) -> None:
         """New entries are on disk. Never waits: viewers are served right after."""
@@ -76,7 +78,10 @@ class Hub:
         self._start()
         room = self._rooms.get(key)
         if room is None:
+            begins = not self._rooms
             room = self._rooms[key] = Room(self.store, key, self._flusher.soon, self.drop, self.deliveries)
+            if begins:
+                self.on_following()
         return room
 
     def drop(self, room: Room) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import redis
 
@@ -27,7 +28,7 @@ class RedisBroadcast:
                 pipeline.publish(self._channel, message)
             pipeline.execute()
 
-    def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> None:
+    def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> NoReturn:
         with self._redis.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
             subscription.subscribe(self._channel)
             begun()

@@ -87,7 +87,7 @@ class ConnectionPool:
 
     def __init__(self, engine: Engine, server: PostgresServer | None = None) -> None:
         self.engine = engine
-        self._server = server
+        self.server = server
         # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
         self._readers: Idle = deque()
         self._writers: Idle = deque()
@@ -111,13 +111,13 @@ class ConnectionPool:
         connection = None
         reading = idle is self._readers
         try:
-            if self._server is None:
+            if self.server is None:
                 connection = _take(idle) or self.engine.connect()
                 Driver(connection).execute("BEGIN" if reading else "BEGIN IMMEDIATE")
             else:
                 until = until or time.monotonic() + STORE_WAIT_S
-                connection = _take(idle) or self._server.connect(until, reading=reading)
-                self._server.begin(connection, until, durable=durable)
+                connection = _take(idle) or self.server.connect(until, reading=reading)
+                self.server.begin(connection, until, durable=durable)
             yield connection
             commit(connection)
         except BaseException as error:

@@ -40,6 +40,9 @@ _REFUSED_BY_SERVER = re.compile(r"failed: \S+:  ")
 _FOR_GOOD = re.compile(r"authentication|password|does not exist|pg_hba|no such|unsupported|not permitted")
 
 
+Session = psycopg.Connection[Any]
+
+
 class PostgresServer:
     """Makes connections to one database and begins their transactions, in any thread."""
 
@@ -62,7 +65,7 @@ class PostgresServer:
             del self._local.until
         driver: Any = connection.connection.dbapi_connection
         driver.autocommit = True
-        if _is_pooled(driver):
+        if is_pooled(driver):
             driver.prepare_threshold = None
         else:
             driver.execute(_limits("", _SESSION_MS, durable=True))
@@ -70,6 +73,10 @@ class PostgresServer:
         if reading:
             driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         return connection
+
+    def open(self) -> Session:
+        """A connection for statements that are no transactions together; yields to gevent while it waits."""
+        return psycopg.connect(self._conninfo, autocommit=True)
 
     def begin(self, connection: Connection, until: float, *, durable: bool) -> None:
         """Begin a transaction that has to be over at a time of `time.monotonic`.
@@ -111,7 +118,7 @@ def _conninfo(url: str) -> str:
     return make_conninfo("", **({"connect_timeout": limit} | _DEFAULTS | given))
 
 
-def _is_pooled(driver: psycopg.Connection[Any]) -> bool:
+def is_pooled(driver: Session) -> bool:
     """Whether a pooler stands between: it names itself, and not the server's process, to be cancelled."""
     found = driver.execute("SELECT pg_backend_pid()").fetchone()
     return found is None or found[0] != driver.info.backend_pid

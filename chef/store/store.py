@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -33,11 +33,16 @@ from chef.store.waits import START_LOCK_WAIT_MS, STORE_WAIT_S
 from chef.store.writerthread import WriterThread
 from chef.wire.recovery import Kept
 
+if TYPE_CHECKING:
+    from chef.store.notifications import PostgresBroadcast
+
 T = TypeVar("T")
 
 _FORGET_EVERY_MS = 60_000
 # Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
 _SQLITE_READERS = 4
+# One that writes and one that reads.
+_FEWEST = 2
 
 
 def migrate(settings: Settings) -> str:
@@ -51,9 +56,16 @@ def migrate(settings: Settings) -> str:
         engine.dispose()
 
 
+def _listens(settings: Settings) -> bool:
+    """Whether one of the connections is for listening to other processes, which Redis does else."""
+    return settings.is_postgres and settings.redis_url is None and settings.store_connections > _FEWEST
+
+
 def _reading_threads(settings: Settings) -> int:
     """On PostgreSQL each thread has a connection, and the writer's has one."""
-    return settings.store_connections - 1 if settings.is_postgres else _SQLITE_READERS
+    if not settings.is_postgres:
+        return _SQLITE_READERS
+    return settings.store_connections - 1 - _listens(settings)
 
 
 def _first_line(error: Exception) -> str:
@@ -67,6 +79,7 @@ class Store(Queries):
         self.epoch = migrate(settings)
         connections, self._upkeep_connections = open_pools(settings.database_url)
         super().__init__(connections, _reading_threads(settings))
+        self._listens = _listens(settings)
         self._giving_back = GivingBack(connections) if settings.is_postgres else None
         self._thread = WriterThread()
         limits = settings.max_log_line_bytes, settings.max_log_bytes
@@ -86,6 +99,14 @@ class Store(Queries):
         It is called before those that wait for the commit go on, and must not wait for anything.
         """
         self._publish = publish
+
+    def broadcast(self) -> PostgresBroadcast | None:
+        """What carries messages to the other processes of this store, where it can."""
+        if self._connections.server is None or not self._listens:
+            return None
+        from chef.store.notifications import PostgresBroadcast  # Loads psycopg.
+
+        return PostgresBroadcast(self._connections.server, self.epoch)
 
     def on_removal(self, forget: Callable[[Removed], None]) -> None:
         """Have `forget` called with what was removed, in one order with the commits. It must not wait."""

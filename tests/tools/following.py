@@ -1,11 +1,15 @@
-"""A viewer on an event stream, in a thread of the test."""
+"""A viewer on an event stream, in a thread of the test, and how soon it hears of updates."""
 
 from __future__ import annotations
 
 import threading
 import time
 
+from chef.live import hub
 from tests.tools.serving import Served
+
+PROMPT_S = hub.SAFETY_POLL_S / 2
+"""What takes less was not found by the safety poll alone: of several events in a row none is, as a rule."""
 
 
 class Follower:
@@ -30,3 +34,20 @@ class Follower:
         while len(self.seen) < count:
             assert time.monotonic() < deadline, f"{len(self.seen)} of {count}"
             time.sleep(0.01)
+
+
+def log_line(server: Served, job: str = "j") -> int:
+    answer = server.update({"type": "log", "jobId": job, "projectId": "p", "message": "x"})
+    seq: int = answer["jobs"][job]["seq"]
+    return seq
+
+
+def is_prompt(poster: Served, follower: Follower, posts: int = 8) -> bool:
+    """Whether a follower at another process hears of some updates sooner than the safety poll finds them."""
+    slowest = 0.0
+    for _ in range(posts):
+        seq = log_line(poster)
+        answered = time.monotonic()
+        follower.wait(seq, 30)
+        slowest = max(slowest, follower.times[-1] - answered)
+    return slowest < PROMPT_S
