@@ -14,7 +14,9 @@ from typing import NoReturn
 
 from chef.access.auth import SCOPES, TokenError, issue_token
 from chef.domain.clock import now_ms
+from chef.domain.model import ID, ID_RULE
 from chef.errors import ChefError
+from chef.hooks import PLATFORMS, address_key
 from chef.reporter.cli import COMMANDS as REPORTING
 from chef.settings.config import SettingError, Settings, load_settings_or_exit
 
@@ -142,6 +144,28 @@ def token(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_hook(commands: Commands[Parser]) -> None:
+    """`hook`: where a platform sends its webhooks."""
+    parser = commands.add_parser("hook", help="print the address for the webhooks of a platform")
+    parser.add_argument("platform", choices=sorted(PLATFORMS), metavar="PLATFORM", help=", ".join(PLATFORMS))
+    parser.add_argument("project", metavar="PROJECT", help="the project whose jobs it tells of")
+    parser.set_defaults(run=hook)
+
+
+def hook(arguments: argparse.Namespace) -> int:
+    """Print the address behind that of the server, with a key where the platform signs nothing."""
+    secrets = Settings.from_env().hook_secrets
+    if not secrets:
+        raise SettingError("CHEF_HOOK_SECRET", "is not set: webhooks are taken where it is")
+    if not ID.fullmatch(arguments.project):
+        raise TokenError(f"PROJECT {ID_RULE}")
+    address = f"/api/hooks/{arguments.platform}/{arguments.project}"
+    if not PLATFORMS[arguments.platform].verify:
+        address += f"?key={address_key(arguments.platform, arguments.project, secrets[0])}"
+    sys.stdout.write(f"{address}\n")
+    return 0
+
+
 def _scope(text: str) -> frozenset[str]:
     words = frozenset(text.split())
     if not words or not words <= SCOPES:
@@ -159,6 +183,7 @@ COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (
     add_serve,
     add_migrate,
     add_token,
+    add_hook,
     add_reporting,
 )
 

@@ -14,6 +14,7 @@ from chef.access.auth import Gate
 from chef.api import (
     digests,
     edge,
+    hooks,
     novelty,
     problems,
     reading,
@@ -57,6 +58,7 @@ _BLUEPRINTS = (
     runs.blueprint,
     digests.blueprint,
     testing.blueprint,
+    hooks.blueprint,
     novelty.blueprint,
     streams.blueprint,
     server.blueprint,

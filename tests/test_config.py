@@ -111,6 +111,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_PROJECT_TOKENS="web=a-web-token,shop=a-shop-token",
         CHEF_JWT_SECRET=SECRET,
         CHEF_JWT_SECRET_PREVIOUS="p" * 32,
+        CHEF_HOOK_SECRET="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz,another-long-secret",
         CHEF_PUBLIC_READ="true",
         CHEF_MAX_BODY_BYTES="1000",
         CHEF_MAX_REPORT_BYTES="2000",
@@ -146,6 +147,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         project_tokens=(("web", "a-web-token"), ("shop", "a-shop-token")),
         jwt_secret=SECRET,
         jwt_secret_previous="p" * 32,
+        hook_secrets=("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", "another-long-secret"),
         public_read=True,
         max_body_bytes=1000,
         max_report_bytes=2000,
@@ -182,7 +184,9 @@ def test_blanks_around_a_value_do_not_count(setting: Setting) -> None:
     assert read(PORT=" 8080 ", HOST="localhost\n").port == 8080
 
 
-@pytest.mark.parametrize("name", ["CHEF_API_TOKEN", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"])
+@pytest.mark.parametrize(
+    "name", ["CHEF_API_TOKEN", "CHEF_HOOK_SECRET", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"]
+)
 def test_a_blank_secret_is_a_slip_and_never_an_open_server(name: str) -> None:
     assert refusal(**{name: "  "}) == f"{name} must not be blank: set it or leave it empty"
 

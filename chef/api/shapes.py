@@ -42,6 +42,14 @@ class ReportAccepted(Accepted, frozen=True, kw_only=True):
     tests: OutcomeCounts | None
 
 
+class HookAccepted(JsonObject, frozen=True):
+    """A webhook's delivery was taken: the jobs that it told of, and what of it was not used and why."""
+
+    accepted: Count
+    jobs: tuple[Id, ...]
+    ignored: tuple[str, ...]
+
+
 class LogAccepted(JsonObject, frozen=True):
     """A log body was stored."""
 

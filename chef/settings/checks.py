@@ -6,6 +6,8 @@ allowed and never repeats the value, since it may be a secret.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from functools import lru_cache
@@ -22,6 +24,7 @@ _URL = re.compile(
 )
 _AUTHORITY = re.compile(r"(?:[^@]*@)?(?P<host>\[[^\]@]*\]|[^:@\[\]]*)(?::(?P<port>[0-9]{0,5}))?")
 _SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:pass|secret|token|key)[^=&]*=)[^&]*", re.IGNORECASE)
+_WHSEC = "whsec_"
 _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # An id as `chef.domain.model` has it: settings are read before anything else is loaded.
 _PROJECT = re.compile(r"[A-Za-z0-9._~:@+-]{1,128}")
@@ -225,6 +228,23 @@ def api_token(text: str) -> str:
         raise Wrong(
             "must be one token or several separated by commas, none of them empty, "
             f"each of at most {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
+        )
+    return text
+
+
+def hook_secret(text: str) -> str:
+    """A secret that webhooks are signed with: `whsec_` and Base64 of 24 to 64 bytes, or another text."""
+    if text.startswith(_WHSEC):
+        try:
+            fits = 24 <= len(base64.b64decode(text.removeprefix(_WHSEC), validate=True)) <= 64
+        except binascii.Error:
+            fits = False
+    else:
+        fits = bool(_TOKEN.fullmatch(text)) and 16 <= len(text) <= TOKEN_MAX_CHARS
+    if not fits:
+        raise Wrong(
+            "must be secrets separated by commas, each whsec_ and Base64 of 24 to 64 bytes, "
+            f"or 16 to {TOKEN_MAX_CHARS} printable ASCII characters without spaces"
         )
     return text
 

@@ -61,6 +61,7 @@ SETTINGS: tuple[Setting, ...] = (
     rules.text("CHEF_JWT_SECRET", "jwt_secret", rules.check_jwt_secret, None),
     rules.text("CHEF_JWT_SECRET_PREVIOUS", "jwt_secret_previous", rules.check_jwt_secret, None),
     rules.text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", rules.check_jwt_public_key, None),
+    Setting("CHEF_HOOK_SECRET", "hook_secrets", rules.comma_separated, rules.check_hook_secrets, None),
     rules.switch("CHEF_PUBLIC_READ", "public_read"),
     rules.whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
     rules.whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
@@ -110,6 +111,7 @@ class Settings:
     jwt_secret: str | None = None
     jwt_secret_previous: str | None = None
     jwt_public_key: str | None = None
+    hook_secrets: tuple[str, ...] = ()
     public_read: bool | None = None
     max_body_bytes: int = 1_048_576
     max_report_bytes: int = 33_554_432

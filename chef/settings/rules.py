@@ -124,6 +124,13 @@ def check_database_url(text: str) -> str:
     return url
 
 
+def check_hook_secrets(value: Any) -> tuple[str, ...]:
+    """Secrets that webhooks are signed with, each once."""
+    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+        raise Wrong("must be secrets separated by commas")
+    return tuple(dict.fromkeys(checks.hook_secret(one) for one in value))
+
+
 def check_jwt_secret(text: str) -> str:
     """An HS256 secret."""
     from chef.settings import keys  # Loads cryptography, which is needed with a key only.

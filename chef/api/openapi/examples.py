@@ -16,6 +16,7 @@ from chef.api.shapes import (
     Events,
     FieldFault,
     Health,
+    HookAccepted,
     JobReceipt,
     Jobs,
     LogAccepted,
@@ -109,6 +110,8 @@ _COUNTED = OutcomeCounts(passed=1, failed=1, total=2, duration_ms=13)
 REPORT_ACCEPTED = as_dict(
     ReportAccepted(1, 0, {"job-id-123": JobReceipt(43, 5)}, report=_COUNTED, tests=_COUNTED)
 )
+HOOK = {"type": "deploy_started", "data": {"serviceId": "srv-1", "serviceName": "web", "id": "evt-1"}}
+HOOK_ACCEPTED = as_dict(HookAccepted(1, ("render-srv-1-evt-1",), ()))
 _FAILED = CaseResult("divides", "failed", "sums", None, 11, "3.5 is not 3")
 _SLOWEST = CaseResult("adds", "passed", "sums", None, 2)
 CASES = as_dict(

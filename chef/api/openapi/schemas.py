@@ -22,6 +22,7 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.Accepted,
     shapes.LogAccepted,
     shapes.ReportAccepted,
+    shapes.HookAccepted,
     shapes.Cases,
     shapes.NewInJob,
     shapes.Problem,

@@ -16,6 +16,7 @@ from chef.api.openapi.parts import (
     operation,
     query,
 )
+from chef.hooks import PLATFORMS
 from chef.wire.fields import CONTRADICTION, Field, FormType, fields_of
 from chef.wire.jsonschema import NO_NUL, Schema, open_object, ref
 
@@ -41,6 +42,7 @@ def sending(rights: Rights) -> dict[str, Part]:
             "post": _send_tests("postTests", rights.write),
             "put": _send_tests("putTests", rights.write),
         },
+        "/api/hooks/{platform}/{projectId}": {"post": _post_hook()},
     }
 
 
@@ -220,4 +222,29 @@ def _send_tests(name: str, security: list[Part]) -> Part:
             },
         },
         security=security,
+    )
+
+
+def _post_hook() -> Part:
+    return operation(
+        "updates",
+        "postHook",
+        "A platform's webhook, as updates of the project's jobs",
+        {
+            "200": json_answer(
+                "taken, whether or not it told of a job", "HookAccepted", examples.HOOK_ACCEPTED
+            )
+        },
+        "400 401 403 404 408 411 413 422 429 503",
+        description="Signed as the platform signs, with a secret of CHEF_HOOK_SECRET; a platform that signs "
+        "nothing has a key in its address, which `python -m chef hook PLATFORM PROJECT` prints.",
+        parameters=[
+            {"name": "platform", "in": "path", "required": True, "schema": {"enum": list(PLATFORMS)}},
+            query("key", {"type": "string"}, "for railway, coolify and dokploy"),
+        ],
+        requestBody={
+            "required": True,
+            "content": {JSON: {"schema": {"type": "object"}, "example": examples.HOOK}},
+        },
+        security=[],
     )

@@ -1,0 +1,7 @@
+"""Webhooks of platforms, as updates of jobs. Pure: a delivery in, what it tells of which jobs out."""
+
+from chef.hooks.delivery import Heard, HookDelivery
+from chef.hooks.platforms import PLATFORMS, HookPlatform
+from chef.hooks.signatures import address_key
+
+__all__ = ["PLATFORMS", "Heard", "HookDelivery", "HookPlatform", "address_key"]

@@ -1,0 +1,203 @@
+"""Webhooks of platforms: payloads in the forms that the platforms document, signed as they sign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from chef.domain.clock import now_ms
+from chef.hooks import PLATFORMS, address_key
+
+SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"
+PAYLOADS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "hooks.json").read_text())
+
+
+def digest(body: bytes, algorithm: str = "sha256") -> bytes:
+    return hmac.digest(SECRET.encode(), body, algorithm)
+
+
+def standard(body: bytes, sent_at: int | None = None) -> dict[str, str]:
+    at = str(int(time.time()) if sent_at is None else sent_at)
+    name = f"msg_{hashlib.sha256(body).hexdigest()[:20]}"
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    made = base64.b64encode(hmac.digest(key, f"{name}.{at}.".encode() + body, "sha256")).decode()
+    return {"webhook-id": name, "webhook-timestamp": at, "webhook-signature": f"v1,bm90IGl0 v1,{made}"}
+
+
+def netlify(body: bytes) -> dict[str, str]:
+    claims = {"iss": "netlify", "sha256": hashlib.sha256(body).hexdigest()}
+    return {"X-Webhook-Signature": jwt.encode(claims, SECRET, "HS256")}
+
+
+SIGN: dict[str, Callable[[bytes], dict[str, str]]] = {
+    "github": lambda body: {"X-Hub-Signature-256": f"sha256={digest(body).hex()}"},
+    "gitlab": lambda body: {"X-Gitlab-Token": SECRET},
+    "vercel": lambda body: {"x-vercel-signature": digest(body, "sha1").hex()},
+    "netlify": netlify,
+    "heroku": lambda body: {"Heroku-Webhook-Hmac-SHA256": base64.b64encode(digest(body)).decode()},
+    "render": standard,
+}
+
+
+@pytest.fixture
+def client(make_app: Callable[..., Flask]) -> FlaskClient:
+    return make_app(hook_secrets=("an-older-secret-of-ours", SECRET)).test_client()
+
+
+def address(platform: str, project: str = "web") -> str:
+    key = "" if platform in SIGN else f"?key={address_key(platform, project, SECRET)}"
+    return f"/api/hooks/{platform}/{project}{key}"
+
+
+def send(client: FlaskClient, platform: str, payload: Any, **headers: str) -> dict[str, Any]:
+    body = json.dumps(payload).encode()
+    signed = SIGN[platform](body) if platform in SIGN else {}
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = client.post(
+        address(platform), data=body, headers=signed | given, content_type="application/json"
+    )
+    assert answer.status_code == 200, answer.text
+    told: dict[str, Any] = answer.json or {}
+    return told
+
+
+def job(client: FlaskClient, job_id: str) -> dict[str, Any]:
+    answer = client.get(f"/api/jobs/{job_id}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json or {}
+    return found
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_each_payload_tells_what_it_says(client: FlaskClient, name: str) -> None:
+    """Of each kind: beginning and end of one deployment, and its job after each delivery."""
+    case = PAYLOADS[name]
+    platform = name.partition(" ")[0]
+    for step in case:
+        told = send(client, platform, step["payload"], **step.get("headers", {}))
+        for job_id, fields in step["jobs"].items():
+            assert job_id in told["jobs"]
+            found = job(client, job_id)
+            meta = fields.pop("meta", {})
+            assert {key: found.get(key, True) for key in fields} == fields
+            assert {key: found["meta"].get(key) for key in meta} == meta
+            assert found["projectId"] == "web"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_nothing_is_taken_without_proof(client: FlaskClient, platform: str) -> None:
+    body = json.dumps(next(one for name, one in PAYLOADS.items() if name.startswith(platform))[0]["payload"])
+    bare = f"/api/hooks/{platform}/web"
+    kind = "application/json"
+    assert client.post(bare, data=body, content_type=kind).status_code == 401
+    if platform not in SIGN:
+        other = address(platform, "another")
+        key = other.partition("?")[2]
+        assert client.post(f"{bare}?{key}", data=body, content_type=kind).status_code == 401
+        return
+    signed = SIGN[platform]((body + " ").encode())
+    if platform == "gitlab":
+        signed = {"X-Gitlab-Token": SECRET[:-1]}
+    assert client.post(bare, data=body, headers=signed, content_type=kind).status_code == 401
+    assert client.get("/api/jobs?projectId=web").json == {"jobs": [], "next": None}
+
+
+def test_a_delivery_that_comes_again_changes_nothing(client: FlaskClient) -> None:
+    payload = PAYLOADS["github workflow_job"][1]["payload"]
+    headers = {"X_GitHub_Event": "workflow_job", "X_GitHub_Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+    first = send(client, "github", payload, **headers)
+    seq = client.get("/api/jobs/github-job-2832853555/events?follow=0").json
+    again = send(client, "github", payload, **headers)
+    assert (first["accepted"], again["accepted"]) == (1, 0)
+    assert client.get("/api/jobs/github-job-2832853555/events?follow=0").json == seq
+
+
+def test_an_old_delivery_of_a_standard_webhook_is_refused(client: FlaskClient) -> None:
+    body = json.dumps(PAYLOADS["render deploy"][0]["payload"]).encode()
+    old = standard(body, int(time.time()) - 600)
+    assert client.post(address("render"), data=body, headers=old).status_code == 401
+
+
+def test_what_is_not_shown_and_what_comes_late_is_answered_well(client: FlaskClient) -> None:
+    ping = send(client, "github", {"zen": "Keep it logically awesome."}, X_GitHub_Event="ping")
+    assert ping == {"accepted": 0, "jobs": [], "ignored": ["nothing of this event is shown"]}
+    for step in PAYLOADS["vercel deployment"]:
+        send(client, "vercel", step["payload"])
+    late = PAYLOADS["vercel deployment"][0]["payload"] | {"id": "another"}
+    told = send(client, "vercel", late)
+    assert told["jobs"] == []
+    assert told["ignored"][0].startswith("vercel-dpl_")
+
+
+def test_odd_payloads_are_no_fault_of_ours(client: FlaskClient) -> None:
+    odd: list[Any] = [{}, {"type": []}, {"workflow_job": 5, "action": {}}, {"builds": [None, 3, {"id": {}}]}]
+    odd += [
+        {"object_kind": "pipeline", "builds": {}},
+        {"resource": "build", "data": []},
+        {"state": 1, "id": []},
+    ]
+    for payload in odd:
+        for platform in PLATFORMS:
+            send(client, platform, payload, X_GitHub_Event="workflow_job")
+    for body in (b"", b"[]", b"{", b"\xff", b"1e999"):
+        headers = SIGN["github"](body)
+        answer = client.post(address("github"), data=body, headers=headers, content_type="application/json")
+        assert answer.status_code == 400
+    form = client.post(address("github"), data={"payload": "{}"})
+    assert form.status_code == 400
+    assert "application/json" in (form.json or {})["detail"]
+
+
+def test_without_a_secret_and_for_unknown_platforms_it_says_so(make_app: Callable[..., Flask]) -> None:
+    client = make_app().test_client()
+    assert "CHEF_HOOK_SECRET" in (client.post("/api/hooks/github/web", json={}).json or {})["detail"]
+    assert client.post("/api/hooks/github/web", json={}).status_code == 403
+    unknown = client.post("/api/hooks/travis/web", json={})
+    assert unknown.status_code == 404
+    assert "github" in (unknown.json or {})["detail"]
+
+
+def test_from_the_second_deploy_on_the_bar_moves_by_the_usual_time(make_app: Callable[..., Flask]) -> None:
+    now = [now_ms()]
+    client = make_app(hook_secrets=(SECRET,), clock=lambda: now[0]).test_client()
+    started, _, ended = (step["payload"] for step in PAYLOADS["netlify deploy"])
+    for number in range(6):
+        send(client, "netlify", started | {"id": f"deploy{number}"})
+        now[0] += 120_000
+        send(client, "netlify", ended | {"id": f"deploy{number}"})
+    send(client, "netlify", started | {"id": "last"})
+    now[0] += 60_000
+    found = job(client, "netlify-last")
+    assert 50_000 <= found["eta"]["remainingMs"]["median"] <= 70_000
+    bar = client.get("/jobs/netlify-last").text.partition('id="bar"')[2].partition(">")[0]
+    assert 30 <= float(bar.partition('value="')[2].partition('"')[0]) <= 60
+
+
+@pytest.mark.real
+def test_the_address_is_printed(tmp_path: Path) -> None:
+    def run(*words: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+        root = str(Path(__file__).parent.parent)
+        environment = {"CHEF_HOOK_SECRET": secret, "PYTHONPATH": root}
+        command = [sys.executable, "-m", "chef", "hook", *words]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
+        )
+
+    assert run("github", "web").stdout == "/api/hooks/github/web\n"
+    assert run("railway", "web").stdout == f"{address('railway')}\n"
+    for wrong in (run("railway", "a b"), run("travis", "web"), run("github", "web", secret="")):
+        assert wrong.returncode == 2
+        assert wrong.stderr.count("\n") == 1
