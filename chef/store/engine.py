@@ -13,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreLocked
+from chef.store.databasefile import FileCheck
 from chef.store.faults import unavailable
 from chef.store.statements import Driver
 from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
@@ -45,13 +46,14 @@ def _postgres_server(url: str) -> PostgresServer:
     return PostgresServer(url)
 
 
-def open_pools(url: str) -> tuple[ConnectionPool, ConnectionPool]:
+def open_pools(url: str, check: FileCheck | None = None) -> tuple[ConnectionPool, ConnectionPool]:
     """The connections of a store, and those whose commits may be lost in a power cut.
 
-    On PostgreSQL these are the same connections.
+    On PostgreSQL these are the same connections. `check` looks for SQLite's files.
     """
     if url.startswith("sqlite"):
-        return ConnectionPool(make_engine(url)), ConnectionPool(make_engine(url, durable=False))
+        durable, quick = make_engine(url), make_engine(url, durable=False)
+        return ConnectionPool(durable, check=check), ConnectionPool(quick, check=check)
     server = _postgres_server(url)
     pool = ConnectionPool(server.engine, server)
     return pool, pool
@@ -85,9 +87,13 @@ class ConnectionPool:
     Those that write are apart from those that read: one writer has the same one for all it does.
     """
 
-    def __init__(self, engine: Engine, server: PostgresServer | None = None) -> None:
+    def __init__(
+        self, engine: Engine, server: PostgresServer | None = None, check: FileCheck | None = None
+    ) -> None:
+        """`check` looks for SQLite's files before each transaction, and after each that writes."""
         self.engine = engine
         self.server = server
+        self._check = check
         # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
         self._readers: Idle = deque()
         self._writers: Idle = deque()
@@ -111,6 +117,8 @@ class ConnectionPool:
         connection = None
         reading = idle is self._readers
         try:
+            if self._check is not None:
+                self._check(reading=reading)
             if self.server is None:
                 connection = _take(idle) or self.engine.connect()
                 Driver(connection).execute("BEGIN" if reading else "BEGIN IMMEDIATE")
@@ -120,11 +128,13 @@ class ConnectionPool:
                 self.server.begin(connection, until, durable=durable)
             yield connection
             commit(connection)
+            if self._check is not None and not reading:
+                self._check(reading=False)
         except BaseException as error:
             if connection is not None:
                 _discard(connection)
             if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
-                refusal = unavailable(error, reading=idle is self._readers)
+                refusal = unavailable(error, reading=reading)
                 if not isinstance(refusal, StoreLocked):
                     # The others were opened to the same server; a restart broke them all.
                     self._close_idle()

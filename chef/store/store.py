@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
+from chef.store.databasefile import DatabaseFile
 from chef.store.engine import make_engine, open_pools
 from chef.store.givingback import GivingBack
 from chef.store.groupcommit import GroupCommit
@@ -77,7 +78,9 @@ class Store(Queries):
 
     def __init__(self, settings: Settings) -> None:
         self.epoch = migrate(settings)
-        connections, self._upkeep_connections = open_pools(settings.database_url)
+        self._file = None if settings.is_postgres else DatabaseFile(settings.database_url)
+        check = self._file.check if self._file else None
+        connections, self._upkeep_connections = open_pools(settings.database_url, check)
         super().__init__(connections, _reading_threads(settings))
         self._listens = _listens(settings)
         self._giving_back = GivingBack(connections) if settings.is_postgres else None
@@ -174,6 +177,8 @@ class Store(Queries):
             self._giving_back.close()
         self._connections.close()
         self._upkeep_connections.close()
+        if self._file is not None:
+            self._file.close()
 
     def _run_upkeep(self, query: Callable[[Connection], T], within: float | None = None) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
