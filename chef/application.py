@@ -40,6 +40,7 @@ from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.loopwatch import LoopWatch
 from chef.live.noveltyreviews import NoveltyReviews
+from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.retention import Retention
 from chef.live.tracker import Publish, Tracker
@@ -125,6 +126,7 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         ErrorLines(store),
         end_watches,
         loop_watch,
+        Readiness(),
         forecaster,
         *followers,
     )

@@ -12,6 +12,7 @@ from chef.access.credentials import http_credentials
 from chef.http.connections import Limits
 from chef.http.heads import Refused
 from chef.http.refusals import PHRASES
+from chef.http.requestids import present
 from chef.http.server import Server
 from chef.http.site import MayUpgrade
 from chef.services import Services
@@ -71,6 +72,8 @@ def problem_document(refused: Refused) -> tuple[str, bytes]:
         "detail": refused.detail if setting is None else f"{refused.detail} ({setting})",
         "errors": [],
     }
+    if present.id is not None:
+        problem["requestId"] = present.id
     return "application/problem+json", json.dumps(problem).encode() + b"\n"
 
 

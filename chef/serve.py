@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 # Requests in flight get this long to end; a platform kills after 30 s.
 _GRACE_S = 8
 _SPREAD_S = 4
+# Of that, a balancer gets so long to ask whether this process is ready and to hear that it is not.
+_BALANCER_S = 2
 # So many connections and viewers fewer are a crowd that has gone.
 _CROWD = 20
 _TRIM_EVERY_S = 5
@@ -117,11 +120,13 @@ def _give_memory_back(count: Callable[[], int]) -> None:
 def _leave(server: Server, services: Services, extension: Any) -> None:
     """Take no more connections, answer what is in flight, store it, send the viewers away."""
     log.info("stopping")
+    began = monotonic()
+    services.readiness.leave(_BALANCER_S)
     server.stop_listening()
     services.hub.close()
     if extension is not None:
         gevent.spawn(_send_viewers_away, extension)
-    if not server.drain(_GRACE_S):
+    if not server.drain(_GRACE_S - (monotonic() - began)):
         viewers = server.connections.detached
         log.warning("%d requests and %d viewers were cut off", len(server.busy), viewers)
     services.close()

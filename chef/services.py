@@ -22,6 +22,7 @@ from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.live.loopwatch import LoopWatch
 from chef.live.noveltyreviews import NoveltyReviews
+from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.retention import Retention
 from chef.live.tracker import Tracker
@@ -73,6 +74,7 @@ class Services:
     error_lines: ErrorLines
     end_watches: EndWatches
     loop_watch: LoopWatch
+    readiness: Readiness
     forecaster: Forecaster
     reviews: FailureReviews
     novelty: NoveltyReviews

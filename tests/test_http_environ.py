@@ -50,7 +50,7 @@ def _environ_of(request: bytes, *, may_upgrade: bool) -> tuple[dict[str, Any], b
 @pytest.mark.parametrize("may_upgrade", [False, True])
 def test_the_keys_of_our_own_are_those_of_the_table(may_upgrade: bool) -> None:
     documented = set(re.findall(r"^\| `(chef\.\w+)`", keys.__doc__ or "", re.MULTILINE))
-    assert len(documented) == 7
+    assert len(documented) == 10
     environ, answer = _environ_of(UPGRADE, may_upgrade=may_upgrade)
     own = {key for key in environ if key.startswith("chef.")}
     assert own == (documented if may_upgrade else documented - {keys.DETACH})

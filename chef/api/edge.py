@@ -19,7 +19,8 @@ from chef.api.bodies import UPDATE_KINDS, read_bytes
 from chef.api.problems import Problems
 from chef.api.writing import record_parsed
 from chef.errors import ChefError
-from chef.http.environ import TRUSTED_PROXIES
+from chef.http.environ import REQUEST_ID
+from chef.http.requestids import HEADER, RequestIds, present
 from chef.services import Services
 from chef.wire.parse import ContentType, parse_updates
 
@@ -39,6 +40,7 @@ class Edge:
         self, application: Application, chef: Services, problems: Problems, headers: Mapping[str, str]
     ) -> None:
         """`headers` are added to each answer."""
+        self._request_ids = RequestIds()
         self._of_proxies = of_proxies(chef.settings)
         self._application = application
         self._chef = chef
@@ -48,8 +50,8 @@ class Edge:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Answer a plain `POST /api/updates`; hand on everything else."""
-        if TRUSTED_PROXIES not in environ:  # Chef's own server has put it there already.
-            environ.update(self._of_proxies)
+        if REQUEST_ID not in environ:
+            return self._under_another_server(environ, start_response)
         if environ["PATH_INFO"] != PATH or (post := _plain_post(environ)) is None:
             return self._application(environ, start_response)
         try:
@@ -63,6 +65,19 @@ class Edge:
             return [answer]
         refusal.headers.update(self._headers)
         return refusal(environ, start_response)
+
+    def _under_another_server(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        """Do what Chef's own server does: say which proxies are believed, give the request its id."""
+        environ.update(self._of_proxies)
+        request_id = environ[REQUEST_ID] = present.id = self._request_ids.of(environ.get("HTTP_X_REQUEST_ID"))
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, (HEADER, request_id)], *more)
+
+        try:
+            return self(environ, start)
+        finally:
+            present.id = None
 
     def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from chef.api.shapes import FieldFault, OffsetProblem, Problem
 from chef.domain.model import ID_RULE
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
+from chef.http.requestids import present
 from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def problem(error: ChefError) -> Response:
         code=error.code,
         detail=error.detail,
         errors=[_fault(one) for one in error.errors],
+        request_id=present.id or UNSET,
         **error.extra,
     )
     response = _response(body)
@@ -74,7 +76,7 @@ def _why_there_is_none(path: str) -> str | None:
 
 def _blank(status: int, title: str, code: str, detail: str) -> Problem:
     """A problem that is no more than its status says (RFC 9457, section 4.2.1)."""
-    return Problem("about:blank", title, status, code, detail, [])
+    return Problem("about:blank", title, status, code, detail, [], present.id or UNSET)
 
 
 class Problems:

@@ -6,7 +6,8 @@ from flask import Blueprint, Response
 from msgspec import UNSET
 
 from chef.api.answers import answer, reader
-from chef.api.shapes import Health, WebsocketHealth
+from chef.api.shapes import Health, Ready, WebsocketHealth
+from chef.errors import Stopping, StoreUnavailable
 from chef.services import services
 from chef.version import VERSION
 
@@ -28,6 +29,17 @@ def health() -> Response:
         detail=trouble.detail if trouble else UNSET,
     )
     return answer(body, 503 if trouble else 200)
+
+
+@blueprint.get("/health/ready")
+def ready() -> Response:
+    """Whether a balancer is to send requests here: 503 from SIGTERM on, and while the store is away."""
+    if not services().readiness.ask():
+        raise Stopping
+    trouble = services().store.trouble()
+    if trouble is not None:
+        raise StoreUnavailable(trouble.detail)
+    return answer(Ready("ready"))
 
 
 @blueprint.get("/metrics")

@@ -77,9 +77,10 @@ class Problem(JsonObject, frozen=True):
     code: Annotated[str, Meta(pattern="^[a-z_]+$")]
     detail: str
     errors: list[FieldFault]
+    request_id: Annotated[str | UnsetType, Meta(description="also in X-Request-Id and in the log")] = UNSET
 
 
-class OffsetProblem(Problem, frozen=True):
+class OffsetProblem(Problem, frozen=True, kw_only=True):
     """A refusal of a log body that begins past the end of its stream (RFC 9457)."""
 
     offset: Annotated[int, Meta(ge=0, description="the place to go on from")]
@@ -179,6 +180,12 @@ class WebsocketHealth(JsonObject, frozen=True, rename=None):
 
     enabled: bool
     connected_clients: Count
+
+
+class Ready(JsonObject, frozen=True):
+    """A server that takes requests."""
+
+    status: Literal["ready"]
 
 
 class Health(JsonObject, frozen=True):

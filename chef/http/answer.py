@@ -11,6 +11,7 @@ from typing import Any
 from chef.http.body import Body
 from chef.http.connection import Connection
 from chef.http.heads import Head
+from chef.http.requestids import HEADER as REQUEST_ID_HEADER
 from chef.http.site import Environ, Site
 from chef.http.states import (
     AFTER_RESPONSE,
@@ -43,6 +44,7 @@ class Response:
         "_given",
         "_head",
         "_is_for_later",
+        "_request_id",
         "_sent",
         "_site",
         "_status",
@@ -61,11 +63,13 @@ class Response:
         self._given: dict[str, str] = {}
         self._sent = 0
         self._is_for_later = False
+        self._request_id = ""
 
-    def begin(self, head: Head, body: Body) -> None:
+    def begin(self, head: Head, body: Body, request_id: str) -> None:
         """Answer this request now."""
         self.enter(AWAITED)
         self._head = head
+        self._request_id = request_id
         self._body = body
         self._is_for_later = False
 
@@ -156,6 +160,7 @@ class Response:
             lines.append(self._fields)
         if "date" not in given:
             lines.append(self._site.date())
+        lines.append(f"{REQUEST_ID_HEADER}: {self._request_id}")
         self._enter_body()
         if self.state is CHUNKING:
             lines.append("Transfer-Encoding: chunked")

@@ -10,8 +10,9 @@ Every handler that reads one of these also works under another WSGI server, whic
 | `chef.send_head` | called without arguments: sends the head of the answer before there is any of its body |
 | `chef.postpone` | called with a function for when the client goes meanwhile, it returns one that is called once, with a WSGI application that answers; nothing waits until then |
 | `chef.head` | a dict that lives as long as the client repeats its head: for what an application finds out from that alone |
-| `chef.trusted_proxies` | how many proxies are believed; absent: none |
-| `chef.client_header` | the key of a header in which a proxy that is believed names the client; absent or `None`: `X-Forwarded-For` alone |
+| `chef.trusted_proxies` | how many proxies are believed |
+| `chef.client_header` | the key of a header in which a proxy that is believed names the client; `None`: `X-Forwarded-For` alone |
+| `chef.request_id` | the request's id; the answer has it in `X-Request-Id` |
 | `chef.detach` | only after an upgrade; called once, without arguments: the connection, as `Detached` |
 """  # noqa: E501 - a row is a line
 
@@ -30,6 +31,7 @@ from chef.http.heads import Head
 ADDRESS, AUTHENTICATED, PEER_IS_GONE = "chef.address", "chef.authenticated", "chef.peer_is_gone"
 SEND_HEAD, HEAD, DETACH = "chef.send_head", "chef.head", "chef.detach"
 POSTPONE = "chef.postpone"
+REQUEST_ID = "chef.request_id"
 TRUSTED_PROXIES, CLIENT_HEADER = "chef.trusted_proxies", "chef.client_header"
 
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
@@ -50,6 +52,8 @@ def of_server(host: str, port: str, log: logging.Logger) -> dict[str, Any]:
         "wsgi.url_scheme": "http",
         "wsgi.errors": LoggingLogAdapter(log, logging.ERROR),
         "wsgi.input_terminated": True,
+        TRUSTED_PROXIES: 0,
+        CLIENT_HEADER: None,
     }
 
 

@@ -25,6 +25,7 @@ from chef.http.departure import Departure
 from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
 from chef.http.refusals import FAILED, TOO_MANY, refusal
+from chef.http.requestids import present
 from chef.http.site import Application, Environ, Site
 from chef.http.states import CLOSED, DETACHED, IDLE, LAST, POSTPONED, SERVING
 
@@ -124,8 +125,9 @@ class Handler:
             self._refuse(refused)
             return False
         environ = self._template.copy()
+        request_id = environ[keys.REQUEST_ID] = site.request_ids.of(environ.get("HTTP_X_REQUEST_ID"))
         if not site.connections.admit(connection, environ):
-            self._refuse(TOO_MANY)
+            self._refuse(TOO_MANY, request_id)
             return False
         environ[keys.ADDRESS] = connection.address
         return self._serve_request(self._respond, environ)
@@ -146,12 +148,15 @@ class Handler:
         connection.enter(IDLE)
         return True
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused, request_id: str | None = None) -> None:
         """Answer what is no request, in one short line of the log, which quotes nothing of it."""
         limit = f" ({refused.limit})" if refused.limit else ""
+        present.id = request_id or self._site.request_ids.of(None)
         log.info("refused a request of %s: %s%s", self.connection.peer, refused.detail, limit)
+        answer = refusal(refused, self._site.document)
+        present.id = None
         self.connection.enter(LAST)
-        self.connection.send(refusal(refused, self._site.document))
+        self.connection.send(answer)
         self.connection.linger()
 
     def _environ(self, head: Head) -> Environ:
@@ -175,7 +180,7 @@ class Handler:
         body = Body(connection, None if head.chunked else head.length or 0, expects=head.expects)
         environ["wsgi.input"] = body
         connection.set_patience(site.limits.body_s if head.has_body else None)
-        self._answer.begin(head, body)
+        self._answer.begin(head, body, environ[keys.REQUEST_ID])
         if head.upgrades and site.may_upgrade(environ):
             self._run(self._upgrade, site.application, environ, body)
         else:
@@ -189,12 +194,15 @@ class Handler:
         body: Body,
     ) -> None:
         """Have the application answer, and read what of the body it has not."""
+        present.id = environ[keys.REQUEST_ID]
         try:
             answer(application, environ)
         except PeerGone:
             self.connection.allow_no_other_request()
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is answered, and told where it is ours
             self._fail(fault, environ, body)
+        finally:
+            present.id = None
         if self._answer.state is POSTPONED:
             self._postponed = environ
             self._departure = Departure(self.connection, self._peer_left)

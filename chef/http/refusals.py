@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chef.http.heads import Refused
+from chef.http.requestids import HEADER, present
 
 PHRASES = {
     400: "Bad Request",
@@ -47,4 +48,6 @@ def refusal(refused: Refused, document: Document) -> bytes:
         "Connection: close",
         *refused.fields,
     ]
+    if present.id is not None:
+        lines.append(f"{HEADER}: {present.id}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

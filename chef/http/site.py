@@ -10,6 +10,7 @@ from typing import Any
 
 from chef.http.connections import Connections, Limits
 from chef.http.refusals import Document
+from chef.http.requestids import RequestIds
 
 Environ = dict[str, Any]
 Application = Callable[..., Iterable[bytes]]
@@ -51,3 +52,4 @@ class Site:
     closing: bool = False
     """Whether the server stops, so that no connection outlives its request."""
     date: DateField = field(default_factory=DateField)
+    request_ids: RequestIds = field(default_factory=RequestIds)

@@ -8,6 +8,8 @@ import re
 import sys
 from datetime import UTC, datetime
 
+from chef.http.requestids import present
+
 FORMATS = ("text", "json")
 
 _SECRETS = (
@@ -29,18 +31,23 @@ class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-31T12:00:00.000Z WARNING chef.live.hub: sentence`, then the traceback if there is one."""
+    """`2026-01-31T12:00:00.000Z WARNING chef.live.hub: sentence (request ID)`, and a traceback behind it.
+
+    The id is there where a request is being answered.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         # Control characters are written out: a value that a client sent must not forge a line.
         message = redacted(record.getMessage()).translate(_CONTROLS)
         line = f"{_time(record)} {record.levelname} {record.name}: {message}"
+        if present.id is not None:
+            line += f" (request {present.id})"
         exception = _exception(self, record)
         return f"{line}\n{exception}" if exception else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object on one line: `time`, `level`, `logger`, `message` and, if any, `exception`."""
+    """A JSON object on a line: `time`, `level`, `logger`, `message` and, if any, `requestId`, `exception`."""
 
     def format(self, record: logging.LogRecord) -> str:
         entry = {
@@ -49,6 +56,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": redacted(record.getMessage()),
         }
+        if present.id is not None:
+            entry["requestId"] = present.id
         exception = _exception(self, record)
         if exception:
             entry["exception"] = exception

@@ -26,6 +26,7 @@ from chef.api.shapes import (
     PhaseAgainstGreen,
     Problem,
     Projects,
+    Ready,
     ReportAccepted,
     Runs,
     WebsocketHealth,
@@ -196,6 +197,7 @@ EVENTS_NDJSON = "".join(f"{json.dumps(event)}\n" for event in EVENTS["events"])
 SSE = f"event: job:progress\nid: 2\ndata: {json.dumps(_PROGRESS)}\n\n"
 
 _WEBSOCKET = WebsocketHealth(enabled=True, connected_clients=5)
+READY = as_dict(Ready("ready"))
 HEALTH = as_dict(Health("ok", _WEBSOCKET, "1.0.0", "ok"))
 DEGRADED = as_dict(
     Health(

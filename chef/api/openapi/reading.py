@@ -48,6 +48,7 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/jobs/{jobId}/neighbours": _get_neighbours(rights.read),
         "/api/openapi.json": _get_openapi(),
         "/health": _get_health(),
+        "/health/ready": _get_ready(),
         "/metrics": _get_metrics(rights.read),
     }
     return {path: {"get": found} for path, found in operations.items()}
@@ -320,6 +321,17 @@ def _get_health() -> Part:
             "503": json_answer("the store does not answer or cannot be written", "Health", examples.DEGRADED),
         },
         "",
+        security=[],
+    )
+
+
+def _get_ready() -> Part:
+    return operation(
+        "server",
+        "getReady",
+        "Whether a balancer is to send requests here",
+        {"200": json_answer("it is", "Ready", examples.READY)},
+        "503",
         security=[],
     )
 

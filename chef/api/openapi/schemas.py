@@ -34,6 +34,7 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     runpayloads.NeighboursJson,
     shapes.LogLines,
     shapes.Health,
+    shapes.Ready,
     shapes.Events,
 )
 _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
