@@ -11,7 +11,10 @@ from flask import Flask
 
 from chef import pages, sockets
 from chef.access.auth import Gate
+from chef.access.denials import Denials
+from chef.access.writelimit import WriteLimit
 from chef.api import (
+    admission,
     digests,
     edge,
     hooks,
@@ -68,7 +71,7 @@ _BLUEPRINTS = (
     endpoint.blueprint,
 )
 _ALLOWED_HEADERS = ["Authorization", "Content-Type", "Last-Event-ID"]
-_EXPOSED_HEADERS = ["Retry-After", "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
+_EXPOSED_HEADERS = ["Retry-After", *admission.RATE_FIELDS, "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 
 
 def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
@@ -83,7 +86,8 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     # An empty $JOB in `/api/jobs/$JOB/progress` is a 404: a redirect would look like success to curl.
     app.url_map.merge_slashes = False
     app.extensions["chef"] = _services(app, settings, clock)
-    refusals = problems.install(app)
+    refusals = problems.install(app, app.extensions["chef"].denials)
+    admission.install(app)
     app.url_map.converters["run"] = runs.RunConverter
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -95,10 +99,11 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
 
 
 def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
-    store, gate, metrics = Store(settings), Gate(settings, clock), Metrics()
+    store, metrics = Store(settings), Metrics()
+    access = _access(settings, metrics, clock)
     hub, forecaster = Hub(store), Forecaster(store, clock)
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
-    viewers = sockets_of(app, settings, store, hub, gate, metrics, clock, forecaster)
+    viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings, hub, metrics, count)
     rings = [doorbell.ring] if doorbell else []
@@ -116,7 +121,9 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         hub,
         doorbell,
         tracker,
-        gate,
+        access.gate,
+        access.write_limit,
+        access.denials,
         metrics,
         clock,
         viewers,
@@ -129,6 +136,22 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         Readiness(),
         forecaster,
         *followers,
+    )
+
+
+class _Access(NamedTuple):
+    """Who may come in and write, and how often; fields of `Services`."""
+
+    gate: Gate
+    write_limit: WriteLimit
+    denials: Denials
+
+
+def _access(settings: Settings, metrics: Metrics, clock: Clock) -> _Access:
+    return _Access(
+        Gate(settings, clock, metrics.refuse),
+        WriteLimit(settings.rate_writes, metrics.refuse),
+        Denials(lambda reason: metrics.denied.labels(reason).inc()),
     )
 
 

@@ -64,6 +64,14 @@ class Unauthorized(ChefError):
     code, status, title = "unauthorized", 401, "Not authenticated"
 
 
+class MissingToken(Unauthorized):
+    """There is no token where one is needed."""
+
+
+class WrongToken(Unauthorized):
+    """A token that nobody has given out: it may be a guess."""
+
+
 class Forbidden(ChefError):
     """A valid token that may not do this. Never tells whether the job exists."""
 

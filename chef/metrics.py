@@ -76,7 +76,8 @@ Counted = Count | CountByLabel | Durations
 
 
 class Metrics:
-    """The counts: `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit.
+    """The counts: `updates` by result (accepted, duplicate), `lines` of logs, `refused` by limit,
+    `denied` for want of rights.
 
     `ignored` counts what came on the doorbell's channel and is not of this store, by how that is seen.
     `recoveries` counts viewers that came back, by result (recovered, lost). What other parts count
@@ -87,12 +88,14 @@ class Metrics:
         self.updates = CountByLabel("result")
         self.lines = Count()
         self.refused = CountByLabel("reason")
+        self.denied = CountByLabel("reason")
         self.ignored = CountByLabel("reason")
         self.recoveries = CountByLabel("result")
         self._shown: list[tuple[str, str, Counted]] = []
         self.show("chef_updates", "Updates by result.", self.updates)
         self.show("chef_log_lines", "Log lines stored.", self.lines)
         self.show("chef_refused", "Refused or ended because of a limit, by limit.", self.refused)
+        self.show("chef_denied", "Writes, logins and viewers refused for want of rights.", self.denied)
         self.show("chef_doorbell_ignored", "Messages of others, by how that is seen.", self.ignored)
         self.show("chef_recoveries", "Viewers that came back with an offset, by result.", self.recoveries)
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
@@ -100,6 +103,10 @@ class Metrics:
     def show(self, name: str, help: str, counted: Counted) -> None:
         """Show what is counted elsewhere; a counter's name gets `_total` behind it."""
         self._shown.append((name, help, counted))
+
+    def refuse(self, limit: str) -> None:
+        """Count that a limit was met."""
+        self.refused.labels(limit).inc()
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show a value that is asked for at each scrape."""

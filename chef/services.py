@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 from flask import current_app
 
 from chef.access.auth import Gate
+from chef.access.denials import Denials
+from chef.access.writelimit import WriteLimit
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
 from chef.domain.failure import MAX_STORED, FailureLimits
@@ -65,6 +67,8 @@ class Services:
     doorbell: Doorbell | None
     tracker: Tracker
     gate: Gate
+    write_limit: WriteLimit
+    denials: Denials
     metrics: Metrics
     clock: Clock
     viewers: ConnectedViewers | None

@@ -603,7 +603,11 @@ def test_behind_a_proxy_the_name_that_it_was_asked_for_is_the_servers() -> None:
 def test_a_request_becomes_credentials() -> None:
     environ = {"REMOTE_ADDR": "127.0.0.1", "HTTP_AUTHORIZATION": "Bearer x", "HTTP_HOST": "localhost"}
     assert Credentials.from_environ(environ, token="t", cookie="c") == Credentials(
-        authorization="Bearer x", token="t", cookie="c", remote_addr="127.0.0.1"
+        authorization="Bearer x",
+        token="t",
+        cookie="c",
+        remote_addr="127.0.0.1",
+        address="127.0.0.1",
     )
     assert Credentials.from_environ({}) == Credentials()
     with pytest.raises(Unauthorized):

@@ -24,6 +24,7 @@ from chef.settings.config import (
     load_settings_or_exit,
     unknown_names,
 )
+from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
 
 SECRET = "s" * 32
@@ -130,6 +131,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_MAX_FRAME_BYTES="13000",
         CHEF_MAX_SUBSCRIPTIONS="14",
         CHEF_MAX_EVENTS_PER_SECOND="15",
+        CHEF_RATE_WRITES="100/min",
+        CHEF_RATE_FAILURES="5 / h",
         CHEF_MAX_WAIT="16",
         CHEF_TRUSTED_PROXIES="7",
         CHEF_CLIENT_HEADER="True-Client-IP",
@@ -166,6 +169,8 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_frame_bytes=13000,
         max_subscriptions=14,
         max_events_per_second=15,
+        rate_writes=Quota(100, 60),
+        rate_failures=Quota(5, 3600),
         max_wait=16,
         trusted_proxies=7,
         client_header="True-Client-IP",
@@ -200,6 +205,27 @@ def test_the_documented_table_has_each_setting_with_its_default() -> None:
     assert read(**said) == Settings()
     unset = {setting.name for setting in SETTINGS if getattr(Settings(), setting.field) in (None, ())}
     assert {name for name, text in documented.items() if text == "unset"} == unset
+
+
+# Quotas
+
+
+def test_a_number_without_a_time_is_one_of_the_settings_own() -> None:
+    settings = read(CHEF_RATE_WRITES="50", CHEF_RATE_FAILURES="7")
+    assert (settings.rate_writes, settings.rate_failures) == (Quota(50, 1), Quota(7, 60))
+    assert read(CHEF_RATE_WRITES="0", CHEF_RATE_FAILURES="0/h").rate_failures == Quota(0, 3600)
+    assert f"{Quota(600, 1)} {Quota(20, 60)} {Quota(5, 3600)}" == "600/s 20/min 5/h"
+
+
+@pytest.mark.parametrize("text", ["-1", "5/day", "5/", "/s", "1.5/s", "1000001/s", "5/s/s", "٣/s", "many"])
+def test_a_quota_is_a_number_within_a_time(text: str) -> None:
+    line = refusal(CHEF_RATE_WRITES=text)
+    assert line == (
+        f"CHEF_RATE_WRITES={text!r} must be a whole number from 0 to 1000000 with /s, /min or /h "
+        "(else /s; 0: any number)"
+    )
+    with pytest.raises(SettingError, match=r"CHEF_RATE_FAILURES=.* must be a whole number"):
+        Settings(rate_failures=Quota(-1, 60))
 
 
 # Whole numbers

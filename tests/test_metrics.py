@@ -252,6 +252,7 @@ def test_the_document_names_each_metric_and_no_other(server: Served, join: Join,
     server.update(progress(job))
     join().emit("x" * 70_000)  # More than a viewer may send: refused by a limit.
     join(recovery=True, pid="A" * 24, offset="0:1")
+    assert server.post("/api/updates", json={}, headers={"Via": "1.1 proxy"}).status_code == 401
     # Only where something is wrong, or two Chefs share a Redis.
     rare = {"chef_doorbell_ignored_total{reason}"}
     eventually(lambda: any(name.startswith("chef_refused") for name in served_metrics(server)))
@@ -375,6 +376,7 @@ TROUBLE = {
         'chef_updates_total{result="accepted"}': "0+9x20",
     },
     "ChefLimitHit": {'chef_refused_total{reason="connections"}': "0+99x20"},
+    "ChefGuessing": {'chef_refused_total{reason="rate_failures"}': "0+30x20"},
     "ChefDescriptors": {"process_open_fds": "900x20", "process_max_fds": "1000x20"},
     "ChefRestarts": {"process_start_time_seconds": "1000+60x20"},
 }

@@ -111,9 +111,10 @@ def test_modules_say_nothing_past_the_translation() -> None:
 
 def sentences_of_refusals() -> Iterator[str]:
     """How the sentences begin that refuse a reader, up to where they name particulars."""
-    for node in ast.walk(ast.parse((ROOT / "chef/access/auth.py").read_text("utf-8"))):
+    sources = [(ROOT / f"chef/access/{name}.py").read_text("utf-8") for name in ("auth", "jwts")]
+    for node in ast.walk(ast.parse("\n".join(sources).replace("from __future__ import annotations", ""))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
-            if node.func.id not in ("Unauthorized", "Forbidden"):
+            if node.func.id not in ("Unauthorized", "MissingToken", "WrongToken", "Forbidden"):
                 continue
             text = node.args[0]
             first = text.values[0] if isinstance(text, ast.JoinedStr) else text
@@ -123,7 +124,7 @@ def sentences_of_refusals() -> Iterator[str]:
 
 def test_what_a_reader_is_refused_with_is_said_in_french(app: Flask) -> None:
     sentences = list(sentences_of_refusals())
-    assert len(sentences) > 8
+    assert len(sentences) > 12
     with app.test_request_context(headers=FRENCH):
         generic = gettext("this is not allowed")
         for sentence in sentences:

@@ -17,30 +17,23 @@ The rules, in the order in which they decide:
 from __future__ import annotations
 
 import hmac
-import math
 import re
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chef.access.addresses import is_own_origin
+from chef.access.guesses import GuessLimit
+from chef.access.jwts import READ, SCOPES, WRITE, read_jwt
 from chef.domain.clock import Clock
 from chef.domain.model import ID, ID_RULE
-from chef.errors import Forbidden, Unauthorized
+from chef.errors import Forbidden, MissingToken, Unauthorized, WrongToken
+from chef.http.addresses import client_network
 from chef.settings.checks import is_loopback_address, is_loopback_origin
 from chef.settings.config import Settings
 
-if TYPE_CHECKING:
-    from chef.settings.keys import VerifyingKey
-
-READ = "read"
-WRITE = "write"
-SCOPES: frozenset[str] = frozenset({READ, WRITE})
 TOKEN_MAX_BYTES = 8192
 _TOKEN = re.compile(r"[!-~]+")
-# Beyond this a JSON number is no longer exact; no honest token lives that long.
-_LATEST = 2**53
 
 
 class TokenError(ValueError):
@@ -49,11 +42,15 @@ class TokenError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never."""
+    """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never.
+
+    `key` tells tokens apart without being one: Python's hash, which is another one in each process.
+    """
 
     scopes: frozenset[str]
     projects: frozenset[str] | None = None
     expires_at: int | None = None
+    key: int = field(default=0, compare=False, repr=False)
 
     def covers(self, project_id: str) -> bool:
         """Whether the project is one of the caller's, whatever the scopes."""
@@ -92,15 +89,16 @@ class Credentials:
     """The part of a request that tells the caller.
 
     `authorization` is the header, `token` the Socket.IO handshake's `auth.token` as the client sent
-    it (any JSON), `cookie` what `/login` set. `remote_addr` is the socket's peer, `proxied` whether a
-    proxy left its mark, `origin` the Origin header, `foreign_origin` whether that is another place than
-    this server. The defaults are a request that may do nothing.
+    it (any JSON), `cookie` what `/login` set. `remote_addr` is the socket's peer, `address` the client's
+    as it is counted, `proxied` whether a proxy left its mark, `origin` the Origin header, `foreign_origin`
+    whether that is another place than this server. The defaults are a request that may do nothing.
     """
 
     authorization: str | None = field(default=None, repr=False)
     token: object = field(default=None, repr=False)
     cookie: str | None = field(default=None, repr=False)
     remote_addr: str = ""
+    address: str = ""
     proxied: bool = False
     foreign_origin: bool = False
     origin: str | None = None
@@ -116,6 +114,7 @@ class Credentials:
             token=token,
             cookie=cookie,
             remote_addr=environ.get("REMOTE_ADDR") or "",
+            address=client_network(environ),
             proxied=is_proxied(environ),
             foreign_origin=origin is not None and not is_own_origin(environ),
             origin=origin,
@@ -133,11 +132,15 @@ def is_proxied(environ: Mapping[str, Any]) -> bool:
 class Gate:
     """Decides which callers may write and which may read, for one set of settings.
 
-    `clock` gives milliseconds; times in tokens are compared without leeway.
+    `clock` gives milliseconds; times in tokens are compared without leeway. `refused` is told the name of a
+    limit that is met.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, refused: Callable[[str], None] = lambda limit: None
+    ) -> None:
         self._clock = clock
+        self._guesses = GuessLimit(settings.rate_failures, refused)
         self._public_read = bool(settings.public_read)
         self._tokens = _write_tokens(settings)
         self._keys = settings.verifying_keys
@@ -148,11 +151,18 @@ class Gate:
         return self._public_read
 
     def writer(self, credentials: Credentials) -> Principal:
-        """The caller, who may write. Raises `Unauthorized`, or `Forbidden` if the token may not."""
+        """The caller, who may write.
+
+        Raises `Unauthorized`, `TooManyRequests` after too many wrong tokens, or `Forbidden` if the token may
+        not.
+        """
+        return self._counting_guesses(self._writer, credentials)
+
+    def _writer(self, credentials: Credentials) -> Principal:
         token = _presented(credentials) if self._checks_tokens else None
         if token is None:
             return self._local_writer(credentials)
-        principal = self._holder(token)
+        principal = self._holder(token, credentials.address)
         if WRITE not in principal.scopes:
             raise Forbidden("the token may not write: its scope lacks the word write")
         return principal
@@ -160,16 +170,18 @@ class Gate:
     def reader(self, credentials: Credentials) -> Principal:
         """The caller, who may read; the answer never lets anyone write.
 
-        Raises `Unauthorized`, or `Forbidden` if the token is valid and may not read.
+        Raises `Unauthorized`, `TooManyRequests` after too many wrong tokens, or `Forbidden` if the token is
+        valid and may not read.
         """
+        return self._counting_guesses(self._reader, credentials)
+
+    def _reader(self, credentials: Credentials) -> Principal:
         if self._public_read:
             return self._public_reader(credentials)
-        token = _presented(credentials)
-        if token is None and not credentials.foreign_origin:
-            token = _sound(credentials.cookie) if credentials.cookie else None
+        token = _token_of(credentials)
         if token is None:
-            raise Unauthorized("reading needs a token: Authorization: Bearer TOKEN")
-        principal = self._holder(token)
+            raise MissingToken("reading needs a token: Authorization: Bearer TOKEN")
+        principal = self._holder(token, credentials.address)
         if READ not in principal.scopes:
             raise Forbidden("the token may not read: its scope lacks the word read")
         return replace(principal, scopes=frozenset({READ}))
@@ -177,12 +189,19 @@ class Gate:
     def knows(self, credentials: Credentials) -> bool:
         """Whether a valid token comes along, also where none is needed; what it may do does not matter."""
         try:
-            token = _presented(credentials) if self._checks_tokens else None
-            if token is None and self._checks_tokens and not credentials.foreign_origin:
-                token = _sound(credentials.cookie) if credentials.cookie else None
-            return token is not None and self._holder(token) is not None
+            token = _token_of(credentials) if self._checks_tokens else None
+            return token is not None and self._find(token) is not None
         except Unauthorized:
             return False
+
+    def _counting_guesses(
+        self, decide: Callable[[Credentials], Principal], credentials: Credentials
+    ) -> Principal:
+        try:
+            return decide(credentials)
+        except WrongToken:
+            self._guesses.wrong(credentials.address)
+            raise
 
     @property
     def _checks_tokens(self) -> bool:
@@ -191,7 +210,9 @@ class Gate:
     def _public_reader(self, credentials: Credentials) -> Principal:
         everyone = Principal(frozenset({READ}))
         token = _presented(credentials) if self._keys else None
-        return everyone if token is None else replace(everyone, expires_at=self._holder(token).expires_at)
+        if token is None:
+            return everyone
+        return replace(everyone, expires_at=self._holder(token, credentials.address).expires_at)
 
     def _local_writer(self, credentials: Credentials) -> Principal:
         """The loopback rule, for a request without a token.
@@ -200,7 +221,7 @@ class Gate:
         site that a developer visits could post here, directly or by a name that resolves to 127.0.0.1.
         """
         if self._tokens:
-            raise Unauthorized("writing needs a token: Authorization: Bearer TOKEN")
+            raise MissingToken("writing needs a token: Authorization: Bearer TOKEN")
         rule = "without CHEF_API_TOKEN writes are taken from this machine only"
         if not is_loopback_address(credentials.remote_addr):
             raise Unauthorized(f"{rule}: set it on the server and send Authorization: Bearer TOKEN")
@@ -211,16 +232,22 @@ class Gate:
             raise Unauthorized(f"{rule}, and this request was made by a web page from elsewhere")
         return Principal(SCOPES)
 
-    def _holder(self, token: str) -> Principal:
-        """The principal of a token that is right, whatever it may do."""
+    def _holder(self, token: str, address: str) -> Principal:
+        """The principal of a token that is right, whatever it may do, if it is taken from that address."""
+        principal = self._find(token)
+        self._guesses.right(token, address)
+        return principal
+
+    def _find(self, token: str) -> Principal:
+        """The principal of a token that is right."""
         # All are compared, so that the time taken tells nothing about which one came close.
         given = token.encode()
         known = [rights for one, rights in self._tokens if hmac.compare_digest(given, one)]
         if known:
             return known[0]
         if not self._keys:
-            raise Unauthorized("the token is not known here")
-        return _principal(_claims(token, self._keys), self._clock())
+            raise WrongToken("the token is not known here")
+        return Principal(*read_jwt(token, self._keys, self._clock()), key=hash(token))
 
 
 def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
@@ -228,9 +255,19 @@ def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
     projects: dict[str, set[str]] = {}
     for project, token in settings.project_tokens:
         projects.setdefault(token, set()).add(project)
-    everything = [(token.encode(), Principal(SCOPES)) for token in settings.api_tokens]
-    limited = [(token.encode(), Principal(SCOPES, frozenset(own))) for token, own in projects.items()]
-    return (*everything, *limited)
+    rights: dict[str, set[str] | None] = {**dict.fromkeys(settings.api_tokens), **projects}
+    return tuple(
+        (token.encode(), Principal(SCOPES, None if own is None else frozenset(own), key=hash(token)))
+        for token, own in rights.items()
+    )
+
+
+def _token_of(credentials: Credentials) -> str | None:
+    """The token that was sent on purpose, else the cookie's, which never counts from a foreign origin."""
+    token = _presented(credentials)
+    if token is None and credentials.cookie and not credentials.foreign_origin:
+        return _sound(credentials.cookie)
+    return token
 
 
 def _presented(credentials: Credentials) -> str | None:
@@ -240,93 +277,17 @@ def _presented(credentials: Credentials) -> str | None:
     if credentials.authorization is None:
         return None
     if len(credentials.authorization) > TOKEN_MAX_BYTES + len("Bearer "):
-        raise Unauthorized("the Authorization header is too long: a token has at most 8 KiB")
+        raise WrongToken("the Authorization header is too long: a token has at most 8 KiB")
     scheme, _, token = credentials.authorization.strip().partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthorized("the Authorization header must be: Bearer TOKEN")
+        raise WrongToken("the Authorization header must be: Bearer TOKEN")
     return _sound(token.strip())
 
 
 def _sound(token: object) -> str:
     if not isinstance(token, str) or len(token) > TOKEN_MAX_BYTES or not _TOKEN.fullmatch(token):
-        raise Unauthorized("a token is printable ASCII without spaces, at most 8 KiB")
+        raise WrongToken("a token is printable ASCII without spaces, at most 8 KiB")
     return token
-
-
-# JWT
-
-
-def _claims(token: str, keys: tuple[VerifyingKey, ...]) -> dict[str, Any]:
-    """The claims of a token that one of the keys has signed."""
-    *others, last = keys
-    for key in others:
-        with suppress(Unauthorized):
-            return _verified(token, key)
-    return _verified(token, last)
-
-
-def _verified(token: str, key: VerifyingKey) -> dict[str, Any]:
-    import jwt  # Only where there is a key: it came with the key's check.
-
-    try:
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            key.key,
-            algorithms=[key.algorithm],
-            # PyJWT would take times from the machine's clock and take "170" or true for one, so `_time`
-            # checks them. The subject and the id of a token (sub, jti) change nothing here. A token made for
-            # another service (aud) stays refused.
-            options={
-                "require": ["exp"],
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-                "verify_sub": False,
-                "verify_jti": False,
-            },
-        )
-    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
-        raise Unauthorized("the token is not valid") from error
-    return claims
-
-
-def _principal(claims: dict[str, Any], now: int) -> Principal:
-    expires_at = _time(claims, "exp")
-    if expires_at is None or expires_at <= now:
-        raise Unauthorized("the token has expired")
-    for claim in ("nbf", "iat"):
-        begins = _time(claims, claim)
-        if begins is not None and begins > now:
-            raise Unauthorized(f"the token is not valid yet ({claim})")
-    return Principal(_scopes(claims), _projects(claims), expires_at)
-
-
-def _time(claims: dict[str, Any], claim: str) -> int | None:
-    """A NumericDate in milliseconds, rounded down; `None` if the claim is absent."""
-    if claim not in claims:
-        return None
-    value = claims[claim]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
-        raise Unauthorized(f"the token is not valid: {claim} must be a number of seconds since 1970")
-    return math.floor(value * 1000)
-
-
-def _scopes(claims: dict[str, Any]) -> frozenset[str]:
-    scope = claims.get("scope", "")
-    if not isinstance(scope, str):
-        raise Unauthorized("the token is not valid: scope must be a string of words separated by spaces")
-    return SCOPES.intersection(scope.split(" "))
-
-
-def _projects(claims: dict[str, Any]) -> frozenset[str] | None:
-    if "projects" not in claims:
-        return None
-    projects = claims["projects"]
-    if not isinstance(projects, list) or not all(
-        isinstance(one, str) and ID.fullmatch(one) for one in projects
-    ):
-        raise Unauthorized("the token is not valid: projects must be a list of project ids")
-    return frozenset(projects)
 
 
 def issue_token(

@@ -14,6 +14,7 @@ from typing import Any
 from chef.access.addresses import of_proxies
 from chef.access.auth import Credentials
 from chef.access.credentials import http_credentials
+from chef.api.admission import admit_writer, rate_fields
 from chef.api.answers import HEADERS, json_body
 from chef.api.bodies import UPDATE_KINDS, read_bytes
 from chef.api.problems import Problems
@@ -57,13 +58,15 @@ class Edge:
         try:
             answer = self._take(environ, post)
         except ChefError as error:
-            refusal = self._problems.refused(error, f"POST {PATH}")
+            refusal = self._problems.refused(error, environ)
         except Exception as error:  # noqa: BLE001 - as Flask does it: an answer and a line in the log
             refusal = self._problems.failed(error, f"POST {PATH}")
         else:
-            start_response("200 OK", [*self._all_headers, ("Content-Length", str(len(answer)))])
+            length = ("Content-Length", str(len(answer)))
+            start_response("200 OK", [*self._all_headers, *rate_fields(self._chef, environ), length])
             return [answer]
         refusal.headers.update(self._headers)
+        refusal.headers.extend(rate_fields(self._chef, environ))
         return refusal(environ, start_response)
 
     def _under_another_server(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -81,7 +84,7 @@ class Edge:
 
     def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef
-        writer = chef.gate.writer(post.credentials)
+        writer = admit_writer(chef, environ, post.credentials)
         body = read_bytes(environ, post.length, chef.settings.max_body_bytes)
         return json_body(record_parsed(chef, parse_updates(body, post.kind), writer))
 

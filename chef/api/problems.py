@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, Response, request
 from msgspec import UNSET
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from chef.access.denials import Denials
 from chef.api.shapes import FieldFault, OffsetProblem, Problem
 from chef.domain.model import ID_RULE
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
@@ -18,6 +21,8 @@ from chef.http.requestids import present
 from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 _CODES = {404: NotFound.code, 405: "method_not_allowed", 411: "length_required", 429: TooManyRequests.code}
 
@@ -80,17 +85,20 @@ def _blank(status: int, title: str, code: str, detail: str) -> Problem:
 
 
 class Problems:
-    """The errors of one application as answers; `asked` is the request's method and path, for the log."""
+    """The errors of one application as answers, and what an operator is told of them."""
 
     _SILENCE_S = 10
 
-    def __init__(self) -> None:
+    def __init__(self, denials: Denials) -> None:
+        self._denials = denials
         self._told = -math.inf
 
-    def refused(self, error: ChefError, asked: str) -> Response:
+    def refused(self, error: ChefError, environ: Mapping[str, Any]) -> Response:
         """The answer to a request that was refused."""
         if isinstance(error, StoreUnavailable):
-            self._tell_outage(error, asked)
+            self._tell_outage(error, _asked(environ))
+        elif environ["REQUEST_METHOD"] not in _SAFE_METHODS:
+            self._denials.tell("write", _asked(environ), error, environ)
         return problem(error)
 
     def failed(self, error: Exception, asked: str) -> Response:
@@ -112,13 +120,13 @@ class Problems:
         log.error("%s: the store fails: %s", asked, reason)
 
 
-def install(app: Flask) -> Problems:
+def install(app: Flask, denials: Denials) -> Problems:
     """Answer every error of this application as a problem; a page's own handler comes first."""
-    problems = Problems()
+    problems = Problems(denials)
 
     @app.errorhandler(ChefError)
     def refused(error: ChefError) -> Response:
-        return problems.refused(error, _asked())
+        return problems.refused(error, request.environ)
 
     @app.errorhandler(HTTPException)
     def refused_by_flask(error: HTTPException) -> Response:
@@ -128,10 +136,11 @@ def install(app: Flask) -> Problems:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        return problems.failed(error, _asked())
+        return problems.failed(error, _asked(request.environ))
 
     return problems
 
 
-def _asked() -> str:
-    return f"{request.method} {request.path}"
+def _asked(environ: Mapping[str, Any]) -> str:
+    """A request's method and path, for the log: its query may hold what nobody should read there."""
+    return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"

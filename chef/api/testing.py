@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 from gevent.monkey import get_original
 from msgspec import UNSET
 
+from chef.api.admission import writer_of_request
 from chef.api.answers import (
     answer,
     check_id,
@@ -20,7 +21,7 @@ from chef.api.answers import (
 )
 from chef.api.bodies import spool_body
 from chef.api.shapes import Cases, ReportAccepted
-from chef.api.writing import id_in_query, receipts, unknown_in_query, writer_of_request
+from chef.api.writing import id_in_query, receipts, unknown_in_query
 from chef.domain.ledger import Receipt
 from chef.domain.model import Update
 from chef.domain.testreports import OUTCOMES, Outcome, OutcomeCounts, ReportedTests

@@ -9,6 +9,7 @@ from msgspec import UNSET
 
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
+from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id, number_in_query, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
 from chef.api.live_body import BLOCK_BYTES, read_live
@@ -82,11 +83,6 @@ def _record_by_hand(job_id: str, kind: UpdateType) -> Response:
     writer = writer_of_request()
     fields = read_fields(request, services().settings.max_body_bytes)
     return _record(parse_fields(fields, type=kind, job_id=check_id(job_id, "jobId")), writer)
-
-
-def writer_of_request() -> Principal:
-    """The caller, who writes with this request; raises Unauthorized or Forbidden."""
-    return services().gate.writer(http_credentials(request.environ))
 
 
 def _record(parsed: Parsed, writer: Principal) -> Response:
@@ -203,7 +199,7 @@ def _is_short(max_line_bytes: int) -> bool:
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["HEAD"])
 def head_logs(job_id: str) -> Response:
     """How far a stream's log bodies are: the header `Upload-Offset`."""
-    writer = writer_of_request()
+    writer = services().gate.writer(http_credentials(request.environ))  # It writes nothing: no rate.
     stream = id_in_query("stream") or "stdout"
     job = services().store.job(check_id(job_id, "jobId"))
     offset = 0

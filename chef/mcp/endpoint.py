@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 from chef.access.addresses import origin
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
+from chef.api.admission import admit_writer
 from chef.api.answers import answer, visible_job
 from chef.api.bodies import JSON, read_body
 from chef.api.postponing import answer_at_end
@@ -97,7 +98,8 @@ def _respond(message: Message, modern: bool, result: dict[str, Any]) -> Response
 
 def _caller(reader: Principal) -> AgentCall:
     chef, credentials = services(), http_credentials(request.environ)
-    return AgentCall(chef, reader, partial(chef.gate.writer, credentials), origin(request.environ))
+    writer = partial(admit_writer, chef, request.environ, credentials)
+    return AgentCall(chef, reader, writer, origin(request.environ))
 
 
 # --- methods -------------------------------------------------------------------------------
@@ -125,16 +127,16 @@ def _ping(_message: Message, _caller: AgentCall) -> dict[str, Any]:
     return {}
 
 
-def _list_tools(_message: Message, caller: AgentCall) -> dict[str, Any]:
+def _list_tools(_message: Message, _caller: AgentCall) -> dict[str, Any]:
     """The tools that the caller may use."""
-    may_write = _may_write(caller)
+    may_write = _may_write()
     tools = [tool.described() for tool in TOOLS if may_write or not tool.writes]
     return {"tools": tools, **_cached("private")}
 
 
-def _may_write(caller: AgentCall) -> bool:
+def _may_write() -> bool:
     try:
-        caller.writer()
+        services().gate.writer(http_credentials(request.environ))
     except ChefError:
         return False
     return True
@@ -145,6 +147,8 @@ def _call_tool(message: Message, caller: AgentCall) -> dict[str, Any] | UntilEnd
     try:
         outcome = tool.call(caller, arguments)
     except ChefError as error:
+        if tool.writes:
+            caller.chef.denials.tell("write", f"the tool {tool.name}", error, request.environ)
         return tool_refusal(error)
     return outcome if isinstance(outcome, UntilEnd) else tool_result(outcome)
 

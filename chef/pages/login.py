@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chef.access.addresses import is_https
 from chef.access.auth import Credentials, Principal
 from chef.access.credentials import COOKIE
-from chef.errors import ChefError, Forbidden, Unauthorized
+from chef.errors import ChefError, Forbidden, MissingToken, Unauthorized
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
@@ -48,14 +48,17 @@ def log_in() -> AnyResponse:
     """Take a token that lets read, and go where one wanted to."""
     credentials = Credentials.from_environ(request.environ)
     if credentials.foreign_origin:
-        raise Forbidden(_("this form was sent from another site"))
+        raise _told(Forbidden("this form was sent from another site"))
     target = safe_next(request.form.get("next", "/"))
     token = request.form.get("token", "").strip().removeprefix("Bearer ").strip()
     try:
-        principal = services().gate.reader(Credentials(authorization=f"Bearer {token}"))
+        if not token:
+            raise MissingToken("a token is needed")
+        typed = Credentials(authorization=f"Bearer {token}", address=credentials.address)
+        principal = services().gate.reader(typed)
         _check_fits(token)
     except ChefError as refusal:
-        return _form(target, in_words(refusal) if token else _("a token is needed"), refusal.status)
+        return _refused(target, _told(refusal))
     response = redirect(target, 303)
     response.set_cookie(
         COOKIE,
@@ -72,9 +75,22 @@ def log_in() -> AnyResponse:
 def log_out() -> AnyResponse:
     """Forget the token."""
     if Credentials.from_environ(request.environ).foreign_origin:
-        raise Forbidden(_("this form was sent from another site"))
+        raise Forbidden("this form was sent from another site")
     response = redirect("/login", 303)
     response.delete_cookie(COOKIE, secure=is_https(request.environ), httponly=True, samesite="Strict")
+    return response
+
+
+def _told(refusal: ChefError) -> ChefError:
+    services().denials.tell("login", "a login", refusal, request.environ)
+    return refusal
+
+
+def _refused(target: str, refusal: ChefError) -> Response:
+    """The form again, with the reason."""
+    response = _form(target, in_words(refusal), refusal.status)
+    if refusal.retry_after is not None:
+        response.headers["Retry-After"] = str(refusal.retry_after)
     return response
 
 

@@ -24,7 +24,12 @@ def in_words(error: ChefError) -> str:
 
 
 def first_parts() -> tuple[str, ...]:
-    """The first parts of sentences that end in particulars (chef.access.auth),
-    named here to be translated.
-    """
-    return (_("the token is not valid yet"), _("the token is not valid"), _("reading needs a token"))
+    """Sentences of elsewhere, or their first parts where particulars follow, named here to be translated."""
+    return (
+        _("the token is not valid yet"),
+        _("the token is not valid"),
+        _("reading needs a token"),
+        _("a token is needed"),
+        _("this form was sent from another site"),
+        _("too many wrong tokens came from this address"),
+    )

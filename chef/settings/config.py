@@ -18,6 +18,7 @@ from dotenv.parser import parse_stream
 from chef.settings import checks, logs, rules
 from chef.settings.checks import Wrong
 from chef.settings.platforms import platform_defaults
+from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 
 DOTENV = Path(".env")
 SHORT_TOKEN_CHARS = 16
+FAILURES = Quota(20, 60)
+"""Wrong tokens of one address, unless another number is set."""
 _SHOWN_CHARS = 200
 
 
@@ -82,6 +85,8 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_MAX_FRAME_BYTES", "max_frame_bytes", 1024, 2**24, _BYTES),
     rules.whole("CHEF_MAX_SUBSCRIPTIONS", "max_subscriptions", 1, 2**20, ""),
     rules.whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
+    rules.quota("CHEF_RATE_WRITES", "rate_writes", "s"),
+    rules.quota("CHEF_RATE_FAILURES", "rate_failures", "min"),
     rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
     rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
     rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
@@ -130,6 +135,8 @@ class Settings:
     max_frame_bytes: int = 65_536
     max_subscriptions: int = 1000
     max_events_per_second: int = 100
+    rate_writes: Quota | None = None
+    rate_failures: Quota = FAILURES
     max_wait: int = 3600
     trusted_proxies: int = 0
     client_header: str | None = None

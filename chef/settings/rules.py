@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chef.settings import checks, logs
+from chef.settings import checks, logs, quotas
 from chef.settings.checks import Wrong
 
 
@@ -74,6 +74,16 @@ def text(
         return check(value)
 
     return Setting(name, field, str, check_text, show)
+
+
+def quota(name: str, field: str, default_unit: str) -> Setting:
+    """A number within a time; a number alone is one of the default unit."""
+    return Setting(
+        name,
+        field,
+        lambda text: quotas.read_quota(text, default_unit),
+        lambda value: quotas.check_quota(value, default_unit),
+    )
 
 
 def comma_separated(text: str) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ from flask_socketio import ConnectionRefusedError as Refused
 
 from chef.access.auth import Gate
 from chef.access.credentials import socket_credentials
+from chef.access.denials import Denials
 from chef.domain.clock import Clock
-from chef.errors import ChefError, StoreUnavailable
+from chef.errors import ChefError, MissingToken, StoreUnavailable
 from chef.sockets.registry import ViewerRegistry
 from chef.sockets.restoring import Restorer
 from chef.sockets.sweeping import Sweeper
@@ -21,6 +22,8 @@ from chef.transport.handling import Welcome
 from chef.transport.socketio import SocketServer
 from chef.wire.recovery import new_pid
 
+_MESSAGE = "Authentication error"
+
 
 class Admission:
     """Lets viewers in and out."""
@@ -28,6 +31,7 @@ class Admission:
     def __init__(
         self,
         gate: Gate,
+        denials: Denials,
         store: Store,
         registry: ViewerRegistry,
         restorer: Restorer,
@@ -36,6 +40,7 @@ class Admission:
         clock: Clock,
     ) -> None:
         self._gate = gate
+        self._denials = denials
         self._store = store
         self._registry = registry
         self._restorer = restorer
@@ -60,8 +65,10 @@ class Admission:
         credentials = socket_credentials(environ, token)
         try:
             principal = self._gate.reader(credentials)
-        except ChefError:
-            raise Refused("Authentication error") from None
+        except ChefError as error:
+            if not isinstance(error, MissingToken):
+                self._denials.tell("viewer", "a viewer", error, environ)
+            raise _refused(error) from None
         if credentials.token and self._gate.knows(credentials):
             # Known where our own server serves (chef.http.environ).
             environ.get("chef.authenticated", lambda: None)()
@@ -80,6 +87,13 @@ class Admission:
         if recovery is not None:
             with suppress(StoreUnavailable):
                 self._store.end_session(recovery.pid, self._clock())
+
+
+def _refused(error: ChefError) -> Refused:
+    """The refusal as the contract has it; a client that came too often is told when to come again."""
+    if error.retry_after is None:
+        return Refused(_MESSAGE)
+    return Refused(_MESSAGE, {"code": error.code, "message": error.detail, "retryAfter": error.retry_after})
 
 
 def _asks_for_recovery(environ: dict[str, Any]) -> bool:

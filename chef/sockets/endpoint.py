@@ -10,6 +10,7 @@ from flask import Flask
 
 from chef.access.addresses import is_own_origin
 from chef.access.auth import Gate
+from chef.access.denials import Denials
 from chef.domain.clock import Clock
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
@@ -52,15 +53,13 @@ def install(
     store: Store,
     hub: Hub,
     gate: Gate,
+    denials: Denials,
     metrics: Metrics,
     clock: Clock,
     forecaster: Forecaster,
 ) -> Endpoint:
     """Add the Socket.IO endpoint to an application; the extension is at `app.extensions["socketio"]`."""
-
-    def count(reason: str) -> None:
-        metrics.refused.labels(reason).inc()
-
+    count = metrics.refuse
     socketio = _extension(app, settings, count)
     server, registry = socketio.server, ViewerRegistry()
     sessions = server.eio.sessions
@@ -68,7 +67,8 @@ def install(
     joiner = Joiner(store, hub, registry, clock)
     sweeper = Sweeper(registry, server, clock)
     restorer = Restorer(joiner, store, registry, server, clock, metrics.recoveries)
-    register_connections(socketio, Admission(gate, store, registry, restorer, sweeper, server, clock))
+    admission = Admission(gate, denials, store, registry, restorer, sweeper, server, clock)
+    register_connections(socketio, admission)
     most = settings.max_subscriptions
     register_subscriptions(socketio, Subscriber(registry, joiner, clock, forecaster, most, count))
     return Endpoint(registry, sweeper)

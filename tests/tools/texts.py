@@ -14,7 +14,8 @@ from chef.pages.language import FOLDER, catalogue_file
 from tests.tools.serving import ROOT
 
 # Refusals below the pages are English sentences; pages translate those that they may have to show.
-_KEYWORDS = DEFAULT_KEYWORDS | {"Unauthorized": None, "Forbidden": None}
+_REFUSALS = ("Unauthorized", "MissingToken", "WrongToken", "Forbidden")
+_KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(_REFUSALS)
 _HEAD = """\
 # The pages' texts in French. `make texts` brings it up to date with the sources; no text may be missing.
 msgid ""

@@ -28,7 +28,10 @@ class Rights:
 
 def operation(tag: str, name: str, summary: str, answers: Part, refusals: str, **more: Any) -> Part:
     """An operation; `refusals` are the statuses of its refusals, separated by spaces."""
-    refused = {code: {"$ref": f"#/components/responses/{code}"} for code in refusals.split()}
+    codes = set(refusals.split())
+    if "401" in codes:
+        codes.add("429")  # Where a token may be wrong, there may have been too many.
+    refused = {code: {"$ref": f"#/components/responses/{code}"} for code in codes}
     responses = dict(sorted((answers | refused).items()))
     return {"tags": [tag], "operationId": name, "summary": summary, "responses": responses} | more
 

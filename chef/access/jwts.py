@@ -1,0 +1,105 @@
+"""JWTs (RFC 7519): the claims of a token that was signed with one of our keys (contract section 6)."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from chef.domain.model import ID
+from chef.errors import Unauthorized, WrongToken
+
+if TYPE_CHECKING:
+    from chef.settings.keys import VerifyingKey
+
+READ = "read"
+WRITE = "write"
+SCOPES: frozenset[str] = frozenset({READ, WRITE})
+# Beyond this a JSON number is no longer exact; no honest token lives that long.
+_LATEST = 2**53
+
+
+class JwtRights(NamedTuple):
+    """The rights that a token gives: scopes, projects (`None`: all), until when (milliseconds)."""
+
+    scopes: frozenset[str]
+    projects: frozenset[str] | None
+    expires_at: int
+
+
+def read_jwt(token: str, keys: tuple[VerifyingKey, ...], now: int) -> JwtRights:
+    """The rights in a token that one of the keys has signed; `now` in milliseconds.
+
+    Raises WrongToken for one that nobody signed, Unauthorized for one that is not valid now.
+    """
+    claims = _claims(token, keys)
+    expires_at = _time(claims, "exp")
+    if expires_at is None or expires_at <= now:
+        raise Unauthorized("the token has expired")
+    for claim in ("nbf", "iat"):
+        begins = _time(claims, claim)
+        if begins is not None and begins > now:
+            raise Unauthorized(f"the token is not valid yet ({claim})")
+    return JwtRights(_scopes(claims), _projects(claims), expires_at)
+
+
+def _claims(token: str, keys: tuple[VerifyingKey, ...]) -> dict[str, Any]:
+    """The claims of a token that one of the keys has signed."""
+    *others, last = keys
+    for key in others:
+        with suppress(WrongToken):
+            return _verified(token, key)
+    return _verified(token, last)
+
+
+def _verified(token: str, key: VerifyingKey) -> dict[str, Any]:
+    import jwt  # Only where there is a key: it came with the key's check.
+
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=[key.algorithm],
+            # PyJWT would take times from the machine's clock and take "170" or true for one, so `_time`
+            # checks them. The subject and the id of a token (sub, jti) change nothing here. A token made for
+            # another service (aud) stays refused.
+            options={
+                "require": ["exp"],
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "verify_sub": False,
+                "verify_jti": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
+        raise WrongToken("the token is not valid") from error
+    return claims
+
+
+def _time(claims: dict[str, Any], claim: str) -> int | None:
+    """A NumericDate in milliseconds, rounded down; `None` if the claim is absent."""
+    if claim not in claims:
+        return None
+    value = claims[claim]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LATEST:
+        raise Unauthorized(f"the token is not valid: {claim} must be a number of seconds since 1970")
+    return math.floor(value * 1000)
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise Unauthorized("the token is not valid: scope must be a string of words separated by spaces")
+    return SCOPES.intersection(scope.split(" "))
+
+
+def _projects(claims: dict[str, Any]) -> frozenset[str] | None:
+    if "projects" not in claims:
+        return None
+    projects = claims["projects"]
+    if not isinstance(projects, list) or not all(
+        isinstance(one, str) and ID.fullmatch(one) for one in projects
+    ):
+        raise Unauthorized("the token is not valid: projects must be a list of project ids")
+    return frozenset(projects)
