@@ -11,8 +11,9 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
+from chef.settings.config import Settings
 from chef.store import givingback
-from chef.store.engine import open_pools
+from chef.store.opening import open_database
 from tests.tools.making import batch, open_store, update
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served
@@ -69,7 +70,7 @@ def test_a_process_has_no_more_connections_than_it_may(
 
 def test_idle_connections_are_given_back_after_a_minute(postgres_url: str) -> None:
     assert givingback.KEPT_S == 60
-    pool, _ = open_pools(postgres_url)
+    pool = open_database(Settings(database_url=postgres_url)).connections
     with pool.writing(), pool.reading():
         assert connections(postgres_url) == 2
     began = time.monotonic()
@@ -104,7 +105,7 @@ def test_where_the_server_has_too_many_it_is_asked_again(start_server: StartServ
     few = f"-c max_connections={MOST} -c superuser_reserved_connections=0"
     with Postgres(few) as postgres, ExitStack() as stack:
         url = postgres.new_database()
-        server = start_server(DATABASE_URL=url)
+        server = start_server(DATABASE_URL=url, CHEF_STORE_CONNECTIONS="2")  # None that listens.
         postgres.stop()
         assert server.get("/health").status_code == 503  # None of Chef's is left.
         postgres.start()

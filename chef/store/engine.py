@@ -9,14 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from chef.errors import StoreLocked
 from chef.store.databasefile import FileCheck
-from chef.store.faults import unavailable
+from chef.store.faults import SILENT, refusal, unavailable, unsure
+from chef.store.leases import Lease, Leases, SilentServer
 from chef.store.statements import Driver
-from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
+from chef.store.waits import LOCK_TRY_MS
 
 if TYPE_CHECKING:
     from chef.store.postgres import PostgresServer
@@ -37,26 +38,9 @@ def make_engine(url: str, *, durable: bool = True, lock_wait_ms: int | None = No
         engine = create_engine(url, poolclass=NullPool, paramstyle="named", connect_args=arguments)
         event.listen(engine, "connect", _prepare_sqlite if durable else _prepare_quick_sqlite)
         return engine
-    return _postgres_server(url).engine
-
-
-def _postgres_server(url: str) -> PostgresServer:
     from chef.store.postgres import PostgresServer  # Loads psycopg.
 
-    return PostgresServer(url)
-
-
-def open_pools(url: str, check: FileCheck | None = None) -> tuple[ConnectionPool, ConnectionPool]:
-    """The connections of a store, and those whose commits may be lost in a power cut.
-
-    On PostgreSQL these are the same connections. `check` looks for SQLite's files.
-    """
-    if url.startswith("sqlite"):
-        durable, quick = make_engine(url), make_engine(url, durable=False)
-        return ConnectionPool(durable, check=check), ConnectionPool(quick, check=check)
-    server = _postgres_server(url)
-    pool = ConnectionPool(server.engine, server)
-    return pool, pool
+    return PostgresServer(url).engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -93,6 +77,7 @@ class ConnectionPool:
         """`check` looks for SQLite's files before each transaction, and after each that writes."""
         self.engine = engine
         self.server = server
+        self.leases = Leases()
         self._check = check
         # Its ends are atomic; a look and then a pop of a list would not be, in several threads.
         self._readers: Idle = deque()
@@ -101,31 +86,29 @@ class ConnectionPool:
 
     def reading(self, until: float | None = None) -> AbstractContextManager[Connection]:
         """A connection in a read-only view of one moment, until a time of `time.monotonic`."""
-        return self._transaction(self._readers, until)
+        if self.server is None:
+            return self._file_transaction(self._readers, "BEGIN")
+        return self._server_transaction(self.server, self._readers, until)
 
     def writing(
         self, until: float | None = None, *, durable: bool = True
     ) -> AbstractContextManager[Connection]:
         """A connection in a transaction that is committed at the end, or rolled back on an error.
 
-        On PostgreSQL it need not be `durable`.
+        `until` and `durable` are for PostgreSQL.
         """
-        return self._transaction(self._writers, until, durable=durable)
+        if self.server is None:
+            return self._file_transaction(self._writers, "BEGIN IMMEDIATE")
+        return self._server_transaction(self.server, self._writers, until, durable=durable)
 
     @contextmanager
-    def _transaction(self, idle: Idle, until: float | None, *, durable: bool = True) -> Iterator[Connection]:
-        connection = None
-        reading = idle is self._readers
+    def _file_transaction(self, idle: Idle, begin: str) -> Iterator[Connection]:
+        connection, reading = None, idle is self._readers
         try:
             if self._check is not None:
                 self._check(reading=reading)
-            if self.server is None:
-                connection = _take(idle) or self.engine.connect()
-                Driver(connection).execute("BEGIN" if reading else "BEGIN IMMEDIATE")
-            else:
-                until = until or time.monotonic() + STORE_WAIT_S
-                connection = _take(idle) or self.server.connect(until, reading=reading)
-                self.server.begin(connection, until, durable=durable)
+            connection = _take(idle) or self.engine.connect()
+            Driver(connection).execute(begin)
             yield connection
             commit(connection)
             if self._check is not None and not reading:
@@ -133,13 +116,55 @@ class ConnectionPool:
         except BaseException as error:
             if connection is not None:
                 _discard(connection)
-            if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
-                refusal = unavailable(error, reading=reading)
-                if not isinstance(refusal, StoreLocked):
-                    # The others were opened to the same server; a restart broke them all.
-                    self._close_idle()
-                raise refusal from error
+            self._refuse(error, idle)
             raise
+        self._give(idle, connection)
+
+    @contextmanager
+    def _server_transaction(
+        self, server: PostgresServer, idle: Idle, until: float | None, *, durable: bool = True
+    ) -> Iterator[Connection]:
+        connection, lease, committing = None, self._lease(idle, until), False
+        try:
+            connection = _take(idle) or server.connect(lease.until, reading=idle is self._readers)
+            lease.holds(connection)
+            server.begin(connection, lease.until, durable=durable)
+            yield connection
+            committing = True
+            commit(connection)
+        except BaseException as error:
+            self.leases.end(lease)
+            if connection is not None:
+                _discard(connection)
+            if committing and idle is self._writers and isinstance(error, OperationalError):
+                self.close_idle()
+                raise unsure() from error
+            if lease.interrupted:
+                raise refusal(SILENT, reading=idle is self._readers) from error
+            self._refuse(error, idle)
+            raise
+        self.leases.end(lease)
+        if lease.interrupted:
+            _discard(connection)
+        else:
+            self._give(idle, connection)
+
+    def _lease(self, idle: Idle, until: float | None) -> Lease:
+        try:
+            return self.leases.take(until)
+        except SilentServer:
+            raise refusal(SILENT, reading=idle is self._readers) from None
+
+    def _refuse(self, error: BaseException, idle: Idle) -> None:
+        """Raise what an error of the database means to those that asked for something."""
+        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+            told = unavailable(error, reading=idle is self._readers)
+            if not isinstance(told, StoreLocked):
+                # The others were opened to the same server; a restart broke them all.
+                self.close_idle()
+            raise told from error
+
+    def _give(self, idle: Idle, connection: Connection) -> None:
         if self._closed:
             connection.close()
         else:
@@ -148,10 +173,11 @@ class ConnectionPool:
     def close(self) -> None:
         """Close what is idle now, and the rest when it comes back."""
         self._closed = True
-        self._close_idle()
+        self.close_idle()
         self.engine.dispose()
 
-    def _close_idle(self) -> None:
+    def close_idle(self) -> None:
+        """Close what no thread uses."""
         for idle in (self._readers, self._writers):
             while (connection := _take(idle)) is not None:
                 _discard(connection)

@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from chef.errors import StoreLocked, StoreUnavailable
 
+SILENT = "the database does not answer"
 LOCKED = "another process holds the database's lock"
 
 # By how SQLite's own names of its result codes begin: https://sqlite.org/rescode.html
@@ -34,6 +35,13 @@ def unavailable(error: DBAPIError, *, reading: bool) -> StoreUnavailable:
 def refusal(reason: str | None, *, reading: bool) -> StoreUnavailable:
     """A refusal for a reason in some words, `None` where none is known."""
     return StoreUnavailable(_sentence(reason, reading), reason)
+
+
+def unsure() -> StoreUnavailable:
+    """The refusal of something that may have been committed."""
+    return StoreUnavailable(
+        "the store does not answer now: what was sent may be kept, and with an id it is safe to send again"
+    )
 
 
 def _sentence(reason: str | None, reading: bool) -> str:

@@ -23,9 +23,9 @@ from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
-from chef.store.faults import LOCKED, refusal
+from chef.store.faults import LOCKED, refusal, unsure
+from chef.store.storethreads import StoreThreads
 from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
-from chef.store.writerthread import WriterThread
 from chef.store.writing import Overtaken, write
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,6 @@ Aside = Callable[[Connection], None]
 # Two processes that make the same project or job at once: the second finds it on its next try.
 _ATTEMPTS = 5
 _LOOK_EVERY_S = 0.25
-_HANGS = "the store does not answer now: what was sent may be kept, and with an id it is safe to send again"
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +67,7 @@ class GroupCommit:
 
     def __init__(
         self,
-        thread: WriterThread,
+        thread: StoreThreads,
         connections: ConnectionPool,
         max_line_bytes: int,
         max_log_bytes: int,
@@ -186,7 +185,7 @@ class GroupCommit:
                 pending.answer(self.late())
         for pending in self._committing:
             if now >= pending.until + LOCK_TRY_MS / 1000:
-                pending.answer(StoreUnavailable(_HANGS))
+                pending.answer(unsure())
 
     def _publish(self, stored: Sequence[Stored]) -> None:
         try:
@@ -214,10 +213,11 @@ class GroupCommit:
     def _transaction(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         batches = [work for work in works if isinstance(work, Batch)]
         begun = time.monotonic()
-        with self._connections.writing() as connection:
+        until = min((pending.until for pending in self._committing), default=None)
+        with self._connections.writing(until) as connection:
             receipts = iter(write(connection, batches, self._late_masks, *self._limits))
             outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
             if any(pending.answered for pending in self._committing):
-                raise StoreUnavailable(_HANGS)  # They were told so: it must not be kept.
+                raise unsure()  # They were told so: it must not be kept.
         self._counts.commits.observe(time.monotonic() - begun)
         return outcomes

@@ -31,8 +31,13 @@ _SERVER_FIRST_MS = 250
 _LOCK_FIRST_MS = 50
 # The limit of a session's statements: of transactions that begin as soon as they are asked for.
 _SESSION_MS = 3000
-# A transaction whose client has vanished holds its locks no longer than this (milliseconds).
+_LEAST_MS = 100
+# The writer gives up a lock earlier, does what else there is, and tries again while there is time.
+_LOCK_TRY_MS = 1000
+# A session whose client has vanished holds its locks and its place no longer than this (milliseconds).
 _ORPHAN_MS = 5000
+_IDLE_MS = 120_000
+_IDLE_TIMEOUT_SINCE = 140_000
 _AGAIN_S = 0.2
 # A refusal by the server itself reads "connection to … failed: FATAL:  …", in the server's language;
 # psycopg gives errors of a connection attempt no SQLSTATE.
@@ -63,20 +68,24 @@ class PostgresServer:
             connection = self.engine.connect()
         finally:
             del self._local.until
-        driver: Any = connection.connection.dbapi_connection
-        driver.autocommit = True
-        if is_pooled(driver):
-            driver.prepare_threshold = None
-        else:
-            driver.execute(_limits("", _SESSION_MS, durable=True))
-        driver.autocommit = False
-        if reading:
-            driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            _prepare(connection.connection.dbapi_connection, reading)
+        except BaseException:
+            connection.invalidate()
+            raise
         return connection
 
     def open(self) -> Session:
         """A connection for statements that are no transactions together; yields to gevent while it waits."""
         return psycopg.connect(self._conninfo, autocommit=True)
+
+    def ask(self) -> None:
+        """Connect and ask something; returns when there is an answer, also one that is a refusal."""
+        try:
+            with self.open() as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error:
+            pass
 
     def begin(self, connection: Connection, until: float, *, durable: bool) -> None:
         """Begin a transaction that has to be over at a time of `time.monotonic`.
@@ -87,7 +96,9 @@ class PostgresServer:
         driver: Any = connection.connection.dbapi_connection
         pooled = driver.prepare_threshold is None
         if pooled or not durable or left < _SESSION_MS:
-            Driver(connection).execute(_limits("LOCAL ", max(1, left), durable=durable))
+            reading = driver.isolation_level is not None
+            limits = _limits("LOCAL ", max(_LEAST_MS, left), reading=reading, durable=durable)
+            Driver(connection).execute(limits)
 
     def _connect(self, _dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Any:
         until = getattr(self._local, "until", time.monotonic() + _CONNECT_TIMEOUT_S)
@@ -100,11 +111,25 @@ class PostgresServer:
                 time.sleep(_AGAIN_S)
 
 
-def _limits(scope: str, milliseconds: int, *, durable: bool) -> str:
+def _prepare(driver: Any, reading: bool) -> None:
+    driver.autocommit = True
+    if is_pooled(driver):
+        driver.prepare_threshold = None
+    else:
+        driver.execute(_limits("", _SESSION_MS, reading=reading, durable=True))
+        if driver.info.server_version >= _IDLE_TIMEOUT_SINCE:
+            driver.execute(f"SET idle_session_timeout={_IDLE_MS}")
+    driver.autocommit = False
+    if reading:
+        driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+
+
+def _limits(scope: str, milliseconds: int, *, reading: bool, durable: bool) -> str:
     """Statements that set the time limits of a session (`scope` is empty) or a transaction (`LOCAL `)."""
+    lock = milliseconds - _LOCK_FIRST_MS
     return (
         f"SET {scope}statement_timeout={milliseconds};"
-        f"SET {scope}lock_timeout={max(1, milliseconds - _LOCK_FIRST_MS)};"
+        f"SET {scope}lock_timeout={lock if reading else min(lock, _LOCK_TRY_MS)};"
         f"SET {scope}idle_in_transaction_session_timeout={_ORPHAN_MS};"
         f"SET {scope}synchronous_commit={'on' if durable else 'off'}"
     )

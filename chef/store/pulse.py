@@ -12,6 +12,7 @@ import gevent
 from sqlalchemy import Connection, text
 
 from chef.errors import StoreUnavailable
+from chef.store.faults import LOCKED
 from chef.store.tables import about
 from chef.store.upsert import upsert
 from chef.store.waits import HEALTH_TRY_S, HEALTH_WAIT_S
@@ -68,14 +69,15 @@ class Pulse:
 
     def _find_trouble(self) -> Trouble | None:
         until = time.monotonic() + HEALTH_TRY_S
-        try:
-            self._read(lambda connection: connection.execute(text("SELECT 1")))
-        except StoreUnavailable as error:
-            return Trouble("unreachable", error.detail)
         trouble = self._write_until(until)
         if trouble is not None and trouble.reason is None:
             trouble = self._write_until(until)  # A connection that a restart broke is no trouble.
         self._bytes = _SMALL if trouble is None else _LARGE
+        if trouble is None or trouble.reason != LOCKED:  # What waits for a lock may keep all readers busy.
+            try:
+                self._read(lambda connection: connection.execute(text("SELECT 1")))
+            except StoreUnavailable as error:
+                return Trouble("unreachable", error.detail)
         return None if trouble is None else Trouble("unwritable", trouble.detail)
 
     def _write_until(self, until: float) -> StoreUnavailable | None:

@@ -16,22 +16,21 @@ from sqlalchemy.exc import SQLAlchemyError
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
-from chef.store.databasefile import DatabaseFile
-from chef.store.engine import make_engine, open_pools
-from chef.store.givingback import GivingBack
+from chef.store.engine import make_engine
 from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
 from chef.store.housekeeper import Housekeeper
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.novelty import NoveltyRows
+from chef.store.opening import open_database
 from chef.store.pulse import Pulse, Trouble
 from chef.store.queries import Queries
 from chef.store.removing import Removed
 from chef.store.sessions import end_session, forget_sessions, save_session
+from chef.store.storethreads import StoreThreads
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
 from chef.store.waits import START_LOCK_WAIT_MS, STORE_WAIT_S
-from chef.store.writerthread import WriterThread
 from chef.wire.recovery import Kept
 
 if TYPE_CHECKING:
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FORGET_EVERY_MS = 60_000
-# Enough that a slow one (a search) does not hold up the others; SQLite reads in parallel.
-_SQLITE_READERS = 4
-# One that writes and one that reads.
-_FEWEST = 2
 
 
 def migrate(settings: Settings) -> str:
@@ -57,18 +52,6 @@ def migrate(settings: Settings) -> str:
         engine.dispose()
 
 
-def _listens(settings: Settings) -> bool:
-    """Whether one of the connections is for listening to other processes, which Redis does else."""
-    return settings.is_postgres and settings.redis_url is None and settings.store_connections > _FEWEST
-
-
-def _reading_threads(settings: Settings) -> int:
-    """On PostgreSQL each thread has a connection, and the writer's has one."""
-    if not settings.is_postgres:
-        return _SQLITE_READERS
-    return settings.store_connections - 1 - _listens(settings)
-
-
 def _first_line(error: Exception) -> str:
     return str(getattr(error, "orig", error)).partition("\n")[0]
 
@@ -78,13 +61,10 @@ class Store(Queries):
 
     def __init__(self, settings: Settings) -> None:
         self.epoch = migrate(settings)
-        self._file = None if settings.is_postgres else DatabaseFile(settings.database_url)
-        check = self._file.check if self._file else None
-        connections, self._upkeep_connections = open_pools(settings.database_url, check)
-        super().__init__(connections, _reading_threads(settings))
-        self._listens = _listens(settings)
-        self._giving_back = GivingBack(connections) if settings.is_postgres else None
-        self._thread = WriterThread()
+        self._database = open_database(settings)
+        super().__init__(self._database)
+        self._upkeep_connections = self._database.upkeep_connections
+        self._thread = StoreThreads()
         limits = settings.max_log_line_bytes, settings.max_log_bytes
         self._commits = GroupCommit(self._thread, self._connections, *limits, self.counts)
         self._commits.after_commit = self._note
@@ -105,7 +85,7 @@ class Store(Queries):
 
     def broadcast(self) -> PostgresBroadcast | None:
         """What carries messages to the other processes of this store, where it can."""
-        if self._connections.server is None or not self._listens:
+        if self._connections.server is None or not self._database.listens:
             return None
         from chef.store.notifications import PostgresBroadcast  # Loads psycopg.
 
@@ -173,18 +153,15 @@ class Store(Queries):
         self._commits.close()
         self._housekeeper.close()
         self._thread.stop()
-        if self._giving_back is not None:
-            self._giving_back.close()
-        self._connections.close()
-        self._upkeep_connections.close()
-        if self._file is not None:
-            self._file.close()
+        self._readers.stop()
+        self._database.close()
 
     def _run_upkeep(self, query: Callable[[Connection], T], within: float | None = None) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
+        until = None if within is None else time.monotonic() + within
 
         def run() -> T:
-            with self._upkeep_connections.writing(durable=False) as connection:
+            with self._upkeep_connections.writing(until, durable=False) as connection:
                 return query(connection)
 
         return self._thread.run(run, within)

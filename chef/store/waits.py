@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # Nobody waits longer for the store to begin with what was asked of it; then 503.
 STORE_WAIT_S = 3.5
+# A thread that has not come back so long after that is not waited for.
+GIVE_UP_S = 0.75
 # `/health` tries for so long and then says what it met; a store that is silent for longer is not there.
 HEALTH_TRY_S = 1.5
 HEALTH_WAIT_S = 2.5

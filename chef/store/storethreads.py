@@ -1,4 +1,4 @@
-"""The writer's native thread: what it is given is done in order, and comes back in order.
+"""The store's native threads. What a single one is given is done in order, and comes back in order.
 
 gevent's pools make a watcher, two queues' locks and a result object for each call, which took longer
 than the transaction that was called. Here two queues and one watcher serve all of them.
@@ -26,32 +26,41 @@ Done = Callable[[Any, Exception | None], object]
 _SimpleQueue = get_original("queue", "SimpleQueue")
 
 
-class WriterThread:
-    """One native thread, begun with its first work. Only the event loop's thread may call it."""
+class StoreThreads:
+    """So many native threads at most, each begun with the first work that finds none idle.
 
-    def __init__(self) -> None:
+    Only the event loop's thread may call it.
+    """
+
+    def __init__(self, most: int = 1) -> None:
+        self._most = most
         self._work: Any = _SimpleQueue()
         self._results: deque[tuple[Done, Any, Exception | None]] = deque()
         self._signal: Any = None
-        self._thread: Any = None
+        self._threads: list[Any] = []
+        self._unfinished = 0
 
     def begin(self, work: Callable[[], Any], done: Done) -> None:
-        """Have something done in the thread.
+        """Have something done in a thread.
 
-        `done` gets what it returned or raised, on the event loop and in the order of the calls; it must
-        not wait.
+        `done` gets what it returned or raised, on the event loop; it must not wait.
         """
-        if self._thread is None:
-            self._signal = get_hub().loop.async_()
-            self._signal.start(self._deliver)
-            self._thread = ThreadPool(1).spawn(self._serve)
+        if self._unfinished >= len(self._threads) < self._most:
+            self._start()
+        self._unfinished += 1
         self._work.put((work, done))
 
-    def run(self, work: Callable[[], T], within: float | None = None) -> T:
-        """Have something done in the thread and wait for it; other greenlets go on meanwhile.
+    def _start(self) -> None:
+        if not self._threads:
+            self._signal = get_hub().loop.async_()
+            self._signal.start(self._deliver)
+        self._threads.append(ThreadPool(1).spawn(self._serve))
 
-        Raises TimeoutError where that takes longer than `within` seconds; what the thread has not begun by
-        then it leaves.
+    def run(self, work: Callable[[], T], within: float | None = None) -> T:
+        """Have something done in a thread and wait for it; other greenlets go on meanwhile.
+
+        Raises TimeoutError where that takes longer than `within` seconds; what no thread has begun by
+        then is left.
         """
         waiting: list[Any] = [Waiter()]
         self.begin(
@@ -85,18 +94,21 @@ class WriterThread:
     def _deliver(self) -> None:
         while self._results:
             done, result, error = self._results.popleft()
+            self._unfinished -= 1
             try:
                 done(result, error)
             except Exception:
                 log.exception("what the store did could not be handed on")
 
     def stop(self) -> None:
-        """Do what was given, then end the thread."""
-        if self._thread is None:
+        """Do what was given, then end the threads."""
+        if not self._threads:
             return
-        thread, self._thread = self._thread, None
-        self._work.put(None)
-        thread.get()
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._work.put(None)
+        for thread in threads:
+            thread.get()
         while self._results:
             gevent.sleep(0)
         self._signal.stop()
