@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,9 @@ Commands = argparse._SubParsersAction  # argparse gives the result of add_subpar
 
 SECONDS_PER_DAY = 86_400
 MAX_TOKEN_DAYS = 3650
+# Seconds that the doctor's checks have: with the start of Python that is less than two.
+CHECK_S = 1.0
+MAX_CHECK_S = 600
 
 # gevent has to patch before anything imports sockets, and `python -m chef` has imported the package
 # before this file is run. So `serve` begins again in a fresh interpreter, in the same process. Settings
@@ -124,6 +128,24 @@ def migrate(_arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_doctor(commands: Commands[Parser]) -> None:
+    """`doctor`: what is wrong with all that a server needs, and what to do."""
+    parser = commands.add_parser("doctor", help="look at all that a server needs: what is wrong, what to do")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--url", help="also ask a running server at its public address")
+    parser.add_argument(
+        "--within", type=_seconds, default=CHECK_S, help=f"seconds that checks have (default {CHECK_S})"
+    )
+    parser.set_defaults(run=doctor)
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Look at everything and say what was found; 1 where something is wrong."""
+    from chef.doctor.command import doctor  # Loads much that no other command needs.
+
+    return doctor(arguments)
+
+
 def add_token(commands: Commands[Parser]) -> None:
     """`token`: a JWT for a script or a viewer, on stdout."""
     parser = commands.add_parser("token", help="print a token signed with CHEF_JWT_SECRET")
@@ -174,6 +196,12 @@ def _scope(text: str) -> frozenset[str]:
     return words
 
 
+def _seconds(text: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", text) or not 0 < float(text) <= MAX_CHECK_S:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds up to {MAX_CHECK_S}")
+    return float(text)
+
+
 def _days(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= MAX_TOKEN_DAYS):
         raise argparse.ArgumentTypeError(f"must be a whole number from 1 to {MAX_TOKEN_DAYS}")
@@ -183,6 +211,7 @@ def _days(text: str) -> int:
 COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (
     add_serve,
     add_migrate,
+    add_doctor,
     add_token,
     add_hook,
     add_reporting,

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from msgspec import UNSET
 
+from chef.access.addresses import origin
+from chef.api.admission import writer_of_request
 from chef.api.answers import answer, reader
-from chef.api.shapes import Health, Ready, WebsocketHealth
+from chef.api.shapes import Health, Ready, SeenRequest, WebsocketHealth
 from chef.errors import Stopping, StoreUnavailable
+from chef.http.addresses import client_address
 from chef.services import services
 from chef.version import VERSION
 
 blueprint = Blueprint("server", __name__)
+
+_FORWARDED = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Port",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
 
 
 @blueprint.get("/health")
@@ -40,6 +53,21 @@ def ready() -> Response:
     if trouble is not None:
         raise StoreUnavailable(trouble.detail)
     return answer(Ready("ready"))
+
+
+@blueprint.get("/health/seen")
+def seen() -> Response:
+    """The request as it arrived, for whoever may write: it shows whether proxies are set up right."""
+    writer_of_request()
+    scheme, _, host = origin(request.environ).partition("://")
+    body = SeenRequest(
+        scheme="https" if scheme == "https" else "http",
+        host=host,
+        address=client_address(request.environ),
+        trusted_proxies=services().settings.trusted_proxies,
+        forwarded={name: request.headers[name] for name in _FORWARDED if name in request.headers},
+    )
+    return answer(body)
 
 
 @blueprint.get("/metrics")

@@ -196,3 +196,13 @@ class Health(JsonObject, frozen=True):
     version: str
     store: Literal["ok", "unreachable", "unwritable"]
     detail: Annotated[str | UnsetType, Meta(description="why it is degraded")] = UNSET
+
+
+class SeenRequest(JsonObject, frozen=True):
+    """A request as the server sees it: what the proxies before it made of it."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    address: Annotated[str, Meta(description="the client's, as far as it is believed")]
+    trusted_proxies: Annotated[int, Meta(ge=0, description="CHEF_TRUSTED_PROXIES")]
+    forwarded: Annotated[dict[str, str], Meta(description="what proxies say, by header")]

@@ -29,6 +29,7 @@ from chef.api.shapes import (
     Ready,
     ReportAccepted,
     Runs,
+    SeenRequest,
     WebsocketHealth,
 )
 from chef.domain.clock import rfc3339
@@ -198,6 +199,15 @@ SSE = f"event: job:progress\nid: 2\ndata: {json.dumps(_PROGRESS)}\n\n"
 
 _WEBSOCKET = WebsocketHealth(enabled=True, connected_clients=5)
 READY = as_dict(Ready("ready"))
+SEEN = as_dict(
+    SeenRequest(
+        "https",
+        "chef.example.com",
+        "198.51.100.7",
+        1,
+        {"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "https"},
+    )
+)
 HEALTH = as_dict(Health("ok", _WEBSOCKET, "1.0.0", "ok"))
 DEGRADED = as_dict(
     Health(

@@ -49,6 +49,7 @@ def reading(rights: Rights) -> dict[str, Part]:
         "/api/openapi.json": _get_openapi(),
         "/health": _get_health(),
         "/health/ready": _get_ready(),
+        "/health/seen": _get_seen(rights.write),
         "/metrics": _get_metrics(rights.read),
     }
     return {path: {"get": found} for path, found in operations.items()}
@@ -333,6 +334,17 @@ def _get_ready() -> Part:
         {"200": json_answer("it is", "Ready", examples.READY)},
         "503",
         security=[],
+    )
+
+
+def _get_seen(security: list[Part]) -> Part:
+    return operation(
+        "server",
+        "getSeen",
+        "This request as the server sees it, behind its proxies",
+        {"200": json_answer("what it sees", "SeenRequest", examples.SEEN)},
+        "401 403",
+        security=security,
     )
 
 

@@ -35,6 +35,7 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.LogLines,
     shapes.Health,
     shapes.Ready,
+    shapes.SeenRequest,
     shapes.Events,
 )
 _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
