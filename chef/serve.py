@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import logging
+import os
 import resource
 import signal
 import sys
@@ -31,6 +32,9 @@ _GRACE_S = 8
 _SPREAD_S = 4
 # Of that, a balancer gets so long to ask whether this process is ready and to hear that it is not.
 _BALANCER_S = 2
+# Told again to stop, requests have this long.
+_HURRY_S = 0.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # So many connections and viewers fewer are a crowd that has gone.
 _CROWD = 20
 _TRIM_EVERY_S = 5
@@ -64,12 +68,26 @@ def main(settings: Settings) -> int:
     # Few objects are in a cycle: looking for some after each few hundred is for nothing.
     gc.set_threshold(50_000, 20, 50)
     log.info("listening on http://%s:%d", shown_host(settings.host), server.server_port)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        gevent.signal_handler(number, stop.set)
+    stop, told = Event(), set[int]()
+    for number in _SIGNALS:
+        gevent.signal_handler(number, _take_signal, number, stop, told)
     stop.wait()
     _leave(server, services, extension)
     return 0
+
+
+def _take_signal(number: int, stop: Event, told: set[int]) -> None:
+    """Begin to leave. The same signal again means at once; another one may be of the same Ctrl-C."""
+    if number in told:
+        gevent.spawn_later(_HURRY_S, _end_by, number)
+    told.add(number)
+    stop.set()
+
+
+def _end_by(number: int) -> None:
+    log.warning("told twice to stop: what is in flight is cut off")
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _log_fault(
@@ -129,6 +147,9 @@ def _leave(server: Server, services: Services, extension: Any) -> None:
     if not server.drain(_GRACE_S - (monotonic() - began)):
         viewers = server.connections.detached
         log.warning("%d requests and %d viewers were cut off", len(server.busy), viewers)
+    for number in _SIGNALS:
+        # A disk that hangs may block the loop from here on: the system ends us then.
+        signal.signal(number, signal.SIG_DFL)
     services.close()
     log.info("stopped")
 

@@ -17,7 +17,7 @@ from dotenv.parser import parse_stream
 
 from chef.settings import checks, logs, rules
 from chef.settings.checks import Wrong
-from chef.settings.platforms import platform_defaults
+from chef.settings.platforms import platform_defaults, wiped_disk
 from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
 
@@ -276,7 +276,8 @@ def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     logs.configure(settings.log_format)
-    for sentence in (*unknown_names(values), *doubts(settings)):
+    wiped = wiped_disk(values, settings.database_url)
+    for sentence in (*unknown_names(values), *doubts(settings), *wiped):
         log.warning("%s", sentence)
     return settings
 

@@ -6,7 +6,9 @@ Sources: the platforms' documentation of their variables and request headers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 # Heroku's router ends a request of whose answer nothing has come within 30 seconds.
@@ -32,6 +34,40 @@ PLATFORMS = (
     Platform("K_SERVICE"),  # Google Cloud Run
     Platform("WEBSITE_SITE_NAME"),  # Azure App Service
 )
+
+
+# What is there is gone after a restart, whatever it is mounted on.
+_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm", "/run")  # noqa: S108 - only compared
+_CODE = Path(__file__).parent
+
+
+def wiped_disk(environ: Mapping[str, str], database_url: str) -> list[str]:
+    """A sentence for a SQLite file on a disk that the platform wipes at each start.
+
+    All of it is such a disk, but for volumes, which are mounts of their own.
+    """
+    variable = next((one.variable for one in PLATFORMS if environ.get(one.variable)), None)
+    if variable is None or not database_url.startswith("sqlite:///"):
+        return []
+    file = Path(os.path.realpath(database_url.removeprefix("sqlite:///")))
+    if not _is_wiped(file.parent):
+        return []
+    sentence = (
+        f"DATABASE_URL names the SQLite file {file}, on a disk that this platform ({variable} is set) wipes "
+        "at each start, and all jobs with it: set DATABASE_URL to a PostgreSQL database, or to a file on a "
+        "volume."
+    )
+    return [sentence]
+
+
+def _is_wiped(folder: Path) -> bool:
+    if any(folder.is_relative_to(place) for place in _TEMPORARY):
+        return True
+    try:
+        mount = folder.stat().st_dev
+        return mount in (Path("/").stat().st_dev, _CODE.stat().st_dev)
+    except OSError:
+        return False
 
 
 def platform_defaults(environ: Mapping[str, str]) -> dict[str, Any]:

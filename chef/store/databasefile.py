@@ -94,6 +94,20 @@ class DatabaseFile:
         self._held.close()
 
 
+def read_only(url: str) -> str | None:
+    """A sentence where `sqlite:///…` names a file that cannot be written, or whose folder cannot.
+
+    SQLite keeps two more files beside it.
+    """
+    if not url.startswith("sqlite"):
+        return None
+    path = os.path.abspath(make_url(url).database or "")
+    for place in (path, os.path.dirname(path)):
+        if os.path.exists(place) and not os.access(place, os.W_OK):
+            return f"the database {path} is read-only: {place} cannot be written"
+    return None
+
+
 def _state(folder: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(folder)

@@ -83,6 +83,8 @@ class GroupCommit:
         self._committing: list[_Pending] = []
         self._watch: Any = None
         self._is_locked = False
+        # Whether the newest commit came to nothing.
+        self.has_failed = False
         self._idle = Event()
         self._closing = False
 
@@ -135,7 +137,8 @@ class GroupCommit:
         committed, self._committing = self._committing, []
         if outcomes is None:
             outcomes = [error] * len(committed)
-        self._is_locked = any(isinstance(one, StoreLocked) for one in outcomes)
+        self.has_failed = any(isinstance(one, StoreUnavailable) for one in outcomes)
+        self._is_locked = self.has_failed and any(isinstance(one, StoreLocked) for one in outcomes)
         if self._is_locked:
             committed, outcomes = self._try_again(committed, outcomes)
         self._watch.stop()

@@ -22,6 +22,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    update,
 )
 
 from chef.store.tables import about, create_tables
@@ -92,6 +93,8 @@ def _lock(connection: Connection) -> None:
 def _epoch(connection: Connection) -> str:
     found = connection.scalar(select(about.c.value).where(about.c.name == "epoch"))
     if found is not None:
+        # A database that is read-only is found at the start, and not at the first update.
+        connection.execute(update(about).where(about.c.name == "epoch").values(value=found))
         return str(found)
     epoch = secrets.token_hex(8)
     connection.execute(insert(about).values(name="epoch", value=epoch))

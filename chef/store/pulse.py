@@ -45,9 +45,11 @@ class WriteSoon(Protocol):
 class Pulse:
     """Looks at a store by reading and writing it. All who ask at a time share a look."""
 
-    def __init__(self, read: Read, write: WriteSoon) -> None:
+    def __init__(self, read: Read, write: WriteSoon, has_failed: Callable[[], bool]) -> None:
+        """`has_failed` tells whether the newest commit came to nothing."""
         self._read = read
         self._write = write
+        self._has_failed = has_failed
         self._bytes = _SMALL
         self._looking: gevent.Greenlet[..., Trouble | None] | None = None
 
@@ -69,6 +71,8 @@ class Pulse:
 
     def _find_trouble(self) -> Trouble | None:
         until = time.monotonic() + HEALTH_TRY_S
+        if self._has_failed():
+            self._bytes = _LARGE
         trouble = self._write_until(until)
         if trouble is not None and trouble.reason is None:
             trouble = self._write_until(until)  # A connection that a restart broke is no trouble.

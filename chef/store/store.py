@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chef.domain.ledger import Batch, Receipt, Stored
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
+from chef.store.databasefile import read_only
 from chef.store.engine import make_engine
 from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
@@ -47,7 +48,8 @@ def migrate(settings: Settings) -> str:
     try:
         return migrate_engine(engine)
     except SQLAlchemyError as error:
-        raise StoreUnavailable(f"the database cannot be opened: {_first_line(error)}") from error
+        reason = read_only(settings.database_url) or f"the database cannot be opened: {_first_line(error)}"
+        raise StoreUnavailable(reason) from error
     finally:
         engine.dispose()
 
@@ -70,7 +72,7 @@ class Store(Queries):
         self._commits.after_commit = self._note
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
-        self._pulse = Pulse(self._read, self._write_soon)
+        self._pulse = Pulse(self._read, self._write_soon, lambda: self._commits.has_failed)
         self.novelty = NoveltyRows(self._read, self._run_upkeep)
         self._publish: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._forget_at = 0
