@@ -28,6 +28,7 @@ from chef.api import (
     testing,
     writing,
 )
+from chef.api.hosts import AllowedHosts, HostCheck
 from chef.api.negotiation import Negotiation
 from chef.api.openapi import document
 from chef.digest.errors import ErrorLines
@@ -95,6 +96,9 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     _allow_origins(app, settings)
     negotiation = Negotiation(app.wsgi_app)
     app.wsgi_app = edge.Edge(negotiation, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
+    if settings.allowed_hosts:
+        hosts = AllowedHosts(settings.allowed_hosts)
+        app.wsgi_app = HostCheck(app.wsgi_app, hosts, refusals)  # type: ignore[method-assign]
     return app
 
 

@@ -9,6 +9,7 @@ from flask import Flask
 
 from chef.access.addresses import of_proxies
 from chef.access.credentials import http_credentials
+from chef.api.hosts import AllowedHosts
 from chef.http.connections import Limits
 from chef.http.heads import Refused
 from chef.http.refusals import PHRASES
@@ -47,7 +48,7 @@ def make_server(settings: Settings, app: Flask) -> Server:
     server = Server(
         (settings.host, settings.port),
         app,
-        _may_upgrade(app.extensions.get("socketio")),
+        _may_upgrade(app.extensions.get("socketio"), AllowedHosts(settings.allowed_hosts)),
         _limits(settings),
         lambda reason: services.metrics.refused.labels(reason).inc(),
         lambda environ: services.gate.knows(http_credentials(environ)),
@@ -77,11 +78,11 @@ def problem_document(refused: Refused) -> tuple[str, bytes]:
     return "application/problem+json", json.dumps(problem).encode() + b"\n"
 
 
-def _may_upgrade(extension: Any) -> MayUpgrade:
+def _may_upgrade(extension: Any, hosts: AllowedHosts) -> MayUpgrade:
     if extension is None:
         return lambda environ: False
     may_upgrade: MayUpgrade = extension.server.eio.may_upgrade
-    return may_upgrade
+    return lambda environ: hosts.allow(environ) and may_upgrade(environ)
 
 
 def _limits(settings: Settings) -> Limits:

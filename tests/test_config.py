@@ -136,6 +136,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_MAX_WAIT="16",
         CHEF_TRUSTED_PROXIES="7",
         CHEF_CLIENT_HEADER="True-Client-IP",
+        CHEF_ALLOWED_HOSTS="Chef.Example., *.Example.COM,[2001:DB8::1],10.0.0.1",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -174,6 +175,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         max_wait=16,
         trusted_proxies=7,
         client_header="True-Client-IP",
+        allowed_hosts=("chef.example", "*.example.com", "2001:db8::1", "10.0.0.1"),
         log_format="json",
     )
 
@@ -205,6 +207,28 @@ def test_the_documented_table_has_each_setting_with_its_default() -> None:
     assert read(**said) == Settings()
     unset = {setting.name for setting in SETTINGS if getattr(Settings(), setting.field) in (None, ())}
     assert {name for name, text in documented.items() if text == "unset"} == unset
+
+
+# Names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://chef.example",
+        "chef.example:3001",
+        "chef.example/x",
+        "a b",
+        "*.*",
+        "*example.com",
+        "a,",
+        "*.10.0.0.1",
+    ],
+)
+def test_a_name_that_the_server_answers_to_is_a_host_alone(text: str) -> None:
+    assert "must be host names or IP addresses separated by commas, without scheme" in refusal(
+        CHEF_ALLOWED_HOSTS=text
+    )
 
 
 # Quotas
@@ -787,9 +811,18 @@ def test_known_names_and_those_of_others_are_not_warned_about() -> None:
 
 
 def test_a_short_token_and_a_server_that_nobody_can_read_are_doubted() -> None:
-    assert config.doubts(Settings()) == []
+    (rebinding,) = config.doubts(Settings())
+    assert rebinding.startswith("CHEF_ALLOWED_HOSTS is not set and anyone may read")
+    for quiet in (
+        Settings(allowed_hosts=("chef.example",)),
+        Settings(allowed_hosts=("*",)),
+        Settings(host="127.0.0.1"),
+        Settings(host="localhost"),
+        Settings(jwt_secret=SECRET),
+    ):
+        assert config.doubts(quiet) == []
     assert "fewer than 16 characters" in config.doubts(Settings(api_tokens=("x" * 16, "y" * 15)))[0]
-    short = config.doubts(Settings(project_tokens=(("web", "y" * 15),)))
+    short = config.doubts(Settings(host="::1", project_tokens=(("web", "y" * 15),)))
     assert short == ["CHEF_PROJECT_TOKENS has a token of fewer than 16 characters, which can be guessed."]
     assert "nobody can read" in config.doubts(Settings(public_read=False))[0]
     assert config.doubts(Settings(public_read=False, project_tokens=(("web", "x" * 16),))) == []
@@ -806,7 +839,9 @@ def test_a_bad_value_ends_the_start_with_one_line_and_status_2(capsys: pytest.Ca
 
 @pytest.mark.usefixtures("root_logging")
 def test_a_good_start_sets_up_logging_and_warns(capsys: pytest.CaptureFixture[str]) -> None:
-    settings = load_settings_or_exit({"CHEF_PORT": "1", "CHEF_API_TOKEN": "hunter2"}, None)
+    settings = load_settings_or_exit(
+        {"CHEF_PORT": "1", "CHEF_API_TOKEN": "hunter2", "HOST": "localhost"}, None
+    )
     assert settings.api_tokens == ("hunter2",)
     first, second = capsys.readouterr().err.splitlines()
     assert first.endswith(

@@ -59,6 +59,7 @@ SETTINGS = {
     "CHEF_MAX_WAIT": "3600",
     "CHEF_TRUSTED_PROXIES": "0",
     "CHEF_CLIENT_HEADER": "",
+    "CHEF_ALLOWED_HOSTS": "",
     "CHEF_LOG_FORMAT": "text",
 }
 # Pieced together, so that this file may hold them.

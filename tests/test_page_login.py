@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from chef.access.auth import issue_token
-from chef.access.credentials import COOKIE
+from chef.access.credentials import HOST_COOKIE, PLAIN_COOKIE
 from chef.domain.clock import now_ms
 from chef.pages.login import safe_next
 from chef.settings.config import Settings
@@ -49,7 +49,7 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back(protected: FlaskClient)
 def test_a_token_becomes_a_cookie_that_reads(protected: FlaskClient) -> None:
     answer = sign_in(protected, token(lifetime=600))
     assert (answer.status_code, answer.location) == (303, "/jobs/j")
-    cookie = SimpleCookie(answer.headers["Set-Cookie"])[COOKIE]
+    cookie = SimpleCookie(answer.headers["Set-Cookie"])[PLAIN_COOKIE]
     assert cookie["httponly"] is True
     assert cookie["samesite"] == "Strict"
     assert not cookie["secure"]
@@ -61,7 +61,7 @@ def test_a_token_becomes_a_cookie_that_reads(protected: FlaskClient) -> None:
 
 def test_the_cookie_is_secure_where_the_browser_came_over_https(protected: FlaskClient) -> None:
     answer = sign_in(protected, token(), headers={"X-Forwarded-Proto": "https"})
-    assert SimpleCookie(answer.headers["Set-Cookie"])[COOKIE]["secure"] is True
+    assert SimpleCookie(answer.headers["Set-Cookie"])[HOST_COOKIE]["secure"] is True
 
 
 def test_signing_out_forgets_the_cookie(protected: FlaskClient) -> None:

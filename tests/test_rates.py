@@ -227,7 +227,7 @@ def test_every_refused_write_and_login_is_a_line_with_a_reason_and_without_a_sec
     caller.ask("GET", "/api/jobs", headers={"Authorization": "Basic hunter2-in-basic"})
     caller.ask("POST", "/login", data={"token": "hunter2 with spaces"})
     caller.write("hunter2-after-the-limit")
-    lines = [line.split(": ", 1)[1] for line in server.output.read_text().splitlines() if " refused " in line]
+    lines = re.findall(r"(refused .*) \(request \S+\)$", server.output.read_text(), re.MULTILINE)
     address = "of 127.0.0.1:"
     assert lines == [
         f"refused POST /api/updates {address} writing needs a token: Authorization: Bearer TOKEN",

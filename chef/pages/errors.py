@@ -10,10 +10,11 @@ from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
 from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
-from chef.access.credentials import COOKIE
+from chef.access.credentials import sent_cookie
 from chef.errors import ChefError, Unauthorized
 from chef.http.body import BrokenBody
 from chef.http.connection import TooSlow
+from chef.pages.cookies import forget_token
 from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.refusals import in_words
@@ -56,11 +57,16 @@ def _ask_for_login(_error: Exception) -> Response:
     here = request.full_path.removesuffix("?")
     if request.method != "GET":
         return redirect("/login", 303)
-    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and COOKIE not in request.cookies:
+    cookie = sent_cookie(request.environ)
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site") and cookie is None:
         # A browser that follows a link in a chat comes without the SameSite=Strict cookie. A page of our own
         # that goes on to the same address brings it.
         return make_response(render("again.html", here=here), 200)
-    return redirect("/login?" + urlencode({"next": here}), 303)
+    response = redirect("/login?" + urlencode({"next": here}), 303)
+    if cookie is not None:
+        # A token that is none any more would count as a guess with each page.
+        forget_token(response)
+    return response
 
 
 def _refused(error: ChefError) -> Response:

@@ -7,10 +7,9 @@ import re
 from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from chef.access.addresses import is_https
 from chef.access.auth import Credentials, Principal
-from chef.access.credentials import COOKIE
 from chef.errors import ChefError, Forbidden, MissingToken, Unauthorized
+from chef.pages.cookies import forget_token, keep_token
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
@@ -60,14 +59,7 @@ def log_in() -> AnyResponse:
     except ChefError as refusal:
         return _refused(target, _told(refusal))
     response = redirect(target, 303)
-    response.set_cookie(
-        COOKIE,
-        token,
-        max_age=_lifetime(principal),
-        secure=is_https(request.environ),
-        httponly=True,
-        samesite="Strict",
-    )
+    keep_token(response, token, _lifetime(principal))
     return response
 
 
@@ -77,7 +69,7 @@ def log_out() -> AnyResponse:
     if Credentials.from_environ(request.environ).foreign_origin:
         raise Forbidden("this form was sent from another site")
     response = redirect("/login", 303)
-    response.delete_cookie(COOKIE, secure=is_https(request.environ), httponly=True, samesite="Strict")
+    forget_token(response)
     return response
 
 

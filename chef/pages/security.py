@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from typing import Any
 
+from flask import Flask, Response, request
+
+from chef.access.addresses import is_https
 from chef.pages.assets import Assets
+from chef.settings.checks import bare_host
+
+_YEAR_S = 365 * 24 * 3600
 
 
 def install(app: Flask, assets: Assets) -> None:
-    """Send the security headers: the policy with every page, `nosniff` with everything."""
+    """Send the security headers: the policy with every page, the rest with everything."""
 
     @app.after_request
     def protect(response: Response) -> Response:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        if is_https(request.environ) and not _is_of_this_machine(request.environ):
+            response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
         if response.mimetype == "text/html":
             response.headers["Content-Security-Policy"] = policy(assets)
             # Not `no-referrer`: with that a browser hides from us that our own form was sent from here.
@@ -20,6 +28,12 @@ def install(app: Flask, assets: Assets) -> None:
             response.headers["Cache-Control"] = "no-store"
             response.vary.add("Cookie")
         return response
+
+
+def _is_of_this_machine(environ: dict[str, Any]) -> bool:
+    """Whether it was asked for as `localhost`, all servers of which a browser would then ask by https."""
+    name = bare_host(environ.get("HTTP_HOST", ""))
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def policy(assets: Assets) -> str:

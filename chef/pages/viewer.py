@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import current_app, request
 
 from chef.access.auth import Principal
-from chef.access.credentials import COOKIE, http_credentials
+from chef.access.credentials import http_credentials, sent_cookie
 from chef.domain.model import ID, Job
 from chef.errors import Forbidden, NotFound
 from chef.pages.language import gettext as _
@@ -19,7 +19,7 @@ def viewer() -> Principal:
 
 def is_signed_in() -> bool:
     """Whether there is a cookie to sign out of."""
-    return not services().gate.reading_is_public and COOKIE in request.cookies
+    return not services().gate.reading_is_public and sent_cookie(request.environ) is not None
 
 
 def check_id(value: str) -> str:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import ipaddress
 import re
+from contextlib import suppress
 from functools import lru_cache
 from urllib.parse import unquote
 
@@ -46,6 +47,28 @@ def host(text: str) -> str:
     if not _is_address(bare) and not _is_name(bare):
         raise Wrong("must be an IP address or a host name, such as 0.0.0.0, 127.0.0.1, :: or localhost")
     return bare
+
+
+def allowed_host(text: str) -> str:
+    """A name that the server answers to: a host, `*.NAME` for all below it, or `*` for any; in lower case."""
+    bare = text.removeprefix("*.")
+    if text == "*" or _is_name(bare) or (bare == text and _is_address(text.strip("[]"))):
+        return bare_host(text)
+    raise Wrong(
+        "must be host names or IP addresses separated by commas, without scheme, port and path, "
+        "such as chef.example.com, *.example.com for all names below, or * for any"
+    )
+
+
+def bare_host(text: str) -> str:
+    """A host as names are compared: in lower case, without brackets, a port and a dot at its end."""
+    name = text.rpartition("]")[0] if text.startswith("[") else text
+    name = name.strip("[").lower()
+    if name.count(":") == 1:
+        name = name.partition(":")[0]
+    with suppress(ValueError):
+        return str(ipaddress.ip_address(name))
+    return name.removesuffix(".")
 
 
 def origin(text: str) -> str:
@@ -100,8 +123,12 @@ def is_loopback_origin(text: str) -> bool:
         name = _ORIGIN.fullmatch(origin(text))
     except Wrong:
         return False
-    bare = name["host"].strip("[]") if name else ""
-    return bare == "localhost" or bare.endswith(".localhost") or is_loopback_address(bare)
+    return is_loopback_name(name["host"].strip("[]") if name else "")
+
+
+def is_loopback_name(host: str) -> bool:
+    """Whether a host is this machine alone: `localhost`, a name below it, or a loopback address."""
+    return host == "localhost" or host.endswith(".localhost") or is_loopback_address(host)
 
 
 def _is_address(text: str) -> bool:

@@ -90,6 +90,7 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
     rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
     rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
+    Setting("CHEF_ALLOWED_HOSTS", "allowed_hosts", rules.comma_separated, rules.check_hosts, rules.show_list),
     rules.text("CHEF_LOG_FORMAT", "log_format", rules.check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -140,6 +141,7 @@ class Settings:
     max_wait: int = 3600
     trusted_proxies: int = 0
     client_header: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
     log_format: str = "text"
 
     def __post_init__(self) -> None:
@@ -320,5 +322,11 @@ def doubts(settings: Settings) -> list[str]:
         found.append(
             "CHEF_PUBLIC_READ is false and there is no CHEF_API_TOKEN, CHEF_PROJECT_TOKENS or JWT key: "
             "nobody can read."
+        )
+    if settings.public_read and not settings.allowed_hosts and not checks.is_loopback_name(settings.host):
+        found.append(
+            "CHEF_ALLOWED_HOSTS is not set and anyone may read: a web page from elsewhere can read builds "
+            "through the browser of somebody who reaches this server (DNS rebinding). "
+            "Set it to this server's names, or to *."
         )
     return found

@@ -141,6 +141,13 @@ def check_hook_secrets(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(checks.hook_secret(one) for one in value))
 
 
+def check_hosts(value: Any) -> tuple[str, ...]:
+    """Names that the server answers to, each once."""
+    if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):
+        raise Wrong("must be host names separated by commas")
+    return tuple(dict.fromkeys(checks.allowed_host(one) for one in value))
+
+
 def check_jwt_secret(text: str) -> str:
     """An HS256 secret."""
     from chef.settings import keys  # Loads cryptography, which is needed with a key only.

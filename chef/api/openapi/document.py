@@ -54,7 +54,12 @@ _TAGS = {
 }
 _SECURITY_SCHEMES: Part = {
     "token": {"type": "http", "scheme": "bearer", "description": "CHEF_API_TOKEN, or a JWT"},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "chef_token", "description": "reads only"},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "chef_token",
+        "description": "reads only; behind TLS `__Host-chef_token`",
+    },
 }
 
 
