@@ -23,6 +23,7 @@ from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints
+from tests.tools.proxies import PROXIES
 from tests.tools.serving import ROOT, Served, Serving, free_port
 from tests.tools.watching import eventually, node
 
@@ -190,7 +191,9 @@ def test_no_snippet_is_in_a_language_that_is_not_run() -> None:
     run = {"sh", "bash", "js", "jsx", "json"}
     # These are run by tests/test_reporter_docs.py.
     run |= {"shell", "yaml", "groovy", "procfile", "makefile", "cron"}
-    shown = {"text", "nginx", "dockerfile", "mermaid"}
+    # And these by tests/test_proxies.py.
+    run |= {proxy.language for proxy in PROXIES.values()}
+    shown = {"text", "dockerfile", "mermaid"}
     languages = {
         (document.name, language)
         for document in DOCUMENTS
@@ -269,7 +272,8 @@ def test_the_answers_shown_to_publishers_are_those_that_come(server: Served) -> 
     warned, refused = [json.loads(one.text) for one in blocks("docs/publish.md", "json")]
     update = {"type": "progress", "jobId": "web-1", "projectId": "web"}
     assert server.post("/api/updates", json=update | {"progres": 50}).json() == warned
-    assert server.post("/api/updates", json=update | {"progress": 150}).json() == refused
+    named = {"X-Request-Id": refused["requestId"]}
+    assert server.post("/api/updates", json=update | {"progress": 150}, headers=named).json() == refused
 
 
 def test_what_is_told_to_those_who_ask_works_as_written(server: Served, tmp_path: Path, job_id: str) -> None:
