@@ -27,6 +27,7 @@ from chef.doctor.secrecy import Secrecy
 from chef.settings.config import NAMES, Settings
 from chef.store import inspecting, migrate
 from chef.store.inspecting import Inspection
+from tests.tools.pgbouncer import pgbouncer
 from tests.tools.redis import Redis
 from tests.tools.serving import ROOT, Served
 
@@ -260,6 +261,20 @@ def test_postgresql_before_and_after_the_first_start(
     assert re.fullmatch(r"\d+ of \d+ connections of PostgreSQL are in use", examined.of("connections")[0][1])
     assert examined.of("clock")[0][0] == "ok"
     assert examined.wrong == set()
+
+
+@real
+def test_a_pooler_is_seen_and_the_time_limits_are_in_force_behind_it(
+    examine: Callable[..., Examined], postgres_url: str
+) -> None:
+    migrate(Settings(database_url=postgres_url))
+    with pgbouncer(postgres_url, "transaction", 2) as url:
+        examined = examine(DATABASE_URL=url)
+    assert re.match(r"PostgreSQL [\d.]+ behind a pooler, ", examined.of("store")[0][1])
+    ((level, says),) = examined.of("time limits")
+    limits = dict(re.findall(r"(\w+_timeout) (\w+)", says))
+    assert (level, set(limits)) == ("ok", set(inspecting.LIMITS))
+    assert "0" not in limits.values()
 
 
 @real

@@ -22,7 +22,8 @@ from chef.store.migrate import newest_revision
 from chef.store.waits import STORE_WAIT_S
 
 _LOCK_WAIT_MS = 500
-_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""The time limits of PostgreSQL that a transaction of Chef has."""
 _WRITE = (
     "INSERT INTO about (name, value) VALUES ('looked', {}) "
     "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
@@ -109,7 +110,7 @@ def _inspect_postgres(settings: Settings) -> Inspection:
         server.begin(connection, begun + STORE_WAIT_S, durable=True)
         driver: Any = connection.connection.dbapi_connection
         cursor, connect_s = driver.cursor(), time.monotonic() - begun
-        limits = {name: str(_one(cursor, f"SELECT current_setting('{name}')")) for name in _LIMITS}
+        limits = {name: str(_one(cursor, f"SELECT current_setting('{name}')")) for name in LIMITS}
         before = time.time()
         theirs = float(_one(cursor, "SELECT extract(epoch FROM clock_timestamp())"))
         ahead_s = theirs - (before + time.time()) / 2
@@ -121,6 +122,7 @@ def _inspect_postgres(settings: Settings) -> Inspection:
         most = int(_one(cursor, "SELECT current_setting('max_connections')"))
         revision = _revision(cursor, "SELECT to_regclass('alembic_version')")
         driver.commit()
+        server.begin(connection, begun + STORE_WAIT_S, durable=True)
         commit_s, unwritable = _time_commit(cursor, None, "%s") if revision else (None, "")
         kind = f"PostgreSQL {version}{' behind a pooler' if is_pooled(driver) else ''}"
         driver.rollback()
