@@ -63,7 +63,7 @@ def test_every_field_is_text(either: Served, page: Page, attack: str) -> None:
         {"type": "progress", "phase": "constructor", "message": attack, "meta": meta_of(attack), **where},
         {"type": "log", "message": "plain", "stream": "__proto__", "level": attack[:32], **where},
     )
-    # A message may be a line of the build's output: nothing that a terminal would obey is in it.
+    # Nothing that a terminal would obey is in messages and in what names a build.
     expect(page.locator("#message")).to_have_text(clean_text(attack))
     artifacts = [{"name": attack, "url": attack}, {"name": "fine", "url": "https://files.example.com/a b"}]
     either.update({"type": "completed", "message": attack, "artifacts": artifacts, **where})
@@ -73,13 +73,15 @@ def test_every_field_is_text(either: Served, page: Page, attack: str) -> None:
     page.reload()
     expect(page.locator("#chip-word")).to_have_text("Ended")
     for seen in (live, page.evaluate(FIELDS)):
-        assert seen["name"] == attack
-        assert seen["source"] == [[kind, attack] for kind in ("branch", "commit", "author", "url")]
+        assert seen["name"] == clean_text(attack)
+        assert seen["source"] == [
+            [kind, clean_text(attack)] for kind in ("branch", "commit", "author", "url")
+        ]
         assert seen["phases"] == ["queued", "constructor", "completed"]
         assert sorted(seen["details"]) == sorted(
             [[attack, attack], ["nested", _json({attack: [attack]})], ["number", "1.5"], ["nothing", "null"]]
         )
-        assert seen["artifacts"] == [attack, "fine"]
+        assert seen["artifacts"] == [clean_text(attack), "fine"]
         assert seen["elements"] == 0
         check_links(seen["links"])
     for path in ("/", f"/projects/{ID}"):
@@ -103,7 +105,7 @@ def test_a_failure_is_text(either: Served, page: Page, attack: str) -> None:
     either.update({"type": "error", "jobId": "j", "message": attack, "code": attack})
     for _ in ("live", "read anew"):
         expect(page.locator("#failure-message")).to_have_text(clean_text(attack))
-        expect(page.locator("#failure-code")).to_have_text(f"code {attack}")
+        expect(page.locator("#failure-code")).to_have_text(f"code {clean_text(attack)}")
         check_links(page.evaluate(FIELDS)["links"])
         page.reload()
     expect(page).to_have_title("Failed · j")

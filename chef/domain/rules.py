@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from chef.domain.implied import resume, state_entry
 from chef.domain.integrity import verdict
+from chef.domain.legible import legible
 from chef.domain.lines import (
     Line,
     ShownLine,
@@ -104,6 +105,7 @@ def apply(
     says of its failure.
     """
     check_running(job, index)
+    update = legible(update)
     if job.masks and update.message is not None:
         update = replace(update, message=masked_text(update.message, job.masks))
     job = resume(heard(job, at))

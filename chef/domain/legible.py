@@ -1,0 +1,61 @@
+"""What an update says to people, without what a terminal would take as a command. Pure.
+
+Messages and titles are shown in lists, summaries and terminals, where colours mean nothing and a cursor
+that moves would forge what others say. Logs keep every byte: `chef.domain.lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from msgspec.structs import replace
+
+from chef.domain.model import Update
+from chef.domain.text import clean_text
+
+_NAMES = frozenset(
+    (
+        "title",
+        "author",
+        "branch",
+        "commit",
+        "url",
+        "kind",
+        "run",
+        "repository",
+        "pullRequest",
+        "number",
+        "command",
+    )
+)
+"""The entries of `meta` that Chef itself shows and compares; others stay as they were sent."""
+
+_OF_ARTIFACTS = ("name",)
+
+
+def legible(update: Update) -> Update:
+    """An update with nothing but text in its message, its code, the names of artifacts and in `meta`."""
+    if update.meta is None and update.artifacts is None and _is_clean(update.message, update.code):
+        return update
+    return replace(
+        update,
+        message=_clean(update.message),
+        code=_clean(update.code),
+        meta=None if update.meta is None else _clean_texts(update.meta, _NAMES),
+        artifacts=update.artifacts
+        and tuple(_clean_texts(artifact, _OF_ARTIFACTS) for artifact in update.artifacts),
+    )
+
+
+def _is_clean(*values: Any) -> bool:
+    return all(value.isprintable() for value in values if isinstance(value, str))
+
+
+def _clean(value: Any) -> Any:
+    """A text without commands, any other value as it is. Lines and tabs stay."""
+    return value if _is_clean(value) else clean_text(value)
+
+
+def _clean_texts(values: dict[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: _clean(value) if name in names else value for name, value in values.items()}
