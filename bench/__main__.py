@@ -21,6 +21,7 @@ NAMES = (
     "novelty",
     "lists",
     "page",
+    "livelists",
     "reporter",
     "hostile",
     "delivery",

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from playwright.sync_api import sync_playwright
+
+from bench.chromium import launched
 from bench.manyjobs import fill
 from bench.report import Table, figures, judge, median, number
 from bench.servers import CHEF, Server, free_port, start
@@ -32,7 +35,14 @@ _REQUESTS = {
     "HTML of the overview": "/",
     "HTML of a project": "/projects/project-7",
 }
+_PAINTED = {
+    "first paint of the overview, in Chromium": "/",
+    "first paint of a project's page": "/projects/project-7",
+}
+_OPENINGS = 7
+_FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 _BOUNDS = {"an absent word": 300, "a branch that is nowhere": 300, "HTML of the overview": 500}
+_BOUNDS |= dict.fromkeys(_PAINTED, 500)
 
 
 def run(*, quick: bool) -> list[Table]:
@@ -43,6 +53,7 @@ def run(*, quick: bool) -> list[Table]:
             with _serve(name, Path(place) / name, many) as server:
                 web = Web(server.port)
                 found[name] = {what: median(web.times([path] * _READS)) for what, path in _REQUESTS.items()}
+                found[name] |= _paintings(server)
     return _tables(found, many)
 
 
@@ -60,10 +71,25 @@ def _serve(name: str, folder: Path, many: int) -> Iterator[Server]:
         yield server
 
 
+def _paintings(server: Server) -> dict[str, float]:
+    """When Chromium first paints something of a page, by its own clock (ms): the median of some openings."""
+    times: dict[str, list[float]] = {what: [] for what in _PAINTED}
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
+        for what, path in list(_PAINTED.items()) * _OPENINGS:
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(f"http://127.0.0.1:{server.port}{path}")
+            page.wait_for_function(_FIRST_PAINT)
+            times[what].append(page.evaluate(_FIRST_PAINT))
+            page.close()
+        browser.close()
+    return {what: median(found) for what, found in times.items()}
+
+
 def _tables(found: dict[str, dict[str, float]], many: int) -> list[Table]:
     table = Table(["p50 of a page of 50, ms", *found])
     table.text = f"{many:,} finished jobs of ten projects, four a run, 60 % of them of one branch."
-    for what in _REQUESTS:
+    for what in (*_REQUESTS, *_PAINTED):
         table.rows.append([what, *(number(times[what]) for times in found.values())])
     judged = figures()
     for name, times in found.items():

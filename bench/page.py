@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench.chromium import FRAMES, heap, launched, tab_bytes, tab_cpu
 from bench.logs import lines_of
 from bench.report import Table, figures, judge, median, number
 from bench.servers import CHEF, Server, serve
@@ -22,7 +19,6 @@ from bench.web import Web
 _LONG_LINES = 1_000_000
 _BURST_PER_S, _SLOW_PER_S = 5_000, 20
 _SEED = 7
-_ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
 
 # Notes when the state and the newest line were first to be seen, by the page's own clock.
 _PAINTED = """
@@ -53,17 +49,6 @@ _SCROLL = """async (share) => {
   while (log.querySelector(".loading")) await frame();
   return performance.now() - begun;
 }"""
-_FRAMES = """(seconds) => new Promise((then) => {
-  const times = [];
-  const begun = performance.now();
-  const frame = (now) => {
-    times.push(now);
-    if (performance.now() - begun < seconds * 1000) return requestAnimationFrame(frame);
-    const gaps = times.slice(1).map((time, index) => time - times[index]);
-    then({ rate: gaps.length / ((times.at(-1) - times[0]) / 1000), worst: Math.max(...gaps) });
-  };
-  requestAnimationFrame(frame);
-})"""
 _WHEEL = """async (seconds) => {
   const log = document.getElementById("log");
   const scroll = () => { log.scrollTop -= 60; if (performance.now() < end) requestAnimationFrame(scroll); };
@@ -88,10 +73,8 @@ _READ_THROUGH = """async () => {
 
 def run(*, quick: bool) -> list[Table]:
     count, burst, slow = (100_000, 3, 20) if quick else (_LONG_LINES, 10, 600)
-    # A browser is several processes, which have all of a viewer's machine.
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with sync_playwright() as playwright, serve(CHEF) as server:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=_ARGUMENTS)
+        browser = launched(playwright)
         try:
             return [
                 _long(browser, server, count),
@@ -100,13 +83,6 @@ def run(*, quick: bool) -> list[Table]:
             ]
         finally:
             browser.close()
-
-
-def _chromium() -> str:
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        raise SystemExit("the page is measured in Chromium, which is not on this machine")
-    return path
 
 
 @contextmanager
@@ -150,7 +126,7 @@ def _long(browser: Browser, server: Server, count: int) -> Table:
         waits = sorted(page.evaluate(_SCROLL, chance.random()) for _ in range(30))
         judge(table, "text at any place after scrolling stops, the slowest of 30", waits[-1], "< 100", " ms")
         page.evaluate(_WHEEL, 3)
-        frames = page.evaluate(_FRAMES, 2.5)
+        frames = page.evaluate(FRAMES, 2.5)
         judge(table, "frames a second while scrolling", frames["rate"], ">= 55")
         _judge_memory(table, browser, session)
     return table
@@ -162,9 +138,9 @@ def _burst(browser: Browser, server: Server, seconds: int) -> Table:
     table.text = f"{_BURST_PER_S:,} lines a second for {seconds} s, followed."
     with _opened(browser, server, "burst") as (page, session), _writing(server, "burst", _BURST_PER_S, 50):
         page.wait_for_timeout(1_000)
-        cpu = _tab_cpu(browser)
-        frames = page.evaluate(_FRAMES, seconds)
-        cpu = _tab_cpu(browser) - cpu
+        cpu = tab_cpu(browser)
+        frames = page.evaluate(FRAMES, seconds)
+        cpu = tab_cpu(browser) - cpu
         judge(table, "frames a second", frames["rate"], ">= 30")
         table.rows.append(["the longest time between two frames", number(frames["worst"], " ms"), "", ""])
         table.rows.append(["CPU time of the tab a second", number(cpu / seconds, " s"), "", ""])
@@ -179,9 +155,9 @@ def _slow(browser: Browser, server: Server, seconds: int) -> Table:
     with _opened(browser, server, "slow") as (page, session):
         with _writing(server, "slow", _SLOW_PER_S, 1):
             page.wait_for_timeout(5_000)
-            before = _heap(session)
+            before = heap(session)
             page.wait_for_timeout(seconds * 1_000)
-            after = _heap(session)
+            after = heap(session)
         judge(table, "the page's memory grows by", (after - before) / 1e6, "< 5", " MB")
         _judge_memory(table, browser, session)
         page.wait_for_timeout(1_000)
@@ -215,36 +191,5 @@ def _writing(server: Server, job: str, rate: int, at_once: int) -> Iterator[None
 
 
 def _judge_memory(table: Table, browser: Browser, session: CDPSession) -> None:
-    judge(table, "the page's JavaScript memory", _heap(session) / 1e6, "< 50", " MB")
-    judge(table, "memory that the tab's process has for itself", _tab_bytes(browser) / 1e6, "< 150", " MB")
-
-
-def _heap(session: CDPSession) -> float:
-    session.send("HeapProfiler.collectGarbage")
-    session.send("Performance.enable")
-    metrics = session.send("Performance.getMetrics")["metrics"]
-    return next(float(one["value"]) for one in metrics if one["name"] == "JSHeapUsedSize")
-
-
-def _tabs(browser: Browser) -> list[int]:
-    """The processes that show pages."""
-    session = browser.new_browser_cdp_session()
-    processes: list[dict[str, Any]] = session.send("SystemInfo.getProcessInfo")["processInfo"]
-    session.detach()
-    return [one["id"] for one in processes if one["type"] == "renderer"]
-
-
-def _tab_cpu(browser: Browser) -> float:
-    """Seconds of CPU time of all tabs so far."""
-    times = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in _tabs(browser)]
-    return sum(int(time[11]) + int(time[12]) for time in times) / os.sysconf("SC_CLK_TCK")
-
-
-def _tab_bytes(browser: Browser) -> int:
-    """What the largest of the browser's tabs has for itself, in bytes, without what processes share."""
-    return max(map(_private_bytes, _tabs(browser)))
-
-
-def _private_bytes(pid: int) -> int:
-    fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-    return sum(int(fields[name].split()[0]) * 1024 for name in ("Private_Clean", "Private_Dirty"))
+    judge(table, "the page's JavaScript memory", heap(session) / 1e6, "< 50", " MB")
+    judge(table, "memory that the tab's process has for itself", tab_bytes(browser) / 1e6, "< 150", " MB")

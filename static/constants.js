@@ -17,7 +17,7 @@ import { pageData } from "chef/page-data.js";
  * @property {Annotations} annotations
  * @property {{ kinds: string[], forges: Forge[], ciSystems: [string, string, string][] }} sources
  * @property {number} maxQuery
- * @property {Record<"lines" | "jobs" | "projects" | "runningJobs" | "runningShown" | "recentJobs" | "outcomes", number>} limits
+ * @property {Record<"lines" | "jobs" | "projects" | "runningRuns" | "runningShown" | "recentJobs" | "outcomes", number>} limits
  * @property {Words} words
  */
 

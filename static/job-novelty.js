@@ -10,6 +10,9 @@ import { texts } from "chef/texts.js";
 /** What took longer, or less long, than in green runs. @typedef {{ phase: string, deltaMs: number }} PhaseAgainstGreen */
 /** What is new in a job, as `GET /api/jobs/JOB/new` tells it; `lines` are the most telling first. @typedef {{ state: string, kinds: number, lines: NewKind[], phases: PhaseAgainstGreen[] }} Novelty */
 
+/** What is shown, as text. @type {string | null} */
+let shown = null;
+
 // So often the server is asked while it still compares, a little after the end.
 const AGAIN_MS = 4_000;
 const MOST_ASKS = 15;
@@ -33,9 +36,21 @@ export function showNovelty(job, take) {
   if (wanted === asked) return;
   asked = wanted;
   turn += 1;
+  shown = null;
   box.hidden = true;
   take(null);
   if (wanted !== null) ask(wanted, turn, take);
+}
+
+/**
+ * To be called a little after lines came behind the end: the server compares the log anew.
+ *
+ * @param {(found: Novelty) => void} take
+ */
+export function renewNovelty(take) {
+  if (asked === null) return;
+  turn += 1;
+  ask(asked, turn, take);
 }
 
 /**
@@ -48,6 +63,9 @@ async function ask(jobId, own, take, left = MOST_ASKS) {
   const found = await getJson(`${jobPath(jobId)}/new`).catch(() => null);
   if (own !== turn) return;
   if (found?.state === "ready") {
+    const asText = JSON.stringify(found);
+    if (asText === shown) return;
+    shown = asText;
     show(found);
     take(found);
   } else if (found?.state !== "none" && left > 1) {

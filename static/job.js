@@ -9,7 +9,7 @@ import { byId, everySecond, keepInReach, live, now, setText, within } from "chef
 import { phaseWord } from "chef/format.js";
 import { offerDigest, showDigestButton } from "chef/job-digest.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
-import { showNovelty } from "chef/job-novelty.js";
+import { renewNovelty, showNovelty } from "chef/job-novelty.js";
 import { compareWithGreen, showPauses, showPhases } from "chef/job-phases.js";
 import { reasonLine } from "chef/job-reason.js";
 import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
@@ -131,7 +131,10 @@ const rereading = new DelayedCall(async () => {
 });
 
 /** The server looks once more why a job failed when its log is quiet: no event tells what it finds. */
-const lookingAgain = new DelayedCall(() => rereadSoon());
+const lookingAgain = new DelayedCall(() => {
+  rereadSoon();
+  renewNovelty(takeNovelty);
+});
 
 function rereadSoon(delay = 0) {
   rereading.after(delay + 100 + Math.random() * 400);

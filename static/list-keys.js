@@ -3,6 +3,11 @@
 import { addKeys } from "chef/keys.js";
 import { texts } from "chef/texts.js";
 
+// A second click within this time selects a word.
+const DOUBLE_CLICK_MS = 300;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let following;
+
 /** Keys that go from row to row; Enter then opens the row's job or project, as on any link. */
 export function addListKeys() {
   addKeys(
@@ -13,18 +18,25 @@ export function addListKeys() {
 }
 
 /**
- * A click on a row's text, which can be selected, is one on the row's link, which lies below it.
+ * A click on a row's text, which can be selected, is one on the row's link, which lies below it. A mouse may click twice
+ * to select.
  *
  * @param {Event} event
  */
 function followRow(event) {
   const target = /** @type {Element} */ (event.target);
-  if (target.closest("a, button") || !getSelection()?.isCollapsed) return;
-  const { ctrlKey, metaKey, shiftKey } = /** @type {MouseEvent} */ (event);
-  target
-    .closest("li")
-    ?.querySelector("[data-field=link]")
-    ?.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }));
+  if (target.closest("a, button")) return;
+  clearTimeout(following);
+  const { detail, pointerType, ctrlKey, metaKey, shiftKey } = /** @type {PointerEvent} */ (event);
+  if (detail > 1 || !getSelection()?.isCollapsed) return;
+  const link = target.closest("li")?.querySelector("[data-field=link]");
+  const follow = () =>
+    getSelection()?.isCollapsed &&
+    link?.dispatchEvent(
+      new MouseEvent("click", { bubbles: true, cancelable: true, ctrlKey, metaKey, shiftKey }),
+    );
+  if (pointerType === "mouse") following = setTimeout(follow, DOUBLE_CLICK_MS);
+  else follow();
 }
 
 /** @param {1 | -1} step */

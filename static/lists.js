@@ -16,12 +16,11 @@ const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
 
 /**
- * Say in the tab's title how many jobs run: `(2) web · Chef`.
+ * Say in the tab's title how many rows run: `(2) web · Chef`.
  *
- * @param {{ status: string }[]} jobs jobs, or runs
+ * @param {number} count
  */
-export function showRunning(jobs) {
-  const count = jobs.filter((job) => !hasEnded(job)).length;
+export function showRunning(count) {
   const name = document.title.replace(/^\(\d+\) /, "");
   const title = count > 0 ? `(${count}) ${name}` : name;
   if (document.title !== title) document.title = title;

@@ -38,7 +38,8 @@ export class NewLines {
 
   /** What is new in the job; null where nothing is known of that, or it is another log. @param {Novelty | null} found */
   set found(found) {
-    if (this.#isOn) this.toggle();
+    const wasOn = this.#isOn;
+    if (wasOn) this.toggle();
     this.#numbers = (found?.lines ?? []).map(({ line }) => line).sort((one, other) => one - other);
     this.#unlisted = (found?.kinds ?? 0) - this.#numbers.length;
     this.#button.hidden = this.#numbers.length === 0;
@@ -46,6 +47,8 @@ export class NewLines {
     setText(byId("log-new-word"), texts.log.onlyNew(this.#numbers.length));
     // There is no room for words on a phone.
     this.#button.dataset.count = number(this.#numbers.length);
+    // Who looks at what is new sees what came behind it, too.
+    if (wasOn) this.toggle();
   }
 
   #addKey() {

@@ -4,17 +4,19 @@ import { getJson } from "chef/api.js";
 import { followProjects } from "chef/connection.js";
 import { constants } from "chef/constants.js";
 import { arrange, byId, clone, expected, field, live, now, setIcon, setText, setWhen } from "chef/dom.js";
-import { fillJobRow, setHref, showState } from "chef/job-row.js";
+import { setHref, showState } from "chef/job-row.js";
 import { addListFilter } from "chef/list-filter.js";
 import { addListKeys } from "chef/list-keys.js";
 import { JobLists, rowsOf, showRunning } from "chef/lists.js";
 import { rowTitle } from "chef/row-words.js";
+import { isActive, RunRows } from "chef/run-rows.js";
 import { shownStatus } from "chef/silence.js";
-import { hasEnded } from "chef/state.js";
+import { Strangers } from "chef/strangers.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Parameters } from "chef/api.js" */
-/** @import { Job } from "chef/state.js" */
+/** @import { Run } from "chef/run-row.js" */
+/** @import { Job, StateEvent } from "chef/state.js" */
 
 /** @typedef {{ projectId: string, jobIds: string[] }} ShownProject a project and its newest jobs, the newest first */
 /** @typedef {{ projectId: string, newestJob: Job | null }} ListedProject as `GET /api/projects` lists it */
@@ -26,10 +28,7 @@ const LOOK_MS = 4_000;
 
 // Only the newest part of the list of projects shows what runs.
 const runningList = document.getElementById("running");
-const runningRows = rowsOf(runningList, "job");
 const projectRows = rowsOf(byId("projects"), "project");
-/** @type {string[]} */
-let running = [];
 /** @type {ShownProject[] | null} */
 let projects = null;
 
@@ -37,7 +36,14 @@ let projects = null;
 let showsAll = new URLSearchParams(location.search).get("running") === "all";
 
 const isNewest = live.isNewest ?? false;
-const lists = new JobLists({ read, paint, takesNew: () => isNewest });
+const lists = new JobLists({
+  read,
+  paint,
+  takesNew: (event) => isNewest && isNews(event),
+  takesKnown: (_before, { jobId, status }) => isNewest && running?.hasChanged(jobId, status) === true,
+});
+const running = runningList && new RunRows(runningList);
+const strangers = new Strangers();
 const connection = followProjects([...projectRows.keys()], lists);
 
 async function read() {
@@ -46,8 +52,8 @@ async function read() {
     ? await Promise.all([readJobs({ limit: limits.recentJobs }), readRunning()])
     : [[], []];
   const listed = found.flatMap((project) => project.newestJob ?? []);
-  for (const job of [...recent, ...runningNow, ...listed]) lists.put(job);
-  running = runningNow.map((job) => job.jobId);
+  for (const job of [...recent, ...listed]) lists.put(job);
+  running?.take(runningNow, lists);
   projects = found.map(({ projectId, newestJob }) => ({
     projectId,
     jobIds: newestOf(
@@ -55,6 +61,17 @@ async function read() {
       newestJob,
     ).map((job) => job.jobId),
   }));
+  lists.keep([...(running?.jobIds ?? []), ...projects.flatMap(({ jobIds }) => jobIds)]);
+}
+
+/**
+ * Whether an event of a job that is not shown is a reason to read the lists anew: a new job, or one that begins or ends.
+ *
+ * @param {StateEvent} event
+ */
+function isNews({ jobId, status = "" }) {
+  if (running?.isMember(jobId)) return running.hasChanged(jobId, status);
+  return strangers.isNews(`${jobId} ${status}`);
 }
 
 /**
@@ -85,7 +102,10 @@ async function readJobs(parameters) {
   return (await getJson("/api/jobs", parameters)).jobs;
 }
 
-const readRunning = () => readJobs({ status: "running", limit: limits.runningJobs });
+/** @returns {Promise<Run[]>} */
+async function readRunning() {
+  return (await getJson("/api/runs", { active: 1, limit: limits.runningRuns })).runs;
+}
 
 function paint() {
   if (projects === null) return;
@@ -104,19 +124,12 @@ function paint() {
 
 /** @param {boolean} isEmpty there is no project at all */
 function paintRunning(isEmpty) {
-  if (!runningList) return;
+  if (!running) return;
   byId("running-section").hidden = isEmpty;
-  const jobs = lists.known(running).filter((job) => !hasEnded(job));
-  const rows = jobs.map((job) => {
-    const row = rowFor(runningRows, job.jobId, "job-template");
-    fillJobRow(row, job);
-    return row;
-  });
-  for (const [index, row] of rows.entries()) row.hidden = !showsAll && index >= limits.runningShown;
-  byId("running-all").hidden = showsAll || rows.length <= limits.runningShown;
-  setText(byId("running-all"), texts.all(rows.length));
-  arrange(runningList, rows);
-  showRunning(jobs);
+  const { length } = running.paint(lists, isActive, showsAll ? undefined : limits.runningShown);
+  byId("running-all").hidden = showsAll || length <= limits.runningShown;
+  setText(byId("running-all"), texts.all(length));
+  showRunning(length);
 }
 
 /**

@@ -2,32 +2,21 @@
 
 import { getJson } from "chef/api.js";
 import { constants } from "chef/constants.js";
-import { arrange, byId, clone, live } from "chef/dom.js";
+import { byId, live } from "chef/dom.js";
 import { hasStatus, matches } from "chef/filtering.js";
-import { fillJobRow } from "chef/job-row.js";
 import { JobLists, showRunning } from "chef/lists.js";
-import { fillRunRow } from "chef/run-row.js";
+import { isActive, isRun, RunRows } from "chef/run-rows.js";
+import { Strangers } from "chef/strangers.js";
 
 /** @import { Parameters } from "chef/api.js" */
 /** @import { Run } from "chef/run-row.js" */
 /** @import { Job, StateEvent } from "chef/state.js" */
 
-const MOST_STRANGERS = 5_000;
-
 export class RunList {
-  #list = byId("jobs");
   #filter = live.filter ?? {};
   #isNewest = live.isNewest ?? false;
-  /** @type {Map<string, HTMLElement>} */
-  #rows = rowsByKey(this.#list);
-  /** @type {Run[] | null} */
-  #runs = null;
-  // The jobs of runs, which have no row of their own, and the statuses they had when the list was read.
-  /** @type {Map<string, string>} */
-  #members = new Map();
-  // Jobs that were asked for in vain, with what was heard of them.
-  /** @type {Set<string>} */
-  #strangers = new Set();
+  #rows = new RunRows(byId("jobs"));
+  #strangers = new Strangers();
   /** @type {() => void} */
   #changed;
 
@@ -58,14 +47,11 @@ export class RunList {
     if (cursor) parameters.cursor = cursor;
     /** @type {{ runs: Run[] }} */
     const { runs } = await getJson("/api/runs", parameters);
-    for (const { worst } of runs) this.lists.put(worst);
-    this.#members = new Map(
-      runs.filter(isRun).flatMap(({ jobs }) => jobs.map((job) => [job.jobId, job.status])),
-    );
-    this.lists.keep(runs.map(({ worst }) => worst.jobId));
+    const wasRead = this.#rows.isRead;
+    this.#rows.take(runs, this.lists);
+    this.lists.keep(this.#rows.jobIds);
     // What was missed may have been an end.
-    if (this.#runs !== null && this.#isNewest) this.#changed();
-    this.#runs = runs;
+    if (wasRead && this.#isNewest) this.#changed();
   }
 
   /**
@@ -74,21 +60,13 @@ export class RunList {
    * @param {StateEvent} event
    */
   #isNews({ jobId, status = "", message }) {
-    const before = this.#members.get(jobId);
-    if (before !== undefined) {
-      this.#members.set(jobId, status);
-      return before !== status;
-    }
+    if (this.#rows.isMember(jobId)) return this.#rows.hasChanged(jobId, status);
     if (!hasStatus(this.#filter, { status })) return false;
     // Of a job that is not listed nothing more is known; a new message may have the words.
     const hasWords = this.#filter.q
       ? matches({ q: this.#filter.q }, { jobId, status, message: message ?? null })
       : false;
-    const heard = `${jobId} ${status} ${hasWords}`;
-    if (this.#strangers.has(heard)) return false;
-    if (this.#strangers.size >= MOST_STRANGERS) this.#strangers.clear();
-    this.#strangers.add(heard);
-    return true;
+    return this.#strangers.isNews(`${jobId} ${status} ${hasWords}`);
   }
 
   /**
@@ -98,63 +76,19 @@ export class RunList {
    * @param {Job} after
    */
   #hasLeft(before, after) {
-    const isMember = this.#members.has(after.jobId);
     return (
-      (isMember && before.status !== after.status) ||
+      this.#rows.hasChanged(after.jobId, after.status) ||
       matches(this.#filter, before) !== matches(this.#filter, after)
     );
   }
 
   #paint() {
-    if (this.#runs === null) return;
-    const shown = this.#runs.map((run) => this.#current(run)).filter((run) => this.#belongs(run));
-    const rows = new Map(shown.map((run) => [keyOf(run), this.#paintRow(run)]));
-    this.#rows = rows;
-    showRunning(shown);
-    arrange(this.#list, [...rows.values()]);
-  }
-
-  /** @param {Run} run */
-  #current(run) {
-    const [worst] = this.lists.known([run.worst.jobId]);
-    return { ...run, worst, status: isRun(run) ? run.status : worst.status };
+    if (!this.#rows.isRead) return;
+    showRunning(this.#rows.paint(this.lists, (run) => this.#belongs(run)).filter(isActive).length);
   }
 
   /** @param {Run} run */
   #belongs(run) {
     return isRun(run) ? hasStatus(this.#filter, run) : matches(this.#filter, run.worst);
   }
-
-  /** @param {Run} run */
-  #paintRow(run) {
-    const row = this.#rows.get(keyOf(run)) ?? clone(isRun(run) ? "run-template" : "job-template");
-    if (isRun(run)) fillRunRow(row, run);
-    else fillJobRow(row, run.worst);
-    return row;
-  }
-}
-
-/** @param {Run} run */
-function isRun(run) {
-  return run.run !== null && run.counts.total > 1;
-}
-
-/** @param {Run} run */
-function keyOf(run) {
-  return isRun(run) ? `run ${run.projectId} ${run.run}` : `job ${run.worst.jobId}`;
-}
-
-/**
- * The rows that the server rendered. Runs of several projects are made anew: their rows do not say which.
- *
- * @param {HTMLElement} list
- */
-function rowsByKey(list) {
-  const rows = /** @type {HTMLElement[]} */ ([...list.children]);
-  return new Map(
-    rows.map((row) => [
-      row.dataset.job ? `job ${row.dataset.job}` : `run ${live.projectId} ${row.dataset.run}`,
-      row,
-    ]),
-  );
 }

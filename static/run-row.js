@@ -39,7 +39,7 @@ const DOTS = 24;
  */
 export function fillRunRow(row, run) {
   const name = run.run ?? "";
-  row.dataset.run = name;
+  [row.dataset.run, row.dataset.ofProject] = [name, run.projectId];
   setHref(field(row, "link"), runPath(run.projectId, name));
   const entries = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (run));
   setTitled(field(row, "name"), rowTitle(entries, name));

@@ -625,6 +625,27 @@ def test_runs_are_paged_and_so_are_the_jobs_of_one(client: FlaskClient) -> None:
     assert list(map(_ids, pages("/api/projects/p/runs/2", "jobs"))) == [["j6", "j7"], ["j8"]]
 
 
+def test_active_runs_are_those_in_which_a_job_runs(client: FlaskClient) -> None:
+    runs = {"red": ("error", None), "green": ("completed", "completed"), "fresh": (None, None)}
+    for run, ends in runs.items():
+        for number, end in enumerate(ends):
+            _send(client, _progress(f"{run}-{number}", phase="building", meta={"run": run}))
+            if end:
+                _send(client, {"type": end, "jobId": f"{run}-{number}", "message": "over"})
+
+    def listed(query: str) -> list[str]:
+        whole, of_project = (_get(client, f"/api/{path}runs{query}")["runs"] for path in ("", "projects/p/"))
+        assert [one["run"] for one in whole] == [one["run"] for one in of_project]
+        return [one["run"] for one in whole]
+
+    assert listed("?active=1") == ["fresh", "red"]
+    assert listed("?active=1&status=failed") == ["red"]
+    assert listed("?active=1&status=running") == ["fresh"]
+    assert listed("?active=1&status=completed") == []
+    assert listed("?active=0") == ["fresh", "green", "red"]
+    assert _refusal(client, "/api/runs?active=yes") == (422, "active")
+
+
 def test_what_has_no_runs_is_not_found(client: FlaskClient) -> None:
     _send(client, _progress("j", meta={"run": "one"}))
     for path in ("q/runs", "q/runs/one", "p/runs/two", "p/runs/a%00b"):

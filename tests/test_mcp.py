@@ -260,6 +260,22 @@ def test_a_list_is_limited_by_the_rules_of_the_api(agent: Agent) -> None:
     assert "1 to 20 words" in agent.refusal("find_jobs", q="  ")
 
 
+@pytest.mark.parametrize("arguments", [[], "", 0, False, "red", [1]])
+def test_arguments_are_an_object(agent: Agent, arguments: Any) -> None:
+    """What is empty was taken for none."""
+    result = agent.result("tools/call", name="find_jobs", arguments=arguments)
+    assert result["isError"]
+    assert "Expected `object`" in result["content"][0]["text"]
+
+
+def test_a_line_number_that_no_store_can_hold_is_refused(built: Agent) -> None:
+    job = built.value("find_jobs", limit=1)["jobs"][0]["jobId"]
+    assert "`after`" in built.refusal("search_log", job=job, text="a", after=2**63 - 1)
+    assert "`first`" in built.refusal("read_log", job=job, first=2**63 - 1)
+    assert built.value("search_log", job=job, text="a", after=2**53)["lines"] == []
+    assert built.value("read_log", job=job, first=2**53)["lines"] == []
+
+
 def test_an_answer_of_a_client_is_taken_and_forgotten(modern: Agent) -> None:
     assert modern.post({"jsonrpc": "2.0", "id": 1, "result": {}}).status_code == 202
 

@@ -25,6 +25,23 @@ LOOKS = [
 IDS = ["light", "dark", "phone", "dark phone"]
 
 
+FINGER = 44
+# Elements that are too small for a finger, by their own box or that of the row or label around them. Lines of
+# the log are text, and the bars of a run are drawn beside the names of their jobs, which lead to the same.
+TOO_SMALL = """(least) => {
+  const small = [];
+  for (const one of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary")) {
+    if (!one.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    if (one.closest(".line, svg")) continue;
+    const around = one.matches(".row-link") ? one.closest("li") : (one.closest("label") ?? one);
+    const box = around.getBoundingClientRect();
+    if (box.width && Math.min(box.width, box.height) < least)
+      small.push([one.outerHTML.slice(0, 150), box.width, box.height]);
+  }
+  return small;
+}"""
+
+
 def progress(job_id: str, **fields: Any) -> dict[str, Any]:
     return {"type": "progress", "jobId": job_id, "projectId": "web"} | fields
 
@@ -113,6 +130,37 @@ def test_no_page_has_a_fault_in_any_state(
         page.keyboard.press("?")
         expect(page.locator("#keys")).to_be_visible()
         assert faults_of(page) == []
+
+
+def test_on_a_phone_everything_is_large_enough_for_a_finger(
+    start_server: Start, browser: Browser, complaints: Complaints, tmp_path: Path
+) -> None:
+    """WCAG 2.2, 2.5.5 (Target Size, Enhanced): 44 by 44 CSS pixels."""
+    complaints.allow("status of 404", "status of 401")
+    server = start_server()
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with looking(browser, complaints, phone) as context:
+        page = context.new_page()
+        page.goto(server.url)
+        assert page.evaluate(TOO_SMALL, FINGER) == []
+        cook(server, tmp_path)
+        server.post(
+            "/api/jobs/bad/logs", data="src/a.c:1:2: error: 'x' undeclared\n1 failed, 2 passed in 1s\n"
+        )
+        report = '<testsuite><testcase name="a"><failure message="no"/></testcase></testsuite>'
+        server.post("/api/jobs/bad/tests", data=report)
+        jobs = [f"/jobs/{one}" for one in ("run", "bad", "quiet", "good", "none")]
+        lists = ["/", "/?branch=main", "/projects/web", "/projects/web/runs/482", "/wall", "/nowhere"]
+        for path in (*jobs, *lists):
+            page.goto(server.url + path)
+            page.locator("main").wait_for()
+            for button in page.locator("#log-menu > summary, #search-open").all():
+                if button.is_visible():
+                    button.click()
+            assert page.evaluate(TOO_SMALL, FINGER) == [], path
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        page.goto(start_server(CHEF_JWT_SECRET=SECRET).url)
+        assert page.evaluate(TOO_SMALL, FINGER) == []
 
 
 def test_what_is_too_long_for_its_place_is_scrolled_by_keyboard(

@@ -210,6 +210,24 @@ def test_a_list_is_filtered_by_keyboard(server: Served, page: Page) -> None:
     expect(page).to_have_url(f"{server.url}/projects/web?q=upload&branch=topic")
 
 
+def test_a_page_that_one_goes_back_to_says_what_its_list_is_limited_to(server: Served, page: Page) -> None:
+    """A browser put the choice that led on back into the form: it stood above a list of all."""
+    server.update(progress("a", meta={"branch": "main"}), progress("b", meta={"branch": "topic"}))
+    page.goto(f"{server.url}/projects/web")
+    chip(page, "Live")
+    page.locator("select[name=branch]").select_option("topic")
+    expect(page.locator("#jobs > li")).to_have_count(1)
+    chip(page, "Live")
+    page.go_back()
+    chip(page, "Live")
+    expect(page.locator("#jobs > li")).to_have_count(2)
+    expect(page.locator("select[name=branch]")).to_have_value("")
+    page.go_forward()
+    chip(page, "Live")
+    expect(page.locator("#jobs > li")).to_have_count(1)
+    expect(page.locator("select[name=branch]")).to_have_value("topic")
+
+
 def test_the_overview_offers_what_the_jobs_of_visible_projects_have(client: FlaskClient) -> None:
     post(client, progress("a", meta={"branch": "main", "author": "Amina"}))
     post(client, progress("b", projectId="docs", meta={"branch": "<topic>", "kind": "CI / docs"}))
@@ -235,6 +253,42 @@ def test_a_whole_row_is_a_link_and_its_text_can_be_selected(server: Served, page
     page.evaluate("getSelection().removeAllRanges()")
     page.locator("#jobs > li").click(position={"x": 6, "y": 6})
     expect(page).to_have_url(f"{server.url}/jobs/one")
+
+
+def test_a_double_click_on_a_rows_text_selects_a_word(server: Served, page: Page) -> None:
+    """The first of the two clicks went to the job."""
+    server.update(progress("one", meta=ABOUT, message="compiling"))
+    page.goto(f"{server.url}/projects/web")
+    chip(page, "Live")
+    page.get_by_text("compiling").dblclick(position={"x": 10, "y": 8})
+    assert page.evaluate("String(getSelection()).trim()") == "compiling"
+    page.wait_for_timeout(500)  # Nothing follows the link later either.
+    expect(page).to_have_url(f"{server.url}/projects/web")
+    page.evaluate("getSelection().removeAllRanges()")
+    page.get_by_text("compiling").click()
+    expect(page).to_have_url(f"{server.url}/jobs/one")
+
+
+def test_what_runs_now_are_runs(either: Served, page: Page, plain: Page) -> None:
+    """A run in which one job has failed runs on, though its own status says that it failed."""
+    either.update(*run_of(("one", "lint"), ("two", "unit"), ("three", "docs")), progress("alone"))
+    either.update({"type": "error", "jobId": "two", "message": "3 failed", "code": 1})
+    run = '#running > [data-run="ci/482"]'
+    for tab in (plain, page):
+        tab.goto(f"{either.url}/")
+        expect(tab.locator("#running > li")).to_have_count(2)
+        expect(tab.locator(run)).to_contain_text("Failed")
+        expect(tab.locator(run)).to_contain_text("1 of 3 jobs done")
+        expect(tab).to_have_title("(2) Chef")
+    chip(page, "Live")
+    either.update({"type": "completed", "jobId": "one"})
+    expect(page.locator(run)).to_contain_text("2 of 3 jobs done")
+    either.update({"type": "completed", "jobId": "three"}, progress("four", meta={"run": "5"}))
+    expect(page.locator(run)).to_have_count(0)
+    expect(page.locator("#running > [data-job]")).to_have_count(2)
+    either.update(progress("five", meta={"run": "5"}))
+    expect(page.locator('#running > [data-run="5"]')).to_contain_text("0 of 2 jobs done")
+    expect(page).to_have_title("(2) Chef")
 
 
 def test_rows_are_of_one_height_and_as_wide_as_the_window(server: Served, page: Page) -> None:

@@ -82,6 +82,14 @@ def test_the_new_lines_stand_alone_with_the_counts_of_hidden_ones(compared: Page
     expect(compared.locator("#L1500 .n")).to_have_attribute("href", "#L1500")
 
 
+def test_lines_that_come_behind_the_end_are_compared_too(compared: Page, server: Served) -> None:
+    only_new(compared)
+    server.post("/api/jobs/j/logs", data="a late word of another kind\n")
+    expect(compared.locator("#log-new")).to_have_text("Only new lines (4)", timeout=45_000)
+    expect(compared.locator("#log-new")).to_have_attribute("aria-pressed", "true")
+    expect(line(compared, 3001)).to_have_text("a late word of another kind")
+
+
 def test_who_only_looked_is_back_in_the_old_place(compared: Page) -> None:
     at_rest(compared)
     before = compared.locator("#L700").bounding_box()

@@ -26,6 +26,22 @@ def test_the_wall_has_a_tile_for_each_project_red_first(app: Flask) -> None:
     assert client.get("/wall?project=%20").status_code == 404
 
 
+def test_what_failed_before_many_other_jobs_stays_red(app: Flask) -> None:
+    """It was forgotten behind the newest 300 jobs of all, and beyond 100 projects."""
+    client = app.test_client()
+    failed = {"type": "error", "message": "no"}
+    post(client, progress("old", projectId="old", meta={"kind": "nightly"}), failed | {"jobId": "old"})
+    post(client, progress("x1", projectId="again"), failed | {"jobId": "x1"})
+    for number in range(120):
+        post(client, *(progress(f"j{number}-{n}", projectId=f"p{number}") for n in range(3)))
+    post(client, *(progress(f"d{number}", projectId="old", meta={"kind": "day"}) for number in range(320)))
+    post(client, progress("x2", projectId="again"))
+    names = re.findall(r'class="tile-name"><bdi>([\w.]+)<', client.get("/wall").text)
+    assert (names[0], len(names)) == ("again", 122)
+    kinds = client.get("/wall?project=old").text
+    assert re.findall(r'class="tile-name"><bdi>(\w+)<', kinds) == ["nightly", "day"]
+
+
 def test_the_wall_follows_new_projects_and_never_scrolls(server: Served, page: Page) -> None:
     server.update(progress("a", projectId="first", phase="building"))
     page.goto(f"{server.url}/wall")

@@ -16,6 +16,7 @@ from chef.api.answers import (
     number_in_query,
     readable_job,
     reader,
+    switch_in_query,
     text_in_query,
 )
 from chef.api.filters import filter_in_query
@@ -61,7 +62,9 @@ def list_project_runs(project_id: str) -> Response:
 
 
 def _page(wanted: JobFilter, allowed: Collection[str] | None) -> Runs:
-    page = services().store.runs(wanted, allowed=allowed, before=cursor_in_query(), limit=limit_in_query())
+    active = switch_in_query("active", default=False)
+    before, limit = cursor_in_query(), limit_in_query()
+    page = services().store.runs(wanted, allowed=allowed, before=before, limit=limit, active=active)
     more = None if page.next is None else make_cursor(page.next)
     return Runs([run_json(run, services().job_json(run.worst_job, IN_LISTS)) for run in page.runs], more)
 

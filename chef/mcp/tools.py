@@ -106,7 +106,8 @@ def find_tool(tools: Sequence[Tool[Any]], params: dict[str, Any]) -> tuple[Tool[
     found = next((tool for tool in tools if tool.name == name), None)
     if found is None:
         raise RpcError(INVALID_PARAMS, f"Unknown tool: {str(name)[:100]}", 200)
-    return found, params.get("arguments") or {}
+    arguments = params.get("arguments")
+    return found, {} if arguments is None else arguments
 
 
 def tool_result(outcome: ToolResult) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def constants() -> dict[str, Any]:
             "lines": snapshots.FIRST_LINES,
             "jobs": snapshots.JOBS,
             "projects": snapshots.PROJECTS,
-            "runningJobs": snapshots.RUNNING_JOBS,
+            "runningRuns": snapshots.RUNNING_RUNS,
             "runningShown": snapshots.RUNNING_SHOWN,
             "recentJobs": snapshots.RECENT_JOBS,
             "outcomes": snapshots.OUTCOMES,

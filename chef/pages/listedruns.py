@@ -15,7 +15,7 @@ from chef.domain.runs import Run
 from chef.domain.wiretypes import as_dict
 from chef.pages.language import gettext as _
 from chef.pages.language import ngettext
-from chef.pages.snapshots import JOBS, Page, listed
+from chef.pages.snapshots import JOBS, RUNNING_RUNS, Page, listed
 from chef.pages.words import number, status_word
 from chef.services import services
 from chef.wire.paging import make_cursor
@@ -31,6 +31,12 @@ def listed_runs(wanted: JobFilter, allowed: Collection[str] | None, before: int 
     return Page([listed_run(run) for run in found.runs], older)
 
 
+def running_runs(allowed: Collection[str] | None) -> list[dict[str, Any]]:
+    """The runs of all projects that one may see in which a job runs, the one that began last first."""
+    found = services().store.runs(allowed=allowed, limit=RUNNING_RUNS, active=True)
+    return [listed_run(run) for run in found.runs]
+
+
 def listed_run(run: Run) -> dict[str, Any]:
     """A run's JSON with what a list shows of it; `isRun` is false where it is one job, its `worst`."""
     now = services().clock()
@@ -39,6 +45,7 @@ def listed_run(run: Run) -> dict[str, Any]:
     begin = run.started_at or run.jobs[0].created_at
     return shown | {
         "isRun": run.run is not None and len(run.jobs) > 1,
+        "isRunning": run.finished_at is None,
         "worst": worst,
         "shown": run.status if run.status in ENDED else worst["shown"],
         "tookMs": max(0, (run.finished_at or now) - begin),

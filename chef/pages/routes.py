@@ -9,14 +9,14 @@ from flask import Response, make_response, request
 
 from chef.access.addresses import origin
 from chef.domain.clock import rfc3339
-from chef.domain.model import ENDED, STATUSES, Job
+from chef.domain.model import STATUSES, Job
 from chef.domain.wiretypes import as_dict
 from chef.errors import Forbidden, NotFound
 from chef.pages import durations, snapshots
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
-from chef.pages.listedruns import listed_runs
+from chef.pages.listedruns import listed_runs, running_runs
 from chef.pages.listfilter import FILTERS, PageFilter, filter_of_request
 from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
@@ -38,7 +38,7 @@ def overview() -> str:
         parts = _list_parts(rows, asked) | {"projects": []}
     else:
         projects = snapshots.projects(principal, before)
-        running = snapshots.running_jobs(principal) if before is None else []
+        running = running_runs(principal.projects) if before is None else []
         parts = {"projects": projects.items, "running": running, "older": projects.older}
     return render(
         "overview.html",
@@ -78,7 +78,7 @@ def project(project_id: str) -> Response:
 
 def _list_parts(rows: snapshots.Page, asked: PageFilter) -> dict[str, Any]:
     """What templates need of a list of jobs and runs."""
-    running = [row for row in rows.items if row["status"] not in ENDED]
+    running = [row for row in rows.items if row["isRunning"]]
     return {"rows": rows.items, "older": rows.older, "filter": asked, "running": running}
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from chef.access.auth import Principal
 from chef.domain.failure import IN_LISTS
-from chef.domain.filtering import JobFilter
-from chef.domain.model import RUNNING, Job
+from chef.domain.model import Job
 from chef.domain.payloads import job_json, sent_line
 from chef.domain.text import clean_text, drawn_text
 from chef.domain.wiretypes import as_dict
@@ -25,7 +24,7 @@ FIRST_LINES = 500
 FIRST_BYTES = 512 * 1024
 JOBS = 50
 PROJECTS = 100
-RUNNING_JOBS = 100
+RUNNING_RUNS = 100
 RUNNING_SHOWN = 5
 """So many of them are shown at first."""
 
@@ -136,13 +135,6 @@ class Page:
 
     items: list[dict[str, Any]]
     older: str | None
-
-
-def running_jobs(principal: Principal) -> list[dict[str, Any]]:
-    """The running jobs of all projects that the viewer may see, newest first."""
-    running = JobFilter(statuses=RUNNING)
-    found = services().store.jobs(running, allowed=principal.projects, limit=RUNNING_JOBS)
-    return [listed(job) for job in found.jobs]
 
 
 def projects(principal: Principal, before: int | None) -> Page:

@@ -44,13 +44,15 @@ class ListQueries(StoreReader):
         allowed: Collection[str] | None = None,
         before: int | None = None,
         limit: int = 50,
+        active: bool = False,
     ) -> RunPage:
         """A list in which the jobs of one run are one row, the run that began last first.
 
         A run is in it if one of its jobs is as the filter asks; a status must be the run's own as well
-        (`chef.domain.runs.WORST_FIRST`). A job without a run is a run of one.
+        (`chef.domain.runs.WORST_FIRST`). A job without a run is a run of one. A run is `active` while one of
+        its jobs runs, whatever its own status.
         """
-        return self._read(list_runs, wanted, allowed, before, limit)
+        return self._read(list_runs, wanted, allowed, before, limit, active)
 
     def run(self, project_id: str, run: str) -> Run | None:
         """A run with its jobs; `None` where no job of the project has this `meta.run`."""

@@ -12,10 +12,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, case, func, select, union_all
 
 from chef.domain.filtering import JobFilter, filter_text, plain_text
-from chef.domain.model import Job, Status
+from chef.domain.model import RUNNING, Job, Status
 from chef.domain.runs import MOST_KNOWN, BriefJob, Run, worst
 from chef.store import rows
 from chef.store.listing import JobPage, load_jobs, pk_of_project
@@ -59,13 +60,16 @@ def list_runs(
     allowed: Collection[str] | None,
     before: int | None,
     limit: int,
+    active: bool = False,
 ) -> RunPage:
     """Runs of which one job is as the filter asks, below the place `before`; `allowed` as in `list_jobs`.
 
-    A status that is asked for must be the run's own as well. A job without a run is a run of its own.
+    A status that is asked for must be the run's own as well. A job without a run is a run of its own. Of
+    `active` runs that job runs, and a status is the run's own alone.
     """
     start, below = (None, None) if before is None else divmod(before, _MOST_JOBS)
-    seen = _walk(connection, Matching(connection, wanted, allowed), wanted.statuses, start, below, limit)
+    member = msgspec.structs.replace(wanted, statuses=RUNNING) if active else wanted
+    seen = _walk(connection, Matching(connection, member, allowed), wanted.statuses, start, below, limit)
     certain = seen.certain()
     page = certain[:limit]
     runs = load_runs(connection, page)

@@ -85,9 +85,14 @@ def _list_runs(security: list[Part]) -> Part:
         "A project's runs, the one that began last first; those of which one job is as asked for",
         {"200": json_answer("a page of runs", "Runs", examples.RUNS)},
         "401 403 404 422 503",
-        parameters=[*_filters(), *_paging()],
+        parameters=[*_filters(), _active(), *_paging()],
         security=security,
     )
+
+
+def _active() -> Part:
+    words = "1: runs in which a job still runs, whatever the run's own status"
+    return query("active", {"enum": ["0", "1"]}, words)
 
 
 def _list_all_runs(security: list[Part]) -> Part:
@@ -97,7 +102,7 @@ def _list_all_runs(security: list[Part]) -> Part:
         "The runs of all projects one may see, the one that began last first",
         {"200": json_answer("a page of runs", "Runs", examples.RUNS)},
         "401 403 422 503",
-        parameters=[query("projectId", ref("Id")), *_filters(), *_paging()],
+        parameters=[query("projectId", ref("Id")), *_filters(), _active(), *_paging()],
         security=security,
     )
 
