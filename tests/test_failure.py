@@ -41,6 +41,45 @@ def names_of(failure: Failure | None) -> list[str]:
     return [one.name for one in failure.tests] if failure and failure.tests is not UNSET else []
 
 
+@pytest.mark.parametrize(
+    ("log", "summary"),
+    [
+        (
+            (
+                "===== FAILURES =====\n_____ test_a _____\nE   assert 1 == 2\n"
+                "===== short test summary info =====\nFAILED test_x.py::test_a - assert 1 == 2\n"
+                "FAILED test_x.py::TestC::test_b - ValueError: boom\nERROR test_x.py::test_c - OSError: no\n"
+            ),
+            "2 failed, 1 error",
+        ),
+        (
+            (
+                "ERROR: test_imp (unittest.loader._FailedTest.test_imp)\n-----\n"
+                "ImportError: Failed to import test module: test_imp\n-----\nRan 1 test in 0.000s\n\n"
+                "FAILED (errors=1)\n"
+            ),
+            "1 error",
+        ),
+        (
+            (
+                '  + Exception Group Traceback (most recent call last):\n  |   File "eg.py", line 3\n'
+                "  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)\n"
+                "  +-+---------------- 1 ----------------\n    | Traceback (most recent call last):\n"
+                '    |   File "eg.py", line 2, in m\n    | shop.errors.Broken: v\n    +----------------\n'
+            ),
+            "shop.errors.Broken: v",
+        ),
+        (
+            "ERROR: usage: pytest [options] [file_or_dir]\npytest: error: unrecognized arguments: --nope\n",
+            "pytest: error: unrecognized arguments: --nope",
+        ),
+    ],
+    ids=["pytest -qq", "unittest that cannot import", "a group of exceptions", "a wrong option"],
+)
+def test_what_a_tool_does_not_say_in_one_line(log: str, summary: str) -> None:
+    assert summary_of(log.splitlines()) == summary
+
+
 def test_every_tool_has_a_recording_and_every_recording_a_row() -> None:
     stems = {
         f"{folder}/{path.stem}"

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from chef.domain.outline import is_error
 
-_LEVEL = re.compile(r"^\[ERROR\] +")
+_LEVEL = re.compile(r"^\[ERROR\] +|^(?:\| )+")
+_IN_GROUP = re.compile(r" *(?:\| )+(?!\S*ExceptionGroup\b|Traceback|\+)\w[\w.]*(?::|$)")
 # An announcement can be announced itself, but not for ever.
 _MOST = 5
 # So far behind an announcement is looked for what it announces.
@@ -29,6 +30,10 @@ class Announcement(NamedTuple):
 ANNOUNCEMENTS = (
     # Python: the exception stands behind the indented lines.
     Announcement(r"^Traceback \(most recent call last\)", lambda text: text[:1] not in (" ", "\t", "")),
+    # Its groups of exceptions, drawn as a tree: the first one that is no group itself
+    Announcement(r"^\+ Exception Group Traceback", lambda text: bool(_IN_GROUP.match(text))),
+    # argparse, as pytest shows it
+    Announcement(r"^ERROR: usage: ", lambda text: ": error: " in text),
     # Gradle
     Announcement(r"^FAILURE: Build failed", lambda text: text == "* What went wrong:"),
     Announcement(r"^\* What went wrong:$", bool),

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in
 
+# unittest counts a module that it cannot import as a test of this name.
+_UNLOADED = "unittest.loader._FailedTest"
 _COUNT = re.compile(r"(\d+) ([a-z]+(?: [a-z]+)*)")
 _WORDS = {
     "failed": "failed",
@@ -33,6 +35,8 @@ class PytestReader(ToolReader):
 
     headings: dict[str, deque[BrokenTest]] = field(default_factory=dict)
     in_section: bool = False
+    in_summary: bool = False
+    errors: set[str] = field(default_factory=set)
 
     _SECTION: ClassVar[re.Pattern[str]] = re.compile(r"^=+ (FAILURES|ERRORS|[a-z].*?) =+$")
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^_+ (\S.*?) _+$")
@@ -52,8 +56,11 @@ class PytestReader(ToolReader):
             self._end(number, ended[1])
         elif section := self._SECTION.match(text):
             self.in_section = section[1] in ("FAILURES", "ERRORS")
+            self.in_summary = section[1] == "short test summary info"
         elif named := self._NAMED.match(text):
             self._name(number, *named.groups())
+            if text.startswith("ERROR"):
+                self.errors.add(named[1])
         elif self.in_section:
             self._explain(number, text)
 
@@ -87,8 +94,21 @@ class PytestReader(ToolReader):
             return
         left = [] if self.tests else [one for waiting in self.headings.values() for one in waiting]
         self.state(number, counts, [*self.tests.values(), *left])
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
         self.headings.clear()
-        self.in_section = False
+        self.errors.clear()
+        self.in_section = self.in_summary = False
+
+    def finish(self) -> None:
+        """With `-qq` no line has the counts: the short summary is the last that comes."""
+        if not (self.in_summary and self.tests):
+            return
+        error = len(self.errors & self.tests.keys())
+        last = max(one.line for one in self.tests.values())
+        self.state(last, {"failed": len(self.tests) - error, "error": error})
+        self._begin_anew()
 
 
 @dataclass(slots=True)
@@ -100,6 +120,7 @@ class UnittestReader(ToolReader):
 
     ran: int | None = None
     in_traceback: bool = False
+    unloaded: set[str] = field(default_factory=set)
 
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(
         r"^(?:FAIL|ERROR): (\S+) \(([\w.]+)\)( .*)?$|^ERROR: (\S+)$"
@@ -114,7 +135,10 @@ class UnittestReader(ToolReader):
 
     def take(self, number: int, text: str) -> None:
         if heading := self._HEADING.match(text):
-            self.begin(_dotted(*heading.groups()), number)
+            name = _dotted(*heading.groups())
+            self.begin(name, number)
+            if (heading[2] or "").startswith(_UNLOADED):
+                self.unloaded.add(name)
             self.in_traceback = False
         elif ran := self._RAN.match(text):
             self.ran = int(ran[1])
@@ -137,7 +161,9 @@ class UnittestReader(ToolReader):
             "skipped": said.get("skipped", 0) + said.get("expected failures", 0),
         }
         # Each part of a test that has subtests fails by itself, and a class that cannot be set up is no test.
-        broken = {re.sub(r" [\[(].*", "", name) for name in self.tests if "." in name}
+        broken = {
+            re.sub(r" [\[(].*", "", name) for name in self.tests if "." in name or name in self.unloaded
+        }
         if len(self.tests) == counts["failed"] + counts["error"] and self.ran:
             whole = {name for name in broken if not re.search(r"\.(?:setUp|tearDown)(?:Class|Module)$", name)}
             counts["passed"] = max(0, self.ran - len(whole) - counts["skipped"])
@@ -145,12 +171,13 @@ class UnittestReader(ToolReader):
             counts["passed"] = max(0, self.ran - sum(counts.values()))
         self.state(number, counts)
         self.ran = None
+        self.unloaded.clear()
 
 
 def _dotted(method: str, place: str, rest: str | None, module: str | None) -> str:
     if module is not None:
         return module
-    if place.startswith("unittest.loader._FailedTest"):
+    if place.startswith(_UNLOADED):
         return method
     name = place if place.endswith(f".{method}") or place == method else f"{place}.{method}"
     return name + (rest or "")
