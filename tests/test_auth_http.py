@@ -257,8 +257,9 @@ def test_a_reading_token_does_not_write(protected: FlaskClient) -> None:
 def test_a_log_position_tells_nothing_of_other_projects(protected: FlaskClient) -> None:
     protected.post("/api/jobs/j/logs", data=b"12345\n", headers=_jwt("write", ["p"]))
     mine = protected.head("/api/jobs/j/logs", headers=_jwt("write", ["p"]))
-    theirs = protected.head("/api/jobs/j/logs", headers=_jwt("write", ["other"]))
-    nowhere = protected.head("/api/jobs/k/logs", headers=_jwt("write", ["other"]))
+    others = _jwt("write", ["other"]) | {"X-Request-Id": "one"}
+    theirs = protected.head("/api/jobs/j/logs", headers=others)
+    nowhere = protected.head("/api/jobs/k/logs", headers=others)
     assert mine.headers["Upload-Offset"] == "6"
     assert dict(theirs.headers) == dict(nowhere.headers)
     for offset in ("", "?offset=3", "?offset=999"):

@@ -37,7 +37,8 @@ def problem(error: ChefError) -> Response:
         code=error.code,
         detail=error.detail,
         errors=[_fault(one) for one in error.errors],
-        request_id=present.id or UNSET,
+        # A 403 is the same to the byte whether the job exists or not: its id is in the header alone.
+        request_id=UNSET if error.status == 403 else present.id or UNSET,
         **error.extra,
     )
     response = _response(body)
