@@ -95,7 +95,7 @@ def test_where_nothing_is_set_and_nothing_is_there_nothing_is_wrong_and_nothing_
 ) -> None:
     examined = examine()
     assert examined.status == 0
-    assert examined.of("settings") == [("ok", "all are at their defaults")]
+    assert ("ok", "all are at their defaults") in examined.of("settings")
     assert examined.of("store") == [("ok", "the file chef.db is not there yet: a start makes it")]
     assert list(tmp_path.iterdir()) == []
     checks = {one.check for one in examined.found}
@@ -241,6 +241,12 @@ def test_a_disk_that_is_gone_with_its_container(examine: Callable[..., Examined]
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         examined = examine(DATABASE_URL=f"sqlite:///{folder}/chef.db")
     assert [says for level, says in examined.of("disk") if level == "warning" and "tmpfs" in says]
+
+
+@real
+def test_a_disk_that_a_platform_wipes(examine: Callable[..., Examined]) -> None:
+    warned = [says for level, says in examine(DYNO="web.1").of("disk") if level == "warning"]
+    assert ["wipes at each start" in says for says in warned] == [True]
 
 
 @real

@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -37,7 +37,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     except ValueError as error:
         sys.stderr.write(f"python -m chef doctor: --url {error}\n")
         return 2
-    found += run(_checks(settings, address, arguments.within), arguments.within)
+    found += run(_checks(settings, values, address, arguments.within), arguments.within)
     seconds = time.monotonic() - begun
     secrecy = Secrecy(values)
     found = [replace(one, says=secrecy.hide(one.says), advice=secrecy.hide(one.advice)) for one in found]
@@ -45,7 +45,9 @@ def doctor(arguments: argparse.Namespace) -> int:
     return int(any(one.level == "wrong" for one in found))
 
 
-def _checks(settings: Settings | None, address: PublicAddress | None, within: float) -> list[Check]:
+def _checks(
+    settings: Settings | None, values: Mapping[str, str], address: PublicAddress | None, within: float
+) -> list[Check]:
     """All that can be looked at: without settings, what needs none."""
     checks = []
     if settings is not None and settings.redis_url is not None:
@@ -56,7 +58,7 @@ def _checks(settings: Settings | None, address: PublicAddress | None, within: fl
                 "store", partial(look_at_store, settings), advice="is the database up, and who holds a lock?"
             ),
             Check("redis", partial(look_at_redis, settings), advice="is REDIS_URL right, is Redis up?"),
-            Check("disk", partial(look_at_disk, settings)),
+            Check("disk", partial(look_at_disk, settings, values)),
             Check("descriptors", partial(look_at_descriptors, settings)),
         ]
     if address is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from chef.doctor.diagnosis import Diagnosis, milliseconds, ok, size, warning, wrong
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
+from chef.settings.platforms import wiped_disk
 from chef.store import inspecting
 from chef.store.inspecting import Inspection, database_file
 
@@ -18,6 +20,7 @@ _SLOW_COMMIT_S = 0.1
 _LITTLE_ROOM, _NO_ROOM = 1024**3, 64 * 1024**2
 _CLOCK_OFF_S, _CLOCK_WRONG_S = 2, 60
 _MIGRATE = "run `python -m chef migrate`, or start the server, which does it, too"
+_LASTING = "mount a volume there, or set DATABASE_URL to a PostgreSQL"
 # File systems that are gone with their container or machine.
 _FLEETING = ("overlay", "tmpfs", "ramfs", "aufs")
 
@@ -89,16 +92,19 @@ def _clock(ahead_s: float) -> Diagnosis:
     return make("clock", says, "set both by NTP: JWTs are compared without leeway, and times are shown")
 
 
-def look_at_disk(settings: Settings) -> list[Diagnosis]:
-    """Room and kind of the disk that the SQLite file is on."""
+def look_at_disk(settings: Settings, values: Mapping[str, str]) -> list[Diagnosis]:
+    """Room and kind of the disk that the SQLite file is on; `values` is the environment."""
     file = database_file(settings)
     if file is None:
         return [ok("disk", "nothing is kept on this machine's")]
     folder = file.absolute().parent
     if not folder.is_dir():
         return [wrong("disk", f"there is no folder {folder}", "make it, or correct DATABASE_URL")]
-    said = [_room(folder), _lasting(folder)]
-    return [one for one in said if one is not None]
+    wiped = wiped_disk(values, settings.database_url)
+    kind = _file_system(folder)
+    if not wiped and kind in _FLEETING:
+        wiped = [f"{folder} is on {kind}, which is gone with its container or machine"]
+    return [_room(folder), *(warning("disk", says, _LASTING) for says in wiped)]
 
 
 def _room(folder: Path) -> Diagnosis:
@@ -113,20 +119,6 @@ def _room(folder: Path) -> Diagnosis:
     if usage.free < _LITTLE_ROOM:
         return warning("disk", says, "free some, or lower CHEF_RETENTION_DAYS, before it is full")
     return ok("disk", says)
-
-
-def _lasting(folder: Path) -> Diagnosis | None:
-    """A warning where what is written is gone at the next start."""
-    kind = _file_system(folder)
-    wiped = "DYNO" in os.environ
-    if kind not in _FLEETING and not wiped:
-        return None
-    why = (
-        "this platform wipes its disk at each start"
-        if wiped
-        else f"{folder} is on {kind}, gone with its container"
-    )
-    return warning("disk", why, "mount a volume there, or set DATABASE_URL to a PostgreSQL")
 
 
 def _file_system(folder: Path) -> str:
