@@ -146,6 +146,21 @@ def doctor(arguments: argparse.Namespace) -> int:
     return doctor(arguments)
 
 
+def add_vacuum(commands: Commands[Parser]) -> None:
+    """`vacuum`: what a store does by itself that is not too large and not too busy."""
+    text = "clean the files of DATABASE_URL of what was erased, however long nobody can write meanwhile"
+    commands.add_parser("vacuum", help=text).set_defaults(run=vacuum)
+
+
+def vacuum(_arguments: argparse.Namespace) -> int:
+    """Write the store's files anew; fails where others use them all the time."""
+    settings = load_settings_or_exit()
+    from chef.store import vacuum as vacuum_store
+
+    vacuum_store(settings)
+    return 0
+
+
 def add_token(commands: Commands[Parser]) -> None:
     """`token`: a JWT for a script or a viewer, on stdout."""
     parser = commands.add_parser("token", help="print a token signed with CHEF_JWT_SECRET")
@@ -212,6 +227,7 @@ COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (
     add_serve,
     add_migrate,
     add_doctor,
+    add_vacuum,
     add_token,
     add_hook,
     add_reporting,

@@ -17,6 +17,7 @@ from chef.api import (
     admission,
     digests,
     edge,
+    erasing,
     hooks,
     novelty,
     problems,
@@ -37,6 +38,7 @@ from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.broadcast import Broadcast
 from chef.live.doorbell import Doorbell
+from chef.live.erasing import Eraser
 from chef.live.etatelling import EtaTeller
 from chef.live.failurelooks import look_at_failures
 from chef.live.failurereviews import FailureReviews
@@ -46,6 +48,7 @@ from chef.live.loopwatch import LoopWatch
 from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.readiness import Readiness
 from chef.live.recent import Recent
+from chef.live.removals import Forget, Removals
 from chef.live.retention import Retention
 from chef.live.tracker import Publish, Tracker
 from chef.live.uploads import Uploads
@@ -59,6 +62,7 @@ from chef.store import Removed, Store
 
 _BLUEPRINTS = (
     writing.blueprint,
+    erasing.blueprint,
     reading.blueprint,
     runs.blueprint,
     digests.blueprint,
@@ -115,8 +119,8 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
     publish = (forecaster.note, hub.publish, *rings, *followers.notes)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
-    end_watches = EndWatches(hub)
-    loop_watch = LoopWatch()
+    error_lines, end_watches, loop_watch = ErrorLines(store), EndWatches(hub), LoopWatch()
+    forget = (forecaster.forget, followers.eta_teller.forget, followers.badges.forget, error_lines.forget)
     _count(metrics, count, hub, end_watches, store, loop_watch)
     store.on_removal(partial(_tell_all, (hub.forget, followers.badges.forget)))
     return Services(
@@ -133,8 +137,9 @@ def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
         viewers,
         Retention(store, settings.retention_days, clock),
         Abandoning(store, tracker, settings.abandon_hours, clock),
+        _eraser(store, hub, doorbell, clock, *forget),
         Uploads(),
-        ErrorLines(store),
+        error_lines,
         end_watches,
         loop_watch,
         Readiness(),
@@ -183,6 +188,12 @@ def _followers(store: Store, hub: Hub, forecaster: Forecaster, clock: Clock) -> 
         Recent(clock),
         side_thread,
     )
+
+
+def _eraser(store: Store, hub: Hub, doorbell: Doorbell | None, clock: Clock, *forget: Forget) -> Eraser:
+    """`forget` are told of what was erased, here or by another process."""
+    removals = Removals(hub, store, *forget)
+    return Eraser(store, hub, removals, clock, *([doorbell.ring_removal] if doorbell else []))
 
 
 def _tell_all(listeners: Sequence[Callable[[Removed], None]], removed: Removed) -> None:

@@ -18,6 +18,7 @@ from chef.domain.payloads import JobJson, job_json
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.doorbell import Doorbell
+from chef.live.erasing import Eraser
 from chef.live.etatelling import EtaTeller
 from chef.live.failurereviews import FailureReviews
 from chef.live.forecaster import Forecaster
@@ -74,6 +75,7 @@ class Services:
     viewers: ConnectedViewers | None
     retention: Retention
     abandoning: Abandoning
+    eraser: Eraser
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
@@ -102,6 +104,7 @@ class Services:
             self.doorbell.start()
         self.retention.start()
         self.abandoning.start()
+        self.eraser.start()
         self.novelty.start()
         self.eta_teller.start()
         self.loop_watch.start()
@@ -111,6 +114,7 @@ class Services:
         self.loop_watch.close()
         self.retention.close()
         self.abandoning.close()
+        self.eraser.close()
         self.eta_teller.close()
         self.reviews.close()
         self.novelty.close()

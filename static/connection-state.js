@@ -2,7 +2,7 @@
 
 import { Refused } from "chef/api.js";
 
-/** @import { EtaEvent, Job, JobEvent, StateEvent } from "chef/state.js" */
+/** @import { EtaEvent, Job, JobEvent, RemovedEvent, StateEvent } from "chef/state.js" */
 
 /** @typedef {"connecting" | "catching-up" | "live" | "waiting" | "reconnecting" | "ended" | "signed-out" | "refused"} ConnectionState */
 
@@ -32,15 +32,30 @@ import { Refused } from "chef/api.js";
  * something may have been missed.
  *
  * @typedef {ConnectedPage & {
- *   receive: (name: string, event: StateEvent | EtaEvent) => void,
+ *   receive: (name: string, event: StateEvent | EtaEvent | RemovedEvent) => void,
  *   refresh: () => Promise<void>,
  * }} ListPage
  */
 
 /** A connection that can follow further projects. @typedef {{ add: (projectIds: string[]) => void }} ProjectsConnection */
 
-export const JOB_EVENTS = ["job:progress", "job:log", "job:logs", "job:eta", "job:completed", "job:error"];
-export const PROJECT_EVENTS = ["project:progress", "project:eta", "project:completed", "project:error"];
+export const JOB_EVENTS = [
+  "job:progress",
+  "job:log",
+  "job:logs",
+  "job:eta",
+  "job:completed",
+  "job:error",
+  "job:removed",
+];
+export const PROJECT_EVENTS = [
+  "project:progress",
+  "project:eta",
+  "project:completed",
+  "project:error",
+  "job:removed",
+  "project:removed",
+];
 export const RETRY_MS = 1_000;
 
 /**

@@ -7,7 +7,7 @@ import { keepShownBars } from "chef/shown-bar.js";
 import { applyEvent, hasEnded } from "chef/state.js";
 
 /** @import { ConnectionState } from "chef/connection-state.js" */
-/** @import { EtaEvent, Job, StateEvent } from "chef/state.js" */
+/** @import { EtaEvent, Job, RemovedEvent, StateEvent } from "chef/state.js" */
 
 const PAINT_MS = 100;
 const REREAD_MS = 700;
@@ -80,9 +80,20 @@ export class JobLists {
    * Take an event of a job.
    *
    * @param {string} name
-   * @param {StateEvent | EtaEvent} event
+   * @param {StateEvent | EtaEvent | RemovedEvent} event
    */
   receive(name, event) {
+    if (name.endsWith(":removed")) {
+      this.#ended();
+      this.#rereading.after(REREAD_MS);
+    } else this.#receiveState(name, /** @type {StateEvent | EtaEvent} */ (event));
+  }
+
+  /**
+   * @param {string} name
+   * @param {StateEvent | EtaEvent} event
+   */
+  #receiveState(name, event) {
     const known = this.jobs.get(event.jobId);
     if ("at" in event) this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.#change(known, applyEvent(known, name, event));

@@ -26,9 +26,9 @@ const page = {
   showSilence: (isSilent) => {
     chip.silent = isSilent;
   },
-  receive(_name, event) {
+  receive(name, event) {
     if ("at" in event) chip.updatedAt = Date.parse(event.at);
-    if (isMember(event.jobId)) return renewing.after(RENEW_MS);
+    if (isMember(event.jobId) || name.endsWith(":removed")) return renewing.after(RENEW_MS);
     if (strangers.has(event.jobId)) return;
     if (strangers.size >= MOST_STRANGERS) strangers.clear();
     strangers.add(event.jobId);

@@ -164,6 +164,10 @@ export class JobOnSocket {
    */
   #receive(name, event) {
     if (this.#isMuted || event.jobId !== this.#jobId) return;
+    if (name === "job:removed") {
+      this.#startAfresh(this.#turn, this.#epoch, false);
+      return;
+    }
     if ("seq" in event) this.#seq = Math.max(this.#seq, event.seq);
     this.#page.receive(name, event);
     this.#tellState();

@@ -97,6 +97,7 @@ import { constants } from "chef/constants.js";
 /** @typedef {EventHead & { lines: Line[] }} LogsEvent several lines */
 /** @typedef {StateEvent | LogEvent | LogsEvent} StoredEvent an event with a seq */
 /** @typedef {{ jobId: string, projectId: string, eta: Eta | null }} EtaEvent a new estimate, which has no seq */
+/** @typedef {{ jobId: string, projectId: string, log?: object }} RemovedEvent a job, or its log alone, was erased */
 /** @typedef {StoredEvent | EtaEvent} JobEvent */
 
 const ENDED = new Set(constants.endedStatuses);

@@ -174,6 +174,10 @@ export class JobOnStream {
    * @param {JobEvent} event
    */
   #receive(name, event) {
+    if (name === "job:removed") {
+      this.#startAfresh().catch((error) => this.#failed(error));
+      return;
+    }
     const isEnding = name === "job:completed" || name === "job:error";
     if ("seq" in event) {
       if (isEnding ? event.seq < this.#seq : event.seq <= this.#seq) return;
@@ -184,8 +188,11 @@ export class JobOnStream {
 
   async #startAfresh() {
     this.#stream.close();
-    this.#seq = await this.#page.restart(false);
-    this.#stream.open();
+    try {
+      this.#seq = await this.#page.restart(false);
+    } finally {
+      this.#stream.open();
+    }
   }
 
   #lost() {

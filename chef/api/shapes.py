@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.novelty import MOST_NEW
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
+from chef.domain.removals import RemovedLog
 from chef.domain.runpayloads import RunJson
 from chef.domain.testreports import MOST_SLOW, OutcomeCounts
 from chef.domain.testreports.shapes import CaseJson
@@ -162,6 +163,37 @@ class NewInJob(JsonObject, frozen=True):
     kinds: Annotated[Count, Meta(description="kinds of lines that are new")]
     lines: Annotated[list[NewLine], Meta(max_length=MOST_NEW, description="the most telling kinds first")]
     phases: list[PhaseAgainstGreen]
+
+
+_Clean = Annotated[bool, Meta(description="whether nothing of it is left in the store's files, either")]
+
+
+class ErasedJob(JsonObject, frozen=True):
+    """A job was erased."""
+
+    job_id: Id
+    project_id: Id
+    clean: _Clean
+    detail: str
+
+
+class ErasedLog(JsonObject, frozen=True):
+    """A job's log was erased; `null` where it had none."""
+
+    job_id: Id
+    project_id: Id
+    log: RemovedLog | None
+    clean: _Clean
+    detail: str
+
+
+class ErasedProject(JsonObject, frozen=True):
+    """A project was erased, with so many jobs."""
+
+    project_id: Id
+    jobs: Count
+    clean: _Clean
+    detail: str
 
 
 class Events(JsonObject, frozen=True):

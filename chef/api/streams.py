@@ -227,6 +227,7 @@ class _EventStream:
         self._follow = follow
         # Only jobs end.
         self._ended = ended
+        self._life = position.room.life if is_job else None
         self._id_of = _job_id_of if is_job else _project_id_of
         self._end_told = False
         self._delay = EndDelay()
@@ -240,6 +241,9 @@ class _EventStream:
             self._send_head()
         while True:
             yield from self._news()
+            if self._life not in (None, self._position.room.life):
+                yield self._form.event("end", None, "{}")  # Nothing more comes of a job that was removed.
+                return
             pause = self._pause()
             if pause is None:
                 yield from self._news()

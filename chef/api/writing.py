@@ -158,7 +158,8 @@ class _LogBody:
         return services().tracker.log_offset(self._piece(()), self._writer.projects)
 
     def _piece(self, segments: Sequence[Segment]) -> LogPiece:
-        return LogPiece(self._job_id, segments, self._project_id, self._stream, self._position)
+        goes_on = self._seq > 0
+        return LogPiece(self._job_id, segments, self._project_id, self._stream, self._position, goes_on)
 
     def _store(self, segments: Sequence[Segment]) -> None:
         """Store a piece of the body. One without a line makes no job, so it waits for the next piece."""

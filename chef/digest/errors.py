@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from chef.domain.model import Job
+from chef.domain.removals import Removal
 from chef.store import Store
 
 # A longer log is looked through at its beginning and at its end alone.
@@ -48,6 +49,11 @@ class ErrorLines:
         else:
             self._known.move_to_end(key)
         return numbers
+
+    def forget(self, removal: Removal) -> None:
+        """A job or its log was erased. Never waits."""
+        for key in [key for key in self._known if key[0] == removal.job_id]:
+            del self._known[key]
 
     def _read(self, job: Job) -> Iterable[int]:
         if job.log_bytes <= WHOLE_BYTES:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from chef.domain.masking import Masks
 from chef.domain.rules import LOGS_AFTER_END_MS
 
@@ -16,6 +18,11 @@ class LateMasks:
         """A job with masks ends at a time (ms)."""
         self._kept = {name: one for name, one in self._kept.items() if at <= one[0] + LOGS_AFTER_END_MS}
         self._kept[job_id] = at, masks
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """These jobs are gone."""
+        for job_id in job_ids:
+            self._kept.pop(job_id, None)
 
     def of(self, job_id: str) -> Masks:
         """Those of a job, as far as they are known here."""

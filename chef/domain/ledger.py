@@ -123,6 +123,7 @@ class _Rows:
 
     `recent` are the newest lines of streams whose terminal begins to move the cursor. `failed_tests` are
     the outcomes of tests of a job that failed at least once, by key; `reports` test reports by their seqs.
+    `refused` says of jobs that were erased until when (ms) no update of theirs is taken.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -132,6 +133,7 @@ class _Rows:
     recent: dict[tuple[str, str], Sequence[ShownLine]] = field(default_factory=dict)
     failed_tests: dict[str, Mapping[int, Outcome]] = field(default_factory=dict)
     reports: dict[tuple[str, int], Absorbed] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 class Ledger:
@@ -211,6 +213,7 @@ class _Attempt:
             return
         if found is None:
             job = rules.start(update, self._batch.at, index, self._batch.allowed)
+            self._check_not_erased(update, index)
         else:
             job = found
             rules.check_same_project(job, update, index, self._batch.allowed)
@@ -227,6 +230,13 @@ class _Attempt:
             self.rows.sent[job.job_id, item.update_id] = Sent(item.digest, job.seq)
         self._keep(found, job, entries)
 
+    def _check_not_erased(self, update: Update | LogPiece, index: int) -> None:
+        """Refuse what belongs to a job that was erased while it ran, or while its log was being sent."""
+        until = self._ledger.loaded.refused.get(update.job_id, 0)
+        if self._batch.at < until or (isinstance(update, LogPiece) and update.goes_on):
+            message = f"job {update.job_id!r} was erased, and takes nothing more"
+            raise Conflict(f"update {index}: {message}", code="job_erased")
+
     def _abandon(self, found: Job | None, abandonment: Abandonment) -> None:
         """End a job that is still silent and runs: another process may have been faster."""
         if found is not None and not found.ended and found.seen_at < abandonment.silent_since:
@@ -235,7 +245,7 @@ class _Attempt:
 
     def _save_failure(self, found: Job | None, saved: SavedFailure) -> None:
         """Keep what a better look found; nothing is sent, and its seq stays."""
-        if found is not None and found.status == "failed":
+        if found is not None and found.status == "failed" and found.gap == saved.gap:
             self._keep(found, replace(found, failure=saved.failure), [])
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:

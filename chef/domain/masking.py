@@ -142,6 +142,11 @@ def _forms(masks: Masks) -> tuple[bytes, ...]:
     return tuple(forms)
 
 
+def forget_forms() -> None:
+    """Keep no secret in memory that only jobs have had which are gone."""
+    _forms.cache_clear()
+
+
 def _percent_encoded(value: str) -> Iterator[str]:
     for encoded in (quote(value), quote(value, safe=""), quote_plus(value)):
         yield encoded

@@ -103,20 +103,26 @@ class Abandonment(Value, frozen=True):
 
 
 class SavedFailure(Value, frozen=True):
-    """A better look at a failed job's log, after its end: the failure that it found, or none."""
+    """A better look at a failed job's log, after its end: the failure that it found, or none.
+
+    `gap` is what was removed from the log when it was looked at: a look at what was erased since is not kept.
+    """
 
     job_id: str
     failure: Failure | None
+    gap: Gap | None = None
 
 
 class FailureLook(Value, frozen=True):
     """Why a job fails that is about to, as its log has it.
 
     `lines` is how long the log has to be then for its numbers to be right; `None`: they are, however long.
+    `erased_to` is the job's when its log was looked at: a look at what was erased since is not kept.
     """
 
     failure: Failure
     lines: int | None = None
+    erased_to: int = 0
 
 
 OwnUpdate = Abandonment | SavedFailure
@@ -126,7 +132,8 @@ OwnUpdate = Abandonment | SavedFailure
 class LogPiece(Value, frozen=True):
     """A piece of a log body (`POST /api/jobs/JOB/logs`), already cut into segments.
 
-    `offset` is the byte position in the stream at which the piece begins; `None` appends.
+    `offset` is the byte position in the stream at which the piece begins; `None` appends. One that `goes_on`
+    follows on a piece that is stored, and makes no job of its own.
     """
 
     job_id: str
@@ -134,6 +141,7 @@ class LogPiece(Value, frozen=True):
     project_id: str | None = None
     stream: str = "stdout"
     offset: int | None = None
+    goes_on: bool = False
 
     @property
     def size(self) -> int:
@@ -282,6 +290,11 @@ class Job(Value, frozen=True):
     def whole_from(self) -> int:
         """The first seq from which on nothing was removed."""
         return self.gap.last_seq + 1 if self.gap else 1
+
+    @property
+    def erased_to(self) -> int:
+        """The last seq of what was removed where the log has no beginning any more, else 0."""
+        return self.gap.last_seq if self.gap and self.gap.first_line == 1 else 0
 
 
 class StateEntry(Value, frozen=True):

@@ -116,7 +116,8 @@ def apply(
         job = _fail(job, update, at, index)
     else:
         job = _advance(job, update, at, index)
-    if look is not None and job.status == "failed" and look.lines in (None, job.lines):
+    is_of_this_log = look is not None and look.lines in (None, job.lines) and look.erased_to == job.erased_to
+    if look is not None and is_of_this_log and job.status == "failed":
         job = replace(job, failure=look.failure)
     job = verify(replace(job, claim=update.integrity), streams or {})
     return state_entry(job, at)

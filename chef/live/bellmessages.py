@@ -1,4 +1,4 @@
-"""The doorbell's messages: how far logs go, and how many viewers a process has.
+"""The doorbell's messages: how far logs go, that something was erased, how many viewers a process has.
 
 JSON arrays of at most `MOST_BYTES`. Whatever else comes on the channel is somebody else's, and is told apart
 here, so that nothing of it gets further.
@@ -46,6 +46,12 @@ class Presence(Struct, array_like=True, frozen=True, tag="here"):
     asks: bool
 
 
+class NewRemovals(Struct, array_like=True, frozen=True, tag="removed"):
+    """A process erased something: what, the store says."""
+
+    sender: _Sender
+
+
 class NotOurs(Exception):
     """Somebody else's message; `reason` says in two words how that is seen."""
 
@@ -54,20 +60,22 @@ class NotOurs(Exception):
         self.reason = reason
 
 
-_DECODER = msgspec.json.Decoder(NewHeads | Presence)
+Message = NewHeads | Presence | NewRemovals
+
+_DECODER = msgspec.json.Decoder(Message)
 
 
-def encode(message: NewHeads | Presence) -> bytes:
+def encode(message: Message) -> bytes:
     """A message as it is sent."""
     return msgspec.json.encode(message)
 
 
-def decode(data: bytes) -> NewHeads | Presence:
+def decode(data: bytes) -> Message:
     """The message that some bytes are. Raises NotOurs for all else."""
     if len(data) > MOST_BYTES:
         raise NotOurs("too long")
     try:
-        message: NewHeads | Presence = _DECODER.decode(data)
+        message: Message = _DECODER.decode(data)
     except msgspec.ValidationError:
         raise NotOurs("another form") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

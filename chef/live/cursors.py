@@ -82,6 +82,10 @@ class Cursor(Member):
         if events:
             self._send_events(events)
 
+    def hear(self, note: Event) -> None:
+        if self.sink.ready():
+            self.sink.send(self.sink.form.join([self.sink.form.encode(note)]))
+
     def finish(self) -> None:
         """Send now what is in the ring and would be sent in the next turn."""
         if self.lane is not None:

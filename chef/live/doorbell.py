@@ -20,7 +20,7 @@ from gevent.event import Event as Wakeup
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
-from chef.live.bellmessages import NewHeads, NotOurs, Presence, decode, encode, rings
+from chef.live.bellmessages import NewHeads, NewRemovals, NotOurs, Presence, decode, encode, rings
 from chef.live.broadcast import Broadcast
 from chef.live.hub import Hub
 from chef.live.otherprocesses import TELL_EVERY_S, OtherProcesses
@@ -68,6 +68,7 @@ class Doorbell:
         self._earlier: dict[Key, int] = {}
         self._rotate_at = 0.0
         self._rings = False
+        self._has_erased = False
         self._news = Wakeup()
         self._claimed: dict[Key, int] = {}
         self._look_at_all = False
@@ -144,13 +145,22 @@ class Doorbell:
             self._rotate_at = now + _REMEMBER_S
             self._earlier, self._stored = self._stored, {}
 
+    def ring_removal(self) -> None:
+        """Tell the other processes that something was erased. Never waits."""
+        self._has_erased = True
+        self._news.set()
+
     def _ring_for_ever(self) -> None:
         while True:
             self._news.wait()
             self._news.clear()
             heads, self._stored = self._stored, {}
-            if heads:
-                self._publish(list(rings(self._id, heads)))
+            messages = list(rings(self._id, heads)) if heads else []
+            if self._has_erased:
+                self._has_erased = False
+                messages.append(encode(NewRemovals(self._id)))
+            if messages:
+                self._publish(messages)
             gevent.sleep(_REST_S)
 
     def _publish(self, messages: Sequence[bytes]) -> bool:
@@ -195,6 +205,9 @@ class Doorbell:
             return
         if isinstance(message, NewHeads):
             self._hear_heads(message)
+        elif isinstance(message, NewRemovals):
+            self._look_at_all = True
+            self._heard.set()
         else:
             self._others.hear(message.sender, message.viewers, follows=message.follows)
             self._look_at_others()
@@ -225,7 +238,9 @@ class Doorbell:
     def _look(self, claimed: Mapping[Key, int]) -> None:
         """Ask the store how far the logs are that were rung for, and wake their followers."""
         others = self._hub.followed() if self._look_at_all else []
-        self._look_at_all = False
+        if self._look_at_all:
+            self._look_at_all = False
+            self._hub.look_for_removals()
         heads = self._hub.load_heads({*claimed, *(key for key, _ in others)})
         if any(head > heads.get(key, 0) for key, head in claimed.items()):
             self._ignore("a head beyond its log")

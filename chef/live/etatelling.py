@@ -17,6 +17,7 @@ from chef.domain.filtering import JobFilter
 from chef.domain.forecast import Estimate
 from chef.domain.ledger import Stored
 from chef.domain.model import RUNNING, Job, Kind
+from chef.domain.removals import Removal
 from chef.domain.wiretypes import encode
 from chef.errors import StoreUnavailable
 from chef.live.events import Event
@@ -74,6 +75,12 @@ class EtaTeller:
             return
         for item in stored:
             self._changed[item.job.job_id] = item.job
+
+    def forget(self, removal: Removal) -> None:
+        """A job was erased: nobody is told how long it takes. Never waits."""
+        if removal.job_id is not None and removal.gap is None:
+            self._changed.pop(removal.job_id, None)
+            self._watched.pop(removal.job_id, None)
 
     def look(self) -> None:
         """Tell of the estimates that have changed since the last look. Raises StoreUnavailable."""

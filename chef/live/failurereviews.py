@@ -56,7 +56,7 @@ class FailureReviews:
                 return
             failure = self._read(job)
             if failure != job.failure:
-                self._store.append(Batch((Item(SavedFailure(job_id, failure)),), self._clock()))
+                self._store.append(Batch((Item(SavedFailure(job_id, failure, job.gap)),), self._clock()))
         except ChefError as error:
             log.warning("why job %s failed cannot be found out now: %s", job_id, error)
         except Exception:

@@ -70,7 +70,8 @@ class ProjectLoader:
 class Feed(ABC):
     """A log to be followed. `life` counts the logs that have had its name.
 
-    What was read of an earlier one is not for its followers. `ended` tells that it has none any more.
+    What was read of an earlier one, or before a part was erased, is not for its followers. `ended` tells
+    that it has none any more.
     """
 
     def __init__(self, loader: Loader, max_bytes: int, deliveries: Deliveries) -> None:
@@ -79,6 +80,7 @@ class Feed(ABC):
         self.life = 0
         self.ended = False
         self._loader = loader
+        self._erasures = 0
         self._filling = False
 
     @property
@@ -107,18 +109,24 @@ class Feed(ABC):
         self._loader.restart()
         self.flush_soon()
 
+    def forget_entries(self) -> None:
+        """A part of the log was erased: what is left of it is read anew."""
+        self._erasures += 1
+        self.ring.forget()
+        self.flush_soon()
+
     def page(self, after: int) -> Sequence[Published] | None:
         """The next entries after a position: out of the ring, else out of the store, for which it waits.
 
-        Empty at the end. `None` where another log took the name meanwhile. Raises StoreUnavailable.
+        Empty at the end. `None` where it is another log meanwhile, or less of it. Raises StoreUnavailable.
         """
         page = self.ring.after(after)
         if page:
             return page
-        life = self.life
+        before = self.life, self._erasures
         page = self._loader.load(after)
         self.deliveries.pages.inc()
-        return page if life == self.life else None
+        return page if before == (self.life, self._erasures) else None
 
     def fill(self) -> None:
         """Read what another process wrote into the ring, once for all followers."""

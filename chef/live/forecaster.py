@@ -18,6 +18,7 @@ from chef.domain.filtering import filter_text
 from chef.domain.forecast import Estimate, ForecastModel, Interval, build_model, estimate
 from chef.domain.ledger import Stored
 from chef.domain.model import Job
+from chef.domain.removals import Removal
 from chef.errors import StoreUnavailable
 from chef.live.sharedreads import SharedReads
 from chef.store import Store
@@ -76,6 +77,14 @@ class Forecaster:
                 for kind in {_kind_of(item.job), (item.job.project_id, None)}:
                     if kind in self._kinds:
                         self._kinds[kind].checked_at = -CHECK_S
+
+    def forget(self, removal: Removal) -> None:
+        """A job or a project was erased: nothing is known from it. Never waits."""
+        if removal.job_id is not None:
+            self._asked.pop(removal.job_id, None)
+        for kind, known in self._kinds.items():
+            if kind[0] == removal.project_id:
+                known.checked_at = -CHECK_S
 
     def estimate(self, job: Job) -> Estimate | None:
         """How long a job still takes, where its history tells; waits for the store where it must."""

@@ -23,6 +23,7 @@ import gevent
 
 from chef.domain.ledger import Stored
 from chef.domain.model import StateEntry
+from chef.domain.removals import Removal
 from chef.errors import StoreUnavailable
 from chef.live.deliveries import Deliveries
 from chef.live.events import Event, Published
@@ -46,6 +47,8 @@ class Hub:
         self.deliveries = Deliveries()
         self._rooms: dict[Key, Room] = {}
         self._flusher = Flusher()
+        # Called before the store is asked how far each log is; it may wait.
+        self.look_for_removals: Callable[[], None] = lambda: None
         self._poller: gevent.Greenlet[..., None] | None = None
         self.closed = False
         self.on_following: Callable[[], None] = lambda: None
@@ -67,6 +70,26 @@ class Hub:
             room = self._rooms.get(key)
             if room is not None:
                 room.restart(0)
+
+    def remove(self, removal: Removal, event: Event) -> None:
+        """A job, its log or a project was erased: nothing of it stays here, followers are told. Never waits.
+
+        What a project's followers were sent of a job is read anew, too: it may tell of the job's log.
+        """
+        project = self._rooms.get(("project", removal.project_id))
+        if removal.job_id is not None:
+            job = self._rooms.get(("job", removal.job_id))
+            self.drop_notes(removal.job_id, removal.project_id)
+            for room in (job, project):
+                if room is not None:
+                    room.forget_entries()
+            if job is not None and removal.gap is None:
+                job.restart(0, event)
+            if job is not None:
+                job.notes.put_removal(removal.job_id, event, again=removal.gap is not None)
+        if project is not None:
+            project.notes.put_removal(removal.job_id or "", event, again=True)
+            project.flush_soon()
 
     def _append(self, key: Key, item: Stored, prefix: str) -> None:
         room = self._rooms.get(key)
@@ -180,6 +203,8 @@ class Hub:
 
         Returns the heads of the logs that are not empty.
         """
+        if keys is None:
+            self.look_for_removals()
         known = {key: room.head for key, room in self._rooms.items() if keys is None or key in keys}
         heads = self._stored_heads(known if keys is None else keys)
         for key, head_before in known.items():

@@ -32,7 +32,11 @@ class Reader(Member):
         return bool(self._woken.wait(timeout)) and self._has_news()
 
     def _has_news(self) -> bool:
-        return self.position < self.room.head or self._told != self.room.notes.newest
+        return bool(self._first) or self.position < self.room.head or self._told != self.room.notes.newest
+
+    def hear(self, note: Event) -> None:
+        self.say_first(note)
+        self.wake()
 
     def say_first(self, note: Event) -> None:
         """Have this reader alone read something beside the log."""

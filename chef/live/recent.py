@@ -8,7 +8,6 @@ from typing import Generic, NamedTuple, TypeVar
 from chef.domain.clock import Clock
 from chef.domain.ledger import Stored
 from chef.live.rooms import Key
-from chef.store import Removed
 
 T = TypeVar("T")
 
@@ -55,6 +54,6 @@ class Recent(Generic[T]):
                 self._kept.pop(("job", item.job.job_id), None)
                 self._kept.pop(("project", item.job.project_id), None)
 
-    def forget(self, _removed: Removed) -> None:
+    def forget(self, _removed: object) -> None:
         """Jobs and projects are gone."""
         self._kept.clear()  # Also of projects that have lost one of several jobs.

@@ -89,5 +89,9 @@ class Ring(Generic[E]):
         self._clear()
         self.head, self.end = head, 0
 
+    def forget(self) -> None:
+        """Keep none of the entries, which are to be read anew."""
+        self._clear()
+
     def _clear(self) -> None:
         self._entries, self._positions, self._bytes = [], [], 0

@@ -10,7 +10,7 @@ from gevent.event import Event as Wakeup
 
 from chef.domain.model import Kind
 from chef.live.deliveries import Deliveries
-from chef.live.events import Form
+from chef.live.events import Event, Form
 from chef.live.feed import Feed, JobLoader, ProjectLoader
 from chef.live.lanes import InLane, Lane
 from chef.live.notes import Notes
@@ -39,6 +39,10 @@ class Member(ABC):
     @abstractmethod
     def wake(self) -> None:
         """The room's head has moved. Must not wait."""
+
+    def hear(self, _note: Event) -> None:
+        """Be told now what others are told when they have had all before it: this one leaves."""
+        self.wake()
 
     def leave(self) -> None:
         """Follow no longer."""
@@ -77,15 +81,27 @@ class Room(Feed):
     def flush_soon(self) -> None:
         self._flush(self)
 
-    def restart(self, head: int) -> None:
-        """The log was removed, and one that goes up to `head` has its name: all begin at its beginning."""
+    def restart(self, head: int, farewell: Event | None = None) -> None:
+        """The log was removed, and one that goes up to `head` has its name: all begin at its beginning.
+
+        Followers that leave are told `farewell`.
+        """
         super().restart(head)
         self.notes.clear()
         self._lanes.clear()  # Nobody is served with what is being handed out.
         for member in list(self.members):
             member.position = 0
             if not member.stays:
+                if farewell is not None:
+                    member.hear(farewell)
                 member.leave()
+
+    def forget_entries(self) -> None:
+        """A part of the log was erased: nobody is served any more with what is being handed out."""
+        for lane in self._lanes.values():
+            lane.disband()
+        self._lanes.clear()
+        super().forget_entries()
 
     def __enter__(self) -> Room:
         """Keep the room while a member is about to join, so that it misses nothing meanwhile."""

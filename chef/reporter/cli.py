@@ -18,6 +18,7 @@ from chef.reporter.commands.endings import (
     run_exit,
     run_fail,
 )
+from chef.reporter.commands.erase import add_erase, run_erase
 from chef.reporter.commands.options import OptionParser
 from chef.reporter.commands.run import add_run, run_command, split_command
 from chef.reporter.commands.send import add_send, run_send
@@ -65,6 +66,7 @@ COMMANDS: dict[str, tuple[str, Callable[[OptionParser], None], Callable[[Any], i
     "cancel": ("end the job: it was cancelled", add_cancel, run_cancel),
     "exit": ("end the job by an exit status", add_exit, run_exit),
     "send": ("send updates as they are", add_send, run_send),
+    "erase": ("erase a job, its log or a project", add_erase, run_erase),
     "tail": ("follow a job or a project", add_tail, run_tail),
 }
 
@@ -99,7 +101,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "chef", version: str = V
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
-        if parsed.command in ("run", "tail"):
+        if parsed.command in ("run", "tail", "erase"):
             raise
         return warn(parsed, fault_text(error))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from chef.domain.clock import Clock
 from chef.errors import ChefError, NotFound
 from chef.live.following import Bookmark, History, find_start
+from chef.live.notes import COMES_BACK
 from chef.live.rooms import Key
 from chef.metrics import CountByLabel
 from chef.sockets.joining import Joiner
@@ -77,7 +78,7 @@ class Restorer:
             room.raise_head(history.seq)
             kept = Kept(kept.number, kept.kind, kept.id, kept.batch, place.position)
             subscription = self._joiner.old_subscription(viewer, kept, str(place))
-            return self._joiner.join(viewer, key, room, place.position, subscription, told=0)
+            return self._joiner.join(viewer, key, room, place.position, subscription, told=COMES_BACK)
 
     def _read(self, viewer: Viewer, key: Key) -> History:
         kind, name = key

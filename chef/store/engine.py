@@ -17,7 +17,7 @@ from chef.store.databasefile import FileCheck
 from chef.store.faults import SILENT, refusal, unavailable, unsure
 from chef.store.leases import Lease, Leases, SilentServer
 from chef.store.statements import Driver
-from chef.store.waits import LOCK_TRY_MS
+from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
 
 if TYPE_CHECKING:
     from chef.store.postgres import PostgresServer
@@ -59,6 +59,21 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _prepare_quick_sqlite(connection: Any, record: Any) -> None:
     _prepare_sqlite(connection, record)
     connection.execute("PRAGMA synchronous = NORMAL").close()
+    # What upkeep deletes is overwritten with zeros.
+    connection.execute("PRAGMA secure_delete = ON").close()
+
+
+@contextmanager
+def overwriting(connection: Connection) -> Iterator[None]:
+    """What is deleted meanwhile is overwritten with zeros, on SQLite."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = Driver(connection)
+    before = driver.execute("PRAGMA secure_delete").fetchone()[0]
+    driver.execute("PRAGMA secure_delete = ON")
+    yield
+    driver.execute(f"PRAGMA secure_delete = {before}")
 
 
 Idle = deque[tuple[Connection, float]]
@@ -100,6 +115,24 @@ class ConnectionPool:
         if self.server is None:
             return self._file_transaction(self._writers, "BEGIN IMMEDIATE")
         return self._server_transaction(self.server, self._writers, until, durable=durable)
+
+    @contextmanager
+    def without_transaction(self) -> Iterator[Connection]:
+        """A connection for statements that may be in no transaction; it is not kept."""
+        connection = None
+        try:
+            if self.server is None:
+                connection = self.engine.connect()
+            else:
+                until = time.monotonic() + STORE_WAIT_S
+                connection = _take(self._writers) or self.server.connect(until, reading=False)
+                Driver(connection).raw.autocommit = True
+            yield connection
+        except DBAPIError as error:
+            raise unavailable(error, reading=False) from error
+        finally:
+            if connection is not None:
+                _discard(connection)
 
     @contextmanager
     def _file_transaction(self, idle: Idle, begin: str) -> Iterator[Connection]:

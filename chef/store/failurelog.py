@@ -63,7 +63,8 @@ def look_at_end(
     if reason is None:
         return None
     length = (job.lines if job is not None else 0) + len(added)
-    return FailureLook(failure_of(reason, lines), length if added else None)
+    erased_to = job.erased_to if job is not None else 0
+    return FailureLook(failure_of(reason, lines), length if added else None, erased_to)
 
 
 def read_part(connection: Connection, job_id: str, reading: LogReading, first: int) -> int | None:

@@ -77,7 +77,7 @@ class GroupCommit:
         self._connections = connections
         self._limits = max_line_bytes, max_log_bytes
         self._counts = counts
-        self._late_masks = LateMasks()
+        self.late_masks = LateMasks()
         self.after_commit: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._waiting: list[_Pending] = []
         self._committing: list[_Pending] = []
@@ -218,7 +218,7 @@ class GroupCommit:
         begun = time.monotonic()
         until = min((pending.until for pending in self._committing), default=None)
         with self._connections.writing(until) as connection:
-            receipts = iter(write(connection, batches, self._late_masks, *self._limits))
+            receipts = iter(write(connection, batches, self.late_masks, *self._limits))
             outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
             if any(pending.answered for pending in self._committing):
                 raise unsure()  # They were told so: it must not be kept.

@@ -148,9 +148,23 @@ def learn(connection: Connection, job_id: str, seq: int, kinds: Iterable[int]) -
     where = (green_kinds.c.project_pk == row.project_pk) & (green_kinds.c.kind == key["kind"])
     kept = connection.execute(select(green_kinds.c.data).where(where).with_for_update()).one()
     green = _green_of(kept.data)
-    # Keys of removed rows are given again; a time is not.
-    green.add((row.finished_at << 20) | (row.pk & 0xFFFFF), kinds)
+    green.add(_run_key(row), kinds)
     connection.execute(update(green_kinds).where(where).values(data=_green_data(green)))
+
+
+def unlearn(connection: Connection, row: Any) -> None:
+    """Keep nothing of what a green run printed; `row` is its job's. The caller commits."""
+    where = (green_kinds.c.project_pk == row.project_pk) & (green_kinds.c.kind == (row.kind or ""))
+    kept = connection.execute(select(green_kinds.c.data).where(where).with_for_update()).first()
+    green = GreenKinds() if kept is None else _green_of(kept.data)
+    if _run_key(row) in green.runs:
+        green.forget(_run_key(row))
+        connection.execute(update(green_kinds).where(where).values(data=_green_data(green)))
+
+
+def _run_key(row: Any) -> int:
+    # Keys of removed rows are given again; a time is not.
+    return int((row.finished_at << 20) | (row.pk & 0xFFFFF))
 
 
 def save_novelty(connection: Connection, job_id: str, seq: int, novelty: Novelty) -> None:

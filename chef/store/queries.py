@@ -8,7 +8,8 @@ from chef.domain.failure import FailureReason, LogReading, SeenLine
 from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
-from chef.store import failurelog, reading
+from chef.domain.removals import Removal
+from chef.store import failurelog, reading, removalrows
 from chef.store.history import KindHistory, find_history
 from chef.store.listqueries import ListQueries
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
@@ -34,6 +35,18 @@ class Queries(ListQueries, ReportQueries):
     def history(self, project_id: str, kind: str | None, known: tuple[int, ...] = ()) -> KindHistory:
         """The newest completed runs of a kind or a whole project; `known` are the keys of earlier ones."""
         return self._read(find_history, project_id, kind, known)
+
+    def last_removal(self) -> int:
+        """The number of the newest removal; 0 before the first one."""
+        return self._read(removalrows.last_removal)
+
+    def removals_after(self, number: int) -> list[Removal]:
+        """The removals behind a number that are still told, in order, some hundred."""
+        return self._read(removalrows.removals_after, number)
+
+    def unclean_since(self) -> tuple[str, int] | None:
+        """A mark and the time (ms) of the newest removal whose bytes may still be in the files."""
+        return self._read(removalrows.unclean_since)
 
     def silent_jobs(self, since: int, limit: int) -> list[str]:
         """Ids of running jobs of which nothing was heard since a time (ms), at most `limit`."""

@@ -7,11 +7,14 @@ next one, which would get the rows that are still there. Projects without jobs g
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
+from chef.domain.model import ENDED
 from chef.store.tables import (
     NOWHERE,
     entries,
@@ -29,7 +32,6 @@ from chef.store.textindex import forget_texts
 # Jobs that one step hides, and rows that one step deletes: a few milliseconds.
 _JOBS = 10
 _ROWS = 200
-_OUTCOMES = ("completed", "failed", "cancelled", "abandoned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +105,29 @@ def _hide(connection: Connection, finished_before: int) -> Removed:
     # Another process may have hidden some of them meanwhile.
     still = select(jobs.c.pk, jobs.c.job_id, jobs.c.project_pk, jobs.c.status)
     gone = connection.execute(still.where(jobs.c.pk.in_([row.pk for row in found]), is_old)).all()
+    names = tuple(row.job_id for row in gone)
+    return Removed(names, hide_jobs(connection, project_pks, gone))
+
+
+def hide_jobs(connection: Connection, project_pks: set[int], gone: Sequence[Any]) -> tuple[str, ...]:
+    """Take jobs out of sight, whose projects are locked; returns the ids of projects that have none left."""
     connection.execute(
         update(jobs)
         .where(jobs.c.pk.in_([row.pk for row in gone]))
         # No job that is sent can have such an id.
         .values(job_id="/" + cast(jobs.c.pk, String), project_pk=NOWHERE, status="removed", finished_at=None)
     )
-    names = tuple(row.job_id for row in gone)
-    return Removed(names, _leave_projects(connection, project_pks, gone))
+    return _leave_projects(connection, project_pks, gone)
 
 
-def _leave_projects(connection: Connection, project_pks: set[int], gone: Any) -> tuple[str, ...]:
+def _leave_projects(connection: Connection, project_pks: set[int], gone: Sequence[Any]) -> tuple[str, ...]:
     """Count the jobs out of their projects; returns the ids of projects that have none left."""
     for pk in sorted(project_pks):
-        ended = [row.status for row in gone if row.project_pk == pk]
+        counted = Counter(
+            row.status if row.status in ENDED else "running" for row in gone if row.project_pk == pk
+        )
         newest = select(func.max(jobs.c.pk)).where(jobs.c.project_pk == pk).scalar_subquery()
-        counts = {name: projects.c[name] - ended.count(name) for name in _OUTCOMES}
+        counts = {name: projects.c[name] - count for name, count in counted.items()}
         connection.execute(update(projects).where(projects.c.pk == pk).values(newest_job_pk=newest, **counts))
     empty = projects.c.pk.in_(project_pks) & projects.c.newest_job_pk.is_(None)
     names = tuple(connection.scalars(select(projects.c.project_id).where(empty)))

@@ -75,3 +75,8 @@ def cached_rows(connection: Connection, driver: Driver) -> RowCache:
     if cache is None or cache.version != version:
         cache = connection.info[_KEY] = RowCache(version)
     return cache
+
+
+def forget_rows(connection: Connection) -> None:
+    """Some rows are other than this connection wrote them: all are read anew."""
+    connection.info.pop(_KEY, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, delete, or_, select, update
 
 from chef.store.tables import sessions
@@ -10,6 +12,7 @@ from chef.wire.recovery import WINDOW_MS, Kept, decode_kept, encode_kept
 
 # A server that was killed could not say when its viewers' connections ended.
 _FORGOTTEN_AFTER_MS = 24 * 60 * 60 * 1000
+_AT_ONCE = 500
 
 
 def save_session(connection: Connection, pid: str, kept: list[Kept], at: int) -> None:
@@ -31,6 +34,19 @@ def forget_sessions(connection: Connection, at: int) -> None:
 def end_session(connection: Connection, pid: str, at: int) -> None:
     """A viewer's connection ended: its time to come back begins."""
     connection.execute(update(sessions).where(sessions.c.pid == pid).values(ended_at=at))
+
+
+def forget_followers(connection: Connection, job_ids: Collection[str]) -> None:
+    """Remove the viewers that followed one of these jobs: coming back, they begin anew."""
+    gone = set(job_ids)
+    query = select(sessions.c.pid, sessions.c.kept).order_by(sessions.c.pid)
+    found = [
+        row.pid
+        for row in connection.execute(query)
+        if any(kept.kind == "job" and kept.id in gone for kept in decode_kept(bytes(row.kept)))
+    ]
+    for start in range(0, len(found), _AT_ONCE):
+        connection.execute(delete(sessions).where(sessions.c.pid.in_(found[start : start + _AT_ONCE])))
 
 
 def find_session(connection: Connection, pid: str, at: int) -> list[Kept] | None:

@@ -21,22 +21,22 @@ Values = Mapping[str, Any]
 class Driver:
     """A connection's driver without Core. Both drivers' connections execute statements by themselves."""
 
-    __slots__ = ("_raw", "dialect")
+    __slots__ = ("dialect", "raw")
 
     def __init__(self, connection: Connection) -> None:
         self.dialect = connection.dialect
-        self._raw: Any = connection.connection.dbapi_connection
+        self.raw: Any = connection.connection.dbapi_connection
 
     def execute(self, sql: str, values: Values | None = None) -> Any:
         """Execute a statement; returns the driver's cursor."""
         try:
-            return self._raw.execute(sql, values) if values else self._raw.execute(sql)
+            return self.raw.execute(sql, values) if values else self.raw.execute(sql)
         except Exception as error:
             raise self._as_core_has_it(error, sql) from error
 
     def execute_many(self, sql: str, many: Sequence[Values]) -> Any:
         """Execute a statement for each of some values; returns the driver's cursor."""
-        cursor = self._raw.cursor()
+        cursor = self.raw.cursor()
         try:
             cursor.executemany(sql, many)
         except Exception as error:
@@ -46,7 +46,7 @@ class Driver:
     def commit(self) -> None:
         """Commit what was begun, here or by Core."""
         try:
-            self._raw.commit()
+            self.raw.commit()
         except Exception as error:
             raise self._as_core_has_it(error, "COMMIT") from error
 

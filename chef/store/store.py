@@ -18,6 +18,7 @@ from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.databasefile import read_only
 from chef.store.engine import make_engine
+from chef.store.erasures import Erasures
 from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
 from chef.store.housekeeper import Housekeeper
@@ -74,8 +75,17 @@ class Store(Queries):
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
         self._pulse = Pulse(self._read, self._write_soon, lambda: self._commits.has_failed)
         self.novelty = NoveltyRows(self._read, self._run_upkeep)
+        self.erasures = Erasures(
+            self._connections,
+            self._upkeep_connections,
+            self._commits.late_masks,
+            self._run_soon,
+            self._run_upkeep,
+        )
+        self.erasures.is_waited_for = lambda: self._closing or self._commits.waiting + self._soon > 0
         self._publish: Callable[[Sequence[Stored]], None] = lambda stored: None
         self._forget_at = 0
+        self._soon = 0
         self._closing = False
 
     def on_commit(self, publish: Callable[[Sequence[Stored]], None]) -> None:
@@ -122,8 +132,6 @@ class Store(Queries):
 
         Written at once, but not synced: after a power cut the next heartbeat says it again.
         """
-        if self._closing:
-            raise StoreUnavailable("the server is stopping")
         return self._write_soon(
             lambda connection: save_heartbeat(connection, job_id, at, every), STORE_WAIT_S
         )
@@ -156,26 +164,38 @@ class Store(Queries):
         self._housekeeper.close()
         self._thread.stop()
         self._readers.stop()
+        self.erasures.close()
         self._database.close()
 
-    def _run_upkeep(self, query: Callable[[Connection], T], within: float | None = None) -> T:
+    def _run_upkeep(self, query: Callable[[Connection], T]) -> T:
         """Run a query in the writer's thread, in a transaction that may be lost in a power cut."""
-        until = None if within is None else time.monotonic() + within
+        return self._thread.run(lambda: self._unsynced(query, None))
 
-        def run() -> T:
-            with self._upkeep_connections.writing(until, durable=False) as connection:
-                return query(connection)
-
-        return self._thread.run(run, within)
+    def _unsynced(self, query: Callable[[Connection], T], until: float | None) -> T:
+        with self._upkeep_connections.writing(until, durable=False) as connection:
+            return query(connection)
 
     def _write_soon(self, query: Callable[[Connection], T], within: float) -> T:
-        """The same within some seconds, tried again while another process holds the lock."""
+        """The same within some seconds."""
+        return self._run_soon(lambda until: self._unsynced(query, until), within)
+
+    def _run_soon(self, work: Callable[[float], T], within: float) -> T:
+        """Do something in the writer's thread, again and again while another process holds the lock.
+
+        `work` is told until when (`time.monotonic`) it has time.
+        """
+        if self._closing:
+            raise StoreUnavailable("the server is stopping")
         until = time.monotonic() + within
-        while True:
-            try:
-                return self._run_upkeep(query, until - time.monotonic())
-            except StoreLocked:
-                if time.monotonic() >= until:
-                    raise
-            except TimeoutError:
-                raise self._commits.late() from None
+        self._soon += 1
+        try:
+            while True:
+                try:
+                    return self._thread.run(lambda: work(until), until - time.monotonic())
+                except StoreLocked:
+                    if time.monotonic() >= until:
+                        raise
+        except TimeoutError:
+            raise self._commits.late() from None
+        finally:
+            self._soon -= 1

@@ -249,6 +249,27 @@ sent = Table(
     sqlite_with_rowid=False,
 )
 
+removals = Table(
+    "removals",
+    metadata,
+    Column("number", _Key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("project_id", String(128), comment="null: it is told to nobody any more"),
+    Column("job_id", String(128), comment="null: the whole project"),
+    Column("gap", Text, comment="of a job's log alone: what stands in its place, as JSON"),
+    comment="What was erased a moment ago, for the viewers of all processes (store.erasing).",
+)
+
+erased = Table(
+    "erased",
+    metadata,
+    Column(
+        "digest", LargeBinary, primary_key=True, comment="of the id of a job that was erased while it ran"
+    ),
+    Column("until", BigInteger, nullable=False),
+    comment="Jobs that take no more updates: their senders would send again what was erased.",
+)
+
 
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty database; the caller commits."""

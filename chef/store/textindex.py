@@ -30,6 +30,10 @@ _FTS5 = (
 # Without the list of what waits: some writer would have to work it off, at once.
 _TRGM = f"CREATE INDEX {INDEX} ON job_texts USING gin (text gin_trgm_ops) WITH (fastupdate = off)"
 _MAKE = {"sqlite": [_FTS5], "postgresql": ["CREATE EXTENSION IF NOT EXISTS pg_trgm", _TRGM]}
+# Pages that one step writes anew; FTS5 begins with all that it has where the number is negative.
+_BEGIN_MERGE = text(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('merge', -200)")  # noqa: S608
+_MERGE = text(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('merge', 200)")  # noqa: S608
+_CHANGES = text("SELECT total_changes()")
 # So many jobs are a few milliseconds.
 _JOBS = 20
 
@@ -107,3 +111,16 @@ def forget_texts(connection: Connection, pks: Sequence[int]) -> None:
         if known:
             connection.execute(_UNINDEX_TEXT, known)
     connection.execute(delete(job_texts).where(of_jobs))
+
+
+def merge_step(connection: Connection, *, begins: bool) -> bool:
+    """Put parts of SQLite's index together, and so leave out what was taken out of it; the caller commits.
+
+    `begins` with all parts that there are. Returns whether there is more to do. PostgreSQL's VACUUM does it.
+    """
+    if full_text(connection) is not FullText.FTS5:
+        return False
+    before = connection.scalar(_CHANGES)
+    connection.execute(_BEGIN_MERGE if begins else _MERGE)
+    # Its own way of saying that there was nothing to do (sqlite.org/fts5.html, section 6.8).
+    return bool(connection.scalar(_CHANGES) - before >= 2)

@@ -41,7 +41,7 @@ class Transact(Protocol):
 
 
 @dataclass(slots=True)
-class _Removal:
+class _RemovalByAge:
     """A greenlet waits until the jobs that ended before a time (ms) are gone, to be told how many."""
 
     finished_before: int
@@ -63,7 +63,7 @@ class Upkeep:
         self._changed: dict[str, float] = {}
         self._rows: dict[str, int] = {}
         self._full: dict[str, None] = {}
-        self._removals: list[_Removal] = []
+        self._removals: list[_RemovalByAge] = []
         self._removed_last = False
         self._wrote_texts = False
         self._not_before = 0.0
@@ -97,7 +97,7 @@ class Upkeep:
 
     def remove(self, finished_before: int) -> AsyncResult[int | Exception]:
         """Have the jobs removed that ended before a time (ms)."""
-        removal = _Removal(finished_before)
+        removal = _RemovalByAge(finished_before)
         self._removals.append(removal)
         return removal.done
 
@@ -167,7 +167,7 @@ class Upkeep:
             elif not was_full:
                 self._changed.pop(name, None)
 
-    def _remove(self, removal: _Removal) -> None:
+    def _remove(self, removal: _RemovalByAge) -> None:
         try:
             removed = self._run(lambda connection: remove_step(connection, removal.finished_before))
         except Exception as error:

@@ -34,6 +34,7 @@ from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
 from chef.store.loglines import newest_lines
+from chef.store.removalrows import refused_until
 from chef.store.rowcache import cached_rows
 from chef.store.statements import CompiledStatement, Driver
 from chef.store.tables import entries, jobs, projects, sent, streams
@@ -197,6 +198,8 @@ class _Transaction:
                 self.ledger.loaded.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
                 self._job_pks[row.job_id] = row.pk
                 self._project_pks[row.project_id] = row.project_pk
+        for part in _in_slices(job_ids - self._job_pks.keys()):
+            self.ledger.loaded.refused |= refused_until(self._driver, part)
 
     def _take_cached_project(self, project_id: str) -> None:
         pk, project = self._cache.projects[project_id]

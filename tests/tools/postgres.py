@@ -43,6 +43,11 @@ class Postgres:
     def _data(self) -> Path:
         return self._folder / "data"
 
+    @property
+    def folder(self) -> Path:
+        """Where its files are."""
+        return self._folder
+
     def new_database(self) -> str:
         """Make an empty database; returns its URL."""
         self._databases += 1

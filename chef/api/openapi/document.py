@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from flask import Blueprint, Response
 
 from chef.api.answers import answer
 from chef.api.openapi.parts import Part, Rights, header, parameter_ref, refusals, shared_parameters
 from chef.api.openapi.reading import reading
+from chef.api.openapi.removing import removing
 from chef.api.openapi.schemas import schemas
 from chef.api.openapi.sending import sending
 from chef.services import services
@@ -65,7 +68,8 @@ _SECURITY_SCHEMES: Part = {
 
 def _paths(rights: Rights) -> Part:
     paths: Part = {}
-    for path, operations in (*sending(rights).items(), *reading(rights).items()):
+    of_all = (sending(rights), removing(rights), reading(rights))
+    for path, operations in chain.from_iterable(found.items() for found in of_all):
         ids = [parameter_ref(name) for name in ("jobId", "projectId") if f"{{{name}}}" in path]
         item = paths.setdefault(path, {"parameters": ids} if ids else {})
         item.update(operations)

@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from chef.api.shapes import (
     Accepted,
     Cases,
+    ErasedJob,
+    ErasedLog,
+    ErasedProject,
     Events,
     FieldFault,
     Health,
@@ -43,6 +46,7 @@ from chef.domain.payloads import (
     log_events,
     state_events,
 )
+from chef.domain.removals import RemovedLog
 from chef.domain.runpayloads import NeighboursJson, brief, brief_json, run_json, whole_run_json
 from chef.domain.runs import Run
 from chef.domain.testreports import CaseResult, OutcomeCounts
@@ -218,6 +222,16 @@ DEGRADED = as_dict(
         "the store cannot be written now: the disk is full, nothing was kept",
     )
 )
+
+_DETAILS = ((True, "nothing of it is left"), (False, "the store's files are being cleaned of it"))
+ERASED = {
+    "ErasedJob": [as_dict(ErasedJob("job-id-123", "project-id-456", *clean)) for clean in _DETAILS],
+    "ErasedLog": [
+        as_dict(ErasedLog("job-id-123", "project-id-456", RemovedLog(43, 1, 40, 40, 1820), *clean))
+        for clean in _DETAILS
+    ],
+    "ErasedProject": [as_dict(ErasedProject("project-id-456", 12, *clean)) for clean in _DETAILS],
+}
 
 
 def problem(status: int, code: str) -> dict[str, Any]:

@@ -78,7 +78,7 @@ _REFUSALS = {
     "404": ("there is no such job or project", "not_found"),
     "406": ("none of the types that were asked for", "not_acceptable"),
     "408": ("the body did not come in time", "request_timeout"),
-    "409": ("`job_finished`, `project_mismatch` or `id_reused`", "job_finished"),
+    "409": ("`job_finished`, `job_erased`, `project_mismatch` or `id_reused`", "job_finished"),
     "411": ("the length of the body is missing", "length_required"),
     "413": ("the body is too large", "too_large"),
     "415": ("another type of body, or a compressed one", "unsupported_media_type"),

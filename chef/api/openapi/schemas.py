@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chef.api import shapes
-from chef.domain import etas, payloads, runpayloads
+from chef.domain import etas, payloads, removals, runpayloads
 from chef.domain.wiretypes import JsonObject
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
@@ -37,6 +37,9 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.Ready,
     shapes.SeenRequest,
     shapes.Events,
+    shapes.ErasedJob,
+    shapes.ErasedLog,
+    shapes.ErasedProject,
 )
 _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
     payloads.LogEvent: ("job:log",),
@@ -44,6 +47,8 @@ _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
     payloads.CompletedEvent: ("job:completed", "project:completed"),
     etas.EtaEvent: ("job:eta", "project:eta"),
     payloads.ErrorEvent: ("job:error", "project:error"),
+    removals.JobRemovedEvent: ("job:removed",),
+    removals.ProjectRemovedEvent: ("project:removed",),
 }
 
 
