@@ -50,6 +50,7 @@ from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.removals import Forget, Removals
 from chef.live.retention import Retention
+from chef.live.steadyclock import SteadyClock
 from chef.live.tracker import Publish, Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
@@ -79,7 +80,7 @@ _ALLOWED_HEADERS = ["Authorization", "Content-Type", "Last-Event-ID"]
 _EXPOSED_HEADERS = ["Retry-After", *admission.RATE_FIELDS, "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 
 
-def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
+def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
     """An application over the store that the settings name, which it brings to the newest schema.
 
     May be called several times in a process. The Flask-SocketIO object is at
@@ -90,7 +91,7 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     # An empty $JOB in `/api/jobs/$JOB/progress` is a 404: a redirect would look like success to curl.
     app.url_map.merge_slashes = False
-    app.extensions["chef"] = _services(app, settings, clock)
+    app.extensions["chef"] = _services(app, settings, clock or SteadyClock(), clock or now_ms)
     refusals = problems.install(app, app.extensions["chef"].denials)
     admission.install(app)
     app.url_map.converters["run"] = runs.RunConverter
@@ -106,9 +107,9 @@ def create_app(settings: Settings, clock: Clock = now_ms) -> Flask:
     return app
 
 
-def _services(app: Flask, settings: Settings, clock: Clock) -> Services:
+def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clock) -> Services:
     store, metrics = Store(settings), Metrics()
-    access = _access(settings, metrics, clock)
+    access = _access(settings, metrics, clock_of_tokens)
     hub, forecaster = Hub(store), Forecaster(store, clock)
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
     viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)

@@ -12,6 +12,7 @@ from chef.access.denials import Denials
 from chef.access.writelimit import WriteLimit
 from chef.digest.errors import ErrorLines
 from chef.domain.clock import Clock
+from chef.domain.clockback import not_after
 from chef.domain.failure import MAX_STORED, FailureLimits
 from chef.domain.model import Job
 from chef.domain.payloads import JobJson, job_json
@@ -90,7 +91,8 @@ class Services:
 
     def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
         """A job as it is now, with how long it still takes; in lists it has less of its failure."""
-        return job_json(job, self.clock(), failure_limits, self.forecaster.estimate(job))
+        now = self.clock()
+        return job_json(not_after(job, now), now, failure_limits, self.forecaster.estimate(job))
 
     def connected_clients(self) -> int:
         """How many viewers are connected by Socket.IO, over all processes of this store."""

@@ -120,10 +120,11 @@ def get_project(project_id: str) -> Response:
 
 def _project_json(listed: ListedProject) -> ProjectJson:
     project: Project = listed.project
+    now = services().clock()
     return ProjectJson(
         project.project_id,
-        rfc3339(project.created_at),
-        rfc3339(project.updated_at),
+        rfc3339(min(project.created_at, now)),
+        rfc3339(min(project.updated_at, now)),
         CountsJson(
             project.total,
             project.running,

@@ -22,6 +22,7 @@ from chef.api.answers import (
 from chef.api.filters import filter_in_query
 from chef.api.shapes import Runs
 from chef.api.texts import run_answer, wanted_text
+from chef.domain.clockback import not_after
 from chef.domain.failure import IN_LISTS
 from chef.domain.filtering import JobFilter
 from chef.domain.model import Job
@@ -87,7 +88,8 @@ def get_run(project_id: str, run: str) -> Response:
     if found is None:
         raise NotFound(f"there is no run {run!r} in project {project_id!r}")
     page = store.run_jobs(project_id, run, after, limit)
-    jobs = [job_json(job, services().clock(), IN_LISTS) for job in page.jobs]
+    now = services().clock()
+    jobs = [job_json(not_after(job, now), now, IN_LISTS) for job in page.jobs]
     whole = whole_run_json(found, jobs, None if page.next is None else make_cursor(page.next))
     form = wanted_text()
     return answer(whole) if form is None else run_answer(whole, form)

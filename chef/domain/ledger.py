@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from chef.domain import rules
+from chef.domain.clockback import TOLERATED_MS, in_order
 from chef.domain.implied import abandon, resume_by_log
 from chef.domain.latemasks import LateMasks
 from chef.domain.lines import ShownLine, StreamState, needs_recent
@@ -196,6 +197,7 @@ class _Attempt:
         self._ledger = ledger
         self._batch = batch
         self._receipt = Receipt()
+        self._at = batch.at
 
     def run(self) -> Receipt:
         for index, item in enumerate(self._batch.items):
@@ -205,6 +207,9 @@ class _Attempt:
     def _take(self, index: int, item: Item) -> None:
         update = item.update
         found = self.rows.jobs.get(update.job_id) or self._ledger.job(update.job_id)
+        self._at = self._batch.at
+        if found is not None and self._at < max(found.updated_at, found.state_at):
+            found, self._at = in_order(found, self._at)
         if isinstance(update, Abandonment):
             self._abandon(found, update)
             return
@@ -212,7 +217,7 @@ class _Attempt:
             self._save_failure(found, update)
             return
         if found is None:
-            job = rules.start(update, self._batch.at, index, self._batch.allowed)
+            job = rules.start(update, self._at, index, self._batch.allowed)
             self._check_not_erased(update, index)
         else:
             job = found
@@ -240,7 +245,7 @@ class _Attempt:
     def _abandon(self, found: Job | None, abandonment: Abandonment) -> None:
         """End a job that is still silent and runs: another process may have been faster."""
         if found is not None and not found.ended and found.seen_at < abandonment.silent_since:
-            job, entry = abandon(found, self._batch.at)
+            job, entry = abandon(found, self._at)
             self._keep(found, job, [entry])
 
     def _save_failure(self, found: Job | None, saved: SavedFailure) -> None:
@@ -251,7 +256,7 @@ class _Attempt:
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
         self._count(before, job)
         if before is not None and before.masks and job.ended:
-            self._ledger.late_masks.keep(job.job_id, before.masks, self._batch.at)
+            self._ledger.late_masks.keep(job.job_id, before.masks, self._at)
         numbered = [self._number(job, entry) for entry in entries]
         self.rows.jobs[job.job_id] = job
         self._receipt.accepted += 1
@@ -278,24 +283,22 @@ class _Attempt:
         self, job: Job, update: Update | LogPiece, index: int, look: FailureLook | None
     ) -> tuple[Job, Sequence[Entry]]:
         if isinstance(update, Update) and update.type == "mask":
-            return rules.apply_mask(job, update, self._batch.at, index)
+            return rules.apply_mask(job, update, self._at, index)
         if isinstance(update, Update) and update.report is not None:
             return self._apply_report(job, update.report, index)
         if isinstance(update, Update) and update.type != "log":
             streams = self._streams(job.job_id, update.integrity or ())
-            job, entry = rules.apply(job, update, self._batch.at, index, streams, look)
+            job, entry = rules.apply(job, update, self._at, index, streams, look)
             return job, [entry]
         key = (job.job_id, update.stream)
         stream = self._stream(key)
         lines_before = job.lines
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
         recent = self._recent(key, stream, update)
-        resumed, state = resume_by_log(job, self._batch.at)
+        resumed, state = resume_by_log(job, self._at)
         if resumed.ended:
             resumed = replace(resumed, masks=self._ledger.late_masks.of(job.job_id))
-        after, entries, stream = rules.apply_log(
-            resumed, update, stream, self._batch.at, index, *limits, recent
-        )
+        after, entries, stream = rules.apply_log(resumed, update, stream, self._at, index, *limits, recent)
         self.rows.streams[key] = self._receipt.streams[key] = stream
         if not entries:
             return job, []
@@ -310,7 +313,7 @@ class _Attempt:
         if known is None:
             known = self._ledger.failed_tests(job.job_id)
         late = self._ledger.late_masks.of(job.job_id)
-        after, entry, absorbed = apply_report(job, report, known, late, self._batch.at, index)
+        after, entry, absorbed = apply_report(job, report, known, late, self._at, index)
         self.rows.failed_tests[job.job_id] = {**known, **absorbed.states}
         self.rows.reports[job.job_id, entry.seq] = absorbed
         return after, [entry]
@@ -343,9 +346,14 @@ class _Attempt:
         counts.subtract([] if before is None else [_outcome(before)])
         self.rows.projects[job.project_id] = replace(
             project,
-            updated_at=max(project.updated_at, job.updated_at),
+            created_at=min(project.created_at, self._at + TOLERATED_MS),
+            updated_at=self._later(project.updated_at, job.updated_at),
             **{name: getattr(project, name) + change for name, change in counts.items() if change},
         )
+
+    def _later(self, time: int, other: int) -> int:
+        """The later of two times, unless it is of a clock that was wrong."""
+        return other if time > self._at + TOLERATED_MS else max(time, other)
 
     def _number(self, job: Job, entry: Entry) -> Entry:
         """Give a state entry its place in the project's order."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.auth import Principal
+from chef.domain.clockback import not_after
 from chef.domain.failure import IN_LISTS
 from chef.domain.model import Job
 from chef.domain.payloads import job_json, sent_line
@@ -92,7 +93,7 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
         return []
     start = job.phases[0].started_at
     whole = max(1, (job.finished_at or now) - start)
-    present = shown_status(as_dict(job_json(job, now)), now)
+    present = shown_status(as_dict(job_json(not_after(job, now), now)), now)
     spans = []
     for place, (span, key) in enumerate(zip(job.phases, phase_keys(job), strict=True), 1):
         end = span.finished_at or max(now, span.started_at)

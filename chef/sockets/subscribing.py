@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chef.domain.clock import Clock
+from chef.domain.clockback import not_after
 from chef.domain.model import Job, Kind
 from chef.domain.payloads import job_json, state_events
 from chef.domain.wiretypes import as_dict
@@ -89,7 +90,8 @@ class Subscriber:
         start = find_start(history, Bookmark(wanted.after, wanted.epoch), otherwise=history.seq)
         payload = _acceptance(wanted, history, start)
         estimate = self._forecaster.estimate(job) if job else None
-        payload["job"] = as_dict(job_json(job, self._clock(), estimate=estimate)) if job else None
+        now = self._clock()
+        payload["job"] = as_dict(job_json(not_after(job, now), now, estimate=estimate)) if job else None
         payload["eta"] = payload["job"]["eta"] if job else None
         if start.first_seq is not None:
             payload["firstSeq"] = start.first_seq
