@@ -13,7 +13,7 @@ from chef.api.hosts import AllowedHosts
 from chef.http.connections import Limits
 from chef.http.heads import Refused
 from chef.http.refusals import PHRASES
-from chef.http.requestids import present
+from chef.http.requestids import present_id
 from chef.http.server import Server
 from chef.http.site import MayUpgrade
 from chef.services import Services
@@ -73,8 +73,9 @@ def problem_document(refused: Refused) -> tuple[str, bytes]:
         "detail": refused.detail if setting is None else f"{refused.detail} ({setting})",
         "errors": [],
     }
-    if present.id is not None:
-        problem["requestId"] = present.id
+    request_id = present_id()
+    if request_id is not None:
+        problem["requestId"] = request_id
     return "application/problem+json", json.dumps(problem).encode() + b"\n"
 
 

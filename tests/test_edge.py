@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from chef.errors import StoreUnavailable
@@ -68,6 +69,13 @@ def _shown(answer: TestResponse) -> tuple[int, Any, dict[str, str]]:
     return answer.status_code, json.loads(answer.data), dict(answer.headers)
 
 
+def _client(app: Flask) -> FlaskClient:
+    """A client whose requests all have one id, by which answers would else differ."""
+    client = app.test_client()
+    client.environ_base["HTTP_X_REQUEST_ID"] = "one"
+    return client
+
+
 @pytest.mark.parametrize("origins", [None, "*", ("https://app.example",)], ids=["own", "all", "some"])
 @pytest.mark.parametrize("name", BODIES)
 def test_both_ways_answer_the_same(make: Callable[..., Flask], name: str, origins: Any) -> None:
@@ -75,8 +83,8 @@ def test_both_ways_answer_the_same(make: Callable[..., Flask], name: str, origin
     short, whole = (make(websocket_cors_origin=origins) for _ in range(2))
     _refuse_flask(short)
     answers = [
-        short.test_client().post("/api/updates", data=body, content_type=content_type),
-        whole.test_client().post("/api/updates", data=body, content_type=AROUND[content_type]),
+        _client(short).post("/api/updates", data=body, content_type=content_type),
+        _client(whole).post("/api/updates", data=body, content_type=AROUND[content_type]),
     ]
     assert _shown(answers[0]) == _shown(answers[1])
 
@@ -87,7 +95,7 @@ def test_both_ways_know_the_same_writers(make: Callable[..., Flask], token: str 
     _refuse_flask(short)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     answers = [
-        app.test_client().post("/api/updates", data=_text(GOOD), content_type=kind, headers=headers)
+        _client(app).post("/api/updates", data=_text(GOOD), content_type=kind, headers=headers)
         for app, kind in ((short, JSON), (whole, AROUND[JSON]))
     ]
     assert _shown(answers[0]) == _shown(answers[1])
@@ -103,7 +111,7 @@ def test_a_store_that_cannot_be_written_is_a_503_on_both_ways(make: Callable[...
             raise StoreUnavailable
 
         app.extensions["chef"].tracker.record = fail
-        answers.append(app.test_client().post("/api/updates", data=_text(GOOD), content_type=kind))
+        answers.append(_client(app).post("/api/updates", data=_text(GOOD), content_type=kind))
     assert _shown(answers[0]) == _shown(answers[1])
     assert (answers[0].status_code, answers[0].headers["Retry-After"]) == (503, "2")
 
@@ -117,7 +125,7 @@ def test_a_fault_of_the_server_is_a_500_on_both_ways(make: Callable[..., Flask])
             raise RuntimeError("broken")
 
         app.extensions["chef"].tracker.record = fail
-        answers.append(app.test_client().post("/api/updates", data=_text(GOOD), content_type=kind))
+        answers.append(_client(app).post("/api/updates", data=_text(GOOD), content_type=kind))
     assert _shown(answers[0]) == _shown(answers[1])
     assert answers[0].status_code == 500
 
@@ -136,7 +144,7 @@ def test_what_is_not_plain_goes_to_flask(
     app: Flask, method: str, headers: dict[str, str], status: int
 ) -> None:
     given = {"Content-Type": JSON} | headers
-    answer = app.test_client().open("/api/updates", method=method, data=_text(GOOD), headers=given)
+    answer = _client(app).open("/api/updates", method=method, data=_text(GOOD), headers=given)
     assert answer.status_code == status
 
 

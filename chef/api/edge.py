@@ -21,7 +21,7 @@ from chef.api.problems import Problems
 from chef.api.writing import record_parsed
 from chef.errors import ChefError
 from chef.http.environ import REQUEST_ID
-from chef.http.requestids import HEADER, RequestIds, present
+from chef.http.requestids import HEADER, RequestIds, answering
 from chef.services import Services
 from chef.wire.parse import ContentType, parse_updates
 
@@ -72,15 +72,16 @@ class Edge:
     def _under_another_server(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         """Do what Chef's own server does: say which proxies are believed, give the request its id."""
         environ.update(self._of_proxies)
-        request_id = environ[REQUEST_ID] = present.id = self._request_ids.of(environ.get("HTTP_X_REQUEST_ID"))
+        request_id = environ[REQUEST_ID] = self._request_ids.of(environ.get("HTTP_X_REQUEST_ID"))
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             return start_response(status, [*headers, (HEADER, request_id)], *more)
 
+        answering(request_id)
         try:
             return self(environ, start)
         finally:
-            present.id = None
+            answering(None)
 
     def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef

@@ -17,7 +17,7 @@ from chef.access.denials import Denials
 from chef.api.shapes import FieldFault, OffsetProblem, Problem
 from chef.domain.model import ID_RULE
 from chef.errors import ChefError, FieldError, NotFound, StoreUnavailable, TooManyRequests
-from chef.http.requestids import present
+from chef.http.requestids import present_id
 from chef.wire.strict import dumps
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def problem(error: ChefError) -> Response:
         detail=error.detail,
         errors=[_fault(one) for one in error.errors],
         # A 403 is the same to the byte whether the job exists or not: its id is in the header alone.
-        request_id=UNSET if error.status == 403 else present.id or UNSET,
+        request_id=UNSET if error.status == 403 else present_id() or UNSET,
         **error.extra,
     )
     response = _response(body)
@@ -82,7 +82,7 @@ def _why_there_is_none(path: str) -> str | None:
 
 def _blank(status: int, title: str, code: str, detail: str) -> Problem:
     """A problem that is no more than its status says (RFC 9457, section 4.2.1)."""
-    return Problem("about:blank", title, status, code, detail, [], present.id or UNSET)
+    return Problem("about:blank", title, status, code, detail, [], present_id() or UNSET)
 
 
 class Problems:

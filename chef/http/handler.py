@@ -25,7 +25,7 @@ from chef.http.departure import Departure
 from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
 from chef.http.refusals import FAILED, TOO_MANY, refusal
-from chef.http.requestids import present
+from chef.http.requestids import answering
 from chef.http.site import Application, Environ, Site
 from chef.http.states import CLOSED, DETACHED, IDLE, LAST, POSTPONED, SERVING
 
@@ -151,10 +151,10 @@ class Handler:
     def _refuse(self, refused: Refused, request_id: str | None = None) -> None:
         """Answer what is no request, in one short line of the log, which quotes nothing of it."""
         limit = f" ({refused.limit})" if refused.limit else ""
-        present.id = request_id or self._site.request_ids.of(None)
+        answering(request_id or self._site.request_ids.of(None))
         log.info("refused a request of %s: %s%s", self.connection.peer, refused.detail, limit)
         answer = refusal(refused, self._site.document)
-        present.id = None
+        answering(None)
         self.connection.enter(LAST)
         self.connection.send(answer)
         self.connection.linger()
@@ -194,7 +194,7 @@ class Handler:
         body: Body,
     ) -> None:
         """Have the application answer, and read what of the body it has not."""
-        present.id = environ[keys.REQUEST_ID]
+        answering(environ[keys.REQUEST_ID])
         try:
             answer(application, environ)
         except PeerGone:
@@ -202,7 +202,7 @@ class Handler:
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is answered, and told where it is ours
             self._fail(fault, environ, body)
         finally:
-            present.id = None
+            answering(None)
         if self._answer.state is POSTPONED:
             self._postponed = environ
             self._departure = Departure(self.connection, self._peer_left)

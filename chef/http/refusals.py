@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chef.http.heads import Refused
-from chef.http.requestids import HEADER, present
+from chef.http.requestids import HEADER, present_id
 
 PHRASES = {
     400: "Bad Request",
@@ -48,6 +48,7 @@ def refusal(refused: Refused, document: Document) -> bytes:
         "Connection: close",
         *refused.fields,
     ]
-    if present.id is not None:
-        lines.append(f"{HEADER}: {present.id}")
+    request_id = present_id()
+    if request_id is not None:
+        lines.append(f"{HEADER}: {request_id}")
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

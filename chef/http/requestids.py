@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 import secrets
-import threading
 from itertools import count
+from typing import Any
+
+from greenlet import getcurrent
 
 HEADER = "X-Request-Id"
 # What can stand in a log, an address and a search as it is.
 _HARMLESS = re.compile(r"[A-Za-z0-9._~:@+/=-]{1,128}")
 
 
-class _Present(threading.local):
-    """Of each greenlet its own, since gevent has patched what this is made of."""
+def answering(request_id: str | None) -> None:
+    """The running greenlet answers this request from now on; `None`: none any more.
 
-    id: str | None = None
+    It is kept at the greenlet itself: a `threading.local` takes four times as long, and context variables are
+    inherited by whatever a request starts.
+    """
+    this: Any = getcurrent()
+    this.chef_request_id = request_id
 
 
-present = _Present()
-"""`id` is that of the request which the running greenlet answers, `None` beside requests."""
+def present_id() -> str | None:
+    """The id of the request that the running greenlet answers."""
+    return getattr(getcurrent(), "chef_request_id", None)
 
 
 class RequestIds:

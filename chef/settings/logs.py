@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-from chef.http.requestids import present
+from chef.http.requestids import present_id
 
 FORMATS = ("text", "json")
 
@@ -40,8 +40,9 @@ class TextFormatter(logging.Formatter):
         # Control characters are written out: a value that a client sent must not forge a line.
         message = redacted(record.getMessage()).translate(_CONTROLS)
         line = f"{_time(record)} {record.levelname} {record.name}: {message}"
-        if present.id is not None:
-            line += f" (request {present.id})"
+        request_id = present_id()
+        if request_id is not None:
+            line += f" (request {request_id})"
         exception = _exception(self, record)
         return f"{line}\n{exception}" if exception else line
 
@@ -56,8 +57,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": redacted(record.getMessage()),
         }
-        if present.id is not None:
-            entry["requestId"] = present.id
+        request_id = present_id()
+        if request_id is not None:
+            entry["requestId"] = request_id
         exception = _exception(self, record)
         if exception:
             entry["exception"] = exception
