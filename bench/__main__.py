@@ -25,6 +25,8 @@ NAMES = (
     "reporter",
     "hostile",
     "delivery",
+    "processes",
+    "rolling",
     "reach",
 )
 

@@ -46,7 +46,7 @@ struct connection {
 
 struct histogram { uint64_t count, at[64 * 64]; int64_t most; };
 
-static int port, viewers, posters, lines = 1, epoll;
+static int port, viewers, posters, lines = 1, turns, epoll;
 static double rate, seconds = 3, patience = 5;
 static long limit = -1;
 static const char *subscribe = "420[\"subscribe:job\",\"bench\"]", *path = "/api/updates", *body_file;
@@ -305,20 +305,24 @@ static void run(void) {
     int64_t begun = now(), ends = begun + (int64_t)(seconds * 1e9), stopped = 0, due = begun;
     int64_t step = rate > 0 ? (int64_t)(1e9 / rate) : 0;
     long sent = 0;
+    int first = 0, next = 0;
     last_message = begun;
     for (;;) {
         int64_t time = now();
         int busy = 0, posting = time < ends && (limit < 0 || sent < limit);
         for (int i = 0; i < posters; i++) {
-            struct connection *c = &poster[i];
+            int number = (first + i) % posters;
+            struct connection *c = &poster[number];
             if (!c->busy && c->state == LIVE && posting && (!step || due <= time)) {
                 if (step && time - due > 5000000) late++;
                 post(c, step ? due : time);
                 due += step;
                 posting = limit < 0 || ++sent < limit;
+                if (turns) next = (number + 1) % posters;
             }
             busy += c->busy;
         }
+        first = next;
         if (!posting && !busy) {
             uint64_t expected = posts * (uint64_t)lines * (uint64_t)viewers;
             if (!stopped) stopped = time;
@@ -351,6 +355,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(name, "--viewers")) viewers = atoi(value);
         else if (!strcmp(name, "--posters")) posters = atoi(value);
         else if (!strcmp(name, "--lines")) lines = atoi(value);
+        else if (!strcmp(name, "--turns")) turns = atoi(value); /* each poster in its turn, also at a pace */
         else if (!strcmp(name, "--rate")) rate = atof(value);
         else if (!strcmp(name, "--seconds")) seconds = atof(value);
         else if (!strcmp(name, "--patience")) patience = atof(value);

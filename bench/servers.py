@@ -25,6 +25,7 @@ _START_S = 30
 CHEF = "Chef"
 EARLIER = "Chef, an earlier commit"
 """Measured where `BENCH_EARLIER` names a checkout of it."""
+SOAKED = "Chef, retention every ten seconds"
 HELLO = "Flask hello world, Chef's handler"
 STOCK_HELLO = "Flask hello world, stock pywsgi + TCP_NODELAY"
 STOCK = "stock Flask-SocketIO"
@@ -58,6 +59,10 @@ class Server:
     def memory(self) -> int:
         """Resident bytes."""
         return int(self._proc("statm").split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def descriptors(self) -> int:
+        """How many descriptors it holds open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def connections(self) -> int:
         """How many sockets it holds open, its listener included."""
@@ -136,6 +141,7 @@ def _command(name: str, folder: Path) -> Sequence[str | Path]:
         return [next(_bun().glob("node_modules/@oven/bun-*/bin/bun")), _bun() / "server.js"]
     hello = PEERS / "hello.py"
     programs = {CHEF: ROOT / "app.py", EARLIER: earlier() / "app.py", HELLO: hello, STOCK_HELLO: hello}
+    programs[SOAKED] = PEERS / "soaked.py"
     return [sys.executable, programs.get(name, PEERS / "stock.py")]
 
 

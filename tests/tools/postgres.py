@@ -48,6 +48,11 @@ class Postgres:
         """Where its files are."""
         return self._folder
 
+    @property
+    def pid(self) -> int:
+        """The process that all of its processes are children of."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
     def new_database(self) -> str:
         """Make an empty database; returns its URL."""
         self._databases += 1
