@@ -12,6 +12,7 @@ from bench.servers import DRIVER_CORE
 NAMES = (
     "start",
     "post",
+    "rates",
     "resume",
     "logs",
     "redraws",

@@ -155,11 +155,25 @@ def test_every_part_of_the_contract_that_is_cited_is_there() -> None:
     assert cited["invariant"] <= invariants
 
 
-@pytest.mark.parametrize(("document", "fewest"), [("docs/design.md", 16), ("docs/compatibility.md", 12)])
+@pytest.mark.parametrize(
+    ("document", "fewest"),
+    [("docs/design.md", 16), ("docs/compatibility.md", 12), ("docs/security.md", 60)],
+)
 def test_every_test_that_a_document_names_is_there(document: str, fewest: int) -> None:
     named = re.findall(r"`(tests/\w+\.py)::(\w+)`", read(document))
     assert len(named) >= fewest
     assert [f"{path}::{name}" for path, name in named if f"def {name}(" not in read(path)] == []
+
+
+def test_whatever_stops_an_attacker_is_shown_by_a_test() -> None:
+    text = read("docs/security.md")
+    kinds = re.findall(r"^## .*\n(?:(?!## ).*\n)*?\| tries \|", text, re.MULTILINE)
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| tries")]
+    assert len(kinds) == 6
+    assert len(rows) > 30
+    assert [
+        row for row in rows if not re.fullmatch(r"\|[^|]+\|[^|]+\|(?: `tests/\w+\.py::\w+`,?)+ \|", row)
+    ] == []
 
 
 def test_the_readme_is_short_and_shows_the_page() -> None:

@@ -14,6 +14,9 @@ import requests
 import socketio
 from requests.adapters import HTTPAdapter
 
+from chef.access.auth import issue_token
+from chef.domain.clock import now_ms
+from chef.settings.config import Settings
 from tests.tools.reporting import Machine
 from tests.tools.serving import Served, Serving
 from tests.tools.watching import eventually
@@ -181,10 +184,6 @@ def test_with_zero_nobody_is_blocked(start_server: Start) -> None:
 
 def test_what_is_no_guess_does_not_count(start_server: Start) -> None:
     """No token at all, as of a page before the login, and one that was right until it expired."""
-    from chef.access.auth import issue_token
-    from chef.domain.clock import now_ms
-    from chef.settings.config import Settings
-
     secret = "s" * 40
     server = start_server(CHEF_JWT_SECRET=secret, CHEF_RATE_FAILURES="2")
     caller = Caller(server)
@@ -206,6 +205,15 @@ def test_of_ipv6_a_whole_network_is_one_address(start_server: Start) -> None:
     assert [guess(f"2001:db8:1:2::{number}") for number in (1, 2, 3, 4)] == [401, 401, 401, 429]
     assert guess("2001:db8:1:3::1") == 401
     assert guess("192.0.2.1") == guess("192.0.2.2") == 401
+
+
+def test_a_token_that_expires_between_two_requests_of_one_connection_is_refused(start_server: Start) -> None:
+    """The same head comes again and again, and what is known of it may not outlive the token."""
+    secret = "s" * 40
+    caller = Caller(start_server(CHEF_JWT_SECRET=secret))
+    token = issue_token(Settings(jwt_secret=secret), ("write",), (), 3, now_ms())
+    assert caller.write(token).status_code == 200
+    eventually(lambda: caller.write(token).status_code == 401, 30)
 
 
 # --- what the operator sees ----------------------------------------------------------------

@@ -30,7 +30,7 @@ from chef.domain.model import ID, ID_RULE
 from chef.errors import Forbidden, MissingToken, Unauthorized, WrongToken
 from chef.http.addresses import client_network
 from chef.settings.checks import is_loopback_address, is_loopback_origin
-from chef.settings.config import Settings
+from chef.settings.config import SHORT_TOKEN_CHARS, Settings
 
 TOKEN_MAX_BYTES = 8192
 _TOKEN = re.compile(r"[!-~]+")
@@ -44,13 +44,15 @@ class TokenError(ValueError):
 class Principal:
     """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never.
 
-    `key` tells tokens apart without being one: Python's hash, which is another one in each process.
+    `key` tells tokens apart without being one: Python's hash, which is another one in each process. Where it
+    `lasts`, whoever sends the same head again on the same connection has the same rights.
     """
 
     scopes: frozenset[str]
     projects: frozenset[str] | None = None
     expires_at: int | None = None
     key: int = field(default=0, compare=False, repr=False)
+    lasts: bool = field(default=False, compare=False, repr=False)
 
     def covers(self, project_id: str) -> bool:
         """Whether the project is one of the caller's, whatever the scopes."""
@@ -230,7 +232,7 @@ class Gate:
         page = credentials.origin
         if credentials.foreign_origin or (page is not None and not is_loopback_origin(page)):
             raise Unauthorized(f"{rule}, and this request was made by a web page from elsewhere")
-        return Principal(SCOPES)
+        return Principal(SCOPES, lasts=True)
 
     def _holder(self, token: str, address: str) -> Principal:
         """The principal of a token that is right, whatever it may do, if it is taken from that address."""
@@ -257,9 +259,14 @@ def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
         projects.setdefault(token, set()).add(project)
     rights: dict[str, set[str] | None] = {**dict.fromkeys(settings.api_tokens), **projects}
     return tuple(
-        (token.encode(), Principal(SCOPES, None if own is None else frozenset(own), key=hash(token)))
+        (token.encode(), _principal_of(token, None if own is None else frozenset(own)))
         for token, own in rights.items()
     )
+
+
+def _principal_of(token: str, projects: frozenset[str] | None) -> Principal:
+    # A short token is looked at each time, since its address may be blocked meanwhile.
+    return Principal(SCOPES, projects, key=hash(token), lasts=len(token) >= SHORT_TOKEN_CHARS)
 
 
 def _token_of(credentials: Credentials) -> str | None:

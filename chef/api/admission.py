@@ -23,9 +23,14 @@ def writer_of_request() -> Principal:
 def admit_writer(chef: Services, environ: dict[str, Any], credentials: Credentials) -> Principal:
     """The same for any request. It counts among the writes of its token and address."""
     writer = chef.gate.writer(credentials)
-    left = environ[_LEFT] = chef.write_limit.take(writer, credentials.address)
-    chef.write_limit.check(left, credentials.address)
+    count_write(chef, environ, writer, credentials.address)
     return writer
+
+
+def count_write(chef: Services, environ: dict[str, Any], writer: Principal, address: str) -> None:
+    """Count a request among the writes of its token and address; raises TooManyRequests."""
+    left = environ[_LEFT] = chef.write_limit.take(writer, address)
+    chef.write_limit.check(left, address)
 
 
 def rate_fields(chef: Services, environ: dict[str, Any]) -> Fields:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.addresses import of_proxies
-from chef.access.auth import Credentials
+from chef.access.auth import Credentials, Principal
 from chef.access.credentials import http_credentials
-from chef.api.admission import admit_writer, rate_fields
+from chef.api.admission import count_write, rate_fields
 from chef.api.answers import HEADERS, json_body
 from chef.api.bodies import UPDATE_KINDS, read_bytes
 from chef.api.problems import Problems
@@ -85,18 +85,23 @@ class Edge:
 
     def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef
-        writer = admit_writer(chef, environ, post.credentials)
+        writer = post.writer
+        if writer is None:
+            writer = chef.gate.writer(post.credentials)
+            post.writer = writer if writer.lasts else None
+        count_write(chef, environ, writer, post.credentials.address)
         body = read_bytes(environ, post.length, chef.settings.max_body_bytes)
         return json_body(record_parsed(chef, parse_updates(body, post.kind), writer))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _PlainPost:
-    """The head of a plain request."""
+    """The head of a plain request, and its writer, once that is known for as long as the head comes again."""
 
     credentials: Credentials
     length: int
     kind: ContentType
+    writer: Principal | None = None
 
 
 def _plain_post(environ: Environ) -> _PlainPost | None:
