@@ -46,6 +46,14 @@ BODIES = {
 }
 
 
+class _Client(FlaskClient):
+    """Gives its requests the id that they all have: else each would have one of its own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.environ_base["HTTP_X_REQUEST_ID"] = "the-same"
+
+
 @pytest.fixture
 def make(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]:
     """Applications that differ in nothing but their database."""
@@ -53,7 +61,9 @@ def make(make_app: Callable[..., Flask], tmp_path: Path) -> Callable[..., Flask]
 
     def made(**settings: Any) -> Flask:
         url = f"sqlite:///{tmp_path / f'{next(count)}.db'}"
-        return make_app(clock=lambda: MOMENT, database_url=url, max_body_bytes=1000, **settings)
+        app = make_app(clock=lambda: MOMENT, database_url=url, max_body_bytes=1000, **settings)
+        app.test_client_class = _Client
+        return app
 
     return made
 
