@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from typing import Any
 
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 from chef.errors import NotJson
 from chef.wire import strict
 
+_COMMA = "Expecting value" if sys.version_info < (3, 13) else "Illegal trailing comma before end of array"
 REFUSED = {
     "nothing": (b"", "Expecting value at line 1, column 1"),
     "a word": (b"[1,\n2, nul]", "Expecting value at line 2, column 4"),
     "two values": (b"{} {}", "Extra data at line 1, column 4"),
     "a cut off object": (b'{"a": ', "Expecting value"),
     "a cut off string": (b'"abc', "Unterminated string starting at line 1, column 1"),
-    "a comma too much": (b"[1,]", "Expecting value"),
+    # Python says it in other words from 3.13 on.
+    "a comma too much": (b"[1,]", _COMMA),
     "a control character": (b'"a\x01"', "Invalid control character at line 1, column 3"),
     "a raw newline in a string": (b'"a\nb"', "Invalid control character"),
     "single quotes": (b"{'a': 1}", "Expecting property name"),
