@@ -77,7 +77,13 @@ def started(folder: Path, database: Path) -> tuple[int, str]:
     done = subprocess.run(
         command,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "PORT": str(free_port()), "DATABASE_URL": f"sqlite:///{database}"},
+        env={
+            "PATH": os.environ["PATH"],
+            "HOST": "127.0.0.1",
+            "PORT": str(free_port()),
+            "CHEF_ALLOWED_HOSTS": "*",  # Else a start has a line about that, too.
+            "DATABASE_URL": f"sqlite:///{database}",
+        },
         capture_output=True,
         text=True,
         timeout=60,
