@@ -12,8 +12,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from chef import create_app
 from chef.domain.clock import now_ms, rfc3339
 from chef.live.steadyclock import HOLD_MS, STEP_MS, SteadyClock
+from chef.settings.config import Settings
 
 NOW = 1_800_000_000_000
 HOUR, DAY = 3_600_000, 86_400_000
@@ -82,6 +84,16 @@ def test_steps_back_and_small_ones_are_followed_at_once(
     assert clock() == machine.wall()
     machine.ahead += STEP_MS
     assert clock() == machine.wall()
+
+
+def test_an_application_has_this_clock_unless_it_is_given_another(database_url: str) -> None:
+    services = create_app(Settings(database_url=database_url)).extensions["chef"]
+    try:
+        assert isinstance(services.clock, SteadyClock)
+        assert services.retention._clock is services.abandoning._clock is services.clock
+        assert services.gate._clock is now_ms, "tokens are judged by the machine's own"
+    finally:
+        services.close()
 
 
 # A jump that lasted, or a start with a wrong clock: what is stored then is taken back
