@@ -56,7 +56,11 @@ _TAGS = {
     "server": "The server itself",
 }
 _SECURITY_SCHEMES: Part = {
-    "token": {"type": "http", "scheme": "bearer", "description": "CHEF_API_TOKEN, or a JWT"},
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "of CHEF_API_TOKEN or CHEF_PROJECT_TOKENS, or a JWT",
+    },
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
