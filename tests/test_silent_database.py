@@ -18,6 +18,7 @@ import socketio
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.opening import open_database
+from tests.tools.pgbouncer import pgbouncer
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served
 from tests.tools.swallowing import Swallowing
@@ -61,6 +62,13 @@ def stopped(postgres: Postgres) -> Iterator[Outage]:
         postgres.thaw()
 
 
+@contextmanager
+def stopped_behind_a_pooler(postgres: Postgres) -> Iterator[Outage]:
+    """The same behind a PgBouncer, which goes on taking connections."""
+    with stopped(postgres) as outage, pgbouncer(outage.url, "transaction", 4) as url:
+        yield Outage(url, outage.direct, outage.begin, outage.end)
+
+
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Postgres]:
     """One that nobody else waits for."""
@@ -68,7 +76,7 @@ def own_postgres() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.fixture(params=[swallowed, stopped], ids=lambda way: way.__name__)
+@pytest.fixture(params=[swallowed, stopped, stopped_behind_a_pooler], ids=lambda way: way.__name__)
 def outage(request: pytest.FixtureRequest, own_postgres: Postgres) -> Iterator[Outage]:
     with request.param(own_postgres) as found:
         yield found
@@ -136,6 +144,16 @@ def assert_refused(answers: dict[str, list[Asked]], seconds: float) -> None:
     assert max(one.seconds for one in answers["health"]) < min(seconds, 3)
 
 
+def assert_reads_that_wait_for_each_other(server: Served, url: str) -> None:
+    """From now on each of its threads has been needed, and has its connection."""
+    with psycopg.connect(url) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("LOCK TABLE jobs")
+        asked = pool.submit(ask_for_everything, server)
+        time.sleep(1)
+        holder.rollback()
+        assert {one.response.status_code for one in asked.result()["read"]} == {200}
+
+
 def test_a_database_that_hangs_refuses_everybody_and_goes_on_at_once(
     start_server: StartServer, outage: Outage
 ) -> None:
@@ -149,7 +167,7 @@ def test_a_database_that_hangs_refuses_everybody_and_goes_on_at_once(
     try:
         server.update(UPDATE)
         assert viewer.call("subscribe:job", {"jobId": "j"})["ok"]
-        assert {one.response.status_code for one in ask_for_everything(server)["read"]} == {200}
+        assert_reads_that_wait_for_each_other(server, outage.direct)
         before = left_behind(server)
         outage.begin()
         assert_refused(ask_for_everything(server), 5)

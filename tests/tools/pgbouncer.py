@@ -45,7 +45,7 @@ def pgbouncer(database_url: str, mode: str, connections: int) -> Iterator[str]:
         _wait(process, port, folder / "log")
         yield server._replace(netloc=f"chef@127.0.0.1:{port}").geturl()
     finally:
-        process.terminate()
+        process.kill()  # Told to end, newer ones wait for their clients.
         process.wait()
         shutil.rmtree(folder)
 
