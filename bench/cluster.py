@@ -47,7 +47,7 @@ backend chefs
 """
 
 # All come from the balancer's address.
-_ALL_FROM_HERE = {"CHEF_MAX_CONNECTIONS_PER_ADDRESS": "0"}
+_ALL_FROM_HERE = {"CHEF_MAX_CONNECTIONS_PER_ADDRESS": "0", "CHEF_RATE_WRITES": "0"}
 
 
 @dataclass

@@ -101,7 +101,9 @@ def _costs(paced: dict[int, Outcome], crowd: _Crowd, stored: float) -> Costs:
     """With two processes each event is read by the other one once, since both have a viewer of each job."""
     one, two = paced[1], paced[2]
     messages = max(crowd.figures["messages"], 1)
-    message, haproxy_message = crowd.cpu.chefs / messages, crowd.cpu.haproxy / messages
+    # Storing and reading is in the time of the crowd, too, once for each event.
+    sending = crowd.cpu.chefs - crowd.figures["posts"] * two.of("chefs")
+    message, haproxy_message = max(sending, 0) / messages, crowd.cpu.haproxy / messages
     sent = _VIEWERS_EACH * message
     return Costs(
         post=max(one.of("chefs") - sent, 0),
