@@ -120,7 +120,7 @@ def add_migrate(commands: Commands[Parser]) -> None:
 
 def migrate(_arguments: argparse.Namespace) -> int:
     """Bring the database up to date and say nothing."""
-    settings = load_settings_or_exit()
+    settings = load_settings_or_exit(serves=False)
     # Loads SQLAlchemy and Alembic, which no other command needs.
     from chef.store import migrate as migrate_store
 
@@ -154,7 +154,7 @@ def add_vacuum(commands: Commands[Parser]) -> None:
 
 def vacuum(_arguments: argparse.Namespace) -> int:
     """Write the store's files anew; fails where others use them all the time."""
-    settings = load_settings_or_exit()
+    settings = load_settings_or_exit(serves=False)
     from chef.store import vacuum as vacuum_store
 
     vacuum_store(settings)

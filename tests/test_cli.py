@@ -154,7 +154,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(
         raise StoreUnavailable("the database cannot be opened: no such directory")
 
     monkeypatch.setattr("chef.store.migrate", fail)
-    monkeypatch.setattr(cli, "load_settings_or_exit", Settings)
+    monkeypatch.setattr(cli, "load_settings_or_exit", lambda serves: Settings())
     assert cli.main(["migrate"]) == 2
     assert one_line(capsys) == "the database cannot be opened: no such directory"
 
@@ -202,7 +202,7 @@ class Watch:
             assert sys.modules["gevent.monkey"].is_module_patched("socket"), name
 sys.meta_path.insert(0, Watch())
 """
-    done = run("-c", script + cli.SERVE, PORT="4321")
+    done = run("-c", script + cli.SERVE, PORT="4321", CHEF_ALLOWED_HOSTS="*")
     assert (done.returncode, done.stdout, done.stderr) == (7, "4321 True True\n", "")
 
 

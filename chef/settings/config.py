@@ -266,10 +266,13 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV) -> Settings:
+def load_settings_or_exit(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = DOTENV, *, serves: bool = True
+) -> Settings:
     """The start of a server: settings read, logging set up, what is doubtful logged.
 
-    A bad value ends the process with one line on stderr and status 2.
+    A command that does not serve logs the names that are no settings, and no doubt about a server. A bad
+    value ends the process with one line on stderr and status 2.
     """
     try:
         values = environment(environ, dotenv)
@@ -278,8 +281,8 @@ def load_settings_or_exit(environ: Mapping[str, str] | None = None, dotenv: Path
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     logs.configure(settings.log_format)
-    wiped = wiped_disk(values, settings.database_url)
-    for sentence in (*unknown_names(values), *doubts(settings), *wiped):
+    doubtful = [*doubts(settings), *wiped_disk(values, settings.database_url)] if serves else []
+    for sentence in (*unknown_names(values), *doubtful):
         log.warning("%s", sentence)
     return settings
 
