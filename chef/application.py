@@ -51,6 +51,7 @@ from chef.live.recent import Recent
 from chef.live.removals import Forget, Removals
 from chef.live.retention import Retention
 from chef.live.steadyclock import SteadyClock
+from chef.live.storelimit import StoreLimit
 from chef.live.tracker import Publish, Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
@@ -115,9 +116,8 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
     viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings, hub, metrics, count)
-    rings = [doorbell.ring] if doorbell else []
     followers = _followers(store, hub, forecaster, clock)
-    publish = (forecaster.note, hub.publish, *rings, *followers.notes)
+    publish = (forecaster.note, hub.publish, *([doorbell.ring] if doorbell else []), *followers.notes)
     look = partial(look_at_failures, store)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
     error_lines, end_watches, loop_watch = ErrorLines(store), EndWatches(hub), LoopWatch()
@@ -139,6 +139,7 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
         Retention(store, settings.retention_days, clock),
         Abandoning(store, tracker, settings.abandon_hours, clock),
         _eraser(store, hub, doorbell, clock, *forget),
+        _store_limit(store, settings, metrics),
         Uploads(),
         error_lines,
         end_watches,
@@ -189,6 +190,17 @@ def _followers(store: Store, hub: Hub, forecaster: Forecaster, clock: Clock) -> 
         Recent(clock),
         side_thread,
     )
+
+
+def _store_limit(store: Store, settings: Settings, metrics: Metrics) -> StoreLimit:
+    limit = StoreLimit(store, settings.max_store_bytes)
+    for name, text, value in (
+        ("chef_store_bytes", "Bytes that the store takes, looked at once a minute.", lambda: limit.size),
+        ("chef_store_bytes_limit", "Bytes that it may take; 0: any.", lambda: settings.max_store_bytes),
+        ("chef_store_jobs_removed", "Jobs removed since they are too many bytes.", lambda: limit.removed),
+    ):
+        metrics.watch(name, text, value)
+    return limit
 
 
 def _eraser(store: Store, hub: Hub, doorbell: Doorbell | None, clock: Clock, *forget: Forget) -> Eraser:

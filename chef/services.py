@@ -29,6 +29,7 @@ from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.retention import Retention
+from chef.live.storelimit import StoreLimit
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
 from chef.live.waiting import EndWatches
@@ -77,6 +78,7 @@ class Services:
     retention: Retention
     abandoning: Abandoning
     eraser: Eraser
+    store_limit: StoreLimit
     uploads: Uploads
     error_lines: ErrorLines
     end_watches: EndWatches
@@ -107,6 +109,7 @@ class Services:
         self.retention.start()
         self.abandoning.start()
         self.eraser.start()
+        self.store_limit.start()
         self.novelty.start()
         self.eta_teller.start()
         self.loop_watch.start()
@@ -117,6 +120,7 @@ class Services:
         self.retention.close()
         self.abandoning.close()
         self.eraser.close()
+        self.store_limit.close()
         self.eta_teller.close()
         self.reviews.close()
         self.novelty.close()

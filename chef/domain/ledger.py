@@ -16,6 +16,7 @@ from chef.domain import rules
 from chef.domain.clockback import TOLERATED_MS, in_order
 from chef.domain.implied import abandon, resume_by_log
 from chef.domain.latemasks import LateMasks
+from chef.domain.limits import HOUR_MS, NO_LIMITS, StoredLimits, one_more
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
 from chef.domain.model import (
@@ -32,6 +33,7 @@ from chef.domain.model import (
     Value,
 )
 from chef.domain.payloads import line_text
+from chef.domain.removals import job_erased
 from chef.domain.reporting import apply_report
 from chef.domain.terminal import MOST_ROWS
 from chef.domain.testreports import Absorbed, Outcome, ReportedTests
@@ -100,7 +102,7 @@ class Sent(Value, frozen=True):
 
 
 class Project(Value, frozen=True):
-    """A project's counters. `seq` numbers its jobs' state entries, `counts` its jobs by outcome."""
+    """Counters of a project: state entries, jobs by outcome, jobs that began in an hour since 1970."""
 
     project_id: str
     created_at: int
@@ -111,6 +113,8 @@ class Project(Value, frozen=True):
     failed: int = 0
     cancelled: int = 0
     abandoned: int = 0
+    hour: int = 0
+    hour_jobs: int = 0
 
     @property
     def total(self) -> int:
@@ -124,7 +128,6 @@ class _Rows:
 
     `recent` are the newest lines of streams whose terminal begins to move the cursor. `failed_tests` are
     the outcomes of tests of a job that failed at least once, by key; `reports` test reports by their seqs.
-    `refused` says of jobs that were erased until when (ms) no update of theirs is taken.
     """
 
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -134,7 +137,9 @@ class _Rows:
     recent: dict[tuple[str, str], Sequence[ShownLine]] = field(default_factory=dict)
     failed_tests: dict[str, Mapping[int, Outcome]] = field(default_factory=dict)
     reports: dict[tuple[str, int], Absorbed] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)  # Erased jobs: until when (ms).
+    stream_counts: dict[str, int] = field(default_factory=dict)
+    project_count: int = 0
 
 
 class Ledger:
@@ -149,11 +154,13 @@ class Ledger:
         max_line_bytes: int,
         max_entry_bytes: int = MAX_ENTRY_BYTES,
         late_masks: LateMasks | None = None,
+        limits: StoredLimits = NO_LIMITS,
     ) -> None:
         self.loaded = _Rows()
         self.changed = _Rows()
         self.stored: list[Stored] = []
         self.late_masks = late_masks or LateMasks()
+        self.limits = limits
         self.max_line_bytes = max_line_bytes
         self.max_entry_bytes = max_entry_bytes
 
@@ -231,16 +238,33 @@ class _Attempt:
             del self.rows.streams[key]
             self._receipt.streams[key] = self._stream(key)
             return
+        if found is None:
+            self._check_limits(job, index)
         if item.update_id is not None:
             self.rows.sent[job.job_id, item.update_id] = Sent(item.digest, job.seq)
         self._keep(found, job, entries)
 
     def _check_not_erased(self, update: Update | LogPiece, index: int) -> None:
         """Refuse what belongs to a job that was erased while it ran, or while its log was being sent."""
-        until = self._ledger.loaded.refused.get(update.job_id, 0)
-        if self._batch.at < until or (isinstance(update, LogPiece) and update.goes_on):
-            message = f"job {update.job_id!r} was erased, and takes nothing more"
-            raise Conflict(f"update {index}: {message}", code="job_erased")
+        is_refused = self._batch.at < self._ledger.loaded.refused.get(update.job_id, 0)
+        if is_refused or (isinstance(update, LogPiece) and update.goes_on):
+            raise job_erased(update.job_id, index)
+
+    def _check_limits(self, job: Job, index: int) -> None:
+        """Refuse a new job beside too many of its project, or a project beside too many."""
+        limits, loaded = self._ledger.limits, self._ledger.loaded
+        project = self.rows.projects.get(job.project_id) or self._ledger.project(job.project_id)
+        if project is None:
+            new = {*self._ledger.changed.projects, *self.rows.projects}.difference(loaded.projects)
+            limits.check_projects(job.project_id, loaded.project_count + len(new), index)
+        elif project.hour == self._batch.at // HOUR_MS:
+            limits.check_jobs(job.project_id, project.hour_jobs, self._batch.at, index)
+
+    def _check_streams(self, key: tuple[str, str], index: int) -> None:
+        """Refuse a stream that is new in a job that has too many."""
+        if not (self.rows.streams.get(key) or self._ledger.stream(key)):
+            made = {*self._ledger.changed.streams, *self.rows.streams}.difference(self._ledger.loaded.streams)
+            self._ledger.limits.check_streams(key[0], self._ledger.loaded.stream_counts, made, index)
 
     def _abandon(self, found: Job | None, abandonment: Abandonment) -> None:
         """End a job that is still silent and runs: another process may have been faster."""
@@ -288,9 +312,12 @@ class _Attempt:
             return self._apply_report(job, update.report, index)
         if isinstance(update, Update) and update.type != "log":
             streams = self._streams(job.job_id, update.integrity or ())
+            before = len(job.phases)
             job, entry = rules.apply(job, update, self._at, index, streams, look)
+            self._ledger.limits.check_phases(job.job_id, len(job.phases), before, index)
             return job, [entry]
         key = (job.job_id, update.stream)
+        self._check_streams(key, index)
         stream = self._stream(key)
         lines_before = job.lines
         limits = self._ledger.max_line_bytes, self._ledger.max_entry_bytes
@@ -344,6 +371,8 @@ class _Attempt:
             project = Project(job.project_id, job.created_at, job.updated_at)
         counts: Counter[str] = Counter([_outcome(job)])
         counts.subtract([] if before is None else [_outcome(before)])
+        if before is None:
+            project = replace(project, **one_more(project.hour, project.hour_jobs, self._batch.at))
         self.rows.projects[job.project_id] = replace(
             project,
             created_at=min(project.created_at, self._at + TOLERATED_MS),

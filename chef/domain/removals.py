@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from chef.domain.model import Gap, Value
 from chef.domain.wiretypes import Count, Id, JsonObject, Seq, encode
+from chef.errors import Conflict
 
 ERASED_FOR_MS = 24 * 60 * 60 * 1000
 """So long the id of a job that was erased while it ran is refused: its sender would send it all again."""
@@ -46,6 +47,11 @@ class ProjectRemovedEvent(JsonObject, frozen=True):
     """`project:removed`: a project was erased, with all jobs that it had."""
 
     project_id: Id
+
+
+def job_erased(job_id: str, index: int) -> Conflict:
+    """The refusal of an update of a job that was erased."""
+    return Conflict(f"update {index}: job {job_id!r} was erased, and takes nothing more", code="job_erased")
 
 
 def removed_log(gap: Gap) -> RemovedLog:

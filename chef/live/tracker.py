@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from chef.domain import rules
 from chef.domain.clock import Clock
 from chef.domain.ledger import Batch, Item, Receipt, Stored
+from chef.domain.limits import CODES as LIMIT_CODES
 from chef.domain.model import Abandonment, FailureLook, Heartbeat, LogPiece, Update
+from chef.errors import ChefError
 from chef.live.failurelooks import ends_failed
 from chef.metrics import Metrics
 from chef.store import Store
@@ -44,6 +46,7 @@ class Tracker:
         self._accepted = metrics.updates.labels("accepted")
         self._duplicates = metrics.updates.labels("duplicate")
         self._lines = metrics.lines
+        self._refused = metrics.refused
         self._clock = clock
         self._publish = publish
         self._pace = pace
@@ -67,7 +70,7 @@ class Tracker:
                 for place, look in self._look(updates).items():
                     items[place] = replace(items[place], look=look)
                 break
-        receipt = self._store.append(Batch(tuple(items), self._clock(), allowed))
+        receipt = self._append(Batch(tuple(items), self._clock(), allowed))
         for counter, count in (
             (self._accepted, receipt.accepted),
             (self._duplicates, receipt.duplicates),
@@ -77,6 +80,14 @@ class Tracker:
                 counter.inc(count)
         self._pace(receipt.stored)
         return receipt
+
+    def _append(self, batch: Batch) -> Receipt:
+        try:
+            return self._store.append(batch)
+        except ChefError as refusal:
+            if refusal.code in LIMIT_CODES:
+                self._refused.labels(refusal.code).inc()
+            raise
 
     def log_offset(self, piece: LogPiece, allowed: frozenset[str] | None = None) -> int:
         """How far the stream is that a log body is about to go to.

@@ -43,6 +43,7 @@ class SettingError(ValueError):
 
 
 _BYTES = " (bytes)"
+_ANY = " (0: any number)"
 _SECONDS = " (seconds)"
 
 SETTINGS: tuple[Setting, ...] = (
@@ -87,6 +88,11 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_MAX_EVENTS_PER_SECOND", "max_events_per_second", 1, 2**20, ""),
     rules.quota("CHEF_RATE_WRITES", "rate_writes", "s"),
     rules.quota("CHEF_RATE_FAILURES", "rate_failures", "min"),
+    rules.whole("CHEF_MAX_STORE_BYTES", "max_store_bytes", 0, 2**50, " (bytes; 0: any number)"),
+    rules.whole("CHEF_MAX_JOBS_PER_HOUR", "max_jobs_per_hour", 0, 2**31 - 1, _ANY),
+    rules.whole("CHEF_MAX_PROJECTS", "max_projects", 0, 2**31 - 1, _ANY),
+    rules.whole("CHEF_MAX_STREAMS", "max_streams", 0, 2**31 - 1, _ANY),
+    rules.whole("CHEF_MAX_PHASES", "max_phases", 0, 2**31 - 1, _ANY),
     rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
     rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
     rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
@@ -138,6 +144,11 @@ class Settings:
     max_events_per_second: int = 100
     rate_writes: Quota | None = None
     rate_failures: Quota = FAILURES
+    max_store_bytes: int = 0
+    max_jobs_per_hour: int = 50_000
+    max_projects: int = 10_000
+    max_streams: int = 1000
+    max_phases: int = 1000
     max_wait: int = 3600
     trusted_proxies: int = 0
     client_header: str | None = None

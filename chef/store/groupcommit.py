@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Receipt, Stored
+from chef.domain.limits import StoredLimits
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
@@ -72,10 +73,11 @@ class GroupCommit:
         max_line_bytes: int,
         max_log_bytes: int,
         counts: StoreCounts,
+        limits: StoredLimits,
     ) -> None:
         self._thread = thread
         self._connections = connections
-        self._limits = max_line_bytes, max_log_bytes
+        self._limits = max_line_bytes, max_log_bytes, limits
         self._counts = counts
         self.late_masks = LateMasks()
         self.after_commit: Callable[[Sequence[Stored]], None] = lambda stored: None

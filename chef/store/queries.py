@@ -15,6 +15,7 @@ from chef.store.listqueries import ListQueries
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
 from chef.store.reportqueries import ReportQueries
 from chef.store.sessions import find_session
+from chef.store.sizequeries import SizeQueries
 from chef.wire.recovery import Kept
 
 # How much of the store one step of a replay or a walk reads.
@@ -22,7 +23,7 @@ PAGE_BYTES = 128 * 1024
 _WALK_LINES = 1000
 
 
-class Queries(ListQueries, ReportQueries):
+class Queries(ListQueries, ReportQueries, SizeQueries):
     """Each query sees the store as it is at one moment. All raise `StoreUnavailable`."""
 
     def session(self, pid: str, at: int) -> list[Kept] | None:

@@ -161,6 +161,8 @@ def project_values(project: Project) -> dict[str, Any]:
         "failed": project.failed,
         "cancelled": project.cancelled,
         "abandoned": project.abandoned,
+        "hour": project.hour,
+        "hour_jobs": project.hour_jobs,
         "created_at": project.created_at,
         "updated_at": project.updated_at,
     }

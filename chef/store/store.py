@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from chef.domain.ledger import Batch, Receipt, Stored
+from chef.domain.limits import StoredLimits
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.databasefile import read_only
@@ -29,6 +30,7 @@ from chef.store.pulse import Pulse, Trouble
 from chef.store.queries import Queries
 from chef.store.removing import Removed
 from chef.store.sessions import end_session, forget_sessions, save_session
+from chef.store.sizes import note_trimmed
 from chef.store.storethreads import StoreThreads
 from chef.store.trimming import max_row_bytes
 from chef.store.upkeep import Upkeep
@@ -41,6 +43,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FORGET_EVERY_MS = 60_000
+
+
+def limits_of(settings: Settings) -> StoredLimits:
+    """The limits of what is stored."""
+    return StoredLimits(
+        settings.max_jobs_per_hour, settings.max_projects, settings.max_streams, settings.max_phases
+    )
 
 
 def migrate(settings: Settings) -> str:
@@ -69,7 +78,9 @@ class Store(Queries):
         self._upkeep_connections = self._database.upkeep_connections
         self._thread = StoreThreads()
         limits = settings.max_log_line_bytes, settings.max_log_bytes
-        self._commits = GroupCommit(self._thread, self._connections, *limits, self.counts)
+        self._commits = GroupCommit(
+            self._thread, self._connections, *limits, self.counts, limits_of(settings)
+        )
         self._commits.after_commit = self._note
         self._upkeep = Upkeep(self._run_upkeep, max_row_bytes(settings.max_log_bytes), time.monotonic)
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
@@ -126,6 +137,10 @@ class Store(Queries):
         Takes its time, so that commits do not wait for it; returns how many jobs it were.
         """
         return self._housekeeper.remove_finished(before)
+
+    def note_trimmed(self, size: int, limit: int) -> None:
+        """Jobs were removed because the store took more than a limit of bytes; now it takes `size`."""
+        self._run_upkeep(lambda connection: note_trimmed(connection, size, limit))
 
     def save_heartbeat(self, job_id: str, at: int, every: int) -> bool:
         """Note that a running job's reporter is there; returns whether there is such a job.

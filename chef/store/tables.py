@@ -55,6 +55,8 @@ projects = Table(
     Column("failed", BigInteger, nullable=False),
     Column("cancelled", BigInteger, nullable=False),
     Column("abandoned", BigInteger, nullable=False, server_default="0"),
+    Column("hour", BigInteger, nullable=False, server_default="0", comment="of the clock, since 1970"),
+    Column("hour_jobs", BigInteger, nullable=False, server_default="0", comment="jobs that have begun in it"),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     Index(None, "newest_job_pk"),

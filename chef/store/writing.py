@@ -28,11 +28,13 @@ from sqlalchemy import (
 
 from chef.domain.latemasks import LateMasks
 from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt, Sent
+from chef.domain.limits import NO_LIMITS, StoredLimits
 from chef.domain.lines import ShownLine, needs_recent
 from chef.domain.model import Job, LogPiece, OwnUpdate, Update
 from chef.domain.payloads import line_text
 from chef.domain.terminal import MOST_ROWS
 from chef.store import rows
+from chef.store.limitcounts import count_projects, count_streams
 from chef.store.loglines import newest_lines
 from chef.store.removalrows import refused_until
 from chef.store.rowcache import cached_rows
@@ -59,9 +61,10 @@ def write(
     late_masks: LateMasks,
     max_line_bytes: int,
     max_log_bytes: int,
+    limits: StoredLimits = NO_LIMITS,
 ) -> list[Receipt | Exception]:
     """Take each batch whole or refuse it, and write all that were taken. The caller commits."""
-    ledger = Ledger(max_line_bytes, max_row_bytes(max_log_bytes), late_masks)
+    ledger = Ledger(max_line_bytes, max_row_bytes(max_log_bytes), late_masks, limits)
     transaction = _Transaction(connection, ledger)
     transaction.load(batches)
     outcomes: list[Receipt | Exception] = [transaction.ledger.take(batch) for batch in batches]
@@ -213,6 +216,8 @@ class _Transaction:
             for row in _PROJECTS.rows(self._driver, part):
                 self.ledger.loaded.projects[row.project_id] = rows.project_of(row)
                 self._project_pks[row.project_id] = row.pk
+        if not project_ids <= self._project_pks.keys():
+            self.ledger.loaded.project_count = count_projects(self._driver)
 
     def _streams_of(self, update: Update | LogPiece | OwnUpdate) -> Iterator[tuple[str, str]]:
         """The streams whose state an update needs: never all of a job, which may have thousands."""
@@ -237,6 +242,9 @@ class _Transaction:
         for part in _in_slices(stored):
             for row in _STREAMS[self._dialect].rows(self._driver, part):
                 self.ledger.loaded.streams[names[row.job_pk], row.stream] = rows.stream_of(row)
+        new = {name for name, _ in left - self.ledger.loaded.streams.keys()} & self._job_pks.keys()
+        counts = count_streams(self._driver, [self._job_pks[name] for name in new])
+        self.ledger.loaded.stream_counts |= {names[pk]: count for pk, count in counts.items()}
 
     def _load_recent(self, items: Sequence[Item]) -> None:
         """The newest lines of streams whose terminal begins to move the cursor."""

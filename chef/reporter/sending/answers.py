@@ -115,6 +115,7 @@ class OutputOutcome(enum.Enum):
     MOVED = "the server is at another place of the stream"
     TOO_LARGE = "smaller pieces may be taken"
     REFUSED = "the job takes no more output"
+    NO_STREAM = "the job takes no further stream"
     LATER = "it is sent again"
 
 
@@ -126,4 +127,6 @@ def output_outcome(answer: ServerAnswer, most: int) -> OutputOutcome:
         return OutputOutcome.MOVED
     if answer.status == 413 and not answer.is_ours and most > SMALLEST_BODY_BYTES:
         return OutputOutcome.TOO_LARGE
+    if answer.code == "too_many_streams":
+        return OutputOutcome.NO_STREAM
     return OutputOutcome.REFUSED if answer.status == 409 and answer.is_ours else OutputOutcome.LATER

@@ -208,7 +208,17 @@ class OutputUploader:
             self._size.too_large(size)
         elif self._api.corrects_guess(answer):
             return
+        elif outcome is OutputOutcome.NO_STREAM:
+            self._leave_out(name, offset, size, answer)
         elif outcome is OutputOutcome.REFUSED:
             raise GivenUp(answer.reason())
         else:
             self._attempts.refused(answer, self._deadline.is_closing)
+
+    def _leave_out(self, name: str, offset: StreamOffset, size: int, answer: ServerAnswer) -> None:
+        """Output that never will be taken is counted as lost, so that the rest of the report arrives."""
+        self._attempts.taken()
+        self._attempts.problem = answer.reason()
+        self.lost += size
+        offset.skip(size)
+        self._spool.confirm(name, offset.sent)
