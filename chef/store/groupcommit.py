@@ -27,6 +27,7 @@ from chef.store.engine import ConnectionPool
 from chef.store.faults import LOCKED, refusal, unsure
 from chef.store.storethreads import StoreThreads
 from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
+from chef.store.working import ThreadLook, thread_id
 from chef.store.writing import Overtaken, write
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,8 @@ class GroupCommit:
     """Takes what is to be written and commits all that waits at once.
 
     Nobody waits for long. While another process holds the lock, the writer tries again and again; whoever has
-    waited for `STORE_WAIT_S` by then is refused, and so is everybody while the thread hangs.
+    waited for `STORE_WAIT_S` by then is refused, and so is everybody while the thread hangs. While it works
+    nobody is.
 
     `after_commit` is called with the new entries of each commit, in the order of their seqs, before those
     that wait for it go on. It must not wait.
@@ -84,6 +86,8 @@ class GroupCommit:
         self._waiting: list[_Pending] = []
         self._committing: list[_Pending] = []
         self._watch: Any = None
+        self._writer = 0
+        self._look = ThreadLook()
         self._is_locked = False
         # Whether the newest commit came to nothing.
         self.has_failed = False
@@ -177,12 +181,17 @@ class GroupCommit:
         self._watch.start(self._refuse_late)
 
     def _refuse_late(self) -> None:
-        """Let those go on that have waited too long while the thread is busy.
+        """Let those go on that have waited too long while the thread waits itself, for a lock or a disk.
 
         The thread has nothing to do with those that wait for their turn. What it writes at the moment is
         given up before its commit; only where that hangs itself it may be kept after all.
         """
         now = time.monotonic()
+        if self._look.has_worked(self._writer):
+            # A large body is written, which is no reason to refuse it, or what comes behind it.
+            for pending in (*self._waiting, *self._committing):
+                pending.until = max(pending.until, now + 2 * _LOOK_EVERY_S)
+            return
         late = [pending for pending in self._waiting if now >= pending.until]
         if late:
             self._waiting = [pending for pending in self._waiting if now < pending.until]
@@ -201,6 +210,7 @@ class GroupCommit:
 
     def _write(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         """In the writer's thread: one transaction for all that wait."""
+        self._writer = thread_id()
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(works)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gevent import get_hub
@@ -17,6 +17,7 @@ from greenlet import getcurrent
 from sqlalchemy import Connection
 
 from chef.store.waits import STORE_WAIT_S
+from chef.store.working import ThreadLook, thread_id
 
 # The server gives up first where it is there, and says why.
 _GRACE_S = 0.25
@@ -35,9 +36,17 @@ class Lease:
     # psycopg waits in the thread's own event loop: only there its wait can be ended.
     hub: Any
     greenlet: Any
+    thread: int
+    look: ThreadLook = field(default_factory=ThreadLook)
+    looks: int = 0
     driver: Any = None
     interrupted: bool = False
     over: bool = False
+
+    def is_idle(self) -> bool:
+        """From the event loop: whether its thread has waited since the last look; not at the first one."""
+        has_worked, self.looks = self.look.has_worked(self.thread), self.looks + 1
+        return self.looks > 1 and not has_worked
 
     def holds(self, connection: Connection) -> None:
         """The thread has its connection."""
@@ -73,7 +82,7 @@ class Leases:
         if self.away:
             raise SilentServer
         now = time.monotonic()
-        lease = Lease(now, until or now + STORE_WAIT_S, get_hub(), getcurrent())
+        lease = Lease(now, until or now + STORE_WAIT_S, get_hub(), getcurrent(), thread_id())
         self._running.add(lease)
         return lease
 
@@ -83,9 +92,12 @@ class Leases:
         self._running.discard(lease)
 
     def late(self) -> list[Lease]:
-        """Those whose time is over."""
+        """Those whose time is over and whose threads wait: one that works on what the server sent goes on.
+
+        To be asked now and then: that a thread works is seen from one look to the next.
+        """
         now = time.monotonic() - _GRACE_S
-        return [lease for lease in list(self._running) if now >= lease.until]
+        return [lease for lease in list(self._running) if now >= lease.until and lease.is_idle()]
 
     def interrupt_all(self) -> None:
         """Take the server from all that have it."""
