@@ -99,7 +99,9 @@ def test_where_nothing_is_set_and_nothing_is_there_nothing_is_wrong_and_nothing_
     assert examined.of("store") == [("ok", "the file chef.db is not there yet: a start makes it")]
     assert list(tmp_path.iterdir()) == []
     checks = {one.check for one in examined.found}
-    assert checks == {"settings", "store", "redis", "disk", "descriptors", "clock", "versions", "known holes"}
+    assert checks == {
+        *("settings", "store", "limits", "redis", "disk", "descriptors", "clock", "versions", "known holes"),
+    }
 
 
 @real
@@ -482,3 +484,27 @@ def test_known_holes_are_told_where_pip_audit_knows_some(
     ((found, words),) = examined.of("known holes")
     assert (found, says in words) == (level, True), words
     assert ("known holes" in examined.wrong) == (level == "wrong")
+
+
+@real
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_is_used_of_the_limits_is_said(
+    start_server: Callable[..., Served],
+    examine: Callable[..., Examined],
+    kind: str,
+    request: Any,
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/used.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    assert examine(DATABASE_URL=url).of("limits") == [("ok", "nothing can be counted yet")]
+    server = start_server(DATABASE_URL=url)
+    for number in range(9):
+        server.update({"type": "progress", "jobId": f"j{number}", "projectId": f"p{number}", "progress": 1})
+    said = dict(text.split(": ") for _, text in examine(DATABASE_URL=url).of("limits"))
+    assert said["CHEF_MAX_STORE_BYTES"].endswith(" of any number")
+    levels = {
+        text.split(":")[0]: (level, text)
+        for level, text in examine(DATABASE_URL=url, CHEF_MAX_PROJECTS="10").of("limits")
+    }
+    assert levels["CHEF_MAX_PROJECTS"] == ("warning", "CHEF_MAX_PROJECTS: 9 of 10")
+    assert levels["CHEF_MAX_JOBS_PER_HOUR"][0] == "ok"

@@ -18,7 +18,7 @@ from chef.doctor.packages import look_at_versions, look_for_holes
 from chef.doctor.proxying import PublicAddress, look_at_proxies, public_address
 from chef.doctor.running import Check, run
 from chef.doctor.secrecy import Secrecy
-from chef.doctor.storage import look_at_disk, look_at_store
+from chef.doctor.storage import look_at_disk, look_at_limits, look_at_store
 from chef.settings.config import SettingError, Settings, environment
 from chef.version import VERSION
 
@@ -57,6 +57,7 @@ def _checks(
             Check(
                 "store", partial(look_at_store, settings), advice="is the database up, and who holds a lock?"
             ),
+            Check("limits", partial(look_at_limits, settings), late="warning"),
             Check("redis", partial(look_at_redis, settings), advice="is REDIS_URL right, is Redis up?"),
             Check("disk", partial(look_at_disk, settings, values)),
             Check("descriptors", partial(look_at_descriptors, settings)),

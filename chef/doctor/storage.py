@@ -13,6 +13,7 @@ from chef.settings.config import Settings
 from chef.settings.platforms import wiped_disk
 from chef.store import inspecting
 from chef.store.inspecting import Inspection, database_file
+from chef.store.sizes import Usage
 
 # A commit that takes longer holds up every POST by that.
 _SLOW_COMMIT_S = 0.1
@@ -21,6 +22,8 @@ _LITTLE_ROOM, _NO_ROOM = 1024**3, 64 * 1024**2
 _CLOCK_OFF_S, _CLOCK_WRONG_S = 2, 60
 _MIGRATE = "run `python -m chef migrate`, or start the server, which does it, too"
 _LASTING = "mount a volume there, or set DATABASE_URL to a PostgreSQL"
+# Of a limit.
+_NEARLY_ALL = 0.9
 # File systems that are gone with their container or machine.
 _FLEETING = ("overlay", "tmpfs", "ramfs", "aufs")
 
@@ -90,6 +93,26 @@ def _clock(ahead_s: float) -> Diagnosis:
         return ok("clock", says)
     make = wrong if abs(ahead_s) >= _CLOCK_WRONG_S else warning
     return make("clock", says, "set both by NTP: JWTs are compared without leeway, and times are shown")
+
+
+def look_at_limits(settings: Settings) -> list[Diagnosis]:
+    """How much of what may be stored is stored."""
+    file = database_file(settings)
+    try:
+        used = None if file is not None and not file.exists() else inspecting.usage(settings)
+    except StoreUnavailable:
+        used = None  # Why is said of the store.
+    if used is None:
+        return [ok("limits", "nothing can be counted yet")]
+    return [_usage(one) for one in used]
+
+
+def _usage(one: Usage) -> Diagnosis:
+    show = size if one.setting.endswith("_BYTES") else "{:,}".format
+    says = f"{one.setting}: {show(one.used)} of {show(one.limit) if one.limit else 'any number'}"
+    if one.limit and one.used >= one.limit * _NEARLY_ALL:
+        return warning("limits", says, "raise it, or find out who sends that much; see /metrics")
+    return ok("limits", says)
 
 
 def look_at_disk(settings: Settings, values: Mapping[str, str]) -> list[Diagnosis]:

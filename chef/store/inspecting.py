@@ -8,17 +8,23 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import inspect as inspect_schema
 from sqlalchemy.exc import DBAPIError
 
+from chef.domain.clock import now_ms
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.migrate import newest_revision
+from chef.store.sizes import Usage, find_usage
+from chef.store.store import limits_of
 from chef.store.waits import STORE_WAIT_S
 
 _LOCK_WAIT_MS = 500
@@ -128,6 +134,38 @@ def _inspect_postgres(settings: Settings) -> Inspection:
         driver.rollback()
     server.engine.dispose()
     return Inspection(kind, connect_s, size, revision, commit_s, unwritable, limits, ahead_s, (used, most))
+
+
+def usage(settings: Settings) -> list[Usage] | None:
+    """How much of each limit is used; `None` where the schema is another one. Raises `StoreUnavailable`."""
+    wanted = limits_of(settings), settings.max_store_bytes, now_ms()
+    try:
+        with _connected(settings) as connection:
+            if not inspect_schema(connection).has_table("alembic_version"):
+                return None
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            return find_usage(connection, *wanted) if revision == newest() else None
+    except DBAPIError as error:
+        raise StoreUnavailable(_first_line(error)) from error
+
+
+@contextmanager
+def _connected(settings: Settings) -> Iterator[Connection]:
+    """A connection that is only read from; raises DBAPIError."""
+    file = database_file(settings)
+    if file is None:
+        from chef.store.postgres import PostgresServer
+
+        server, until = PostgresServer(settings.database_url), time.monotonic() + STORE_WAIT_S
+        with closing(server.connect(until, reading=True)) as connection:
+            server.begin(connection, until, durable=True)
+            yield connection
+        server.engine.dispose()
+        return
+    engine = create_engine(f"sqlite:///file:{quote(str(file.absolute()))}?mode=ro&uri=true")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
 
 
 def _one(cursor: DriverCursor, query: str) -> Any:
