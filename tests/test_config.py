@@ -142,6 +142,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_TRUSTED_PROXIES="7",
         CHEF_CLIENT_HEADER="True-Client-IP",
         CHEF_ALLOWED_HOSTS="Chef.Example., *.Example.COM,[2001:DB8::1],10.0.0.1",
+        CHEF_FRAME_ANCESTORS="https://Docs.example,http://localhost:3000",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -186,6 +187,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         trusted_proxies=7,
         client_header="True-Client-IP",
         allowed_hosts=("chef.example", "*.example.com", "2001:db8::1", "10.0.0.1"),
+        frame_ancestors=("https://docs.example", "http://localhost:3000"),
         log_format="json",
     )
 

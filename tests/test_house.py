@@ -65,6 +65,7 @@ SETTINGS = {
     "CHEF_TRUSTED_PROXIES": "0",
     "CHEF_CLIENT_HEADER": "",
     "CHEF_ALLOWED_HOSTS": "",
+    "CHEF_FRAME_ANCESTORS": "",
     "CHEF_LOG_FORMAT": "text",
 }
 # Pieced together, so that this file may hold them.

@@ -85,6 +85,16 @@ def _list_parts(rows: snapshots.Page, asked: PageFilter) -> dict[str, Any]:
 @blueprint.get("/jobs/<job_id>")
 def job(job_id: str) -> Response:
     """One job. Before its first update: the page that waits for it, with status 404."""
+    return _job_page(job_id, embedded=False)
+
+
+@blueprint.get("/embed/jobs/<job_id>")
+def embedded_job(job_id: str) -> Response:
+    """The same for a frame in a page of `CHEF_FRAME_ANCESTORS`: no bar above, and links open elsewhere."""
+    return _job_page(job_id, embedded=True)
+
+
+def _job_page(job_id: str, *, embedded: bool) -> Response:
     found = visible_job(viewer(), job_id)
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
@@ -93,6 +103,7 @@ def job(job_id: str) -> Response:
     usual = _usual_phases(found)
     page = render(
         "job.html",
+        embedded=embedded,
         job_id=job_id,
         job=shown,
         usual_phases=usual,

@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 
 from chef.access.addresses import is_https
 from chef.pages.assets import Assets
+from chef.services import services
 from chef.settings.checks import bare_host
 
 _YEAR_S = 365 * 24 * 3600
@@ -22,7 +23,7 @@ def install(app: Flask, assets: Assets) -> None:
         if is_https(request.environ) and not _is_of_this_machine(request.environ):
             response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
         if response.mimetype == "text/html":
-            response.headers["Content-Security-Policy"] = policy(assets)
+            response.headers["Content-Security-Policy"] = policy(assets, _ancestors(request.path))
             # Not `no-referrer`: with that a browser hides from us that our own form was sent from here.
             response.headers["Referrer-Policy"] = "same-origin"
             response.headers["Cache-Control"] = "no-store"
@@ -36,8 +37,14 @@ def _is_of_this_machine(environ: dict[str, Any]) -> bool:
     return name == "localhost" or name.endswith(".localhost")
 
 
-def policy(assets: Assets) -> str:
-    """Everything comes from this server, nothing inline runs but the import map, nobody frames us."""
+def _ancestors(path: str) -> str:
+    """Whose pages may show a page in a frame: those of the setting, and only what is made for frames."""
+    allowed = services().settings.frame_ancestors if path.startswith("/embed/") else None
+    return " ".join(allowed) if allowed else "'none'"
+
+
+def policy(assets: Assets, ancestors: str) -> str:
+    """Everything comes from this server, nothing inline runs but the import map, `ancestors` may frame it."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -47,6 +54,6 @@ def policy(assets: Assets) -> str:
             "connect-src 'self'",
             "form-action 'self'",
             "base-uri 'none'",
-            "frame-ancestors 'none'",
+            f"frame-ancestors {ancestors}",
         ]
     )

@@ -97,6 +97,13 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
     rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
     Setting("CHEF_ALLOWED_HOSTS", "allowed_hosts", rules.comma_separated, rules.check_hosts, rules.show_list),
+    Setting(
+        "CHEF_FRAME_ANCESTORS",
+        "frame_ancestors",
+        rules.comma_separated,
+        rules.check_frame_ancestors,
+        rules.show_list,
+    ),
     rules.text("CHEF_LOG_FORMAT", "log_format", rules.check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -153,6 +160,7 @@ class Settings:
     trusted_proxies: int = 0
     client_header: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    frame_ancestors: tuple[str, ...] = ()
     log_format: str = "text"
 
     def __post_init__(self) -> None:

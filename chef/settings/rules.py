@@ -104,6 +104,12 @@ def check_origins(value: Any) -> Literal["*"] | tuple[str, ...]:
     return tuple(dict.fromkeys(checks.origin(one) for one in value))
 
 
+def check_frame_ancestors(value: Any) -> tuple[str, ...]:
+    """Origins whose pages may show ours in a frame, or `*` for any."""
+    found = check_origins(value) if value != () else ()
+    return ("*",) if found == "*" else found
+
+
 def check_tokens(value: Any) -> tuple[str, ...]:
     """Tokens, each once."""
     if not isinstance(value, tuple) or not all(isinstance(one, str) for one in value):

@@ -1,0 +1,76 @@
+"""A job's page in a frame: only the pages that the setting names may show it, and no other page ever."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.tools.pages import progress
+from tests.tools.rendered import post
+from tests.tools.serving import Served
+
+
+@contextmanager
+def page_elsewhere(frame: str) -> Iterator[str]:
+    """A page of another origin with a frame in it; its address."""
+    text = f"<!doctype html><title>Docs</title><iframe src='{frame}' width=900 height=600></iframe>"
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def ancestors(app: Flask, path: str) -> str:
+    policy = app.test_client().get(path).headers["Content-Security-Policy"]
+    return policy.partition("frame-ancestors ")[2].partition(";")[0]
+
+
+def test_only_what_is_made_for_frames_is_shown_in_them(make_app: Callable[..., Flask]) -> None:
+    app = make_app(frame_ancestors=("https://docs.example", "http://localhost:3000"))
+    post(app.test_client(), progress("a", projectId="web"))
+    assert ancestors(app, "/embed/jobs/a") == "https://docs.example http://localhost:3000"
+    for path in ("/jobs/a", "/", "/projects/web", "/wall", "/login", "/embed", "/nowhere"):
+        assert ancestors(app, path) == "'none'"
+    assert ancestors(make_app(frame_ancestors=("*",)), "/embed/jobs/a") == "*"
+    assert ancestors(make_app(), "/embed/jobs/a") == "'none'"
+
+
+def test_an_embedded_job_shows_all_and_leads_nowhere_within_the_frame(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/embed/jobs/a").status_code == 404
+    post(client, progress("a", projectId="web", phase="building"))
+    text = client.get("/embed/jobs/a").text
+    assert '<base target="_blank">' in text
+    assert '<base target="_blank">' not in client.get("/jobs/a").text
+
+
+def test_a_page_of_another_origin_shows_a_job_live(start_server: Callable[..., Served], page: Page) -> None:
+    server = start_server(CHEF_FRAME_ANCESTORS="*")
+    server.update(progress("a", projectId="web", phase="building"))
+    with page_elsewhere(f"{server.url}/embed/jobs/a") as address:
+        page.goto(address)
+        frame = page.frame_locator("iframe")
+        expect(frame.locator("#percent")).to_have_text("50%")
+        expect(frame.locator(".brand")).to_be_hidden()
+        server.update(progress("a", progress=62))
+        expect(frame.locator("#percent")).to_have_text("62%")
