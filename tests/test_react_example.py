@@ -20,7 +20,7 @@ from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints
-from tests.tools.serving import ROOT, Served, Serving
+from tests.tools.serving import ROOT, Served, Serving, free_port
 from tests.tools.watching import eventually, node
 
 SECRET = "a secret that is long enough for HS256"
@@ -151,6 +151,25 @@ def test_mounted_twice_by_strict_mode_it_shows_each_line_once(
         server.update(*[log(job_id, f"line {part * 20 + number}") for number in range(20)])
     expect(page.locator("#log li")).to_have_count(200)
     assert lines(page) == [f"line {number}" for number in range(200)]
+
+
+def test_a_late_viewer_sees_the_earlier_lines_and_what_a_break_has_missed(
+    page: Page, show: Callable[..., None], site: str, tmp_path: Path, complaints: Complaints, serving: Serving
+) -> None:
+    complaints.allow("WebSocket", "Failed to load resource", "ERR_CONNECTION_REFUSED")
+    environment = {"WEBSOCKET_CORS_ORIGIN": site, "PORT": str(free_port())}
+    with serving(tmp_path, environment) as first:
+        first.update(progress("job", phase="building"), log("job", "one\ntwo"))
+        show("job", served=first, reconnectionDelayMax=300)
+        expect(page.locator("#log li")).to_have_text(["one", "two"])
+        first.kill()
+    expect(page.locator("#status")).not_to_have_text("building")
+    with serving(tmp_path, environment) as second:
+        second.update(log("job", "three"), {"type": "completed", "jobId": "job"})
+        expect(page.locator("#log li")).to_have_text(["one", "two", "three"])
+        expect(page.locator("#status")).to_have_text("completed")
+        expect(page.locator("#outcome")).to_contain_text("took ")
+        page.goto("about:blank")
 
 
 def test_another_job_is_shown_without_a_line_of_the_first(
