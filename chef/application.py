@@ -197,9 +197,9 @@ def _store_limit(store: Store, settings: Settings, metrics: Metrics) -> StoreLim
     for name, text, value in (
         ("chef_store_bytes", "Bytes that the store takes, looked at once a minute.", lambda: limit.size),
         ("chef_store_bytes_limit", "Bytes that it may take; 0: any.", lambda: settings.max_store_bytes),
-        ("chef_store_jobs_removed", "Jobs removed since they are too many bytes.", lambda: limit.removed),
     ):
         metrics.watch(name, text, value)
+    metrics.show("chef_store_jobs_removed", "Jobs removed since they are too many bytes.", limit.removed)
     return limit
 
 

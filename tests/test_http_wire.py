@@ -352,7 +352,7 @@ def test_a_place_that_cannot_be_listened_on_is_one_line_at_start(
     tmp_path: Path, host: str, reason: str
 ) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        environment = {"PORT": str(taken.getsockname()[1]), "HOST": host}
+        environment = {"PORT": str(taken.getsockname()[1]), "HOST": host, "CHEF_ALLOWED_HOSTS": "*"}
         run = subprocess.run(
             [sys.executable, str(ROOT / "app.py")],
             cwd=tmp_path,

@@ -440,7 +440,7 @@ def test_a_batch_that_breaks_its_transaction_takes_none_down_with_it(store: Stor
 
 def test_text_that_postgresql_cannot_hold_is_no_outage(postgres_url: str) -> None:
     with open_store(postgres_url) as store:
-        broken, taken = at_once(appending(store, update(message="\0")), appending(store, update()))
+        broken, taken = at_once(appending(store, update(phase="\0")), appending(store, update()))
         assert not isinstance(broken, StoreUnavailable | Receipt)
         assert isinstance(taken, Receipt)
 

@@ -11,6 +11,7 @@ import logging
 import gevent
 
 from chef.errors import ChefError
+from chef.metrics import Count
 from chef.store import Store
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class StoreLimit:
         self._task: gevent.Greenlet[..., None] | None = None
         self._is_told = False
         self.size = 0
-        self.removed = 0
+        self.removed = Count()
 
     def start(self) -> None:
         """Begin with a first look; needs the event loop."""
@@ -62,7 +63,7 @@ class StoreLimit:
             excess -= max(oldest.bytes, size - self.size)
             size = self.size
         self._store.note_trimmed(self.size, self._limit)
-        self.removed += count
+        self.removed.inc(count)
         return count
 
     def _tell_full(self) -> None:
