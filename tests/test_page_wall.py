@@ -54,6 +54,6 @@ def test_the_wall_follows_new_projects_and_never_scrolls(server: Served, page: P
     shown = page.locator(".tile:visible").count()
     expect(page.locator("#wall-more")).to_have_text(f"and {61 - shown} more")
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
-    last = page.locator(".tile:visible").last.bounding_box()
-    assert last
-    assert last["y"] + last["height"] <= 720
+    # In one look: a tile may be drawn anew at any moment.
+    ends = "[...document.querySelectorAll('.tile')].map((one) => one.getBoundingClientRect().bottom)"
+    assert 0 < max(page.evaluate(ends)) <= 720

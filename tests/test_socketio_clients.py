@@ -164,10 +164,12 @@ def test_every_client_receives_a_whole_build_on_every_transport(
         assert (answer["seq"], answer["complete"], answer["job"]) == (0, True, None)
         build(server, job_id, COMPLETED)
         viewer.wait_for("job:completed")
-        for event, payload in viewer.events:
+        # Where builds before it were slow, it may be told how long it still takes, beside the log.
+        events = [one for one in viewer.events if one[0] != "job:eta"]
+        for event, payload in events:
             check_event(event, payload)
-        assert wire_order(viewer.events) == [*range(1, 11)]
-        assert viewer.events == stored_events(server, job_id)
+        assert wire_order(events) == [*range(1, 11)]
+        assert events == stored_events(server, job_id)
         assert viewer.call("unsubscribe:job", job_id) == {"ok": True, "jobId": job_id}
         server.update(log(job_id, "nobody follows any more"))
         viewer.call("subscribe:job", {"jobId": f"{job_id}-next", "after": 0})

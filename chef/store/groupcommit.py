@@ -187,8 +187,9 @@ class GroupCommit:
         given up before its commit; only where that hangs itself it may be kept after all.
         """
         now = time.monotonic()
-        if self._look.has_worked(self._writer):
-            # A large body is written, which is no reason to refuse it, or what comes behind it.
+        if self._look.has_worked(self._writer) and not self._is_locked:
+            # A large body is written, which is no reason to refuse it, or what comes behind it. To try for a
+            # lock again and again is no such work.
             for pending in (*self._waiting, *self._committing):
                 pending.until = max(pending.until, now + 2 * _LOOK_EVERY_S)
             return

@@ -8,8 +8,8 @@ from gevent.monkey import get_original
 
 _get_ident = get_original("threading", "get_ident")
 
-# Of a look to the next. Whoever waits for a lock, a disk or a server uses next to nothing.
-_LEAST_S = 0.005
+# From one look to the next. Whoever waits for a lock, a disk or a server uses less, also to connect anew.
+_LEAST_S = 0.02
 
 
 def thread_id() -> int:
