@@ -17,7 +17,7 @@ from chef.domain.wiretypes import as_dict
 from chef.errors import ChefError, Forbidden, NotFound
 from chef.pages.badgewords import Badge, badge_of_job, badge_of_run, no_badge, refusal_badge, width
 from chef.pages.language import in_english
-from chef.pages.viewer import check_id, viewer
+from chef.pages.viewer import check_id, check_may_read, viewer
 from chef.services import BadgeAnswer, services
 from chef.wire.strict import dumps
 
@@ -57,8 +57,7 @@ def _project_badge(project_id: str) -> Response:
 
     `?branch=` takes builds of one branch alone.
     """
-    if not viewer().may_read(check_id(project_id)):
-        raise Forbidden("your token does not cover this project")
+    check_may_read(viewer(), project_id)
     given = services().badges.get(
         ("project", project_id), _form(), lambda: _made(project_id, *_of_project(project_id))
     )

@@ -8,10 +8,10 @@ from unicodedata import east_asian_width
 
 from chef.domain.model import ENDED
 from chef.domain.runs import Run
-from chef.domain.text import clean_text
 from chef.pages.shownbar import shown_bar
 from chef.pages.silence import shown_status
 from chef.pages.timeleft import time_short
+from chef.pages.words import one_line
 
 _GREEN, _RED, _GREY, _AMBER, _BLUE = "#12824a", "#c9302c", "#6b7280", "#a86a00", "#1668c7"
 
@@ -97,5 +97,5 @@ def _ended(label: str, status: str) -> Badge:
 
 
 def _short(text: str) -> str:
-    one_line = " ".join(clean_text(text).split()) or "?"
-    return one_line if len(one_line) <= _MOST_CHARACTERS else f"{one_line[: _MOST_CHARACTERS - 1]}…"
+    line = one_line(text) or "?"
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 1]}…"

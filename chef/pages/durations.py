@@ -11,11 +11,10 @@ from flask import Flask, abort, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import Job
-from chef.errors import Forbidden
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
-from chef.pages.viewer import check_id, viewer
+from chef.pages.viewer import check_may_read, viewer
 from chef.pages.words import duration, percent, status_word
 from chef.services import services
 
@@ -176,8 +175,7 @@ def install(app: Flask) -> None:
     @blueprint.get("/projects/<project_id>/durations")
     def durations(project_id: str) -> str:
         """The chart alone."""
-        if not viewer().may_read(check_id(project_id)):
-            raise Forbidden(_("your token does not cover this project"))
+        check_may_read(viewer(), project_id)
         kinds = services().store.filter_menu(project_id).kinds
         chart = duration_chart(project_id, chosen_kind(), kinds) or abort(404)
         return render("durations.html", project_id=project_id, chart=chart)

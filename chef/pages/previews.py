@@ -11,14 +11,13 @@ from flask import Flask, request
 
 from chef.access.addresses import origin
 from chef.domain.model import ENDED
-from chef.domain.text import clean_text
 from chef.pages.language import gettext as _
 from chef.pages.listedruns import done_words
 from chef.pages.progresswords import stopped_words
 from chef.pages.shownbar import shown_bar
 from chef.pages.silence import shown_status
 from chef.pages.timeleft import time_words
-from chef.pages.words import duration, phase_word, status_word
+from chef.pages.words import duration, one_line, phase_word, status_word
 from chef.services import services
 
 _MOST_TITLE, _MOST_DESCRIPTION = 120, 300
@@ -80,12 +79,10 @@ def _place(job: dict[str, Any]) -> list[str]:
 
 
 def _preview(title: str, parts: list[str]) -> Preview:
-    lines = [" ".join(clean_text(part).split()) for part in parts]
+    lines = [one_line(part) for part in parts]
     description = " · ".join(line for line in lines if line) or _("Live build progress")
     url = f"{origin(request.environ)}{request.path}"
-    return Preview(
-        _cut(" ".join(clean_text(title).split()), _MOST_TITLE), _cut(description, _MOST_DESCRIPTION), url
-    )
+    return Preview(_cut(one_line(title), _MOST_TITLE), _cut(description, _MOST_DESCRIPTION), url)
 
 
 def _cut(text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from chef.access.addresses import origin
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES, Job
 from chef.domain.wiretypes import as_dict
-from chef.errors import Forbidden, NotFound
+from chef.errors import NotFound
 from chef.pages import durations, snapshots
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
@@ -22,7 +22,7 @@ from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
 from chef.pages.testpanel import report_panel
 from chef.pages.verdict import verdict
-from chef.pages.viewer import check_id, transport, viewer, visible_job
+from chef.pages.viewer import check_may_read, transport, viewer, visible_job
 from chef.services import services
 from chef.wire.paging import read_cursor
 
@@ -56,9 +56,7 @@ def overview() -> str:
 @blueprint.get("/projects/<project_id>")
 def project(project_id: str) -> Response:
     """One project's jobs. Before its first job: the page that waits for it, with status 404."""
-    principal = viewer()
-    if not principal.may_read(check_id(project_id)):
-        raise Forbidden(_("your token does not cover this project"))
+    check_may_read(viewer(), project_id)
     before, asked = _before(), filter_of_request()
     rows = listed_runs(asked.of_store(project_id), None, before)
     menu = services().store.filter_menu(project_id)

@@ -12,6 +12,7 @@ from chef.domain.filtering import plain_text
 from chef.domain.text import clean_text
 from chef.pages.language import gettext as _
 from chef.pages.sources import sources
+from chef.pages.words import one_line
 
 SHORT_COMMIT = 7
 """So many digits of a commit are shown."""
@@ -65,7 +66,7 @@ def row_reason(job: Mapping[str, Any]) -> str:
     """The second line of a job's state: why it failed, by its log or its script, else its newest message."""
     error, failure = job.get("error") or {}, job.get("failure") or {}
     reason = failure.get("summary") or error.get("message") or job.get("message") or ""
-    return " ".join(clean_text(reason).split())
+    return one_line(reason)
 
 
 def add_filters(app: Flask) -> None:

@@ -8,13 +8,11 @@ from flask import Flask, Response, make_response, request
 
 from chef.domain.clock import rfc3339
 from chef.domain.model import ENDED
-from chef.errors import Forbidden
 from chef.pages.errors import make_blueprint
-from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.listedruns import listed_run
 from chef.pages.sources import sources
-from chef.pages.viewer import check_id, transport, viewer
+from chef.pages.viewer import check_may_read, transport, viewer
 from chef.pages.waterfall import MOST_JOBS, waterfall
 from chef.services import services
 
@@ -26,8 +24,7 @@ def install(app: Flask) -> None:
     @blueprint.get("/projects/<project_id>/runs/<run:run>")
     def run(project_id: str, run: str) -> Response:
         """One run. Before its first job: the page that waits for it, with status 404."""
-        if not viewer().may_read(check_id(project_id)):
-            raise Forbidden(_("your token does not cover this project"))
+        check_may_read(viewer(), project_id)
         shown = _shown(project_id, run)
         template = "runview.html" if request.args.get("part") else "run.html"
         page = render(template, project_id=project_id, run_name=run, **shown, live=_live(project_id, run))

@@ -29,6 +29,12 @@ def check_id(value: str) -> str:
     return value
 
 
+def check_may_read(principal: Principal, project_id: str) -> None:
+    """Refuse what is no id, and a project that the viewer's token does not cover."""
+    if not principal.may_read(check_id(project_id)):
+        raise Forbidden(_("your token does not cover this project"))
+
+
 def visible_job(principal: Principal, job_id: str) -> Job | None:
     """A job, or `None` before its first update.
 

@@ -12,12 +12,10 @@ from chef.access.auth import Principal
 from chef.domain.clock import rfc3339
 from chef.domain.filtering import JobFilter, filter_text, plain_text
 from chef.domain.model import ENDED, Job
-from chef.errors import Forbidden
 from chef.pages.errors import make_blueprint
-from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.snapshots import RECENT_JOBS, listed
-from chef.pages.viewer import check_id, transport, viewer
+from chef.pages.viewer import check_may_read, transport, viewer
 from chef.services import services
 
 _MOST_TILES = 500
@@ -32,8 +30,8 @@ def install(app: Flask) -> None:
     def wall() -> str:
         """The tiles of all projects, or with `?project=` those of one."""
         principal, project_id = viewer(), request.args.get("project") or None
-        if project_id and not principal.may_read(check_id(project_id)):
-            raise Forbidden(_("your token does not cover this project"))
+        if project_id:
+            check_may_read(principal, project_id)
         live = {"now": rfc3339(services().clock()), "transport": transport()}
         template = "walltiles.html" if request.args.get("part") else "wall.html"
         live |= {"projectId": project_id} if project_id else {}

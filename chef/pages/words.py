@@ -89,6 +89,11 @@ def age(milliseconds: int) -> str:
     return f"{seconds} {_('s')}"
 
 
+def one_line(text: str) -> str:
+    """A text of a build in one line, without what a terminal would take as a command."""
+    return " ".join(clean_text(text).split())
+
+
 def ago(rfc3339: str) -> str:
     """How long ago a moment was as the page is made: `just now`, `4 min ago`."""
     past = services().clock() - round(datetime.fromisoformat(rfc3339).timestamp() * 1000)
