@@ -4,18 +4,25 @@ import { io } from 'socket.io-client';
 // A page's build progress as our users write it. `options` may bring `transports` or `auth: { token }`.
 export function BuildProgress({ server, jobId, options }) {
   const [job, setJob] = useState(null);
-  const [lines, setLines] = useState(new Map());   // number -> text; a line that is replaced keeps its number
+  const [lines, setLines] = useState(new Map()); // number -> text; a line that is replaced keeps its number
   const [trouble, setTrouble] = useState('connecting');
 
   useEffect(() => {
-    let after = 0, epoch;   // how far this page is: what a break or a late visit has missed is sent
-    const clear = () => { after = 0; setLines(new Map()); };
-    const take = (data) => { after = data.seq; setJob((known) => ({ ...known, ...data })); };
+    let after = 0,
+      epoch; // how far this page is: what a break or a late visit has missed is sent
+    const clear = () => {
+      after = 0;
+      setLines(new Map());
+    };
+    const take = (data) => {
+      after = data.seq;
+      setJob((known) => ({ ...known, ...data }));
+    };
     const socket = io(server, { path: '/ws', ...options });
     socket.on('connect', () => {
       socket.emit('subscribe:job', { jobId, after, epoch, batch: true }, (answer) => {
         if (!answer.ok) return setTrouble(answer.error.message);
-        if (!answer.complete && !answer.firstSeq) clear();   // another history: it is sent from the beginning
+        if (!answer.complete && !answer.firstSeq) clear(); // another history: it is sent from the beginning
         epoch = answer.epoch;
         setJob(answer.job);
         setTrouble(null);
