@@ -50,9 +50,10 @@ def test_a_build_that_was_erased_goes_on_and_is_not_sent_again(
     served: Served, machine: Machine, job: str
 ) -> None:
     """Its reporter has all of the output still, and says that the server takes no more of it."""
-    script = (
-        f"echo one; curl -sS -X DELETE {served.url}/api/jobs/{job} >&2; echo two; sleep 2; echo three; exit 3"
-    )
+    address = f"{served.url}/api/jobs/{job}"
+    once_it_is_there = f"until curl -sSf {address} >/dev/null 2>&1; do sleep 0.1; done"
+    erase = f"curl -sS -X DELETE {address} >&2"
+    script = f"echo one; {once_it_is_there}; {erase}; echo two; sleep 2; echo three; exit 3"
     done = machine.run("run", "--linger", "20", "--", "sh", "-c", script, environment={"CHEF_JOB": job})
     assert (done.status, done.out) == (3, b"one\ntwo\nthree\n")
     assert served.get(f"/api/jobs/{job}").status_code == 404
