@@ -1,4 +1,4 @@
-// How a page speaks of a running job that says nothing, by the rules of chef/pages/silence.py. Pure.
+// How a page speaks of a running job that says nothing, by the rules of chef/domain/silence.py. Pure.
 
 import { constants } from "chef/constants.js";
 import { hasEnded } from "chef/state.js";

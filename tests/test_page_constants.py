@@ -9,9 +9,9 @@ import pytest
 from flask import Flask
 
 from chef.domain.clock import rfc3339
+from chef.domain.silence import LOST_MS, QUIET_MS, shown_status, silence
 from chef.domain.text import clean_text
 from chef.pages.constants import constants
-from chef.pages.silence import LOST_MS, QUIET_MS, shown_status, silence
 from tests.tools.modules import run
 from tests.tools.rendered import carried
 

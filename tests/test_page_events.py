@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chef.domain.clock import rfc3339
+from chef.domain.jobbar import known_progress
 from chef.pages.constants import constants
-from chef.pages.words import known_progress
 from tests.tools.modules import run
 
 NOW = 1_790_000_000_000

@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 
 from chef.domain.clock import rfc3339
+from chef.domain.silence import Silence, silence
 from chef.pages.shownbar import shown_bar
-from chef.pages.silence import Silence, silence
 from chef.pages.silencewords import silence_more, silence_words
 from chef.pages.timeleft import time_short, time_words
 from tests.tools.modules import run

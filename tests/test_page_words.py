@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chef.domain.clock import rfc3339
-from chef.pages.silence import LOST_MS, QUIET_MS, Silence, shown_status, silence
+from chef.domain.silence import LOST_MS, QUIET_MS, Silence, shown_status, silence
 from chef.pages.verdict import Verdict, verdict
 
 NOW = 1_790_000_000_000

@@ -8,8 +8,8 @@ from unicodedata import east_asian_width
 
 from chef.domain.model import ENDED
 from chef.domain.runs import Run
+from chef.domain.silence import shown_status
 from chef.pages.shownbar import shown_bar
-from chef.pages.silence import shown_status
 from chef.pages.timeleft import time_short
 from chef.pages.words import one_line
 

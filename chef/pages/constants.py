@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from chef.domain import errorlines, outline, text, workflow
+from chef.domain import errorlines, outline, silence, text, workflow
 from chef.domain.forecast import bar
 from chef.domain.model import ENDED, REMOVED_MARKER
 from chef.domain.rules import LOGS_AFTER_END_MS
-from chef.pages import progresswords, silence, snapshots, sources, words
+from chef.pages import progresswords, snapshots, sources, words
 
 MAX_QUERY = 1_000
 """So many characters may be searched for in a log."""

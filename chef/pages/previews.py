@@ -11,11 +11,11 @@ from flask import Flask, request
 
 from chef.access.addresses import origin
 from chef.domain.model import ENDED
+from chef.domain.silence import shown_status
 from chef.pages.language import gettext as _
 from chef.pages.listedruns import done_words
 from chef.pages.progresswords import stopped_words
 from chef.pages.shownbar import shown_bar
-from chef.pages.silence import shown_status
 from chef.pages.timeleft import time_words
 from chef.pages.words import duration, one_line, phase_word, status_word
 from chef.services import services

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Flask
 
+from chef.domain.jobbar import known_progress
 from chef.domain.model import ENDED
 from chef.pages.language import gettext as _
 from chef.pages.shownbar import ShownBar
-from chef.pages.words import duration, known_progress, percent, phase_word, status_word
+from chef.pages.words import duration, percent, phase_word, status_word
 
 _PLACES: dict[str, Callable[[], str]] = {
     "queued": lambda: _("while queued"),

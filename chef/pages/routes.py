@@ -10,6 +10,7 @@ from flask import Response, make_response, request
 from chef.access.addresses import origin
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES, Job
+from chef.domain.silence import shown_status, silence
 from chef.domain.wiretypes import as_dict
 from chef.errors import NotFound
 from chef.pages import durations, snapshots
@@ -18,7 +19,6 @@ from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.listedruns import listed_runs, running_runs
 from chef.pages.listfilter import FILTERS, PageFilter, filter_of_request
-from chef.pages.silence import shown_status, silence
 from chef.pages.sources import is_source, sources
 from chef.pages.testpanel import report_panel
 from chef.pages.verdict import verdict

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
+from chef.domain.silence import Silence
 from chef.pages.language import gettext as _
-from chef.pages.silence import Silence
 from chef.pages.timeleft import amount
 from chef.pages.words import age, status_word
 

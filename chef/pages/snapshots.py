@@ -12,10 +12,10 @@ from chef.domain.clockback import not_after
 from chef.domain.failure import IN_LISTS
 from chef.domain.model import Job
 from chef.domain.payloads import job_json, sent_line
+from chef.domain.silence import shown_status, silence
 from chef.domain.text import clean_text, drawn_text
 from chef.domain.wiretypes import as_dict
 from chef.domain.workflow import annotation_of
-from chef.pages.silence import shown_status, silence
 from chef.services import services
 from chef.store import ListedProject
 from chef.wire.paging import make_cursor

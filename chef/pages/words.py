@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from chef.domain.jobbar import known_progress
 from chef.domain.text import clean_text
 from chef.pages.language import gettext as _
 from chef.pages.language import language
@@ -37,7 +38,7 @@ _PHASES: dict[str, Callable[[], str]] = {
 
 
 def status_word(status: str) -> str:
-    """A status that is shown (`chef.pages.silence.shown_status`), for people."""
+    """A status that is shown (`chef.domain.silence.shown_status`), for people."""
     found = _STATUSES.get(status)
     return found() if found else _("Waiting")
 
@@ -105,17 +106,6 @@ def percent(progress: float) -> str:
     from babel.numbers import format_percent
 
     return format_percent(int(progress) / 100, locale=language())
-
-
-def known_progress(job: dict[str, Any] | None) -> float | None:
-    """A job's progress in percent, given as its JSON; `None` where none was ever told.
-
-    Nobody told of a job that is not there. A completed one has all of it.
-    """
-    if not job or (job.get("progressKnown") is False and job["status"] != "completed"):
-        return None
-    progress: float = job["progress"]
-    return progress
 
 
 def number(value: int) -> str:

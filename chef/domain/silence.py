@@ -1,4 +1,4 @@
-"""How a page speaks of a running job that says nothing; `static/silence.js` follows the same rules.
+"""How one speaks of a running job that says nothing; `static/silence.js` follows the same rules. Pure.
 
 A silent job is never shown as failed: from here one cannot tell. What its reporter promised decides, and
 where there is no promise, time.
@@ -49,7 +49,7 @@ def silence(job: dict[str, Any] | None, now: int) -> Silence | None:
 
 
 def shown_status(job: dict[str, Any] | None, now: int) -> str:
-    """The status that a page shows: the job's, or `lost`; of no job yet, none."""
+    """The status that people are shown: the job's, or `lost`; of no job yet, none."""
     if job is None:
         return ""
     found = silence(job, now)
