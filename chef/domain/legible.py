@@ -36,7 +36,12 @@ _OF_ARTIFACTS = ("name",)
 
 def legible(update: Update) -> Update:
     """An update with nothing but text in its message, its code, the names of artifacts and in `meta`."""
-    if update.meta is None and update.artifacts is None and _is_clean(update.message, update.code):
+    if (
+        update.meta is None
+        and update.artifacts is None
+        and _is_clean(update.message)
+        and _is_clean(update.code)
+    ):
         return update
     return replace(
         update,
@@ -48,8 +53,8 @@ def legible(update: Update) -> Update:
     )
 
 
-def _is_clean(*values: Any) -> bool:
-    return all(value.isprintable() for value in values if isinstance(value, str))
+def _is_clean(value: Any) -> bool:
+    return not isinstance(value, str) or value.isprintable()
 
 
 def _clean(value: Any) -> Any:

@@ -42,15 +42,11 @@ class SteadyClock:
         elapsed = self._elapsed()
         offset = self._wall() - elapsed
         if offset - self._offset <= STEP_MS:
-            self._follow(offset)
+            self._offset, self._ahead_since = offset, None
         elif self._ahead_since is None:
             self._ahead_since = elapsed
             jump = (offset - self._offset) // 1000
             log.warning("the machine's clock jumped ahead by %d s, it is believed if it stays there", jump)
         elif elapsed - self._ahead_since >= HOLD_MS:
-            self._follow(offset)
+            self._offset, self._ahead_since = offset, None
         return elapsed + self._offset
-
-    def _follow(self, offset: int) -> None:
-        self._offset = offset
-        self._ahead_since = None

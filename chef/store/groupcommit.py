@@ -143,8 +143,9 @@ class GroupCommit:
         committed, self._committing = self._committing, []
         if outcomes is None:
             outcomes = [error] * len(committed)
-        self.has_failed = any(isinstance(one, StoreUnavailable) for one in outcomes)
-        self._is_locked = self.has_failed and any(isinstance(one, StoreLocked) for one in outcomes)
+        failures = [one for one in outcomes if isinstance(one, StoreUnavailable)]
+        self.has_failed = bool(failures)
+        self._is_locked = any(isinstance(one, StoreLocked) for one in failures) if failures else False
         if self._is_locked:
             committed, outcomes = self._try_again(committed, outcomes)
         self._watch.stop()
@@ -229,11 +230,11 @@ class GroupCommit:
     def _transaction(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         batches = [work for work in works if isinstance(work, Batch)]
         begun = time.monotonic()
-        until = min((pending.until for pending in self._committing), default=None)
+        until = min([pending.until for pending in self._committing], default=None)
         with self._connections.writing(until) as connection:
             receipts = iter(write(connection, batches, self.late_masks, *self._limits))
             outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
-            if any(pending.answered for pending in self._committing):
+            if [pending for pending in self._committing if pending.answered]:
                 raise unsure()  # They were told so: it must not be kept.
         self._counts.commits.observe(time.monotonic() - begun)
         return outcomes
