@@ -61,8 +61,7 @@ class WriteLimit:
         """The fields that tell a client how much is left."""
         if left is None:
             return []
-        remaining = left.remaining if left.remaining > 0 else 0
-        return [self._policy, ("RateLimit", f'"{POLICY}";r={remaining};t={_whole(left)}')]
+        return [self._policy, ("RateLimit", f'"{POLICY}";r={max(0, left.remaining)};t={_whole(left)}')]
 
 
 def _whole(left: ServiceLimit) -> int:
