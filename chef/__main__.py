@@ -191,13 +191,14 @@ def add_hook(commands: Commands[Parser]) -> None:
 
 
 def hook(arguments: argparse.Namespace) -> int:
-    """Print the address behind that of the server, with a key where the platform signs nothing."""
-    secrets = Settings.from_env().hook_secrets
+    """Print the whole address, with a key where the platform signs nothing."""
+    settings = Settings.from_env()
+    secrets = settings.hook_secrets
     if not secrets:
         raise SettingError("CHEF_HOOK_SECRET", "is not set: webhooks are taken where it is")
     if not ID.fullmatch(arguments.project):
         raise TokenError(f"PROJECT {ID_RULE}")
-    address = f"/api/hooks/{arguments.platform}/{arguments.project}"
+    address = f"{settings.address}/api/hooks/{arguments.platform}/{arguments.project}"
     if not PLATFORMS[arguments.platform].verify:
         address += f"?key={address_key(arguments.platform, arguments.project, secrets[0])}"
     sys.stdout.write(f"{address}\n")

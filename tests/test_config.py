@@ -24,6 +24,7 @@ from chef.settings.config import (
     load_settings_or_exit,
     unknown_names,
 )
+from chef.settings.notify import NotifyTarget
 from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
 
@@ -113,6 +114,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_JWT_SECRET=SECRET,
         CHEF_JWT_SECRET_PREVIOUS="p" * 32,
         CHEF_HOOK_SECRET="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz,another-long-secret",
+        CHEF_NOTIFY="https://example.com/hook#failed&project=web",
         CHEF_PUBLIC_READ="true",
         CHEF_MAX_BODY_BYTES="1000",
         CHEF_MAX_REPORT_BYTES="2000",
@@ -143,6 +145,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_CLIENT_HEADER="True-Client-IP",
         CHEF_ALLOWED_HOSTS="Chef.Example., *.Example.COM,[2001:DB8::1],10.0.0.1",
         CHEF_FRAME_ANCESTORS="https://Docs.example,http://localhost:3000",
+        CHEF_URL="HTTPS://Chef.Example/",
         CHEF_LOG_FORMAT="json",
     )
     assert settings == Settings(
@@ -158,6 +161,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         jwt_secret=SECRET,
         jwt_secret_previous="p" * 32,
         hook_secrets=("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", "another-long-secret"),
+        notify=(NotifyTarget("https://example.com/hook", frozenset({"failed"}), frozenset({"web"})),),
         public_read=True,
         max_body_bytes=1000,
         max_report_bytes=2000,
@@ -188,6 +192,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         client_header="True-Client-IP",
         allowed_hosts=("chef.example", "*.example.com", "2001:db8::1", "10.0.0.1"),
         frame_ancestors=("https://docs.example", "http://localhost:3000"),
+        url="https://chef.example",
         log_format="json",
     )
 
@@ -204,7 +209,8 @@ def test_blanks_around_a_value_do_not_count(setting: Setting) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["CHEF_API_TOKEN", "CHEF_HOOK_SECRET", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"]
+    "name",
+    ["CHEF_API_TOKEN", "CHEF_HOOK_SECRET", "CHEF_NOTIFY", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"],
 )
 def test_a_blank_secret_is_a_slip_and_never_an_open_server(name: str) -> None:
     assert refusal(**{name: "  "}) == f"{name} must not be blank: set it or leave it empty"

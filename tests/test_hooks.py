@@ -196,8 +196,8 @@ def test_the_address_is_printed(tmp_path: Path) -> None:
             command, cwd=tmp_path, env=environment, text=True, capture_output=True, check=False
         )
 
-    assert run("github", "web").stdout == "/api/hooks/github/web\n"
-    assert run("railway", "web").stdout == f"{address('railway')}\n"
+    assert run("github", "web").stdout == "http://localhost:3001/api/hooks/github/web\n"
+    assert run("railway", "web").stdout == f"http://localhost:3001{address('railway')}\n"
     for wrong in (run("railway", "a b"), run("travis", "web"), run("github", "web", secret="")):
         assert wrong.returncode == 2
         assert wrong.stderr.count("\n") == 1

@@ -36,6 +36,7 @@ SETTINGS = {
     "CHEF_JWT_SECRET_PREVIOUS": "",
     "CHEF_JWT_PUBLIC_KEY": "",
     "CHEF_HOOK_SECRET": "",
+    "CHEF_NOTIFY": "",
     "CHEF_PUBLIC_READ": "",
     "CHEF_MAX_BODY_BYTES": "1048576",
     "CHEF_MAX_REPORT_BYTES": "33554432",
@@ -66,6 +67,7 @@ SETTINGS = {
     "CHEF_CLIENT_HEADER": "",
     "CHEF_ALLOWED_HOSTS": "",
     "CHEF_FRAME_ANCESTORS": "",
+    "CHEF_URL": "",
     "CHEF_LOG_FORMAT": "text",
 }
 # Pieced together, so that this file may hold them.

@@ -173,6 +173,16 @@ def masked(url: str) -> str:
     return scheme + separator + _SECRET_PARAMETER.sub(r"\1***", rest)
 
 
+def server_url(url: str) -> str:
+    """The address at which people open this server, perhaps with a path; without a slash at its end."""
+    match = _URL.fullmatch(url)
+    if match is None or match["scheme"].lower() not in _DEFAULT_PORTS or match["query"] is not None:
+        raise Wrong("must be like https://chef.example.com, without anything behind ? or #")
+    if "@" in match["authority"] or re.search(r"\s", url):
+        raise Wrong("must be like https://chef.example.com, without a user, a password or a space")
+    return origin(f"{match['scheme']}://{match['authority']}") + match["path"].rstrip("/")
+
+
 def database_url(url: str) -> str:
     """`sqlite:///FILE`, or `postgres://USER:PASSWORD@HOST:PORT/NAME?PARAMETERS`, also `postgresql://`."""
     scheme = url.partition("://")[0].lower()

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from chef.settings import checks, logs, rules
+from chef.settings import checks, logs, notify, rules
 from chef.settings.checks import Wrong
+from chef.settings.notify import NotifyTarget
 from chef.settings.platforms import platform_defaults, wiped_disk
 from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
@@ -66,6 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
     rules.text("CHEF_JWT_SECRET_PREVIOUS", "jwt_secret_previous", rules.check_jwt_secret, None),
     rules.text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", rules.check_jwt_public_key, None),
     Setting("CHEF_HOOK_SECRET", "hook_secrets", rules.comma_separated, rules.check_hook_secrets, None),
+    Setting("CHEF_NOTIFY", "notify", notify.read_targets, notify.check_targets, None),
     rules.switch("CHEF_PUBLIC_READ", "public_read"),
     rules.whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
     rules.whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
@@ -104,6 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
         rules.check_frame_ancestors,
         rules.show_list,
     ),
+    rules.text("CHEF_URL", "url", checks.server_url),
     rules.text("CHEF_LOG_FORMAT", "log_format", rules.check_log_format),
 )
 NAMES: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
@@ -131,6 +134,7 @@ class Settings:
     jwt_secret_previous: str | None = None
     jwt_public_key: str | None = None
     hook_secrets: tuple[str, ...] = ()
+    notify: tuple[NotifyTarget, ...] = ()
     public_read: bool | None = None
     max_body_bytes: int = 1_048_576
     max_report_bytes: int = 33_554_432
@@ -161,6 +165,7 @@ class Settings:
     client_header: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ()
+    url: str | None = None
     log_format: str = "text"
 
     def __post_init__(self) -> None:
@@ -227,6 +232,20 @@ class Settings:
             return keys.verifying_keys(self.jwt_public_key)
         secrets = (self.jwt_secret, self.jwt_secret_previous)
         return tuple(keys.VerifyingKey("HS256", secret.encode()) for secret in secrets if secret is not None)
+
+    @property
+    def is_address_known(self) -> bool:
+        """Whether the server's address as people open it was said, by CHEF_URL or the platform."""
+        return self.url is not None
+
+    @property
+    def address(self) -> str:
+        """The server's address as people open it, without a slash at its end; it may be a guess."""
+        if self.url is not None:
+            return self.url
+        named = next((name for name in self.allowed_hosts if "*" not in name), "localhost")
+        host = f"[{named}]" if ":" in named else named
+        return f"http://{host}:{self.port}" if checks.is_loopback_name(named) else f"https://{host}"
 
     @property
     def has_write_tokens(self) -> bool:

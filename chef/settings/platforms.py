@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from chef.settings import checks
 
 # Heroku's router ends a request of whose answer nothing has come within 30 seconds.
 _HEROKU_WAIT_S = 25
@@ -33,6 +36,17 @@ PLATFORMS = (
     Platform("RAILWAY_PROJECT_ID", "X-Real-IP"),
     Platform("K_SERVICE"),  # Google Cloud Run
     Platform("WEBSITE_SITE_NAME"),  # Azure App Service
+)
+
+# Variables in which platforms say at which address people open the server, as a URL or the name of its host;
+# where there are several, separated by commas, the first counts.
+_ADDRESSES = (
+    "RENDER_EXTERNAL_URL",
+    "RAILWAY_PUBLIC_DOMAIN",
+    "HEROKU_APP_DEFAULT_DOMAIN_NAME",
+    "COOLIFY_URL",
+    "COOLIFY_FQDN",
+    "WEBSITE_HOSTNAME",  # Azure App Service
 )
 
 
@@ -73,7 +87,19 @@ def _is_wiped(folder: Path) -> bool:
 def platform_defaults(environ: Mapping[str, str]) -> dict[str, Any]:
     """Values of settings, by their field, that the platform asks for where an operator says nothing."""
     defaults: dict[str, Any] = {"max_wait": _HEROKU_WAIT_S} if "DYNO" in environ else {}
+    defaults |= _address(environ)
     for platform in PLATFORMS:
         if environ.get(platform.variable):
             return defaults | {"trusted_proxies": 1, "client_header": platform.client_header}
     return defaults
+
+
+def _address(environ: Mapping[str, str]) -> dict[str, str]:
+    """The server's address, where the platform says one that can be used."""
+    texts = [environ.get(name, "").partition(",")[0].strip() for name in _ADDRESSES]
+    if environ.get("FLY_APP_NAME"):
+        texts.append(f"{environ['FLY_APP_NAME']}.fly.dev")
+    for text in filter(None, texts):
+        with suppress(checks.Wrong):
+            return {"url": checks.server_url(text if "://" in text else f"https://{text}")}
+    return {}

@@ -1,0 +1,69 @@
+"""A channel is one target: which jobs and words it is for, and how it is spoken to. Pure.
+
+A new kind of target is a module with a subclass of `NotifyChannel` and a function that makes one of a
+`NotifyTarget`, entered in `chef.outbox.kinds`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from chef.domain.model import Job
+from chef.outbox.answers import outcome_of
+from chef.outbox.values import Answer, Notice, Outcome, Request, Word
+
+Send = Callable[[Request], Answer]
+"""Sends a request and waits for the answer. It may raise, which is for the caller of `tell`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyChannel(ABC):
+    """One target.
+
+    `label` names it in logs, and `kind` in metrics: neither ever holds a secret. `key` tells it from others
+    over restarts (it is kept as a digest). `named` are URLs whose hosts the operator wrote: those may be
+    internal addresses, all others never. No `projects` are all.
+    """
+
+    kind: ClassVar[str]
+    updates: ClassVar[bool] = True
+    """One message a job, which is edited; else one for each word."""
+    gap_s: ClassVar[float] = 3.0
+    """The least time between two edits of a message."""
+    most: ClassVar[int | None] = None
+    """So many requests a job at most: the time between edits grows, and the last is kept for the end."""
+    knows_repeats: ClassVar[bool] = True
+    """Whether the target does no second thing when a notice of the same id comes again.
+
+    Where not, that one is about to be sent is stored before, so that `Notice.is_repeated` can be told.
+    """
+
+    key: str
+    label: str
+    words: frozenset[Word]
+    projects: frozenset[str] = frozenset()
+    named: tuple[str, ...] = ()
+
+    def concerns(self, job: Job) -> bool:
+        """Whether it may be told of a job."""
+        return not self.projects or job.project_id in self.projects
+
+    def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
+        """Tell it: with a new message, or by editing the one that `handle` names."""
+        request = self.first(notice) if handle is None else self.edit(notice, handle)
+        return self.read(send(request))
+
+    @abstractmethod
+    def first(self, notice: Notice) -> Request:
+        """The request that makes a message."""
+
+    def edit(self, notice: Notice, handle: str) -> Request:  # noqa: ARG002 - for those that edit
+        """The request that makes a message say something else."""
+        return self.first(notice)
+
+    def read(self, answer: Answer) -> Outcome:
+        """What an answer means; here by its status alone."""
+        return outcome_of(answer)
