@@ -121,6 +121,28 @@ def test_the_title_is_the_commits_where_the_event_says_it(
     assert (meta["title"], meta.get("pullRequest")) == (title, number)
 
 
+@pytest.mark.parametrize(
+    ("system", "variables"),
+    [
+        ("github", {"GITHUB_REF": "refs/pull/7/merge"}),
+        ("gitlab", {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "a" * 40}),
+        ("azure", {"SYSTEM_PULLREQUEST_SOURCECOMMITID": "a" * 40}),
+    ],
+)
+def test_of_a_pull_request_the_commit_is_the_newest_of_its_branch(
+    tmp_path: Path, system: str, variables: dict[str, str]
+) -> None:
+    """And not the one that merges it for a try: nobody would see there how the build goes."""
+    path = tmp_path / "event.json"
+    path.write_text('{"pull_request": {"number": 7, "head": {"sha": "%s"}}}' % ("a" * 40))
+    environ = SYSTEMS[system][0] | {"GITHUB_EVENT_PATH": str(path)}
+    assert find_target(environ | variables).meta["commit"] == "a" * 40
+    assert (
+        find_target(environ | {"GITHUB_REF": "refs/heads/main"}).meta["commit"]
+        == SYSTEMS[system][3]["commit"]
+    )
+
+
 def test_the_axes_of_a_jenkins_matrix_are_in_one_run() -> None:
     environ = {**SYSTEMS["jenkins"][0], "BRANCH_NAME": ""}
     legs = [{**environ, "JOB_NAME": f"shop/label={label}", "JOB_BASE_NAME": "shop"} for label in ("a", "b")]

@@ -53,7 +53,7 @@ detect() {
     chef_pull=$(printf '%s\n' "${GITHUB_REF-}" | sed -n 's!^refs/pull/\([0-9]*\)/.*!\1!p')
   elif [ -n "${GITLAB_CI-}" ] && [ -n "${CI_JOB_ID-}" ]; then
     chef_found_job=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-$CI_JOB_ID chef_found_project=${CI_PROJECT_PATH:-${CI_PROJECT_NAME-}}
-    chef_branch=${CI_MERGE_REQUEST_SOURCE_BRANCH_NAME:-${CI_COMMIT_REF_NAME-}} chef_commit=${CI_COMMIT_SHA-}
+    chef_branch=${CI_MERGE_REQUEST_SOURCE_BRANCH_NAME:-${CI_COMMIT_REF_NAME-}} chef_commit=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA-}}
     chef_author=${CI_COMMIT_AUTHOR:-${GITLAB_USER_NAME-}} chef_title=${CI_COMMIT_TITLE-} chef_address=${CI_JOB_URL-}
     chef_run=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-${CI_PIPELINE_ID:-$CI_JOB_ID} chef_repository=${CI_PROJECT_URL-}
     kind_of "${CI_JOB_NAME-}"; chef_pull=${CI_MERGE_REQUEST_IID-} chef_number=${CI_PIPELINE_IID-}

@@ -15,19 +15,21 @@ def _actions_build(name: str, get: Get, address: str | None, attempt: str | None
     leg = get("RUNNER_TRACKING_ID") or get("RUNNER_NAME")
     run = [name, get("GITHUB_RUN_ID"), attempt]
     event = read_event(get("GITHUB_EVENT_PATH"))
+    pull_request = _pull_request(get("GITHUB_REF"))
     return CiBuild(
         parts=[*run, get("GITHUB_JOB"), short_hash(leg)[:8] if leg else None],
         run=run,
         project=get("GITHUB_REPOSITORY"),
         meta={
             "branch": get("GITHUB_HEAD_REF") or get("GITHUB_REF_NAME"),
-            "commit": get("GITHUB_SHA"),
+            # What is built of a pull request is a commit that merges it for a try, which nobody looks at.
+            "commit": (event.head if pull_request else None) or get("GITHUB_SHA"),
             "author": get("GITHUB_ACTOR"),
             "title": event.subject or " / ".join(filter(None, [get("GITHUB_WORKFLOW"), get("GITHUB_JOB")])),
             "url": address,
             "kind": joined_kind(get("GITHUB_WORKFLOW"), get("GITHUB_JOB"), _leg(get)),
             "repository": _repository(get),
-            "pullRequest": _pull_request(get("GITHUB_REF")) or event.pull_request,
+            "pullRequest": pull_request or event.pull_request,
             "number": get("GITHUB_RUN_NUMBER"),
         },
         stage=_step(get("GITHUB_ACTION")),

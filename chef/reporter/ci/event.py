@@ -11,10 +11,14 @@ _MOST_BYTES = 8 * 1024 * 1024
 
 
 class RepositoryEvent(NamedTuple):
-    """The subject of the commit, or the title of the pull request, and the pull request's number."""
+    """The subject of the commit, or the title of the pull request, and the pull request's number.
+
+    `head` is the newest commit of the pull request's branch.
+    """
 
     subject: str | None = None
     pull_request: str | None = None
+    head: str | None = None
 
 
 def read_event(path: str | None) -> RepositoryEvent:
@@ -28,9 +32,11 @@ def read_event(path: str | None) -> RepositoryEvent:
         return RepositoryEvent()
     request, commit = _part(event, "pull_request"), _part(event, "head_commit")
     subject, number = request.get("title") or commit.get("message"), request.get("number")
+    head = _part(request, "head").get("sha")
     return RepositoryEvent(
         first_line(subject) if isinstance(subject, str) else None,
         str(number) if isinstance(number, int) else None,
+        head if isinstance(head, str) else None,
     )
 
 

@@ -28,7 +28,7 @@ def _gitlab_build(get: Get) -> CiBuild:
         project=get("CI_PROJECT_PATH") or get("CI_PROJECT_NAME"),
         meta={
             "branch": get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME") or get("CI_COMMIT_REF_NAME"),
-            "commit": get("CI_COMMIT_SHA"),
+            "commit": get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or get("CI_COMMIT_SHA"),
             "author": get("CI_COMMIT_AUTHOR") or get("GITLAB_USER_NAME"),
             "title": get("CI_COMMIT_TITLE") or first_line(get("CI_COMMIT_MESSAGE")),
             "url": get("CI_JOB_URL"),
@@ -105,7 +105,7 @@ def _azure_build(get: Get) -> CiBuild:
         project=name if name and "/" in name else owned(team, name),
         meta={
             "branch": without("refs/heads/", branch),
-            "commit": get("BUILD_SOURCEVERSION"),
+            "commit": get("SYSTEM_PULLREQUEST_SOURCECOMMITID") or get("BUILD_SOURCEVERSION"),
             "author": get("BUILD_REQUESTEDFOR"),
             "title": first_line(get("BUILD_SOURCEVERSIONMESSAGE")) or get("BUILD_DEFINITIONNAME"),
             "url": "%s?buildId=%s" % (page, build) if page and build else None,
