@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -405,3 +408,44 @@ def test_what_a_killed_server_left_is_cleaned_by_the_next_one(
         )
     start_server(DATABASE_URL=place.url)
     until(lambda: place.files_with(SECRET) == [])
+
+
+def vacuum(place: Place, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command, as somebody types it beside the store."""
+    environment = {**os.environ, "DATABASE_URL": place.url, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = [sys.executable, "-m", "chef", "vacuum"]
+    return subprocess.run(
+        command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_vacuum_cleans_what_a_killed_server_left_and_keeps_the_rest(
+    start_server: StartServer, place: Place, tmp_path: Path
+) -> None:
+    server = start_server(DATABASE_URL=place.url)
+    build(server)
+    build(server, "other", secret="harmless")
+    assert delete(server, "/api/jobs/job?wait=0").status_code in (200, 202)
+    server.kill()
+    done = vacuum(place, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert place.files_with(SECRET) == []
+    assert "line 29 harmless" in answers(start_server(DATABASE_URL=place.url), "other")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("none.db", "there is no store at DATABASE_URL"),
+        ("empty.db", "there is no store at DATABASE_URL"),
+        ("text.db", "file is not a database"),
+        ("text.db/chef.db", "there is no store at DATABASE_URL"),
+    ],
+)
+def test_vacuum_says_in_one_line_that_there_is_no_store(tmp_path: Path, file: str, says: str) -> None:
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "text.db").write_text("a text, and no database\n" * 100)
+    done = vacuum(Place(f"sqlite:///{tmp_path / file}", tmp_path, "*"), tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", says + "\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.db", "text.db"]

@@ -7,6 +7,8 @@ from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.engine import ConnectionPool
 from chef.store.erasing import erase_more
+from chef.store.inspecting import inspect
+from chef.store.migrate import newest_revision
 from chef.store.opening import open_database
 from chef.store.removalrows import note_clean, unclean_since
 from chef.store.removing import remove_step
@@ -17,8 +19,10 @@ from chef.store.textindex import merge_step
 def vacuum(settings: Settings) -> None:
     """Write the files of a store anew. Nobody can write meanwhile, on PostgreSQL nor read.
 
-    Raises StoreUnavailable where the store cannot be had, or others use it all the time.
+    Raises StoreUnavailable where there is no store of this version, it cannot be had, or others use it all
+    the time.
     """
+    _check(settings)
     database = open_database(settings)
     pool = database.upkeep_connections
     try:
@@ -32,6 +36,15 @@ def vacuum(settings: Settings) -> None:
                 note_clean(connection, mark)
     finally:
         database.close()
+
+
+def _check(settings: Settings) -> None:
+    """A store is neither made nor brought to another version here."""
+    found = inspect(settings)
+    if found is None or found.revision is None:
+        raise StoreUnavailable("there is no store at DATABASE_URL")
+    if found.revision != newest_revision():
+        raise StoreUnavailable("the database is of another version of Chef: run `python -m chef migrate`")
 
 
 def _remove_rows(pool: ConnectionPool) -> str | None:
