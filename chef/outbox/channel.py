@@ -1,6 +1,6 @@
 """A channel is one target: which jobs and words it is for, and how it is spoken to. Pure.
 
-A new kind of target is a module with a subclass of `NotifyChannel` and a function that makes one of a
+A new kind of target is a module with a subclass of `RequestChannel` and a function that makes one of a
 `NotifyTarget`, entered in `chef.outbox.kinds`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from chef.domain.model import Job
@@ -41,18 +41,26 @@ class NotifyChannel(ABC):
     Where not, that one is about to be sent is stored before, so that `Notice.is_repeated` can be told.
     """
 
-    key: str
+    key: str = field(repr=False)
     label: str
     words: frozenset[Word]
     projects: frozenset[str] = frozenset()
-    named: tuple[str, ...] = ()
+    named: tuple[str, ...] = field(default=(), repr=False)
 
     def concerns(self, job: Job) -> bool:
         """Whether it may be told of a job."""
         return not self.projects or job.project_id in self.projects
 
+    @abstractmethod
     def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
         """Tell it: with a new message, or by editing the one that `handle` names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestChannel(NotifyChannel):
+    """A target that is told by a request of HTTP for each notice."""
+
+    def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
         request = self.first(notice) if handle is None else self.edit(notice, handle)
         return self.read(send(request))
 

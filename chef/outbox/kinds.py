@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chef.outbox import webhooks
+from chef.outbox import apprises, discord, mattermost, ntfy, slack, webhooks
 from chef.outbox.channel import NotifyChannel
 from chef.settings.checks import Wrong
 from chef.settings.config import SettingError, Settings
@@ -17,6 +17,12 @@ MakeChannel = Callable[[NotifyTarget, Settings], NotifyChannel]
 _BY_SCHEME: dict[str, MakeChannel] = {
     "https": webhooks.make,
     "http": webhooks.make,
+    "ntfy": ntfy.make,
+    "ntfys": ntfy.make,
+    "slack": slack.make,
+    "discord": discord.make,
+    "mattermost": mattermost.make,
+    "apprise": apprises.make,
 }
 _OTHERS: tuple[Callable[[Settings], NotifyChannel | None], ...] = ()
 """Made from other settings, where those are set. They raise `SettingError`."""

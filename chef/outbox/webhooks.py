@@ -13,7 +13,7 @@ from chef.domain.clockback import not_after
 from chef.domain.payloads import JobJson, job_json
 from chef.domain.wiretypes import JsonObject
 from chef.hooks.signatures import signature
-from chef.outbox.channel import NotifyChannel
+from chef.outbox.channel import RequestChannel
 from chef.outbox.values import Notice, Request, Word
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -38,7 +38,7 @@ class WebhookBody(JsonObject, frozen=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookChannel(NotifyChannel):
+class WebhookChannel(RequestChannel):
     """An address that is sent a POST for each word; `secrets` sign it, none where none is set."""
 
     kind = "webhook"
