@@ -15,6 +15,7 @@ RUN pip install --no-cache-dir -r requirements.txt
 COPY --from=libraries /chef/node_modules node_modules
 COPY app.py ./
 COPY chef chef
+COPY client client
 COPY static static
 COPY templates templates
 RUN python -m compileall -q app.py chef

@@ -15,6 +15,7 @@ from chef.access.denials import Denials
 from chef.access.writelimit import WriteLimit
 from chef.api import (
     admission,
+    clientfiles,
     digests,
     edge,
     erasing,
@@ -74,6 +75,7 @@ _BLUEPRINTS = (
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,
+    clientfiles.blueprint,
     document.blueprint,
     endpoint.blueprint,
 )
@@ -270,6 +272,7 @@ def _allow_origins(app: Flask, settings: Settings) -> None:
         resources={
             r"/api/*": {},
             "/health": {},
+            r"/client[./].*": {},
             "/mcp": {"allow_headers": [*_ALLOWED_HEADERS, *MCP_HEADERS]},
         },
         # Patterns, since an IPv6 address would be taken for one.

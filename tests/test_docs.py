@@ -502,6 +502,7 @@ TOLD: dict[tuple[str, str, int], Callable[[Calls], bool]] = {
     ),
 }
 IN_A_BROWSER = ("docs/watch.md", "Event streams", 0)
+AS_A_MODULE = ("docs/watch.md", "The client", 0)
 NEEDS_A_TOKEN = {("docs/watch.md", "Tokens and origins", 0), ("docs/watch.md", "Event streams", 1)}
 
 
@@ -513,7 +514,7 @@ def test_every_script_is_run() -> None:
         for one in blocks(name, "js"):
             found.add((name, one.heading, seen.setdefault(one.heading, 0)))
             seen[one.heading] += 1
-    assert found == {*TOLD, IN_A_BROWSER}
+    assert found == {*TOLD, IN_A_BROWSER, AS_A_MODULE}
 
 
 class Script:
@@ -629,3 +630,18 @@ def test_an_event_source_in_a_browser_shows_a_build_and_stops(
     calls = page.evaluate("calls")
     assert [data["message"] for name, data in calls if name == "job:log"] == LINES
     assert calls[-1][0] == "job:completed"
+
+
+def test_the_client_of_the_server_shows_a_build(server: Served, page: Page, job_id: str) -> None:
+    snippet = block(*AS_A_MODULE[:2], "js", AS_A_MODULE[2]).text.replace(URL, server.url)
+    begin(server, job_id)
+    page.goto(f"{server.url}/health")
+    page.evaluate(
+        "(jobId) => { window.jobId = jobId; window.calls = []; window.show = (...a) => calls.push(a) }",
+        job_id,
+    )
+    page.add_script_tag(type="module", content=snippet)
+    page.wait_for_function("calls.at(-1)?.[2] === 1")
+    go_on(server, job_id)
+    page.wait_for_function("calls.at(-1)[0] === 'ended'")
+    assert page.evaluate("calls.at(-1)") == ["ended", 100, 3]

@@ -21,7 +21,7 @@ from chef.pages.refusals import in_words
 
 log = logging.getLogger(__name__)
 
-_FOR_PROGRAMS = ("/api", "/health", "/mcp", "/metrics", "/ws", "/static", "/lib")
+_FOR_PROGRAMS = ("/api", "/health", "/mcp", "/metrics", "/client", "/ws", "/static", "/lib")
 
 
 def make_blueprint(name: str) -> Blueprint:

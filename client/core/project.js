@@ -1,0 +1,101 @@
+// A project that is followed: its newest jobs.
+
+import { Follower } from "./follower.js";
+import { afterEvent, merged } from "./state.js";
+
+/** @import { Job, ProjectOptions, ProjectState } from "../client.d.ts" */
+
+/** @extends {Follower<ProjectState>} */
+export class ProjectFollower extends Follower {
+  events = ["progress", "eta", "completed", "error", "removed"]
+    .map((name) => `project:${name}`)
+    .concat("job:removed");
+  #projectId;
+  #limit;
+  /** By their ids, the newest first. @type {Map<string, Job>} */
+  #jobs = new Map();
+  /** @type {Job[] | null} */
+  #copy = null;
+
+  /**
+   * @param {string} projectId
+   * @param {ProjectOptions} options
+   */
+  constructor(projectId, options) {
+    super(options);
+    this.#projectId = projectId;
+    this.#limit = options.limit ?? 50;
+    this.state = this.snapshot();
+  }
+
+  snapshot() {
+    this.#copy ??= [...this.#jobs.values()];
+    return { jobs: this.#copy, connection: this.connection };
+  }
+
+  get stream() {
+    return `/api/projects/${encodeURIComponent(this.#projectId)}/events?`;
+  }
+
+  /** @returns {[string, object]} */
+  get subscription() {
+    return ["subscribe:project", { projectId: this.#projectId }];
+  }
+
+  // Live events come from here on, and what was before is in the list.
+  opened() {
+    this.read();
+  }
+
+  async readOnce() {
+    const asked = new URLSearchParams({ projectId: this.#projectId, limit: String(this.#limit) });
+    const { jobs } = (await this.link.get(`/api/jobs?${asked}`)) ?? { jobs: [] };
+    const known = this.#jobs;
+    this.#jobs = new Map(
+      jobs.map((/** @type {Job} */ job) => {
+        const before = known.get(job.jobId);
+        return [job.jobId, before?.seq === job.seq ? before : merged(job, before, before?.seq ?? 0)];
+      }),
+    );
+    this.show(this.link.isPolled ? "polling" : "live");
+    this.#changed();
+  }
+
+  #changed() {
+    this.#copy = null;
+    this.changed();
+  }
+
+  /**
+   * @param {string} name
+   * @param {any} event
+   */
+  receive(name, event) {
+    const { jobId } = event;
+    const before = this.#jobs.get(jobId) ?? null;
+    if (name === "project:removed") this.#jobs.clear();
+    else if (name === "job:removed") {
+      if (event.log) this.read();
+      else this.#jobs.delete(jobId);
+    } else if (name === "project:eta") {
+      if (before) this.#jobs.set(jobId, { ...before, eta: event.eta });
+    } else this.#put(before, name, event);
+    this.#changed();
+  }
+
+  /**
+   * @param {Job | null} before
+   * @param {string} name
+   * @param {any} event
+   */
+  #put(before, name, event) {
+    const job = /** @type {Job} */ (afterEvent(before, name, event));
+    if (before) this.#jobs.set(job.jobId, job);
+    else {
+      const jobs = [job, ...this.#jobs.values()].slice(0, this.#limit);
+      this.#jobs = new Map(jobs.map((one) => [one.jobId, one]));
+    }
+    // Events do not tell all of a job.
+    if (before?.phase !== job.phase || !name.endsWith(":progress")) this.read();
+  }
+}
