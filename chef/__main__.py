@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from chef.access.auth import TokenError, issue_token
 from chef.access.jwts import SCOPES
+from chef.access.levels import LEVELS
 from chef.domain.clock import now_ms
 from chef.domain.model import ID, ID_RULE
 from chef.errors import ChefError
@@ -205,6 +206,33 @@ def hook(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def add_share(commands: Commands[Parser]) -> None:
+    """`share`: a link that shows a job or a project to whoever has it."""
+    parser = commands.add_parser("share", help="print a link that shows a job or a project, or end one")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--job", metavar="JOB", help="show this job")
+    what.add_argument("--project", metavar="PROJECT", help="show this project with all its jobs")
+    what.add_argument("--revoke", metavar="LINK", help="end a link at once")
+    parser.add_argument("--level", choices=LEVELS, help="how much it shows (default progress)")
+    parser.add_argument("--days", type=_days, help=f"valid for 1 to {MAX_TOKEN_DAYS} (default 30)")
+    parser.set_defaults(run=share)
+
+
+def share(arguments: argparse.Namespace) -> int:
+    """Print a link's address, or end one."""
+    from chef.sharing import end_link, make_link  # Loads the store, which few commands need.
+
+    settings = load_settings_or_exit(serves=False)
+    if arguments.revoke is not None:
+        if arguments.level or arguments.days:
+            raise TokenError("--revoke LINK stands alone")
+        end_link(settings, arguments.revoke)
+        return 0
+    level, days = arguments.level or LEVELS[0], arguments.days or 30
+    sys.stdout.write(f"{make_link(settings, arguments.job, arguments.project, level, days)}\n")
+    return 0
+
+
 def _scope(text: str) -> frozenset[str]:
     words = frozenset(text.split())
     if not words or not words <= SCOPES:
@@ -230,6 +258,7 @@ COMMANDS: tuple[Callable[[Commands[Parser]], None], ...] = (
     add_doctor,
     add_vacuum,
     add_token,
+    add_share,
     add_hook,
     add_reporting,
 )

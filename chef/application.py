@@ -26,6 +26,7 @@ from chef.api import (
     reporter,
     runs,
     server,
+    sharing,
     streams,
     testing,
     writing,
@@ -51,6 +52,7 @@ from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.removals import Forget, Removals
 from chef.live.retention import Retention
+from chef.live.sharebook import ShareBook
 from chef.live.steadyclock import SteadyClock
 from chef.live.storelimit import StoreLimit
 from chef.live.tracker import Publish, Tracker
@@ -72,6 +74,7 @@ _BLUEPRINTS = (
     testing.blueprint,
     hooks.blueprint,
     novelty.blueprint,
+    sharing.blueprint,
     streams.blueprint,
     server.blueprint,
     reporter.blueprint,
@@ -112,7 +115,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
 def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clock) -> Services:
     store, metrics = Store(settings), Metrics()
-    access = _access(settings, metrics, clock_of_tokens)
+    access = _access(settings, metrics, clock_of_tokens, store)
     hub, forecaster = Hub(store), Forecaster(store, clock)
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
     viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
@@ -120,8 +123,7 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
     doorbell = _doorbell(settings, hub, metrics, count)
     followers = _followers(store, hub, forecaster, clock)
     publish = (forecaster.note, hub.publish, *([doorbell.ring] if doorbell else []), *followers.notes)
-    look = partial(look_at_failures, store)
-    tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=look)
+    tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=partial(look_at_failures, store))
     error_lines, end_watches, loop_watch = ErrorLines(store), EndWatches(hub), LoopWatch()
     forget = (forecaster.forget, followers.eta_teller.forget, followers.badges.forget, error_lines.forget)
     _count(metrics, count, hub, end_watches, store, loop_watch)
@@ -132,6 +134,7 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
         hub,
         doorbell,
         tracker,
+        access.shares,
         access.gate,
         access.write_limit,
         access.denials,
@@ -155,14 +158,17 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
 class _Access(NamedTuple):
     """Who may come in and write, and how often; fields of `Services`."""
 
+    shares: ShareBook
     gate: Gate
     write_limit: WriteLimit
     denials: Denials
 
 
-def _access(settings: Settings, metrics: Metrics, clock: Clock) -> _Access:
+def _access(settings: Settings, metrics: Metrics, clock: Clock, store: Store) -> _Access:
+    shares = ShareBook(store, clock)
     return _Access(
-        Gate(settings, clock, metrics.refuse),
+        shares,
+        Gate(settings, clock, metrics.refuse, shares.find),
         WriteLimit(settings.rate_writes, metrics.refuse),
         Denials(lambda reason: metrics.denied.labels(reason).inc()),
     )

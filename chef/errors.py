@@ -72,6 +72,15 @@ class WrongToken(Unauthorized):
     """A token that nobody has given out: it may be a guess."""
 
 
+class ShareEnded(Unauthorized):
+    """A share link that was right once: its time is over, or it was ended."""
+
+    code = "share_ended"
+
+    def __init__(self) -> None:
+        super().__init__("this share link has ended")
+
+
 class Forbidden(ChefError):
     """A valid token that may not do this. Never tells whether the job exists."""
 

@@ -29,6 +29,7 @@ from chef.live.noveltyreviews import NoveltyReviews
 from chef.live.readiness import Readiness
 from chef.live.recent import Recent
 from chef.live.retention import Retention
+from chef.live.sharebook import ShareBook
 from chef.live.storelimit import StoreLimit
 from chef.live.tracker import Tracker
 from chef.live.uploads import Uploads
@@ -69,6 +70,7 @@ class Services:
     hub: Hub
     doorbell: Doorbell | None
     tracker: Tracker
+    shares: ShareBook
     gate: Gate
     write_limit: WriteLimit
     denials: Denials
@@ -125,6 +127,7 @@ class Services:
         self.reviews.close()
         self.novelty.close()
         self.side_thread.close()
+        self.shares.close()
         self.store.close()
         if self.viewers is not None:
             self.viewers.close()

@@ -43,7 +43,11 @@ def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
             # Flask answers HEAD for every GET; it is described where it has an answer of its own.
             methods -= {"HEAD"} if "GET" in methods else set()
             path = rule.rule.replace("<job_id>", "{jobId}").replace("<project_id>", "{projectId}")
-            path = path.replace("<run:run>", "{run}").replace("<platform>", "{platform}")
+            path = (
+                path.replace("<run:run>", "{run}")
+                .replace("<platform>", "{platform}")
+                .replace("<share_id>", "{shareId}")
+            )
             routes |= {(method, path) for method in methods}
     described = {
         (method.upper(), path)

@@ -10,6 +10,8 @@ The rules, in the order in which they decide:
 - Where only `CHEF_API_TOKEN` or `CHEF_PROJECT_TOKENS` is set and reading is public, a token is not looked
   at for reading: a viewer's page need not know whether its token is any good. Where a JWT key is set, a
   token that is sent must be valid even if reading is public, so that an expired one is noticed.
+- A share link that is presented counts wherever it is presented, also where reading is public or nothing is
+  configured: whoever comes with it sees what it shows and no more, and only where that is served to links.
 - The cookie is not looked at while reading is public: a browser sends it unasked, and a stale one must
   not lock anybody out.
 """
@@ -25,6 +27,8 @@ from typing import Any
 from chef.access.addresses import is_own_origin
 from chef.access.guesses import GuessLimit
 from chef.access.jwts import READ, SCOPES, WRITE, read_jwt
+from chef.access.levels import Level, shows
+from chef.access.shares import PREFIX, Share
 from chef.domain.clock import Clock
 from chef.domain.model import ID, ID_RULE
 from chef.errors import Forbidden, MissingToken, Unauthorized, WrongToken
@@ -53,6 +57,17 @@ class Principal:
     expires_at: int | None = None
     key: int = field(default=0, compare=False, repr=False)
     lasts: bool = field(default=False, compare=False, repr=False)
+    share: Share | None = None
+
+    @property
+    def level(self) -> Level:
+        """How much of what it may see is shown to the caller; all, unless a share link says less."""
+        return "log" if self.share is None else self.share.level
+
+    @property
+    def of_one_job(self) -> bool:
+        """Whether it is a link to one job, which leads to no other."""
+        return self.share is not None and self.share.kind == "job"
 
     def covers(self, project_id: str) -> bool:
         """Whether the project is one of the caller's, whatever the scopes."""
@@ -61,11 +76,14 @@ class Principal:
     def may_read(self, project_id: str) -> bool:
         return READ in self.scopes and self.covers(project_id)
 
-    def may_see(self, project_id: str | None) -> bool:
+    def may_see(self, project_id: str | None, job_id: str | None = None) -> bool:
         """Whether a job of a project may be shown; `None` is that of a job that does not exist.
 
-        A token that is limited to projects may not learn whether a job of another one exists.
+        A token that is limited to projects may not learn whether a job of another one exists. A link to one
+        job shows that job alone; without a `job_id` nobody says which one it is.
         """
+        if self.share is not None and self.share.kind == "job":
+            return (project_id, job_id) == (self.share.project_id, self.share.name)
         return self.projects is None or (project_id is not None and self.may_read(project_id))
 
     def check_may_read(self, project_id: str) -> None:
@@ -73,10 +91,15 @@ class Principal:
         if not self.may_read(project_id):
             raise Forbidden("this token is not for this project")
 
-    def check_may_see(self, project_id: str | None) -> None:
+    def check_may_see(self, project_id: str | None, job_id: str | None = None) -> None:
         """Raise Forbidden for a job that may not be shown (see `may_see`)."""
-        if not self.may_see(project_id):
+        if not self.may_see(project_id, job_id):
             raise Forbidden("this token is not for this job's project")
+
+    def check_level(self, least: Level | None) -> None:
+        """Raise Forbidden for a link that shows less than `least`, or for any link where that is `None`."""
+        if self.share is not None and (least is None or not shows(self.share.level, least)):
+            raise Forbidden("this share link does not show this")
 
     def may_write(self, project_id: str) -> bool:
         return WRITE in self.scopes and self.covers(project_id)
@@ -135,13 +158,18 @@ class Gate:
     """Decides which callers may write and which may read, for one set of settings.
 
     `clock` gives milliseconds; times in tokens are compared without leeway. `refused` is told the name of a
-    limit that is met.
+    limit that is met. `find_share` finds the share of a token, or raises Unauthorized.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, refused: Callable[[str], None] = lambda limit: None
+        self,
+        settings: Settings,
+        clock: Clock,
+        refused: Callable[[str], None] = lambda limit: None,
+        find_share: Callable[[str], Share] | None = None,
     ) -> None:
         self._clock = clock
+        self._find_share = find_share
         self._guesses = GuessLimit(settings.rate_failures, refused)
         self._public_read = bool(settings.public_read)
         self._tokens = _write_tokens(settings)
@@ -161,6 +189,8 @@ class Gate:
         return self._counting_guesses(self._writer, credentials)
 
     def _writer(self, credentials: Credentials) -> Principal:
+        if self._by_share(credentials) is not None:
+            raise Forbidden("a share link only lets read")
         token = _presented(credentials) if self._checks_tokens else None
         if token is None:
             return self._local_writer(credentials)
@@ -169,15 +199,23 @@ class Gate:
             raise Forbidden("the token may not write: its scope lacks the word write")
         return principal
 
-    def reader(self, credentials: Credentials) -> Principal:
+    def reader(self, credentials: Credentials, least: Level | None = None) -> Principal:
         """The caller, who may read; the answer never lets anyone write.
+
+        Share links are taken from the level `least` on, and none where that is `None`: an edge that serves
+        them shows no more than the principal's level.
 
         Raises `Unauthorized`, `TooManyRequests` after too many wrong tokens, or `Forbidden` if the token is
         valid and may not read.
         """
-        return self._counting_guesses(self._reader, credentials)
+        principal = self._counting_guesses(self._reader, credentials)
+        principal.check_level(least)
+        return principal
 
     def _reader(self, credentials: Credentials) -> Principal:
+        by_share = self._by_share(credentials)
+        if by_share is not None:
+            return by_share
         if self._public_read:
             return self._public_reader(credentials)
         token = _token_of(credentials)
@@ -208,6 +246,16 @@ class Gate:
     @property
     def _checks_tokens(self) -> bool:
         return bool(self._tokens or self._keys)
+
+    def _by_share(self, credentials: Credentials) -> Principal | None:
+        """The rights of a share link, where one is presented."""
+        token = _presented_share(credentials)
+        if token is None or self._find_share is None or self._known(token) is not None:
+            return None
+        share = self._find_share(token)
+        # A link to a job covers no project: what does not ask for the job itself shows nothing.
+        projects = frozenset({share.name} if share.kind == "project" else ())
+        return Principal(frozenset({READ}), projects, share.expires_at, hash(token), share=share)
 
     def _public_reader(self, credentials: Credentials) -> Principal:
         everyone = Principal(frozenset({READ}))
@@ -242,14 +290,18 @@ class Gate:
 
     def _find(self, token: str) -> Principal:
         """The principal of a token that is right."""
-        # All are compared, so that the time taken tells nothing about which one came close.
-        given = token.encode()
-        known = [rights for one, rights in self._tokens if hmac.compare_digest(given, one)]
-        if known:
-            return known[0]
+        known = self._known(token)
+        if known is not None:
+            return known
         if not self._keys:
             raise WrongToken("the token is not known here")
         return Principal(*read_jwt(token, self._keys, self._clock()), key=hash(token))
+
+    def _known(self, token: str) -> Principal | None:
+        """The principal of a token of the settings."""
+        # All are compared, so that the time taken tells nothing about which one came close.
+        given = token.encode()
+        return next(iter([rights for one, rights in self._tokens if hmac.compare_digest(given, one)]), None)
 
 
 def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
@@ -289,6 +341,17 @@ def _presented(credentials: Credentials) -> str | None:
     if scheme.lower() != "bearer":
         raise WrongToken("the Authorization header must be: Bearer TOKEN")
     return _sound(token.strip())
+
+
+def _presented_share(credentials: Credentials) -> str | None:
+    """What was sent on purpose, if it has the form of a share link's token."""
+    token = credentials.token
+    if token in (None, ""):
+        token = (credentials.authorization or "").strip()
+        if token[:7].lower() != "bearer ":
+            return None
+        token = token[7:].strip()
+    return _sound(token) if isinstance(token, str) and token.startswith(PREFIX) else None
 
 
 def _sound(token: object) -> str:

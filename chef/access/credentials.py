@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.http import parse_cookie
 
-from chef.access.addresses import is_https
+from chef.access.addresses import is_https, is_own_origin
 from chef.access.auth import Credentials
 
 PLAIN_COOKIE, HOST_COOKIE = "chef_token", "__Host-chef_token"
@@ -26,6 +26,20 @@ def cookie_name(environ: dict[str, Any]) -> str:
 def http_credentials(environ: dict[str, Any]) -> Credentials:
     """The credentials of a REST request or a page."""
     return Credentials.from_environ(environ, cookie=sent_cookie(environ))
+
+
+def button_credentials(environ: dict[str, Any]) -> Credentials:
+    """The credentials of a request that a button of a page of ours may make.
+
+    The cookie counts as a token does where the request names this server as its origin: browsers say so with
+    each request that changes anything, and no other page can have them say it.
+    """
+    cookie, origin = sent_cookie(environ), environ.get("HTTP_ORIGIN")
+    asks = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+    is_ours = is_own_origin(environ) if origin is not None else asks
+    if cookie is not None and "HTTP_AUTHORIZATION" not in environ and is_ours:
+        environ = environ | {"HTTP_AUTHORIZATION": f"Bearer {cookie}"}
+    return http_credentials(environ)
 
 
 def socket_credentials(environ: dict[str, Any], token: object) -> Credentials:

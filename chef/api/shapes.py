@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from chef.access.levels import Level
 from chef.domain.novelty import MOST_NEW
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
 from chef.domain.removals import RemovedLog
 from chef.domain.runpayloads import RunJson
 from chef.domain.testreports import MOST_SLOW, OutcomeCounts
 from chef.domain.testreports.shapes import CaseJson
-from chef.domain.wiretypes import Count, Id, JsonObject, PhaseName, Seq
+from chef.domain.wiretypes import Count, Id, JsonObject, PhaseName, Seq, Time
 
 Warnings = Annotated[tuple[str, ...], Meta(min_length=1)]
 Cursor = Annotated[str, Meta(min_length=1)]
@@ -59,6 +60,31 @@ class LogAccepted(JsonObject, frozen=True):
     seq: Count
     viewers: Count
     warnings: Warnings | UnsetType = UNSET
+
+
+class ShareJson(JsonObject, frozen=True):
+    """A share link: what it shows, until when, and its token. A link to a whole project has no job."""
+
+    id: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{22}$")]
+    project_id: Id
+    job_id: Id | None
+    level: Level
+    created_at: Time
+    expires_at: Time
+    token: Annotated[str, Meta(description="also taken as a Bearer token")]
+    url: Annotated[str, Meta(description="the address of its page")]
+
+
+class Shares(JsonObject, frozen=True):
+    """Share links that hold, the newest first."""
+
+    shares: Annotated[list[ShareJson], Meta(max_length=200)]
+
+
+class EndedShare(JsonObject, frozen=True):
+    """A share link was ended."""
+
+    id: str
 
 
 class FieldFault(JsonObject, frozen=True):

@@ -9,7 +9,7 @@ from chef.store.runlists import RunPage
 from chef.store.scrubbing import Cleanness
 from chef.store.store import Store, migrate
 from chef.store.testreading import ListedCase
-from chef.store.vacuuming import vacuum
+from chef.store.vacuuming import check_store, vacuum
 
 __all__ = [
     "Allowed",
@@ -26,6 +26,7 @@ __all__ = [
     "Removed",
     "RunPage",
     "Store",
+    "check_store",
     "migrate",
     "vacuum",
 ]

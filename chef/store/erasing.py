@@ -29,6 +29,7 @@ from chef.store.removalrows import (
 from chef.store.removing import Removed, hide_jobs
 from chef.store.rowcache import forget_rows
 from chef.store.sessions import forget_followers
+from chef.store.sharequeries import forget_shares
 from chef.store.tables import green_kinds, jobs, projects
 
 Allowed = frozenset[str] | None
@@ -105,6 +106,7 @@ def erase_project(connection: Connection, project_id: str, at: int) -> Erasure |
     if pk is None or last_pk is None:
         return None
     connection.execute(delete(green_kinds).where(green_kinds.c.project_pk == pk))
+    forget_shares(connection, (), [project_id])
     note_project(connection, project_id, last_pk)
     return _erase_jobs(connection, project_id, pk, last_pk, at)
 
@@ -143,5 +145,6 @@ def _hide(connection: Connection, found: Sequence[Any], at: int) -> tuple[str, .
     running = [row.job_id for row in found if row.status not in ENDED or row.status == "abandoned"]
     refuse_updates(connection, running, at)
     forget_followers(connection, [row.job_id for row in found])
+    forget_shares(connection, [row.job_id for row in found])
     forget_rows(connection)
     return names

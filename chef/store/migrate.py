@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from chef.store.sharequeries import SHARE_KEY
 from chef.store.tables import about, create_tables
 from chef.store.textindex import make_text_index
 from chef.store.waits import START_LOCK_WAIT_MS
@@ -69,6 +70,7 @@ def _make(connection: Connection) -> None:
     make_text_index(connection)
     _VERSION.create(connection)
     connection.execute(insert(_VERSION).values(version_num=newest_revision()))
+    connection.execute(insert(about).values(name=SHARE_KEY, value=secrets.token_hex(32)))
 
 
 def _upgrade(connection: Connection) -> None:

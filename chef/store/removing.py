@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, String, Table, cast, delete, func, select, update
 
 from chef.domain.model import ENDED
+from chef.store.sharequeries import forget_shares
 from chef.store.tables import (
     NOWHERE,
     entries,
@@ -106,6 +107,7 @@ def _hide(connection: Connection, finished_before: int) -> Removed:
     still = select(jobs.c.pk, jobs.c.job_id, jobs.c.project_pk, jobs.c.status)
     gone = connection.execute(still.where(jobs.c.pk.in_([row.pk for row in found]), is_old)).all()
     names = tuple(row.job_id for row in gone)
+    forget_shares(connection, names)
     return Removed(names, hide_jobs(connection, project_pks, gone))
 
 

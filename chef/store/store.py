@@ -30,6 +30,7 @@ from chef.store.pulse import Pulse, Trouble
 from chef.store.queries import Queries
 from chef.store.removing import Removed
 from chef.store.sessions import end_session, forget_sessions, save_session
+from chef.store.shares import ShareRows
 from chef.store.sizes import note_trimmed
 from chef.store.storethreads import StoreThreads
 from chef.store.trimming import max_row_bytes
@@ -86,6 +87,7 @@ class Store(Queries):
         self._housekeeper = Housekeeper(self._upkeep, lambda: self._commits.is_busy)
         self._pulse = Pulse(self._read, self._write_soon, lambda: self._commits.has_failed)
         self.novelty = NoveltyRows(self._read, self._run_upkeep)
+        self.shares = ShareRows(self._read, self._commits.commit)
         self.erasures = Erasures(
             self._connections,
             self._upkeep_connections,

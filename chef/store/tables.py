@@ -272,6 +272,20 @@ erased = Table(
     comment="Jobs that take no more updates: their senders would send again what was erased.",
 )
 
+shares = Table(
+    "shares",
+    metadata,
+    Column("id", String(22), primary_key=True),
+    Column("project_id", String(128), nullable=False),
+    Column("job_id", String(128), comment="null: the whole project"),
+    Column("level", String(8), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index(None, "project_id", "job_id"),
+    Index(None, "job_id"),
+    comment="Share links that hold; one that was ended has no row (store.shares).",
+)
+
 
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty database; the caller commits."""

@@ -22,7 +22,7 @@ def vacuum(settings: Settings) -> None:
     Raises StoreUnavailable where there is no store of this version, it cannot be had, or others use it all
     the time.
     """
-    _check(settings)
+    check_store(settings)
     database = open_database(settings)
     pool = database.upkeep_connections
     try:
@@ -38,8 +38,8 @@ def vacuum(settings: Settings) -> None:
         database.close()
 
 
-def _check(settings: Settings) -> None:
-    """A store is neither made nor brought to another version here."""
+def check_store(settings: Settings) -> None:
+    """Refuse where there is no store of this version: commands neither make one nor bring one to theirs."""
     found = inspect(settings)
     if found is None or found.revision is None:
         raise StoreUnavailable("there is no store at DATABASE_URL")

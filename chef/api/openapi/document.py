@@ -12,6 +12,7 @@ from chef.api.openapi.reading import reading
 from chef.api.openapi.removing import removing
 from chef.api.openapi.schemas import schemas
 from chef.api.openapi.sending import sending
+from chef.api.openapi.sharing import sharing
 from chef.services import services
 from chef.settings.config import Settings
 from chef.version import VERSION
@@ -53,13 +54,14 @@ _TAGS = {
     "updates": "Requests of build scripts",
     "reading": "Jobs, logs and projects",
     "events": "Events as a stream",
+    "sharing": "Share links",
     "server": "The server itself",
 }
 _SECURITY_SCHEMES: Part = {
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "of CHEF_API_TOKEN or CHEF_PROJECT_TOKENS, or a JWT",
+        "description": "of CHEF_API_TOKEN or CHEF_PROJECT_TOKENS, a JWT, or that of a share link",
     },
     "cookie": {
         "type": "apiKey",
@@ -72,7 +74,7 @@ _SECURITY_SCHEMES: Part = {
 
 def _paths(rights: Rights) -> Part:
     paths: Part = {}
-    of_all = (sending(rights), removing(rights), reading(rights))
+    of_all = (sending(rights), removing(rights), sharing(rights), reading(rights))
     for path, operations in chain.from_iterable(found.items() for found in of_all):
         ids = [parameter_ref(name) for name in ("jobId", "projectId") if f"{{{name}}}" in path]
         item = paths.setdefault(path, {"parameters": ids} if ids else {})

@@ -10,9 +10,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from chef.access.shares import DAY_MS
 from chef.api.shapes import (
     Accepted,
     Cases,
+    EndedShare,
     ErasedJob,
     ErasedLog,
     ErasedProject,
@@ -33,6 +35,8 @@ from chef.api.shapes import (
     ReportAccepted,
     Runs,
     SeenRequest,
+    ShareJson,
+    Shares,
     WebsocketHealth,
 )
 from chef.domain.clock import rfc3339
@@ -232,6 +236,21 @@ ERASED = {
     ],
     "ErasedProject": [as_dict(ErasedProject("project-id-456", 12, *clean)) for clean in _DETAILS],
 }
+
+
+_SHARE = ShareJson(
+    "rX0m1yQ6mJt7zq0X2l9Hsg",
+    "project-id-456",
+    "job-id-123",
+    "progress",
+    rfc3339(_BEGAN),
+    rfc3339(_BEGAN + 30 * DAY_MS),
+    "share_rX0m1yQ6mJt7zq0X2l9HsgWm3kq5u8nQ2r0Yh4cT6vBA",
+    "https://chef.example.com/s/share_rX0m1yQ6mJt7zq0X2l9HsgWm3kq5u8nQ2r0Yh4cT6vBA",
+)
+SHARE = as_dict(_SHARE)
+SHARES = as_dict(Shares([_SHARE]))
+ENDED_SHARE = as_dict(EndedShare(_SHARE.id))
 
 
 def problem(status: int, code: str) -> dict[str, Any]:

@@ -1,0 +1,140 @@
+"""Share links over HTTP: made, listed and ended by somebody who may write (contract section 8)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from chef.access.addresses import origin
+from chef.access.auth import Principal
+from chef.access.credentials import button_credentials
+from chef.access.levels import LEVELS
+from chef.access.shares import MOST_DAYS, PATH, Share, new_share
+from chef.api.admission import admit_writer
+from chef.api.answers import answer, check_id, wrong
+from chef.api.bodies import read_fields
+from chef.api.shapes import EndedShare, ShareJson, Shares
+from chef.domain.clock import now_ms, rfc3339
+from chef.domain.model import Job, Kind
+from chef.errors import Forbidden, NotFound
+from chef.services import services
+from chef.wire.strict import as_whole
+
+blueprint = Blueprint("sharing", __name__)
+log = logging.getLogger(__name__)
+
+DEFAULT_DAYS = 30
+
+
+@blueprint.post("/api/jobs/<job_id>/shares")
+def share_job(job_id: str) -> Response:
+    """Make a link that shows a job."""
+    job = _writable_job(job_id)
+    return _make("job", job.job_id, job.project_id)
+
+
+@blueprint.get("/api/jobs/<job_id>/shares")
+def list_shares_of_job(job_id: str) -> Response:
+    """The links to a job that hold, the newest first."""
+    job = _writable_job(job_id)
+    return _list(job.project_id, job.job_id)
+
+
+@blueprint.post("/api/projects/<project_id>/shares")
+def share_project(project_id: str) -> Response:
+    """Make a link that shows a project with all its jobs, those to come among them."""
+    _check_writable(project_id)
+    return _make("project", project_id, project_id)
+
+
+@blueprint.get("/api/projects/<project_id>/shares")
+def list_shares_of_project(project_id: str) -> Response:
+    """The links to a project that hold, the newest first."""
+    _check_writable(project_id)
+    return _list(project_id, None)
+
+
+@blueprint.delete("/api/shares/<share_id>")
+def end_share(share_id: str) -> Response:
+    """End a link: whoever sees anything by it is sent away within a second or two."""
+    writer, shares = _writer(), services().shares
+    share = shares.find_by_id(share_id)
+    if share is None and writer.projects is None:
+        raise NotFound("there is no such share link, or it has ended")
+    if share is None or not writer.may_write(share.project_id):
+        raise Forbidden("this token is not for this share link's project")
+    shares.end(share.id)
+    log.info("a share link to %s %s was ended", share.kind, share.name)
+    return answer(EndedShare(share.id))
+
+
+def _writer() -> Principal:
+    return admit_writer(services(), request.environ, button_credentials(request.environ))
+
+
+def _writable_job(job_id: str) -> Job:
+    writer = _writer()
+    job = services().store.job(check_id(job_id, "jobId"))
+    if job is None and writer.projects is None:
+        raise NotFound(f"there is no job {job_id!r}")
+    if job is None or not writer.may_write(job.project_id):
+        raise Forbidden("this token is not for this job's project")
+    return job
+
+
+def _check_writable(project_id: str) -> None:
+    if not _writer().may_write(check_id(project_id, "projectId")):
+        raise Forbidden("this token is not for this project")
+    if services().store.project(project_id) is None:
+        raise NotFound(f"there is no project {project_id!r}")
+
+
+def _make(kind: Kind, name: str, project_id: str) -> Response:
+    fields = read_fields(request, services().settings.max_body_bytes)
+    share = _wanted(fields, kind, name, project_id)
+    services().shares.add(share)
+    log.info("a share link to %s %s was made: %s, until %s", kind, name, share.level, _time(share.expires_at))
+    return answer(_json(share), 201)
+
+
+def _wanted(fields: Mapping[str, Any], kind: Kind, name: str, project_id: str) -> Share:
+    """The share that a request's fields ask for. Raises Invalid."""
+    for field in fields:
+        if field not in ("level", "days"):
+            raise wrong(field, "is not known here: a share link has a level and days")
+    level, days = fields.get("level"), fields.get("days", DEFAULT_DAYS)
+    if level not in LEVELS:
+        raise wrong("level", f"must be one of {', '.join(LEVELS)}")
+    if isinstance(days, str) and days.isascii() and days.isdigit() and len(days) <= 4:
+        days = int(days)  # As forms have it.
+    whole = as_whole(days)
+    if whole is None or not 1 <= whole <= MOST_DAYS:
+        raise wrong("days", f"must be a whole number from 1 to {MOST_DAYS}")
+    return new_share(kind, name, project_id, level, whole, now_ms())
+
+
+def _list(project_id: str, job_id: str | None) -> Response:
+    found = services().store.shares.of(project_id, job_id, now_ms())
+    return answer(Shares([_json(share) for share in found]))
+
+
+def _json(share: Share) -> ShareJson:
+    token = services().shares.token(share)
+    job_id = share.name if share.kind == "job" else None
+    return ShareJson(
+        share.id,
+        share.project_id,
+        job_id,
+        share.level,
+        _time(share.created_at),
+        _time(share.expires_at),
+        token,
+        f"{services().settings.url or origin(request.environ)}{PATH}{token}",
+    )
+
+
+def _time(milliseconds: int) -> str:
+    return rfc3339(milliseconds)
