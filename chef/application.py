@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from flask import Flask
+from flask import Flask, Response, request
 
 from chef import pages, sockets
 from chef.access.auth import Gate
 from chef.access.denials import Denials
+from chef.access.origins import AllowedOrigins
 from chef.access.writelimit import WriteLimit
 from chef.api import (
     admission,
@@ -82,6 +83,8 @@ _BLUEPRINTS = (
     document.blueprint,
     endpoint.blueprint,
 )
+# What pages of other origins may read, besides the endpoint of agents.
+_OPEN_TO_PAGES = re.compile(r"/api/|/client[./]|/health\Z|/embed\.js\Z")
 _ALLOWED_HEADERS = ["Authorization", "Content-Type", "Last-Event-ID"]
 _EXPOSED_HEADERS = ["Retry-After", *admission.RATE_FIELDS, "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
 
@@ -267,33 +270,42 @@ def _redis(url: str, epoch: str) -> Broadcast:
 
 
 def _allow_origins(app: Flask, settings: Settings) -> None:
-    """CORS for the API, as for Socket.IO: never with credentials, nothing where it is not set."""
+    """CORS by the rule that holds for Socket.IO: never with credentials, nothing where it is not set."""
     if settings.websocket_cors_origin is None:
         return
     from flask_cors import CORS
 
-    origins = settings.websocket_cors_origin
+    allowed = AllowedOrigins(settings.websocket_cors_origin)
     CORS(
         app,
         resources={
-            r"/api/*": {},
-            "/health": {},
-            r"/client[./].*": {},
+            _OPEN_TO_PAGES: {},
             "/mcp": {"allow_headers": [*_ALLOWED_HEADERS, *MCP_HEADERS]},
         },
-        # Patterns, since an IPv6 address would be taken for one.
-        origins="*" if origins == "*" else [re.compile(re.escape(origin) + r"\Z") for origin in origins],
-        send_wildcard=origins == "*",
+        origins="*" if allowed.is_any else allowed.patterns,
+        send_wildcard=allowed.is_any,
+        vary_header=False,
         allow_headers=_ALLOWED_HEADERS,
         expose_headers=_EXPOSED_HEADERS,
         supports_credentials=False,
         max_age=600,
     )
+    if not allowed.is_any:
+        app.after_request(_vary_by_origin)
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """Say to caches that another origin gets another answer, also where this request names none."""
+    if request.path == "/mcp" or _OPEN_TO_PAGES.match(request.path):
+        response.vary.add("Origin")
+    return response
 
 
 def _headers_for_all(settings: Settings) -> dict[str, str]:
-    """The CORS headers that are the same for every client; the short way sends them by itself."""
-    if settings.websocket_cors_origin != "*":
+    """The CORS headers of requests without an origin; the short way sends them by itself."""
+    if settings.websocket_cors_origin is None:
         return {}
+    if settings.websocket_cors_origin != "*":
+        return {"Vary": "Origin"}
     exposed = ", ".join(sorted(_EXPOSED_HEADERS))
     return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": exposed}

@@ -207,7 +207,10 @@ def test_no_snippet_is_in_a_language_that_is_not_run() -> None:
     run |= {"shell", "yaml", "groovy", "procfile", "makefile", "cron"}
     # And these by tests/test_proxies.py.
     run |= {proxy.language for proxy in PROXIES.values()}
-    shown = {"text", "dockerfile", "mermaid"}
+    # And this by tests/test_development_proxy.py.
+    run |= {"ts"}
+    # A real Next takes minutes to install: it is tried by hand.
+    shown = {"text", "dockerfile", "mermaid", "mjs"}
     languages = {
         (document.name, language)
         for document in DOCUMENTS

@@ -126,6 +126,21 @@ def test_each_setting_is_told_and_each_bad_one_and_each_that_is_none(
 
 
 @real
+def test_whose_pages_a_star_in_an_origin_lets_in_is_told(examine: Callable[..., Examined]) -> None:
+    told = examine(
+        WEBSOCKET_CORS_ORIGIN="https://*.Vercel.app/,http://localhost:*,https://app.example.com"
+    ).of("settings")
+    says = [says for level, says in told if level == "ok" and says.startswith("WEBSOCKET_CORS_ORIGIN: ")]
+    assert [sentence.partition(": ")[2] for sentence in says] == [
+        "https://*.vercel.app is https://NAME.vercel.app for any one name, whoever has it",
+        "http://localhost:* is http://localhost at any port",
+    ]
+    bad = examine(WEBSOCKET_CORS_ORIGIN="https://*.com")
+    assert bad.status == 1
+    assert "below a named host" in str([says for level, says in bad.of("settings") if level == "wrong"])
+
+
+@real
 def test_no_secret_is_printed(doctor: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     secrets = {
         "CHEF_API_TOKEN": "the-first-token-0123,the-second-token-4567",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from chef.doctor.diagnosis import Diagnosis, ok, warning, wrong
 from chef.settings.config import NAMES, SETTINGS, SettingError, Settings, doubts, unknown_names
+from chef.settings.originpatterns import reach
 
 _SEE = "docs/deploy.md, Settings, says what is allowed"
 _FEW_DESCRIPTORS = 4096
@@ -23,6 +24,7 @@ def look_at_settings(values: Mapping[str, str]) -> tuple[Settings | None, list[D
         warning("settings", sentence, "correct its name, or unset it") for sentence in unknown_names(values)
     ]
     if settings is not None:
+        found += _origins_let_in(settings)
         found += [warning("settings", sentence, _SEE) for sentence in doubts(settings)]
     if not any(one.level == "ok" for one in found):
         found.append(ok("settings", "all are at their defaults"))
@@ -39,6 +41,19 @@ def _read(values: Mapping[str, str]) -> tuple[Settings | None, list[SettingError
             faults.append(error)
             if values.pop(error.name, None) is None:
                 return None, faults
+
+
+def _origins_let_in(settings: Settings) -> list[Diagnosis]:
+    """Whose pages each `*` of an origin stands for."""
+    return [
+        ok("settings", f"{name}: {pattern} is {reach(pattern)}")
+        for name, allowed in (
+            ("WEBSOCKET_CORS_ORIGIN", settings.websocket_cors_origin or ()),
+            ("CHEF_FRAME_ANCESTORS", settings.frame_ancestors),
+        )
+        for pattern in allowed
+        if "*" in pattern and pattern != "*"
+    ]
 
 
 def _shown(name: str, values: Mapping[str, str]) -> Diagnosis:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from chef.access.auth import Credentials, is_proxied
+from chef.access.origins import AllowedOrigins
 from chef.errors import Forbidden
 from chef.settings.checks import is_loopback_address, is_loopback_origin
 from chef.settings.config import Settings
@@ -18,10 +19,10 @@ from chef.settings.config import Settings
 def check_origin(environ: Mapping[str, Any], settings: Settings) -> None:
     """Raise Forbidden for a request of a page of elsewhere. Agents that are no pages send no Origin."""
     origin = environ.get("HTTP_ORIGIN")
-    allowed = settings.websocket_cors_origin or ()
-    if origin is None or allowed == "*" or origin in allowed:
+    allowed = AllowedOrigins(settings.websocket_cors_origin)
+    if origin is None or allowed.names(origin):
         return
     is_foreign = Credentials.from_environ(environ).foreign_origin
     is_local = is_loopback_address(environ.get("REMOTE_ADDR") or "") and not is_proxied(environ)
     if is_foreign or (is_local and not is_loopback_origin(origin)):
-        raise Forbidden(f"pages of this origin may not speak to this server: {origin[:100]!r}")
+        raise Forbidden(allowed.refusal(origin))

@@ -80,10 +80,7 @@ def origin(text: str) -> str:
         )
     scheme, name, port = match["scheme"].lower(), match["host"].lower(), match["port"]
     if not _is_address(name.strip("[]")) and not _is_name(name):
-        raise Wrong(
-            "needs a plain host name (no * inside it, international names as xn--…), "
-            "such as https://app.example.com"
-        )
+        raise Wrong("needs a plain host name (international names as xn--…), such as https://app.example.com")
     if port is not None and not 1 <= int(port) <= 65535:
         raise Wrong("has a port outside 1 to 65535")
     if port is None or _DEFAULT_PORTS.get(scheme) == str(int(port)):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from chef.settings import checks, logs, quotas
 from chef.settings.checks import Wrong
+from chef.settings.originpatterns import origin_pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def comma_separated(text: str) -> tuple[str, ...]:
 
 
 def check_origins(value: Any) -> Literal["*"] | tuple[str, ...]:
-    """Origins in their normal form, or `*` for any."""
+    """Origins and patterns of origins in their normal form, or `*` for any."""
     if value in ("*", ("*",)):
         return "*"
     if not isinstance(value, tuple) or not value or not all(isinstance(one, str) for one in value):
@@ -101,7 +102,7 @@ def check_origins(value: Any) -> Literal["*"] | tuple[str, ...]:
         raise Wrong("must be * alone or a list of origins, not both")
     if "null" in value:
         raise Wrong("cannot allow the origin null: any sandboxed page in the world has it")
-    return tuple(dict.fromkeys(checks.origin(one) for one in value))
+    return tuple(dict.fromkeys(origin_pattern(one) for one in value))
 
 
 def check_frame_ancestors(value: Any) -> tuple[str, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable
 
 from flask import Flask
 
-from chef.access.addresses import is_own_origin
 from chef.access.auth import Gate
 from chef.access.denials import Denials
+from chef.access.origins import AllowedOrigins
 from chef.domain.clock import Clock
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
@@ -75,11 +74,10 @@ def install(
 
 
 def _extension(app: Flask, settings: Settings, count: Callable[[str], None]) -> Extension:
-    origins = settings.websocket_cors_origin
     per_second = settings.max_events_per_second
     return Extension(
         app,
-        cors_allowed_origins=_home_and(origins) if isinstance(origins, tuple) else origins,
+        cors_allowed_origins=AllowedOrigins(settings.websocket_cors_origin),
         ping_interval=settings.ping_interval,
         ping_timeout=settings.ping_timeout,
         max_http_buffer_size=settings.max_frame_bytes,
@@ -91,12 +89,3 @@ def _extension(app: Flask, settings: Settings, count: Callable[[str], None]) -> 
         count=count,
         logger=logging.getLogger("socketio"),
     )
-
-
-def _home_and(origins: Collection[str]) -> Callable[[str | None, dict[str, Any]], bool]:
-    """Which origins may connect where some are named: those, and this server's own, whose pages are live."""
-
-    def may_connect(origin: str | None, environ: dict[str, Any]) -> bool:
-        return origin in origins or is_own_origin(environ)
-
-    return may_connect

@@ -6,7 +6,6 @@ Nothing of engineio runs but the class of its packets, which python-socketio han
 from __future__ import annotations
 
 import base64
-import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import gevent
 from engineio import packet
 from gevent.event import Event
 
+from chef.access.origins import AllowedOrigins
 from chef.transport.handshake import (
     BAD_REQUEST,
     FORBIDDEN,
@@ -30,15 +30,13 @@ from chef.transport.handshake import (
     read_request,
 )
 from chef.transport.limits import Places
-from chef.transport.origins import AllowedOrigins, Origins
+from chef.transport.origins import OriginCheck
 from chef.transport.polling import Polling
 from chef.transport.responses import OK, PollResponse, packets_response
 from chef.transport.session import EngineSession
 from chef.transport.sessions import Sessions
 from chef.transport.states import SessionState
 from chef.wire.strict import dumps
-
-log = logging.getLogger(__name__)
 
 PATH = "/ws"
 MOST_POLLING = 10_000
@@ -63,7 +61,7 @@ class EngineServer:
         ping_interval: float = 25,
         ping_timeout: float = 20,
         max_http_buffer_size: int = 1_000_000,
-        cors_allowed_origins: AllowedOrigins = None,
+        cors_allowed_origins: AllowedOrigins | None = None,
         upgrade_timeout: float = 10,
         places: Places | None = None,
         async_handlers: bool = False,
@@ -80,8 +78,7 @@ class EngineServer:
             places=Places(MOST_POLLING, 0) if places is None else places,
         )
         self._polling = Polling(max_http_buffer_size, ping_interval + ping_timeout, self.sessions.end)
-        self._origins = Origins(cors_allowed_origins)
-        self._refused_origin = False
+        self._origins = OriginCheck(cors_allowed_origins or AllowedOrigins(None))
         self._ids = _make_ids()
 
     # Asked for by python-socketio
@@ -146,11 +143,9 @@ class EngineServer:
 
     def _serve(self, environ: dict[str, Any]) -> PollResponse | None:
         """The answer to a request, `None` where a WebSocket has taken its connection. Raises Refusal."""
-        try:
-            self._check_origin(environ)
-        except Refusal:
+        if not self._origins.allow(environ):
             self._end_session_of(environ)
-            raise
+            raise Refusal(FORBIDDEN, self._origins.refusal(environ))
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return OK
         wanted = read_request(environ)
@@ -187,14 +182,6 @@ class EngineServer:
             raise Refusal(UNKNOWN_SID, MISROUTED)
         return session
 
-    def _check_origin(self, environ: dict[str, Any]) -> None:
-        if not self._origins.allow(environ):
-            level = logging.INFO if self._refused_origin else logging.ERROR
-            origin = environ["HTTP_ORIGIN"]
-            log.log(level, "%s is not an accepted origin (the next are told at level INFO)", origin)
-            self._refused_origin = True
-            raise Refusal(FORBIDDEN, "pages of this origin may not connect (WEBSOCKET_CORS_ORIGIN)")
-
     def _end_session_of(self, environ: dict[str, Any]) -> None:
         """End what a refused page has open: browsers send Origin with its POSTs, and not with its own GETs.
 
@@ -209,10 +196,9 @@ class EngineServer:
         The handler below upgrades before Engine.IO looks at the request; a request that is refused here
         gets Engine.IO's answer as HTTP instead of a connection that closes without a word.
         """
-        if not f"{environ.get('PATH_INFO', '')}/".startswith(f"{PATH}/"):
+        if not f"{environ.get('PATH_INFO', '')}/".startswith(f"{PATH}/") or not self._origins.allow(environ):
             return False
         try:
-            self._check_origin(environ)
             wanted = read_request(environ)
             return wanted.transport == WEBSOCKET and (wanted.sid is None or wanted.sid in self.sessions)
         except Refusal:
