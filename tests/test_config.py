@@ -27,6 +27,7 @@ from chef.settings.config import (
 from chef.settings.notify import NotifyTarget
 from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
+from chef.settings.statustokens import StatusToken
 
 SECRET = "s" * 32
 RSA_2048 = rsa.generate_private_key(65537, 2048)
@@ -115,6 +116,7 @@ def test_every_setting_is_read_from_its_variable() -> None:
         CHEF_JWT_SECRET_PREVIOUS="p" * 32,
         CHEF_HOOK_SECRET="whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz,another-long-secret",
         CHEF_NOTIFY="https://example.com/hook#failed&project=web",
+        CHEF_STATUS_TOKEN="ghp_one,gitea+http://git.example.com:3000/Acme=two=",
         CHEF_PUBLIC_READ="true",
         CHEF_MAX_BODY_BYTES="1000",
         CHEF_MAX_REPORT_BYTES="2000",
@@ -162,6 +164,10 @@ def test_every_setting_is_read_from_its_variable() -> None:
         jwt_secret_previous="p" * 32,
         hook_secrets=("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", "another-long-secret"),
         notify=(NotifyTarget("https://example.com/hook", frozenset({"failed"}), frozenset({"web"})),),
+        status_tokens=(
+            StatusToken("github", "https", "github.com", 443, (), "ghp_one"),
+            StatusToken("gitea", "http", "git.example.com", 3000, ("acme",), "two="),
+        ),
         public_read=True,
         max_body_bytes=1000,
         max_report_bytes=2000,
@@ -210,7 +216,14 @@ def test_blanks_around_a_value_do_not_count(setting: Setting) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CHEF_API_TOKEN", "CHEF_HOOK_SECRET", "CHEF_NOTIFY", "CHEF_JWT_SECRET", "CHEF_JWT_PUBLIC_KEY"],
+    [
+        "CHEF_API_TOKEN",
+        "CHEF_HOOK_SECRET",
+        "CHEF_NOTIFY",
+        "CHEF_STATUS_TOKEN",
+        "CHEF_JWT_SECRET",
+        "CHEF_JWT_PUBLIC_KEY",
+    ],
 )
 def test_a_blank_secret_is_a_slip_and_never_an_open_server(name: str) -> None:
     assert refusal(**{name: "  "}) == f"{name} must not be blank: set it or leave it empty"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from chef.outbox import apprises, discord, mattermost, ntfy, slack, webhooks
+from chef.outbox import apprises, discord, mattermost, ntfy, slack, statuses, webhooks
 from chef.outbox.channel import NotifyChannel
 from chef.settings.checks import Wrong
 from chef.settings.config import SettingError, Settings
@@ -24,14 +24,14 @@ _BY_SCHEME: dict[str, MakeChannel] = {
     "mattermost": mattermost.make,
     "apprise": apprises.make,
 }
-_OTHERS: tuple[Callable[[Settings], NotifyChannel | None], ...] = ()
+_OTHERS: tuple[Callable[[Settings], Sequence[NotifyChannel]], ...] = (statuses.make,)
 """Made from other settings, where those are set. They raise `SettingError`."""
 
 
 def make_channels(settings: Settings) -> tuple[NotifyChannel, ...]:
     """The channels of the settings. Raises `SettingError`."""
     of_targets = [_make(number, target, settings) for number, target in enumerate(settings.notify, 1)]
-    others = [channel for make in _OTHERS if (channel := make(settings)) is not None]
+    others = [channel for make in _OTHERS for channel in make(settings)]
     return (*of_targets, *others)
 
 

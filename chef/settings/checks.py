@@ -283,6 +283,16 @@ def hook_secret(text: str) -> str:
     return text
 
 
+def status_token(text: str) -> str:
+    """One token of a forge: what fits into a header, and never a part of a list."""
+    if not _TOKEN.fullmatch(text) or len(text) > TOKEN_MAX_CHARS:
+        raise Wrong(
+            f"must have tokens of at most {TOKEN_MAX_CHARS} printable ASCII characters without spaces, "
+            "each behind its host, as in github.com=TOKEN"
+        )
+    return text
+
+
 def project_token(project: str, token: str) -> tuple[str, str]:
     """A project and a token that may write it alone."""
     if not _PROJECT.fullmatch(project) or not _TOKEN.fullmatch(token) or len(token) > TOKEN_MAX_CHARS:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from chef.settings import checks, logs, notify, rules
+from chef.settings import checks, logs, notify, rules, statustokens
 from chef.settings.checks import Wrong
 from chef.settings.notify import NotifyTarget
 from chef.settings.platforms import platform_defaults, wiped_disk
 from chef.settings.quotas import Quota
 from chef.settings.rules import Setting
+from chef.settings.statustokens import StatusToken
 
 if TYPE_CHECKING:
     from chef.settings.keys import VerifyingKey
@@ -68,6 +69,13 @@ SETTINGS: tuple[Setting, ...] = (
     rules.text("CHEF_JWT_PUBLIC_KEY", "jwt_public_key", rules.check_jwt_public_key, None),
     Setting("CHEF_HOOK_SECRET", "hook_secrets", rules.comma_separated, rules.check_hook_secrets, None),
     Setting("CHEF_NOTIFY", "notify", notify.read_targets, notify.check_targets, None),
+    Setting(
+        "CHEF_STATUS_TOKEN",
+        "status_tokens",
+        statustokens.read_status_tokens,
+        statustokens.check_status_tokens,
+        None,
+    ),
     rules.switch("CHEF_PUBLIC_READ", "public_read"),
     rules.whole("CHEF_MAX_BODY_BYTES", "max_body_bytes", 1, 2**30, _BYTES),
     rules.whole("CHEF_MAX_REPORT_BYTES", "max_report_bytes", 1, 2**30, _BYTES),
@@ -135,6 +143,7 @@ class Settings:
     jwt_public_key: str | None = None
     hook_secrets: tuple[str, ...] = ()
     notify: tuple[NotifyTarget, ...] = ()
+    status_tokens: tuple[StatusToken, ...] = ()
     public_read: bool | None = None
     max_body_bytes: int = 1_048_576
     max_report_bytes: int = 33_554_432
