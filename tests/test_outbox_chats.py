@@ -242,6 +242,16 @@ def test_mattermost_takes_a_pending_post_once_where_it_may_not_be_looked_for() -
         assert len(chat.shown) == 1
 
 
+@pytest.mark.parametrize("made_chat", [Slack, Mattermost])
+def test_it_is_not_posted_again_before_it_could_be_looked_for(made_chat: type[Chat]) -> None:
+    with serving_chat(made_chat()) as chat:
+        made = channel_of(chat)
+        lose(chat, made)
+        chat.faults = [Reply(503, None)]
+        assert isinstance(tell(made, AGAIN), NotNow)
+        assert len(chat.shown) == 1
+
+
 def test_slack_without_the_scope_to_look_posts_it_again() -> None:
     with serving_chat(Slack(frozenset(("chat:write",)))) as chat:
         made = channel_of(chat)

@@ -9,8 +9,9 @@ from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from chef.outbox.answers import outcome_of
 from chef.outbox.channel import RequestChannel, Send
-from chef.outbox.values import Answer, Delivered, Notice, Outcome, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Request, Word
 
 ENDS = frozenset((Word.COMPLETED, Word.FAILED, Word.RECOVERED, Word.CANCELLED, Word.ABANDONED))
 NO_MESSAGE = "-"
@@ -30,8 +31,12 @@ class ChatChannel(RequestChannel):
 
     def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
         """Tell it: by a new message, or by editing the one that is there."""
-        if handle is None and notice.is_repeated:
-            handle = self._look(notice, send)
+        if handle is None and notice.is_repeated and (request := self.search(notice)) is not None:
+            answer = send(request)
+            later = outcome_of(answer)
+            if isinstance(later, NotNow):
+                return later
+            handle = self.found(notice, answer)
         if handle is None:
             return self.read(send(self.first(notice)))
         if handle == NO_MESSAGE:
@@ -44,10 +49,6 @@ class ChatChannel(RequestChannel):
         if notice.word not in ENDS:
             return Delivered(NO_MESSAGE)
         return self.read(send(self.first(replace(notice, id=notice.id[::-1]))))
-
-    def _look(self, notice: Notice, send: Send) -> str | None:
-        request = self.search(notice)
-        return None if request is None else self.found(notice, send(request))
 
     @abstractmethod
     def is_gone(self, answer: Answer) -> bool:

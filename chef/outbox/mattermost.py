@@ -25,6 +25,8 @@ from chef.version import VERSION
 
 _ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _HOOKS = "hooks"
+# So many posts and what belongs to them are within what is read of an answer.
+_SEARCHED = 100
 _PROP = "chef"
 """A post's property that holds the notice's id."""
 
@@ -63,8 +65,9 @@ class MattermostChannel(ChatChannel):
         """A post that was deleted may not be edited, and one that is too old cannot be."""
         return answer.status in (400, 403, 404)
 
-    def search(self, notice: Notice) -> Request:
-        return self._request("GET", f"channels/{self.channel}/posts?since={notice.job.created_at - 60_000}")
+    def search(self, notice: Notice) -> Request:  # noqa: ARG002 - each post has the id of its notice
+        """The channel's newest posts."""
+        return self._request("GET", f"channels/{self.channel}/posts?per_page={_SEARCHED}")
 
     def found(self, notice: Notice, answer: Answer) -> str | None:
         known = answer.json()

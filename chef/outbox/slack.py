@@ -43,8 +43,9 @@ _PASSING = frozenset(
     )
 )
 _GONE = frozenset(("message_not_found", "cant_update_message", "edit_window_closed"))
-_NO_TOKEN = frozenset(("invalid_auth", "not_authed", "account_inactive", "token_expired", "token_revoked"))
-_FOUND_AT_MOST = 200
+_NO_TOKEN = frozenset(("account_inactive", "token_expired", "token_revoked"))
+# So many messages and what belongs to them are within what is read of an answer.
+_SEARCHED = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,14 +83,9 @@ class SlackChannel(ChatChannel):
         known = answer.json()
         return isinstance(known, dict) and known.get("ok") is False and _error(known) in _GONE
 
-    def search(self, notice: Notice) -> Request:
-        """Its newest messages. The scope that this takes, `channels:history`, may be missing."""
-        query = {
-            "channel": self.channel,
-            "oldest": f"{notice.job.created_at // 1000 - 60}",
-            "limit": str(_FOUND_AT_MOST),
-            "include_all_metadata": "true",
-        }
+    def search(self, notice: Notice) -> Request:  # noqa: ARG002 - each message has the id of its notice
+        """The channel's newest messages. The scope that this takes, `channels:history`, may be missing."""
+        query = {"channel": self.channel, "limit": _SEARCHED, "include_all_metadata": "true"}
         url = f"{self.api}/conversations.history?{urlencode(query)}"
         return Request("GET", url, self._headers())
 

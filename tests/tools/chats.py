@@ -7,6 +7,8 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import select
+import socket
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -61,7 +63,8 @@ class Chat(ABC):
     """A server with messages by their ids.
 
     `faults` are replies that the next requests get, which are then not carried out. `losing` so many next
-    requests are carried out and not answered. At most `burst` requests within a second are taken, if set.
+    requests are carried out and not answered; `answer_delay_s` is between the two. `unanswered` counts
+    those whose client had left. At most `burst` requests within a second are taken, if set.
     """
 
     scheme: ClassVar[str]
@@ -71,7 +74,8 @@ class Chat(ABC):
         self.asked: list[Asked] = []
         self.faults: list[Reply] = []
         self.losing = 0
-        self.delay_s = 0.0
+        self.answer_delay_s = 0.0
+        self.unanswered = 0
         self.burst: int | None = None
         self.refused = 0
         self.is_revoked = False
@@ -253,10 +257,11 @@ class Slack(Chat):
         messages = [
             {"type": "message", "ts": one.name, "text": one.newest["text"]}
             | ({"metadata": one.newest["metadata"]} if with_metadata else {})
-            for one in self.messages.values()
-            if not one.is_deleted and float(one.name) > float(asked.query.get("oldest", 0))
+            for one in reversed(self.messages.values())
+            if not one.is_deleted
         ]
-        return {"ok": True, "messages": messages, "has_more": False}
+        limit = int(asked.query.get("limit", 100))
+        return {"ok": True, "messages": messages[:limit], "has_more": len(messages) > limit}
 
     def too_much(self) -> Reply:
         return Reply(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "1"})
@@ -389,13 +394,14 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
         timeout = 30
 
         def answer(self) -> None:
-            time.sleep(chat.delay_s)
             parts = urlsplit(self.path)
             text = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(text) if text else None
             reply = chat.take(Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
-            if reply is None:
+            time.sleep(chat.answer_delay_s)
+            if reply is None or self._has_left():
+                chat.unanswered += 1
                 self.close_connection = True
                 return
             answer = b"" if reply.body is None else json.dumps(reply.body).encode()
@@ -408,6 +414,11 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answer)
 
         do_GET = do_POST = do_PUT = do_PATCH = answer  # noqa: N815 - the library's names
+
+        def _has_left(self) -> bool:
+            """Whether the client waits no longer: it was killed, say."""
+            readable, _, _ = select.select([self.connection], [], [], 0)
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
         def log_message(self, *_: object) -> None: ...
 
