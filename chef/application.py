@@ -17,12 +17,14 @@ from chef.access.writelimit import WriteLimit
 from chef.api import (
     admission,
     clientfiles,
+    control,
     digests,
     edge,
     erasing,
     hooks,
     novelty,
     problems,
+    questions,
     reading,
     reporter,
     runs,
@@ -40,6 +42,7 @@ from chef.domain.clock import Clock, now_ms
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
 from chef.live.broadcast import Broadcast
+from chef.live.control import Control
 from chef.live.doorbell import Doorbell
 from chef.live.erasing import Eraser
 from chef.live.etatelling import EtaTeller
@@ -69,6 +72,8 @@ from chef.store import Removed, Store
 _BLUEPRINTS = (
     writing.blueprint,
     erasing.blueprint,
+    control.blueprint,
+    questions.blueprint,
     reading.blueprint,
     runs.blueprint,
     digests.blueprint,
@@ -124,12 +129,12 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
     viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings, hub, metrics, count)
-    followers = _followers(store, hub, forecaster, clock)
+    followers = _followers(store, hub, forecaster, clock, is_controlled=settings.control)
     publish = (forecaster.note, hub.publish, *([doorbell.ring] if doorbell else []), *followers.notes)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=partial(look_at_failures, store))
     error_lines, end_watches, loop_watch = ErrorLines(store), EndWatches(hub), LoopWatch()
     forget = (forecaster.forget, followers.eta_teller.forget, followers.badges.forget, error_lines.forget)
-    _count(metrics, count, hub, end_watches, store, loop_watch)
+    _count(metrics, count, hub, end_watches, store, loop_watch, followers.control)
     store.on_removal(partial(_tell_all, (hub.forget, followers.badges.forget)))
     return Services(
         settings,
@@ -185,14 +190,17 @@ class _Followers(NamedTuple):
     eta_teller: EtaTeller
     badges: Recent[BadgeAnswer]
     side_thread: SideThread
+    control: Control
 
     @property
     def notes(self) -> list[Publish]:
         """Are told of each commit."""
-        return [one.note for one in (self.reviews, self.novelty, self.eta_teller, self.badges)]
+        return [one.note for one in (self.reviews, self.novelty, self.eta_teller, self.badges, self.control)]
 
 
-def _followers(store: Store, hub: Hub, forecaster: Forecaster, clock: Clock) -> _Followers:
+def _followers(
+    store: Store, hub: Hub, forecaster: Forecaster, clock: Clock, *, is_controlled: bool
+) -> _Followers:
     side_thread = SideThread()
     return _Followers(
         FailureReviews(store, clock),
@@ -200,6 +208,7 @@ def _followers(store: Store, hub: Hub, forecaster: Forecaster, clock: Clock) -> 
         EtaTeller(hub, store, forecaster),
         Recent(clock),
         side_thread,
+        Control(store, hub, clock, is_on=is_controlled),
     )
 
 
@@ -236,6 +245,7 @@ def _count(
     end_watches: EndWatches,
     store: Store,
     loop_watch: LoopWatch,
+    control: Control,
 ) -> None:
     """Show what the parts count, and how much of what there is at a scrape."""
     metrics.show("chef_commit_seconds", "Time of a commit.", store.counts.commits)
@@ -250,6 +260,7 @@ def _count(
     metrics.watch("chef_cursors_behind", "Followers that have not had all.", lambda: hub.followers_behind)
     metrics.watch("chef_ring_bytes", "Newest events kept in memory.", lambda: hub.ring_bytes)
     metrics.watch("chef_waiting", "Requests that wait for the end of a job.", lambda: len(end_watches))
+    metrics.watch("chef_controls_waiting", "Requests that wait for news of a job.", lambda: control.waiting)
     metrics.watch("chef_writes_waiting", "Writes that wait for their commit.", lambda: store.waiting)
 
 

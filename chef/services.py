@@ -18,6 +18,7 @@ from chef.domain.model import Job
 from chef.domain.payloads import JobJson, job_json
 from chef.greenlets import SideThread
 from chef.live.abandoning import Abandoning
+from chef.live.control import Control
 from chef.live.doorbell import Doorbell
 from chef.live.erasing import Eraser
 from chef.live.etatelling import EtaTeller
@@ -92,6 +93,7 @@ class Services:
     eta_teller: EtaTeller
     badges: Recent[BadgeAnswer]
     side_thread: SideThread
+    control: Control
 
     def job_json(self, job: Job, failure_limits: FailureLimits = MAX_STORED) -> JobJson:
         """A job as it is now, with how long it still takes; in lists it has less of its failure."""
@@ -114,6 +116,7 @@ class Services:
         self.store_limit.start()
         self.novelty.start()
         self.eta_teller.start()
+        self.control.start()
         self.loop_watch.start()
 
     def close(self) -> None:
@@ -124,6 +127,7 @@ class Services:
         self.eraser.close()
         self.store_limit.close()
         self.eta_teller.close()
+        self.control.close()
         self.reviews.close()
         self.novelty.close()
         self.side_thread.close()

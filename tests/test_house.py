@@ -64,6 +64,7 @@ SETTINGS = {
     "CHEF_MAX_STREAMS": "1000",
     "CHEF_MAX_PHASES": "1000",
     "CHEF_MAX_WAIT": "3600",
+    "CHEF_CONTROL": "false",
     "CHEF_TRUSTED_PROXIES": "0",
     "CHEF_CLIENT_HEADER": "",
     "CHEF_ALLOWED_HOSTS": "",

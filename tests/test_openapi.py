@@ -47,6 +47,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask) -> None:
                 path.replace("<run:run>", "{run}")
                 .replace("<platform>", "{platform}")
                 .replace("<share_id>", "{shareId}")
+                .replace("<question_id>", "{questionId}")
             )
             routes |= {(method, path) for method in methods}
     described = {

@@ -49,7 +49,8 @@ class Principal:
     """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never.
 
     `key` tells tokens apart without being one: Python's hash, which is another one in each process. Where it
-    `lasts`, whoever sends the same head again on the same connection has the same rights.
+    `lasts`, whoever sends the same head again on the same connection has the same rights. `name` is of a
+    signed token's holder, if it says one; `is_local` tells a caller that needs no token on this machine.
     """
 
     scopes: frozenset[str]
@@ -57,6 +58,8 @@ class Principal:
     expires_at: int | None = None
     key: int = field(default=0, compare=False, repr=False)
     lasts: bool = field(default=False, compare=False, repr=False)
+    is_local: bool = field(default=False, compare=False, repr=False)
+    name: str | None = field(default=None, compare=False)
     share: Share | None = None
 
     @property
@@ -280,7 +283,7 @@ class Gate:
         page = credentials.origin
         if credentials.foreign_origin or (page is not None and not is_loopback_origin(page)):
             raise Unauthorized(f"{rule}, and this request was made by a web page from elsewhere")
-        return Principal(SCOPES, lasts=True)
+        return Principal(SCOPES, lasts=True, is_local=True)
 
     def _holder(self, token: str, address: str) -> Principal:
         """The principal of a token that is right, whatever it may do, if it is taken from that address."""
@@ -295,7 +298,8 @@ class Gate:
             return known
         if not self._keys:
             raise WrongToken("the token is not known here")
-        return Principal(*read_jwt(token, self._keys, self._clock()), key=hash(token))
+        rights = read_jwt(token, self._keys, self._clock())
+        return Principal(*rights[:3], key=hash(token), name=rights.name)
 
     def _known(self, token: str) -> Principal | None:
         """The principal of a token of the settings."""

@@ -20,11 +20,15 @@ _LATEST = 2**53
 
 
 class JwtRights(NamedTuple):
-    """The rights that a token gives: scopes, projects (`None`: all), until when (milliseconds)."""
+    """The rights that a token gives: scopes, projects (`None`: all), until when (milliseconds).
+
+    `name` is its holder's, as the claim `name` or else `sub` has it.
+    """
 
     scopes: frozenset[str]
     projects: frozenset[str] | None
     expires_at: int
+    name: str | None
 
 
 def read_jwt(token: str, keys: tuple[VerifyingKey, ...], now: int) -> JwtRights:
@@ -40,7 +44,7 @@ def read_jwt(token: str, keys: tuple[VerifyingKey, ...], now: int) -> JwtRights:
         begins = _time(claims, claim)
         if begins is not None and begins > now:
             raise Unauthorized(f"the token is not valid yet ({claim})")
-    return JwtRights(_scopes(claims), _projects(claims), expires_at)
+    return JwtRights(_scopes(claims), _projects(claims), expires_at, _name(claims))
 
 
 def _claims(token: str, keys: tuple[VerifyingKey, ...]) -> dict[str, Any]:
@@ -92,6 +96,14 @@ def _scopes(claims: dict[str, Any]) -> frozenset[str]:
     if not isinstance(scope, str):
         raise Unauthorized("the token is not valid: scope must be a string of words separated by spaces")
     return SCOPES.intersection(scope.split(" "))
+
+
+def _name(claims: dict[str, Any]) -> str | None:
+    """The holder's name; a claim that is no text says nothing, and is no reason to refuse a token."""
+    for claim in ("name", "sub"):
+        if isinstance(claims.get(claim), str) and claims[claim].strip():
+            return str(claims[claim])
+    return None
 
 
 def _projects(claims: dict[str, Any]) -> frozenset[str] | None:

@@ -1,4 +1,4 @@
-"""Answers that are given later: at the end of a job, without a greenlet that waits for it.
+"""Answers that are given later: at the end of a job or at news of it, without a greenlet that waits for it.
 
 Served by Chef's own server the connection waits alone (`chef.postpone` in `chef.http.environ`). Under another
 WSGI server the request's greenlet waits.
@@ -47,12 +47,30 @@ def answer_at_end(
     if chef.hub.closed:
         raise Stopping
     later = _Later(chef, job.job_id, principal, make, refuse, same)
-    waiter = chef.end_watches.add(room, job.seq, seconds, later.told)
-    postpone = request.environ.get("chef.postpone")
-    if postpone is None:
-        return later.wait(waiter)
-    later.give = postpone(waiter.leave)
-    return later.response
+    return later.postpone(chef.end_watches.add(room, job.seq, seconds, later.told))
+
+
+def answer_at_news(
+    job_id: str, principal: Principal, seconds: float, look: Callable[[], Response | None], make: Make
+) -> Response:
+    """Answer at news of a job (chef.live.control), or with the job as it stands then after some seconds.
+
+    `look` answers at once, unless it has nothing to tell.
+    """
+    chef = services()
+    if chef.hub.closed:
+        raise Stopping
+    later = _Later(chef, job_id, principal, make, problem, None)
+    waiter = chef.control.wait(job_id, seconds, later.told)
+    try:
+        found = look()
+    except BaseException:
+        waiter.leave()
+        raise
+    if found is not None:
+        waiter.leave()
+        return found
+    return later.postpone(waiter)
 
 
 class _Later:
@@ -80,8 +98,15 @@ class _Later:
         self._woken.set()
         self.give(self._application)
 
-    def wait(self, waiter: Waiter) -> Response:
-        """Wait here."""
+    def postpone(self, waiter: Waiter) -> Response:
+        """Have the request wait without its greenlet, where the server can and nothing was told yet."""
+        postpone = request.environ.get("chef.postpone")
+        if postpone is None or self._woken.is_set():
+            return self._wait(waiter)
+        self.give = postpone(waiter.leave)
+        return self.response
+
+    def _wait(self, waiter: Waiter) -> Response:
         try:
             self._woken.wait()
         finally:

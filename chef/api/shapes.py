@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.access.levels import Level
+from chef.domain.controlpayloads import QuestionJson, StopJson
 from chef.domain.novelty import MOST_NEW
 from chef.domain.payloads import JobJson, LogLine, ProjectJson
 from chef.domain.removals import RemovedLog
@@ -22,10 +23,14 @@ _MOST = Meta(max_length=1000)
 
 
 class JobReceipt(JsonObject, frozen=True):
-    """The newest seq that a body's updates got in a job, and the number of the job's viewers."""
+    """The newest seq that a body's updates got in a job, and the number of the job's viewers.
+
+    `stop` while somebody wants the job to stop and it has not ended.
+    """
 
     seq: Seq
     viewers: Count
+    stop: StopJson | UnsetType = UNSET
 
 
 class Accepted(JsonObject, frozen=True):
@@ -35,6 +40,12 @@ class Accepted(JsonObject, frozen=True):
     duplicates: Count
     jobs: dict[Id, JobReceipt]
     warnings: Warnings | UnsetType = UNSET
+
+
+class HeartbeatAccepted(Accepted, frozen=True, kw_only=True):
+    """A reporter is known to be there. `hold`: so many seconds a heartbeat can wait for a stop request."""
+
+    hold: Annotated[Count | UnsetType, Meta(description="the `wait` that a heartbeat may have here")] = UNSET
 
 
 class ReportAccepted(Accepted, frozen=True, kw_only=True):
@@ -60,6 +71,36 @@ class LogAccepted(JsonObject, frozen=True):
     seq: Count
     viewers: Count
     warnings: Warnings | UnsetType = UNSET
+    stop: StopJson | UnsetType = UNSET
+
+
+class StopAsked(JsonObject, frozen=True):
+    """A stop request is kept. `reporter` tells whether anybody reports for the job who may learn of it."""
+
+    job_id: Id
+    project_id: Id
+    stop: StopJson
+    reporter: Literal["alive", "lost"] | None
+    warnings: Warnings | UnsetType = UNSET
+
+
+class QuestionState(JsonObject, frozen=True):
+    """A question, and what came of it so far.
+
+    `answered`: the option is in `answer` of the question. `expired`: its time is over, `ended`: the job is.
+    """
+
+    job_id: Id
+    project_id: Id
+    state: Literal["open", "answered", "expired", "ended"]
+    question: QuestionJson
+    warnings: Warnings | UnsetType = UNSET
+
+
+class QuestionList(JsonObject, frozen=True):
+    """All questions of a job, oldest first."""
+
+    questions: list[QuestionJson]
 
 
 class ShareJson(JsonObject, frozen=True):

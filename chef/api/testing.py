@@ -20,8 +20,9 @@ from chef.api.answers import (
     wrong,
 )
 from chef.api.bodies import spool_body
+from chef.api.receipts import receipts
 from chef.api.shapes import Cases, ReportAccepted
-from chef.api.writing import id_in_query, receipts, unknown_in_query
+from chef.api.writing import id_in_query, unknown_in_query
 from chef.domain.ledger import Receipt
 from chef.domain.model import Update
 from chef.domain.testreports import OUTCOMES, Outcome, OutcomeCounts, ReportedTests
@@ -52,7 +53,7 @@ def post_tests(job_id: str) -> Response:
         ReportAccepted(
             receipt.accepted,
             receipt.duplicates,
-            receipts(services(), receipt.seqs),
+            receipts(services(), receipt),
             warnings or UNSET,
             report=report.counts,
             tests=_counts_after(receipt, job_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from flask import Blueprint, Response, request
 from msgspec import UNSET
@@ -12,9 +12,12 @@ from chef.access.credentials import http_credentials
 from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id, number_in_query, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind
+from chef.api.heartbeats import take_heartbeat
 from chef.api.live_body import BLOCK_BYTES, read_live
-from chef.api.shapes import Accepted, JobReceipt, LogAccepted
+from chef.api.receipts import receipts, shown_stop
+from chef.api.shapes import Accepted, LogAccepted
 from chef.api.unfinished import Unfinished
+from chef.domain.asking import StopRequest
 from chef.domain.model import LogPiece, UpdateType
 from chef.domain.segments import Segment, Segmenter
 from chef.errors import Invalid, StoreUnavailable
@@ -75,8 +78,7 @@ def post_heartbeat(job_id: str) -> Response:
     writer = writer_of_request()
     fields = read_fields(request, services().settings.max_body_bytes)
     heartbeat, warnings = parse_heartbeat(fields, check_id(job_id, "jobId"))
-    seq = services().tracker.heartbeat(heartbeat, writer.projects)
-    return answer(Accepted(1, 0, receipts(services(), {job_id: seq}), warnings or UNSET))
+    return take_heartbeat(heartbeat, warnings, writer)
 
 
 def _record_by_hand(job_id: str, kind: UpdateType) -> Response:
@@ -92,14 +94,7 @@ def _record(parsed: Parsed, writer: Principal) -> Response:
 def record_parsed(chef: Services, parsed: Parsed, writer: Principal) -> Accepted:
     """Store the parsed updates, all or none. Raises what refuses them."""
     receipt = chef.tracker.record(parsed.updates, writer.projects)
-    return Accepted(
-        receipt.accepted, receipt.duplicates, receipts(chef, receipt.seqs), parsed.warnings or UNSET
-    )
-
-
-def receipts(chef: Services, seqs: Mapping[str, int]) -> dict[str, JobReceipt]:
-    """The part of an answer that tells of each job."""
-    return {job_id: JobReceipt(seq, chef.hub.viewers(("job", job_id))) for job_id, seq in seqs.items()}
+    return Accepted(receipt.accepted, receipt.duplicates, receipts(chef, receipt), parsed.warnings or UNSET)
 
 
 @blueprint.route("/api/jobs/<job_id>/logs", methods=["POST", "PUT"])
@@ -122,6 +117,7 @@ class _LogBody:
         self._lines = 0
         self._seq = 0
         self._offset: int | None = None
+        self._stop: StopRequest | None = None
         self._held: list[Segment] = []
 
     def take(self) -> Response:
@@ -173,6 +169,7 @@ class _LogBody:
             raise StoreUnavailable(detail, error.reason) from error.__cause__
         self._lines += receipt.lines
         self._seq = receipt.seqs.get(self._job_id, 0)
+        self._stop = receipt.stops.get(self._job_id)
         self._offset = receipt.streams[self._job_id, self._stream].offset
         self._held = [] if self._seq else list(piece.segments)
         if len(self._held) > _MOST_HELD:
@@ -183,7 +180,10 @@ class _LogBody:
     def _answer(self) -> Response:
         viewers = services().hub.viewers(("job", self._job_id))
         warnings = unknown_in_query(("projectId", "stream", "offset"))
-        return answer(LogAccepted(self._offset or 0, self._lines, self._seq, viewers, warnings or UNSET))
+        stop = shown_stop(services(), self._stop)
+        return answer(
+            LogAccepted(self._offset or 0, self._lines, self._seq, viewers, warnings or UNSET, stop)
+        )
 
 
 def _is_short(max_line_bytes: int) -> bool:

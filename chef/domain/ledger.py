@@ -13,25 +13,25 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from chef.domain import rules
+from chef.domain.asking import StopRequest
 from chef.domain.clockback import TOLERATED_MS, in_order
-from chef.domain.implied import abandon, resume_by_log
+from chef.domain.implied import resume_by_log
 from chef.domain.latemasks import LateMasks
 from chef.domain.limits import HOUR_MS, NO_LIMITS, StoredLimits, one_more
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
 from chef.domain.model import (
-    Abandonment,
     Entry,
     FailureLook,
     Job,
     LogEntry,
     LogPiece,
     OwnUpdate,
-    SavedFailure,
     StateEntry,
     Update,
     Value,
 )
+from chef.domain.ownsteps import own_step
 from chef.domain.payloads import line_text
 from chef.domain.removals import job_erased
 from chef.domain.reporting import apply_report
@@ -83,7 +83,7 @@ class Stored(Value, frozen=True):
 class Receipt:
     """The outcome of a batch that was taken. `seqs` has the newest seq of the batch for each job.
 
-    `streams` has the state of each (job, stream) that log pieces went to.
+    `streams` has the state of each (job, stream) that log pieces went to, `stops` who asked a job to stop.
     """
 
     accepted: int = 0
@@ -91,6 +91,7 @@ class Receipt:
     lines: int = 0
     seqs: dict[str, int] = field(default_factory=dict)
     stored: list[Stored] = field(default_factory=list)
+    stops: dict[str, StopRequest | None] = field(default_factory=dict)
     streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
 
 
@@ -217,11 +218,8 @@ class _Attempt:
         self._at = self._batch.at
         if found is not None and self._at < max(found.updated_at, found.state_at):
             found, self._at = in_order(found, self._at)
-        if isinstance(update, Abandonment):
-            self._abandon(found, update)
-            return
-        if isinstance(update, SavedFailure):
-            self._save_failure(found, update)
+        if isinstance(update, OwnUpdate):
+            self._take_own(found, update)
             return
         if found is None:
             job = rules.start(update, self._at, index, self._batch.allowed)
@@ -229,7 +227,7 @@ class _Attempt:
         else:
             job = found
             rules.check_same_project(job, update, index, self._batch.allowed)
-        if self._is_duplicate(index, item):
+        if self._is_duplicate(index, item, job):
             return
         job, entries = self._apply(job, update, index, item.look)
         if found is None and not entries:
@@ -266,16 +264,12 @@ class _Attempt:
             made = {*self._ledger.changed.streams, *self.rows.streams}.difference(self._ledger.loaded.streams)
             self._ledger.limits.check_streams(key[0], self._ledger.loaded.stream_counts, made, index)
 
-    def _abandon(self, found: Job | None, abandonment: Abandonment) -> None:
-        """End a job that is still silent and runs: another process may have been faster."""
-        if found is not None and not found.ended and found.seen_at < abandonment.silent_since:
-            job, entry = abandon(found, self._at)
-            self._keep(found, job, [entry])
-
-    def _save_failure(self, found: Job | None, saved: SavedFailure) -> None:
-        """Keep what a better look found; nothing is sent, and its seq stays."""
-        if found is not None and found.status == "failed" and found.gap == saved.gap:
-            self._keep(found, replace(found, failure=saved.failure), [])
+    def _take_own(self, found: Job | None, step: OwnUpdate) -> None:
+        taken = own_step(found, step, self._at, self._batch.allowed)
+        if taken is not None and taken[0] is not found:
+            self._keep(found, *taken)
+        elif found is not None:
+            self._note(found, found.seq)
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
         self._count(before, job)
@@ -285,9 +279,9 @@ class _Attempt:
         self.rows.jobs[job.job_id] = job
         self._receipt.accepted += 1
         self._receipt.stored += [Stored(job, entry) for entry in numbered]
-        self._note_seq(job.job_id, job.seq)
+        self._note(job, job.seq)
 
-    def _is_duplicate(self, index: int, item: Item) -> bool:
+    def _is_duplicate(self, index: int, item: Item, job: Job) -> bool:
         if item.update_id is None:
             return False
         key = (item.update.job_id, item.update_id)
@@ -300,7 +294,7 @@ class _Attempt:
                 f"update {index}: id {message}", code="id_reused", errors=(FieldError(message, "id", index),)
             )
         self._receipt.duplicates += 1
-        self._note_seq(item.update.job_id, sent.seq)
+        self._note(job, sent.seq)
         return True
 
     def _apply(
@@ -392,8 +386,10 @@ class _Attempt:
         self.rows.projects[job.project_id] = replace(project, seq=project.seq + 1)
         return replace(entry, project_seq=project.seq + 1)
 
-    def _note_seq(self, job_id: str, seq: int) -> None:
-        self._receipt.seqs[job_id] = max(seq, self._receipt.seqs.get(job_id, 0))
+    def _note(self, job: Job, seq: int) -> None:
+        self._receipt.seqs[job.job_id] = max(seq, self._receipt.seqs.get(job.job_id, 0))
+        if job.stop is not None:
+            self._receipt.stops[job.job_id] = None if job.ended else job.stop
 
 
 def _outcome(job: Job) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from chef.domain.asking import Question, StopRequest
 from chef.domain.lines import Line, drawn_bytes, raw_bytes, replacing
 from chef.domain.segments import Segment, body_bytes
 from chef.domain.testreports import OutcomeCounts, ReportedTests
@@ -88,27 +89,35 @@ class Update(Value, frozen=True):
 
 
 class Heartbeat(Value, frozen=True):
-    """A reporter says that it is there, and will again within `every` seconds. No update: it has no seq."""
+    """A reporter says that it is there, and will again within `every` seconds. No update: it has no seq.
+
+    It is answered `wait` seconds later, or as soon as somebody asks the build to stop.
+    """
 
     job_id: str
     project_id: str | None = None
     every: int = 30
+    wait: int = 0
 
 
-class Abandonment(Value, frozen=True):
-    """The server's own end of a job, unless something was heard of it since a time (ms)."""
+class OwnUpdate(Value, frozen=True):
+    """A step in a job's life that comes from no update of its build (chef.domain.ownsteps)."""
 
     job_id: str
+
+
+class Abandonment(OwnUpdate, frozen=True):
+    """The server's own end of a job, unless something was heard of it since a time (ms)."""
+
     silent_since: int
 
 
-class SavedFailure(Value, frozen=True):
+class SavedFailure(OwnUpdate, frozen=True):
     """A better look at a failed job's log, after its end: the failure that it found, or none.
 
     `gap` is what was removed from the log when it was looked at: a look at what was erased since is not kept.
     """
 
-    job_id: str
     failure: Failure | None
     gap: Gap | None = None
 
@@ -123,10 +132,6 @@ class FailureLook(Value, frozen=True):
     failure: Failure
     lines: int | None = None
     erased_to: int = 0
-
-
-OwnUpdate = Abandonment | SavedFailure
-"""Steps in a job's life that the server takes by itself."""
 
 
 class LogPiece(Value, frozen=True):
@@ -234,6 +239,7 @@ class Job(Value, frozen=True):
     is by its own tool (0 to 100), if that was said. `pauses` are the longest ones, longest first.
     `reopened` tells whether it was abandoned and ran again: then its times are no usual ones.
     `tests` counts its reported tests. `progress_at` is when its progress last moved, where that was told.
+    `stop` is who asked it to stop, if anybody did, whatever came of it; `questions` are those that it asked.
     """
 
     job_id: str
@@ -269,6 +275,8 @@ class Job(Value, frozen=True):
     reopened: bool = False
     tests: OutcomeCounts | None = None
     progress_at: int | None = None
+    stop: StopRequest | None = None
+    questions: tuple[Question, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
+from chef.domain.controlpayloads import QuestionJson, StopJson, questions_json, stop_json_or_unset
 from chef.domain.etas import EtaJson, eta_json
 from chef.domain.failure import MAX_EVENT, MAX_STORED, FailureLimits, bounded
 from chef.domain.forecast import Estimate
@@ -213,6 +214,8 @@ class JobJson(JsonObject, frozen=True):
     failure: Failure | UnsetType = UNSET
     integrity: Integrity | UnsetType = UNSET
     tests: OutcomeCounts | UnsetType = UNSET
+    stop: StopJson | UnsetType = UNSET
+    questions: list[QuestionJson] | UnsetType = UNSET
 
 
 class CountsJson(JsonObject, frozen=True):
@@ -325,6 +328,8 @@ def job_json(
         failure=_failure(job, failure_limits),
         integrity=UNSET if job.integrity is None else job.integrity,
         tests=UNSET if job.tests is None else job.tests,
+        stop=stop_json_or_unset(job.stop),
+        questions=questions_json(job.questions),
     )
 
 

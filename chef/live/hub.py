@@ -53,6 +53,8 @@ class Hub:
         self.closed = False
         self.on_following: Callable[[], None] = lambda: None
         """Called when a first log is followed here, where none was. It must not wait."""
+        self.on_close: Callable[[], None] = lambda: None
+        """Called when nobody is served any more. It must not wait."""
 
     def publish(self, stored: Sequence[Stored]) -> None:
         """New entries are on disk. Never waits: viewers are served right after."""
@@ -172,6 +174,7 @@ class Hub:
             self._poller.kill()
         for member in _members(list(self._rooms.values())):
             member.wake()
+        self.on_close()
 
     def pace(self, stored: Iterable[Stored]) -> None:
         """Hold up the writer of this a little, while its viewers are still being served what came before.

@@ -1,4 +1,4 @@
-"""Events beside a log: of no seq, not stored, and worthless once there is a newer one of the same job.
+"""Events beside a log: of no seq, not stored, worthless once there is a newer one of that name and job.
 
 A follower gets those that it has not had when it is at the end of the log, so that they come in no order
 with what is in it, and pass by no place of it.
@@ -15,8 +15,9 @@ _MOST_REMOVALS = 1000
 
 
 class Notes:
-    """The newest note of each job, numbered in the order in which they came. `newest` is the last number.
+    """The newest note of each job and name, numbered in the order in which they came.
 
+    `newest` is the last number.
     What was removed is noted beside that, of the last thousand jobs: it holds whatever comes later.
     """
 
@@ -24,15 +25,14 @@ class Notes:
 
     def __init__(self) -> None:
         self.newest = 0
-        self._kept: dict[str, tuple[int, Event]] = {}
+        self._kept: dict[tuple[str, str], tuple[int, Event]] = {}
         # And whether a follower is told of it that comes back.
         self._removals: dict[str, tuple[int, Event, bool]] = {}
 
     def put(self, job_id: str, event: Event) -> None:
-        """Take a note, in place of the job's earlier one."""
+        """Take a note, in place of the job's earlier one of the same name."""
         self.newest += 1
-        self._kept.pop(job_id, None)
-        self._kept[job_id] = self.newest, event
+        self._kept[job_id, event.name] = self.newest, event
 
     def put_removal(self, name: str, event: Event, *, again: bool) -> None:
         """Take the note that something was removed; `again`: for followers, too, that come back."""
@@ -44,7 +44,8 @@ class Notes:
 
     def drop(self, job_id: str) -> None:
         """There is nothing more to be said of a job."""
-        self._kept.pop(job_id, None)
+        for key in [key for key in self._kept if key[0] == job_id]:
+            del self._kept[key]
 
     def clear(self) -> None:
         """Nothing of what was said holds any more, but what was removed."""

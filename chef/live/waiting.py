@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 from gevent import get_hub
@@ -40,12 +40,20 @@ Told = Callable[[Reason, Job | None, dict[Any, Any]], None]
 dict is shared by all that are told together, for what is the same for them."""
 
 
+class WaiterList(Protocol):
+    """Whatever tells some waiters."""
+
+    def remove(self, waiter: Waiter) -> None:
+        """One of them waits no longer."""
+        ...
+
+
 class Waiter:
-    """A client that waits for the end of a job."""
+    """A client that waits for the end of a job, or for other news of it."""
 
     __slots__ = ("_timer", "_told", "watch")
 
-    def __init__(self, watch: EndWatch, seconds: float, told: Told) -> None:
+    def __init__(self, watch: WaiterList, seconds: float, told: Told) -> None:
         self.watch = watch
         self._told = told
         self._timer: Any = get_hub().loop.timer(seconds)

@@ -54,6 +54,15 @@ class Memory:
         told = self._known().get("phase")
         return told if isinstance(told, str) else None
 
+    def keep_stop(self, by: str) -> None:
+        """A step was ended at somebody's request: the end of the job says so."""
+        self._write({**self._known(), "stop": by})
+
+    def stopped_by(self) -> str | None:
+        """Who asked to stop, where a step was ended for it."""
+        by = self._known().get("stop")
+        return by if isinstance(by, str) else None
+
     def _known(self) -> dict[str, Any]:
         try:
             known = self._read()

@@ -128,12 +128,16 @@ class Report:
         """The build has ended: it has completed, was cancelled, or has failed with its exit status."""
         fields: dict[str, Any] = {"meta": self._clean(meta), "integrity": self.claims}
         text = self._cut(message, MAX_END_MESSAGE_BYTES)
-        if ended.status == 0:
-            self._sender.update("completed", **fields)
-        elif ended.is_cancelled:
+        if ended.is_cancelled:
             self._sender.update("cancelled", message=text, **fields)
+        elif ended.status == 0:
+            self._sender.update("completed", **fields)
         else:
             self._sender.update("error", message=text, code=ended.status, **fields)
+
+    def stopping(self, message: str) -> None:
+        """The build was asked to stop, and is told so."""
+        self._sender.update("progress", message=self._cut(message, MAX_MESSAGE_BYTES))
 
     def say(self, meta: dict[str, Any]) -> None:
         """Add to what is known of the build, without an end."""

@@ -41,6 +41,7 @@ class Options(NamedTuple):
     title: str | None
     meta: dict[str, str]
     pty: bool
+    stop_after: float
 
 
 class ReportedRun:
@@ -58,6 +59,7 @@ class ReportedRun:
         self._fresh_since = 0.0
         self._fault: str | None = None
         self._begun = 0.0
+        self._command: Command | None = None
 
     def run(self) -> Ended:
         """Run the command and report it."""
@@ -69,7 +71,9 @@ class ReportedRun:
             self._take_output,
             self._tick,
             self._options.pty,
+            self._options.stop_after,
         )
+        self._command = command
         self._begun = time.monotonic()
         ended = self._start(command)
         self._safely(self._begin)
@@ -110,6 +114,7 @@ class ReportedRun:
             return
         self._memory = Memory(self._target.url, self._target.job)
         self._sender = Sender(self._target, self._version, is_run=True)
+        self._sender.stop.wake = self._wake
         masker = Masker(os.environ, self._options.mask)
         prior = self._memory.tallies()
         self._report = Report(
@@ -180,8 +185,28 @@ class ReportedRun:
             return stream
         return named if stream == "stdout" else named + ".err"
 
+    def _wake(self) -> None:
+        if self._command is not None:
+            self._command.wake()
+
+    def _look_at_stop(self) -> None:
+        """End the command where somebody asked for that on the server."""
+        asked = self._sender.stop.asked if self._sender else None
+        if asked is None or self._command is None or not self._command.stop(asked.by):
+            return
+        name = os.path.basename(self._options.arguments[0])
+        words = "%s asked to stop: SIGTERM to %s, SIGKILL in %g s" % (
+            asked.by,
+            name,
+            self._options.stop_after,
+        )
+        say(words)
+        if self._report is not None:
+            self._report.stopping(words)
+
     def _tick(self) -> float | None:
         """Do all that is due by now; the result says in how many seconds to look again."""
+        self._safely(self._look_at_stop)
         report, now = self._report, time.monotonic()
         if report is None:
             return None
@@ -207,6 +232,8 @@ class ReportedRun:
             meta["masked"] = report.masker.count
         if self._options.step:
             self._memory.keep(report.totals)
+            if ended.stopped_by is not None:
+                self._memory.keep_stop(ended.stopped_by)
             report.say(meta)
             self._sender.stays_away()
             return

@@ -104,6 +104,7 @@ SETTINGS: tuple[Setting, ...] = (
     rules.whole("CHEF_MAX_STREAMS", "max_streams", 0, 2**31 - 1, _ANY),
     rules.whole("CHEF_MAX_PHASES", "max_phases", 0, 2**31 - 1, _ANY),
     rules.whole("CHEF_MAX_WAIT", "max_wait", 1, 3600, _SECONDS),
+    rules.switch("CHEF_CONTROL", "control"),
     rules.whole("CHEF_TRUSTED_PROXIES", "trusted_proxies", 0, 16, " (0: none is believed)"),
     rules.text("CHEF_CLIENT_HEADER", "client_header", checks.header_name),
     Setting("CHEF_ALLOWED_HOSTS", "allowed_hosts", rules.comma_separated, rules.check_hosts, rules.show_list),
@@ -170,6 +171,7 @@ class Settings:
     max_streams: int = 1000
     max_phases: int = 1000
     max_wait: int = 3600
+    control: bool = False
     trusted_proxies: int = 0
     client_header: str | None = None
     allowed_hosts: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from chef.domain.lines import StreamState
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import Entry, FailureLook, Gap, Job, LogEntry, Update
 from chef.domain.removals import Removal
-from chef.store import failurelog, reading, removalrows
+from chef.store import controls, failurelog, reading, removalrows
 from chef.store.history import KindHistory, find_history
 from chef.store.listqueries import ListQueries
 from chef.store.loglines import NumberedLine, Outline, Place, find_outline, find_text, lines_at, newest_lines
@@ -44,6 +44,14 @@ class Queries(ListQueries, ReportQueries, SizeQueries):
     def removals_after(self, number: int) -> list[Removal]:
         """The removals behind a number that are still told, in order, some hundred."""
         return self._read(removalrows.removals_after, number)
+
+    def last_control(self) -> int:
+        """The number of the newest stop request, question or answer; 0 before the first one."""
+        return self._read(controls.last_control)
+
+    def controls_after(self, number: int) -> list[controls.ControlChange]:
+        """The stop requests, questions and answers behind a number that are still told, in order."""
+        return self._read(controls.controls_after, number)
 
     def unclean_since(self) -> tuple[str, int] | None:
         """A mark and the time (ms) of the newest removal whose bytes may still be in the files."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from chef.domain.asking import Question, StopRequest
 from chef.domain.filtering import FILTERED_META, filter_text
 from chef.domain.ledger import Project
 from chef.domain.lines import OpenLine, StreamState
@@ -51,6 +52,8 @@ class _Details(msgspec.Struct, omit_defaults=True):
     reopened: bool = False
     tests: OutcomeCounts | None = None
     progress_at: int | None = None
+    stop: StopRequest | None = None
+    questions: tuple[Question, ...] = ()
 
 
 class _Shown(msgspec.Struct, omit_defaults=True):
@@ -89,6 +92,8 @@ def job_values(job: Job) -> dict[str, Any]:
         reopened=job.reopened,
         tests=job.tests,
         progress_at=job.progress_at,
+        stop=job.stop,
+        questions=job.questions,
     )
     return {
         "seq": job.seq,
@@ -147,6 +152,8 @@ def job_of(row: Any) -> Job:
         reopened=details.reopened,
         tests=details.tests,
         progress_at=details.progress_at,
+        stop=details.stop,
+        questions=details.questions,
         heartbeat_at=row.heartbeat_at,
         heartbeat_every=row.heartbeat_every,
     )

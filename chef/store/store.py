@@ -17,6 +17,7 @@ from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.limits import StoredLimits
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
+from chef.store.controls import note_control
 from chef.store.databasefile import read_only
 from chef.store.engine import make_engine
 from chef.store.erasures import Erasures
@@ -151,6 +152,15 @@ class Store(Queries):
         """
         return self._write_soon(
             lambda connection: save_heartbeat(connection, job_id, at, every), STORE_WAIT_S
+        )
+
+    def note_control(self, job_id: str, at: int, *, is_stop: bool) -> int:
+        """Have other processes told that a job's stop request or questions have changed.
+
+        It is not synced: after a power cut they learn when they next look at the job.
+        """
+        return self._write_soon(
+            lambda connection: note_control(connection, job_id, at, is_stop=is_stop), STORE_WAIT_S
         )
 
     def trouble(self) -> Trouble | None:

@@ -286,6 +286,16 @@ shares = Table(
     comment="Share links that hold; one that was ended has no row (store.shares).",
 )
 
+controls = Table(
+    "controls",
+    metadata,
+    Column("number", _Key, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("job_pk", BigInteger, comment="null: it was removed meanwhile"),
+    Column("is_stop", Boolean, nullable=False),
+    comment="Jobs whose stop request or questions have changed a moment ago (store.controls).",
+)
+
 
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty database; the caller commits."""

@@ -23,6 +23,7 @@ from chef.wire.values import (
     CODE,
     EVERY,
     EXIT_STATUS,
+    HEARTBEAT_WAIT,
     META,
     NAME,
     PERCENT,
@@ -101,6 +102,7 @@ FIELDS: tuple[Field, ...] = (
     Field("meta", _UNLESS_LOG, META),
     Field("integrity", _ENDS, CLAIM),
     Field("every", ("heartbeat",), EVERY),
+    Field("wait", ("heartbeat",), HEARTBEAT_WAIT),
 )
 
 

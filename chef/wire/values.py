@@ -21,6 +21,7 @@ from chef.wire.strict import MAX_DEPTH, MAX_INTEGER, MIN_INTEGER, loads, shown
 
 MAX_STREAMS = 100
 MAX_EVERY = 3600
+MAX_HEARTBEAT_WAIT = 60
 
 # (value, the field's name, where faults are told) -> the value as the update keeps it.
 Check = Callable[[Any, str, Findings], Any]
@@ -197,6 +198,11 @@ def within(least: int, most: int, schema: Schema) -> ValueType:
 
 BYTES = within(0, MAX_INTEGER, {"description": "bytes"})
 EVERY = within(1, MAX_EVERY, {"default": 30, "description": "seconds until the next one"})
+HEARTBEAT_WAIT = within(
+    0,
+    MAX_HEARTBEAT_WAIT,
+    {"default": 0, "description": "answer so many seconds later, or once somebody asks the build to stop"},
+)
 
 _CODE_TEXT = characters(128)
 

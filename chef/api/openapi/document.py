@@ -7,6 +7,7 @@ from itertools import chain
 from flask import Blueprint, Response
 
 from chef.api.answers import answer
+from chef.api.openapi.controlling import controlling
 from chef.api.openapi.parts import Part, Rights, header, parameter_ref, refusals, shared_parameters
 from chef.api.openapi.reading import reading
 from chef.api.openapi.removing import removing
@@ -74,7 +75,7 @@ _SECURITY_SCHEMES: Part = {
 
 def _paths(rights: Rights) -> Part:
     paths: Part = {}
-    of_all = (sending(rights), removing(rights), sharing(rights), reading(rights))
+    of_all = (sending(rights), controlling(rights), removing(rights), sharing(rights), reading(rights))
     for path, operations in chain.from_iterable(found.items() for found in of_all):
         ids = [parameter_ref(name) for name in ("jobId", "projectId") if f"{{{name}}}" in path]
         item = paths.setdefault(path, {"parameters": ids} if ids else {})

@@ -21,6 +21,7 @@ from chef.api.shapes import (
     Events,
     FieldFault,
     Health,
+    HeartbeatAccepted,
     HookAccepted,
     JobReceipt,
     Jobs,
@@ -31,15 +32,19 @@ from chef.api.shapes import (
     PhaseAgainstGreen,
     Problem,
     Projects,
+    QuestionList,
+    QuestionState,
     Ready,
     ReportAccepted,
     Runs,
     SeenRequest,
     ShareJson,
     Shares,
+    StopAsked,
     WebsocketHealth,
 )
 from chef.domain.clock import rfc3339
+from chef.domain.controlpayloads import ChoiceJson, QuestionJson, StopJson
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan
 from chef.domain.payloads import (
@@ -121,6 +126,22 @@ REPORT_ACCEPTED = as_dict(
     ReportAccepted(1, 0, {"job-id-123": JobReceipt(43, 5)}, report=_COUNTED, tests=_COUNTED)
 )
 HOOK = {"type": "deploy_started", "data": {"serviceId": "srv-1", "serviceName": "web", "id": "evt-1"}}
+STOP_ASKED = as_dict(
+    StopAsked("job-id-123", "project-id-456", StopJson("Ann", "2026-08-01T12:00:00.000Z", False), "alive")
+)
+ASKED_QUESTION = {"text": "Migrate now?", "options": ["yes", "no"], "default": "no", "timeout": 600}
+_QUESTION = QuestionJson(
+    id="migrate",
+    text="Migrate now?",
+    options=["yes", "no"],
+    at="2026-08-01T12:00:00.000Z",
+    until="2026-08-01T12:10:00.000Z",
+    default="no",
+    answer=ChoiceJson("yes", "Ann", "2026-08-01T12:01:00.000Z", True),
+)
+QUESTION_STATE = as_dict(QuestionState("job-id-123", "project-id-456", "answered", _QUESTION))
+QUESTION_LIST = as_dict(QuestionList([_QUESTION]))
+HEARTBEAT_ACCEPTED = as_dict(HeartbeatAccepted(1, 0, {"job-id-123": JobReceipt(42, 5)}, hold=20))
 HOOK_ACCEPTED = as_dict(HookAccepted(1, ("render-srv-1-evt-1",), ()))
 _FAILED = CaseResult("divides", "failed", "sums", None, 11, "3.5 is not 3")
 _SLOWEST = CaseResult("adds", "passed", "sums", None, 2)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from chef.api import shapes
-from chef.domain import etas, payloads, removals, runpayloads
+from chef.domain import controlpayloads, etas, payloads, removals, runpayloads
 from chef.domain.wiretypes import JsonObject
 from chef.wire.fields import CONTRADICTION, UPDATES, FormType, fields_of
 from chef.wire.jsonschema import Schema, open_object, ref
@@ -22,6 +22,10 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.Accepted,
     shapes.LogAccepted,
     shapes.ReportAccepted,
+    shapes.HeartbeatAccepted,
+    shapes.StopAsked,
+    shapes.QuestionState,
+    shapes.QuestionList,
     shapes.HookAccepted,
     shapes.Cases,
     shapes.NewInJob,
@@ -49,6 +53,8 @@ _EVENTS: dict[type[JsonObject], tuple[str, ...]] = {
     payloads.ProgressEvent: ("job:progress", "project:progress"),
     payloads.CompletedEvent: ("job:completed", "project:completed"),
     etas.EtaEvent: ("job:eta", "project:eta"),
+    controlpayloads.StopEvent: ("job:stop", "project:stop"),
+    controlpayloads.QuestionsEvent: ("job:questions", "project:questions"),
     payloads.ErrorEvent: ("job:error", "project:error"),
     removals.JobRemovedEvent: ("job:removed",),
     removals.ProjectRemovedEvent: ("project:removed",),

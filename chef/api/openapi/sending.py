@@ -84,6 +84,8 @@ _BY_HAND: dict[FormType, str] = {
     "heartbeat": "Say that a job's reporter is there, whether or not there is anything to say",
 }
 
+_ANSWERS: dict[FormType, tuple[str, Part]] = {"heartbeat": ("HeartbeatAccepted", examples.HEARTBEAT_ACCEPTED)}
+
 
 def _by_hand(kind: FormType, security: list[Part]) -> Part:
     return operation(
@@ -91,7 +93,7 @@ def _by_hand(kind: FormType, security: list[Part]) -> Part:
         f"post{kind.capitalize()}",
         _BY_HAND[kind],
         {
-            "200": json_answer("stored", "Accepted", examples.ACCEPTED),
+            "200": json_answer("stored", *_ANSWERS.get(kind, ("Accepted", examples.ACCEPTED))),
             "414": {"description": "the query is too long: send the fields in the body"},
         },
         _WRITE_REFUSALS,

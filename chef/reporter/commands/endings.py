@@ -62,7 +62,11 @@ def run_exit(arguments: Any) -> int:
     code = parse_exit_code(arguments.code.strip() or "1")
     if code == 0:
         return _end(arguments, with_message({"type": "completed"}, arguments))
-    if code in CANCELLED_STATUSES:
+    target = target_of(arguments)
+    stopped_by = Memory(target.url or "", target.job).stopped_by()
+    if stopped_by is not None and arguments.message is None:
+        arguments.message = "stopped at the request of %s" % stopped_by
+    if code in CANCELLED_STATUSES or stopped_by is not None:
         return _end(arguments, with_message({"type": "cancelled"}, arguments))
     message = arguments.message or "ended with exit status %s" % code
     return _end(arguments, {"type": "error", "message": message, "code": code})

@@ -9,6 +9,8 @@ import re
 # a server that is away.
 LINGER_S = 10.0
 STEP_LINGER_S = 5.0
+STOP_AFTER_S = 10.0
+MAX_TIME_S = 24 * 60 * 60
 PHASE_NAME = re.compile(r"[a-z0-9_-]{1,32}")
 
 OptionParser = argparse.ArgumentParser
@@ -69,6 +71,15 @@ def parse_seconds(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 3600:
         raise argparse.ArgumentTypeError("must be a number of seconds from 0 to 3600")
+    return value
+
+
+def parse_time(text: str) -> float:
+    """A time in seconds, or with `s`, `m` or `h` behind it, up to a day."""
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([smh]?)", text)
+    value = float(found.group(1)) * {"": 1, "s": 1, "m": 60, "h": 3600}[found.group(2)] if found else -1.0
+    if not 0 <= value <= MAX_TIME_S:
+        raise argparse.ArgumentTypeError("must be a time such as 10s, 2m or 1h, up to 24h")
     return value
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from chef.reporter.commands.options import (
     LINGER_S,
+    STOP_AFTER_S,
     OptionParser,
     add_linger,
     add_mask,
     add_meta,
     add_target,
     parse_phase,
+    parse_time,
 )
 from chef.reporter.commands.updates import complain, fault_text, mask_names, send_updates, target_of
 from chef.reporter.jobchoice import Purpose
@@ -26,7 +28,7 @@ _WITHIN_LINGER_S = 1.0
 # Options with a value: the word behind one of them is not the command.
 _WITH_VALUE = (
     *("--url", "--token", "--project", "-p", "--job", "-j"),
-    *("--phase", "--linger", "--mask", "--stream", "--title", "--meta"),
+    *("--phase", "--linger", "--mask", "--stream", "--title", "--meta", "--stop-after"),
 )
 
 
@@ -42,6 +44,13 @@ def add_run(parser: OptionParser) -> None:
     add_meta(parser)
     parser.add_argument("--stream", metavar="NAME", help="a stream of its own, for commands that run at once")
     add_linger(parser, LINGER_S, "wait this long at most for the rest after the command's end (%(default)g)")
+    parser.add_argument(
+        "--stop-after",
+        metavar="TIME",
+        type=parse_time,
+        default=STOP_AFTER_S,
+        help="SIGKILL so long after the SIGTERM of a stop request, such as 30s or 2m (10s)",
+    )
     parser.add_argument("--pty", action="store_true", help="give the command a terminal of its own")
     parser.add_argument("--no-markers", action="store_true", help="take nothing in the output for a marker")
     parser.add_argument(
@@ -104,6 +113,7 @@ def _options(arguments: Any) -> Options:
         title=arguments.title,
         meta=dict(arguments.meta),
         pty=arguments.pty,
+        stop_after=arguments.stop_after,
     )
 
 

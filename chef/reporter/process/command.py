@@ -16,6 +16,7 @@ from typing import Any, Callable
 from chef.reporter.process.exits import Ended, cannot_start, ended_with
 from chef.reporter.process.outputs import CommandOutputs, TakeOutput
 from chef.reporter.process.signals import FORWARDED, SignalHandlers
+from chef.reporter.process.stopping import BuildStop
 from chef.reporter.process.terminal import Keyboard, become_controlled_by, copy_window_size, has_terminal
 
 # Output of a process that the command left behind is waited for: since the last of it, and in all.
@@ -27,7 +28,8 @@ _LOOK_S = 1.0
 class Command:
     """A command that is run once. `tick` is called now and then; it returns in how many seconds again.
 
-    With `pty` the command has a terminal although our output is none.
+    With `pty` the command has a terminal although our output is none. `stop_after` is how many seconds a
+    stop gives it before SIGKILL.
     """
 
     def __init__(
@@ -37,7 +39,11 @@ class Command:
         output: TakeOutput,
         tick: Callable[[], float | None],
         pty: bool = False,
+        stop_after: float = 10.0,
     ) -> None:
+        self._stop_after = stop_after
+        self._ending: BuildStop | None = None
+        self._stopped_by: str | None = None
         self._arguments = arguments
         self._environ = environ
         self._tick = tick
@@ -72,17 +78,38 @@ class Command:
             if self._keyboard:
                 self._keyboard.start()
             self._pump(self._process)
+            if self._ending is not None:
+                self._ending.outlast(self._outlast_tick)
         finally:
             if self._keyboard:
                 self._keyboard.stop()
             self._signals.remove()
             self._close()
-        return ended_with(self._process.returncode)._replace(was_stopped=self._was_stopped)
+        ended = ended_with(self._process.returncode)
+        return ended._replace(was_stopped=self._was_stopped, stopped_by=self._stopped_by)
 
     @property
     def was_interrupted(self) -> bool:
         """Whether Ctrl-C was typed in the command's own terminal."""
         return self._keyboard is not None and self._keyboard.was_interrupted
+
+    def stop(self, by: str) -> bool:
+        """End it at the request of somebody, and all that it started; returns whether it still ran."""
+        process = self._process
+        if process is None or self._ending is not None or process.poll() is not None:
+            return False
+        has_group = self._outputs.master is not None or self._own_group
+        self._ending = BuildStop(process.pid, process.pid if has_group else None, self._stop_after)
+        self._stopped_by = by
+        self._ending.terminate()
+        return True
+
+    def wake(self) -> None:
+        """Have `tick` called soon; from any thread."""
+        self._signals.wake()
+
+    def _outlast_tick(self) -> None:
+        self._tick()
 
     def _close(self) -> None:
         self._outputs.close()
@@ -147,7 +174,8 @@ class Command:
 
     def _patience(self, exited: float | None) -> float:
         """How long to wait for more; none where it was long enough since the command has ended."""
-        wait = self._tick()
+        waits = [self._tick(), self._ending.look() if self._ending else None]
+        wait = min((one for one in waits if one is not None), default=None)
         if exited is None:
             return _LOOK_S if wait is None else min(_LOOK_S, wait)
         last = min(self._outputs.last_output + _GRACE_S, exited + _LONGEST_GRACE_S)

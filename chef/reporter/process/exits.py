@@ -13,16 +13,24 @@ class Ended(NamedTuple):
     """How a command ended: its exit status as shells tell it, and the signal that ended it.
 
     `failure`: why it could not be started at all. `was_stopped`: somebody had sent us a signal to end it.
+    `stopped_by`: who had asked on the server that it stops, before it ended.
     """
 
     status: int
     signal: int | None = None
     failure: str | None = None
     was_stopped: bool = False
+    stopped_by: str | None = None
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether it was cancelled, and did not fail by itself. A command that ends well has completed."""
+        """Whether it was cancelled, and did not fail by itself.
+
+        A command that ends well has completed, unless it was asked on the server to stop: many a server takes
+        SIGTERM for a good end.
+        """
+        if self.stopped_by is not None:
+            return True
         return self.status in CANCELLED_STATUSES or (self.was_stopped and self.status != 0)
 
 
@@ -46,6 +54,9 @@ def outcome_text(name: str, ended: Ended) -> str:
     """How the command ended, for people."""
     if ended.failure:
         return ended.failure
+    if ended.stopped_by is not None:
+        own = outcome_text(name, ended._replace(stopped_by=None))
+        return "stopped at the request of %s: %s" % (ended.stopped_by, own)
     name = os.path.basename(name)
     if ended.signal is None:
         return "%s ended with exit status %d" % (name, ended.status)

@@ -40,8 +40,11 @@ class SignalHandlers:
             self._reading = self._writing = -1
 
     def wake(self) -> None:
-        """Wake the selector as a signal would."""
-        os.write(self._writing, b"\0")
+        """Wake the selector as a signal would; from any thread."""
+        try:
+            os.write(self._writing, b"\0")
+        except OSError:
+            pass  # Not installed, or no more; or so many wake it that one more is none.
 
     def take(self, fd: int) -> bool:
         """Whether a signal has made this readable; then it is read."""

@@ -6,6 +6,7 @@ import os
 import time
 
 from chef.reporter.sending.backoff import Attempts, Deadline
+from chef.reporter.sending.holding import HeldHeartbeats
 from chef.reporter.sending.jobapi import JobApi
 from chef.reporter.sending.posting import UpdatePoster
 from chef.reporter.sending.queue import QueuedUpdate, UpdateQueue
@@ -28,6 +29,7 @@ class Delivery:
         self._api = api
         self._deadline = deadline
         self._heartbeats = HeartbeatSchedule(is_run)
+        self._held = HeldHeartbeats(api.stop, self._heartbeats.heard, PROMISE_S)
         self.queue = UpdateQueue("%s-" % os.urandom(6).hex())
         self.poster = UpdatePoster(api, attempts, deadline, self._heartbeats, self._remove, is_run)
         self.uploader = OutputUploader(
@@ -117,4 +119,7 @@ class Delivery:
 
     def _send_heartbeat(self, promise: int) -> None:
         self._heartbeats.sent(time.monotonic())
-        self._heartbeats.answered(self._api.post_heartbeat(promise).status)
+        answer = self._api.post_heartbeat(promise)
+        self._heartbeats.answered(answer.status)
+        if not self._deadline.is_closing:
+            self._held.begin(answer, self._api)

@@ -7,35 +7,48 @@ import urllib.parse
 from typing import Any
 
 from chef.reporter.sending.answers import ServerAnswer
-from chef.reporter.sending.backoff import Deadline
+from chef.reporter.sending.backoff import REQUEST_TIMEOUT_S, Deadline
 from chef.reporter.sending.client import HttpClient
+from chef.reporter.sending.stopping import StopSignal
 from chef.reporter.target import MAX_NUMBER, Target
 
 
 class JobApi:
     """Requests about a target's job, each with the time that the deadline leaves. All raise Unreachable."""
 
-    def __init__(self, target: Target, version: str, deadline: Deadline) -> None:
+    def __init__(
+        self, target: Target, version: str, deadline: Deadline, stop: StopSignal | None = None
+    ) -> None:
         self.is_new = target.is_new
+        self.stop = stop or StopSignal()
         self._target = target
+        self._version = version
         self._client = HttpClient(target.url or "", target.token, version)
         self._deadline = deadline
         self._names_project = True
 
+    def another(self) -> JobApi:
+        """Requests about the same job over a connection of their own, for another thread."""
+        other = JobApi(self._target, self._version, self._deadline, self.stop)
+        other._names_project = self._names_project
+        return other
+
     def post_updates(self, updates: list[dict[str, Any]]) -> ServerAnswer:
         common = {"jobId": self._target.job, **self._project()}
-        return self._client.post("/api/updates", [{**common, **one} for one in updates], self._timeout())
+        posted = [{**common, **one} for one in updates]
+        return self._heard(self._client.post("/api/updates", posted, self._timeout()))
 
-    def post_heartbeat(self, every: int) -> ServerAnswer:
-        """Promise to be heard of again within `every` seconds."""
-        return self._client.post(
-            self._path("heartbeat"), {**self._project(), "every": every}, self._timeout()
-        )
+    def post_heartbeat(self, every: int, wait: int = 0) -> ServerAnswer:
+        """Promise to be heard of again within `every` seconds; with `wait` it is answered that much later."""
+        fields = {**self._project(), "every": every, **({"wait": wait} if wait else {})}
+        timeout = REQUEST_TIMEOUT_S + wait if wait else self._timeout()
+        return self._heard(self._client.post(self._path("heartbeat"), fields, timeout))
 
     def put_output(self, stream: str, offset: int, body: Any) -> ServerAnswer:
         """Send output from the server's offset on: bytes, or an iterator of parts."""
         query = urllib.parse.urlencode({**self._project(), "stream": stream, "offset": offset})
-        return self._client.request("PUT", "%s?%s" % (self._path("logs"), query), body, self._timeout())
+        path = "%s?%s" % (self._path("logs"), query)
+        return self._heard(self._client.request("PUT", path, body, self._timeout()))
 
     def put_tests(self, body: bytes) -> ServerAnswer:
         """Send a test report as its tool wrote it."""
@@ -68,6 +81,10 @@ class JobApi:
     def close(self) -> None:
         """Let the connection go."""
         self._client.close()
+
+    def _heard(self, answer: ServerAnswer) -> ServerAnswer:
+        self.stop.hear(answer, self._target.job)
+        return answer
 
     def _project(self) -> dict[str, str]:
         return {"projectId": self._target.project} if self._names_project else {}

@@ -13,6 +13,7 @@ from chef.reporter.sending.jobapi import JobApi
 from chef.reporter.sending.schedule import GATHER_S
 from chef.reporter.sending.shortfall import Shortfall
 from chef.reporter.sending.spool import BLOCK_BYTES, Spool
+from chef.reporter.sending.stopping import StopSignal
 from chef.reporter.target import Target
 
 
@@ -29,7 +30,8 @@ class Sender:
         self.given_up = False
         self._attempts = Attempts()
         self._deadline = Deadline()
-        self._api = JobApi(target, version, self._deadline)
+        self.stop = StopSignal()
+        self._api = JobApi(target, version, self._deadline, self.stop)
         self._delivery = Delivery(self.spool, self._api, self._attempts, self._deadline, is_run)
         self._says_goodbye = False
         self._last_sent = 0.0
