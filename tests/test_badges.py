@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -90,6 +91,8 @@ def test_a_project_is_as_its_newest_run_by_branch_and_kind(app: Flask) -> None:
     post(client, {"type": "error", "jobId": "test", "message": "no"})
     assert said(client, "/projects/web/badge.svg") == ("web", "failing")
     assert said(client, "/projects/web/badge.svg?kind=lint") == ("lint", "passing")
+    # Nothing behind `=`, as in the address of a form: as if it were not there.
+    assert said(client, "/projects/web/badge.svg?branch=&kind=&label=") == ("web", "failing")
     post(client, progress("other", projectId="web", progress=10, meta={"branch": "next"}))
     assert said(client, "/projects/web/badge.svg") == ("web", "10 %")
     assert said(client, "/projects/web/badge.svg?branch=main") == ("web", "failing")
@@ -103,7 +106,12 @@ def test_a_badge_is_asked_for_again_each_time(app: Flask) -> None:
     first = client.get("/projects/web/badge.svg")
     assert first.headers["Cache-Control"] == "no-cache"
     etag = {"If-None-Match": first.headers["ETag"]}
-    assert client.get("/projects/web/badge.svg", headers=etag).status_code == 304
+    for ask in (client.get, client.head):
+        same = ask("/projects/web/badge.svg", headers=etag)
+        assert same.status_code == 304
+        # They take the place of those that a cache has kept (RFC 9111, section 4.3.4).
+        for name in ("Cache-Control", "Content-Security-Policy", "ETag", "Vary"):
+            assert same.headers.get(name) == first.headers.get(name)
     post(client, progress("a", progress=41))
     assert client.get("/projects/web/badge.svg", headers=etag).status_code == 200
 
@@ -117,7 +125,24 @@ def test_texts_of_builds_are_no_markup(app: Flask) -> None:
     assert picture.headers["Content-Security-Policy"] == "default-src 'none'"
     long = said(client, f"/jobs/a/badge.svg?label={'x' * 5000}")[0]
     assert len(long) == 60
+    assert said(client, "/jobs/a/badge.svg?label=a%EF%BF%BE%EF%BF%BF%00%1B%0Ab")[0] == "a b"
     assert client.get("/jobs/%20/badge.svg").status_code == 404
+
+
+def test_what_is_kept_of_badges_does_not_grow_with_what_is_asked_for(app: Flask) -> None:
+    client = app.test_client()
+    post(client, progress("a", projectId="web", progress=40))
+
+    def kept(length: int) -> int:
+        recent = app.extensions["chef"].badges
+        recent.forget(None)
+        for query in ("label", "branch", "kind"):
+            assert client.get(f"/projects/web/badge.svg?{query}={'x' * length}").status_code == 200
+        (forms,) = recent._kept.values()
+        assert len(forms) == 3
+        return len(pickle.dumps(forms))
+
+    assert kept(5000) == kept(500)
 
 
 def test_whoever_may_not_read_sees_no_state(make_app: Callable[..., Flask]) -> None:

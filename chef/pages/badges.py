@@ -65,7 +65,7 @@ def _project_badge(project_id: str) -> Response:
 
 
 def _of_project(project_id: str) -> tuple[Badge, int]:
-    branch, kind = request.args.get("branch"), request.args.get("kind")
+    branch, kind = request.args.get("branch"), request.args.get("kind") or None
     wanted, store = JobFilter(project_id=project_id, branch=branch, kind=kind), services().store
     label = _label() or kind or project_id
     if kind is not None:
@@ -89,9 +89,10 @@ def _none(project_id: str, label: str) -> tuple[Badge, int]:
     return no_badge(label), 200 if services().store.project(project_id) else 404
 
 
-def _form() -> tuple[str | None, ...]:
-    """What a badge depends on, besides the build."""
-    return (request.path[-3:], *map(request.args.get, ("label", "branch", "kind")))
+def _form() -> bytes:
+    """Names what a badge depends on, besides the build; anybody may send long texts, which are not kept."""
+    said = (request.path[-3:], *map(request.args.get, ("label", "branch", "kind")))
+    return sha256(repr(said).encode()).digest()
 
 
 def _label() -> str | None:
@@ -117,11 +118,11 @@ def _made(project_id: str, badge: Badge, status: int) -> BadgeAnswer:
 def _answer(given: BadgeAnswer) -> Response:
     """Whoever keeps a badge asks each time whether it still holds."""
     headers = {"Cache-Control": "no-cache", "Content-Security-Policy": _NO_SCRIPT}
+    kind = _JSON if request.path.endswith(".json") else _SVG
     if given.status == 200:
         headers["ETag"] = f'"{given.etag}"'
         if request.if_none_match.contains_weak(given.etag):
-            return Response(status=304, headers=headers)
-    kind = _JSON if request.path.endswith(".json") else _SVG
+            return Response(status=304, headers=headers, content_type=kind)
     return Response(given.body, given.status, headers, content_type=kind)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import east_asian_width
@@ -24,6 +25,8 @@ _ENDINGS = {
 }
 _MOST_CHARACTERS = 60
 _MARGIN = 6
+# Characters that no XML may have, beside the control characters (XML 1.0, section 2.2).
+_NO_XML = re.compile("[\ufffe\uffff]")
 # Widths of characters in Verdana at 11 px, roughly: what is not exact is stretched.
 _NARROW, _WIDE = frozenset("ijlI.,:;|!'()[]"), frozenset("mwMW%@~+")
 
@@ -97,5 +100,5 @@ def _ended(label: str, status: str) -> Badge:
 
 
 def _short(text: str) -> str:
-    line = one_line(text) or "?"
+    line = one_line(_NO_XML.sub("", text)) or "?"
     return line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 1]}…"
