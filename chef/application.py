@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask, Response, request
 
@@ -65,9 +65,14 @@ from chef.live.waiting import EndWatches
 from chef.mcp import endpoint
 from chef.mcp.versions import MCP_HEADERS
 from chef.metrics import Metrics
+from chef.outbox.channel import NotifyChannel
+from chef.outbox.kinds import make_channels
 from chef.services import BadgeAnswer, Services
 from chef.settings.config import Settings
 from chef.store import Removed, Store
+
+if TYPE_CHECKING:
+    from chef.outbox.notifier import Notifier
 
 _BLUEPRINTS = (
     writing.blueprint,
@@ -122,20 +127,20 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
 
 
 def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clock) -> Services:
-    store, metrics = Store(settings), Metrics()
+    channels, store, metrics = make_channels(settings), Store(settings), Metrics()
     access = _access(settings, metrics, clock_of_tokens, store)
     hub, forecaster = Hub(store), Forecaster(store, clock)
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
     viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings, hub, metrics, count)
-    followers = _followers(store, hub, forecaster, clock, is_controlled=settings.control)
+    outbox = _outbox(channels, settings, store, forecaster, clock, metrics)
+    followers = _followers(store, hub, forecaster, clock, outbox, is_controlled=settings.control)
     publish = (forecaster.note, hub.publish, *([doorbell.ring] if doorbell else []), *followers.notes)
     tracker = Tracker(store, metrics, clock, *publish, pace=hub.pace, look=partial(look_at_failures, store))
     error_lines, end_watches, loop_watch = ErrorLines(store), EndWatches(hub), LoopWatch()
-    forget = (forecaster.forget, followers.eta_teller.forget, followers.badges.forget, error_lines.forget)
     _count(metrics, count, hub, end_watches, store, loop_watch, followers.control)
-    store.on_removal(partial(_tell_all, (hub.forget, followers.badges.forget)))
+    store.on_removal(partial(_tell_all, (hub.forget, *followers.forget_removed)))
     return Services(
         settings,
         store,
@@ -151,7 +156,7 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
         viewers,
         Retention(store, settings.retention_days, clock),
         Abandoning(store, tracker, settings.abandon_hours, clock),
-        _eraser(store, hub, doorbell, clock, *forget),
+        _eraser(store, hub, doorbell, clock, forecaster.forget, error_lines.forget, *followers.forget),
         _store_limit(store, settings, metrics),
         Uploads(),
         error_lines,
@@ -189,17 +194,35 @@ class _Followers(NamedTuple):
     novelty: NoveltyReviews
     eta_teller: EtaTeller
     badges: Recent[BadgeAnswer]
+    outbox: Notifier | None
     side_thread: SideThread
     control: Control
 
     @property
     def notes(self) -> list[Publish]:
         """Are told of each commit."""
-        return [one.note for one in (self.reviews, self.novelty, self.eta_teller, self.badges, self.control)]
+        told = (self.reviews, self.novelty, self.eta_teller, self.badges, self.control, self.outbox)
+        return [one.note for one in told if one is not None]
+
+    @property
+    def forget(self) -> list[Forget]:
+        """Are told of what was erased."""
+        return [one.forget for one in (self.eta_teller, self.badges, self.outbox) if one is not None]
+
+    @property
+    def forget_removed(self) -> list[Callable[[Removed], None]]:
+        """Are told of what was removed by age."""
+        return [self.badges.forget, *([self.outbox.forget_removed] if self.outbox is not None else [])]
 
 
 def _followers(
-    store: Store, hub: Hub, forecaster: Forecaster, clock: Clock, *, is_controlled: bool
+    store: Store,
+    hub: Hub,
+    forecaster: Forecaster,
+    clock: Clock,
+    outbox: Notifier | None,
+    *,
+    is_controlled: bool,
 ) -> _Followers:
     side_thread = SideThread()
     return _Followers(
@@ -207,9 +230,26 @@ def _followers(
         NoveltyReviews(store, side_thread, clock),
         EtaTeller(hub, store, forecaster),
         Recent(clock),
+        outbox,
         side_thread,
         Control(store, hub, clock, is_on=is_controlled),
     )
+
+
+def _outbox(
+    channels: Sequence[NotifyChannel],
+    settings: Settings,
+    store: Store,
+    forecaster: Forecaster,
+    clock: Clock,
+    metrics: Metrics,
+) -> Notifier | None:
+    """Nothing where there is no target."""
+    if not channels:
+        return None
+    from chef.outbox.making import make_notifier  # Loads urllib3.
+
+    return make_notifier(channels, settings, store, forecaster.estimate, clock, metrics)
 
 
 def _store_limit(store: Store, settings: Settings, metrics: Metrics) -> StoreLimit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,7 @@ class Metrics:
         self.show("chef_doorbell_ignored", "Messages of others, by how that is seen.", self.ignored)
         self.show("chef_recoveries", "Viewers that came back with an offset, by result.", self.recoveries)
         self._watched: list[tuple[str, str, Callable[[], float]]] = []
+        self._watched_each: list[tuple[str, str, str, Callable[[], Mapping[str, float]]]] = []
 
     def show(self, name: str, help: str, counted: Counted) -> None:
         """Show what is counted elsewhere; a counter's name gets `_total` behind it."""
@@ -111,6 +112,10 @@ class Metrics:
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Show a value that is asked for at each scrape."""
         self._watched.append((name, help, value))
+
+    def watch_each(self, name: str, help: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Show values that are asked for at each scrape, one for each value of a label."""
+        self._watched_each.append((name, help, label, values))
 
     @property
     def content_type(self) -> str:
@@ -139,6 +144,11 @@ class Metrics:
         yield info
         for name, text, value in self._watched:
             yield GaugeMetricFamily(name, text, value=value())
+        for name, text, label, values in self._watched_each:
+            family = GaugeMetricFamily(name, text, labels=[label])
+            for one, amount in values().items():
+                family.add_metric([one], amount)
+            yield family
 
 
 def _family(name: str, text: str, counted: Counted) -> Metric:

@@ -22,7 +22,7 @@ from chef.errors import StoreUnavailable
 from chef.http.server import Server
 from chef.listening import make_server
 from chef.services import Services
-from chef.settings.config import Settings
+from chef.settings.config import SettingError, Settings
 from chef.startup import make_application
 
 log = logging.getLogger(__name__)
@@ -51,6 +51,9 @@ def main(settings: Settings) -> int:
     except StoreUnavailable as error:
         sys.stderr.write(f"chef: {error.detail}\n")
         return 1
+    except SettingError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     services: Services = app.extensions["chef"]
     extension = app.extensions.get("socketio")
     server = make_server(settings, app)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flask import current_app
 
@@ -39,6 +39,9 @@ from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.store import Store
 
+if TYPE_CHECKING:
+    from chef.outbox.notifier import Notifier
+
 
 class BadgeAnswer(NamedTuple):
     """A badge as it is answered; `project_id` is empty where there is no such job."""
@@ -64,7 +67,9 @@ class ConnectedViewers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One application's parts. `viewers` is `None` where WebSocket is off, `doorbell` with SQLite alone."""
+    """One application's parts. `viewers` is `None` where WebSocket is off, `doorbell` with SQLite alone,
+    `outbox` where there is no target.
+    """
 
     settings: Settings
     store: Store
@@ -92,6 +97,7 @@ class Services:
     novelty: NoveltyReviews
     eta_teller: EtaTeller
     badges: Recent[BadgeAnswer]
+    outbox: Notifier | None
     side_thread: SideThread
     control: Control
 
@@ -117,11 +123,15 @@ class Services:
         self.novelty.start()
         self.eta_teller.start()
         self.control.start()
+        if self.outbox is not None:
+            self.outbox.start()
         self.loop_watch.start()
 
     def close(self) -> None:
         """Store what waits, then let go of everything."""
         self.loop_watch.close()
+        if self.outbox is not None:
+            self.outbox.close()
         self.retention.close()
         self.abandoning.close()
         self.eraser.close()

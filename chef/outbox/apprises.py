@@ -62,7 +62,7 @@ def make(target: NotifyTarget, settings: Settings) -> AppriseChannel:  # noqa: A
     if not apprise.add(target.url[len(_PREFIX) :]):
         raise Wrong("is no address that Apprise knows")
     return AppriseChannel(
-        key=target.url,
+        key=target.key,
         label=target.scheme,
         words=frozenset(map(Word, only_the_end(target))),
         projects=target.projects,

@@ -24,8 +24,8 @@ class NotifyChannel(ABC):
     """One target.
 
     `label` names it in logs, and `kind` in metrics: neither ever holds a secret. `key` tells it from others
-    over restarts (it is kept as a digest). `named` are URLs whose hosts the operator wrote: those may be
-    internal addresses, all others never. No `projects` are all.
+    over restarts (it is kept as a digest). `named` are `http` and `https` URLs whose host and port the
+    operator wrote: those may be internal addresses, all others never. No `projects` are all.
     """
 
     kind: ClassVar[str]
@@ -50,6 +50,11 @@ class NotifyChannel(ABC):
     def concerns(self, job: Job) -> bool:
         """Whether it may be told of a job."""
         return not self.projects or job.project_id in self.projects
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is told of jobs before they end."""
+        return bool(self.words & {Word.STARTED, Word.PROGRESS})
 
     @abstractmethod
     def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:

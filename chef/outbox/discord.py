@@ -111,7 +111,7 @@ def make(target: NotifyTarget, settings: Settings) -> DiscordChannel:  # noqa: A
     if not is_whole or parts.user or (thread is not None and not _ID.fullmatch(thread)):
         raise Wrong("needs a webhook's id and token, as in discord://123456789012345678/TOKEN")
     return DiscordChannel(
-        key=target.url,
+        key=target.key,
         label=f"discord://{parts.host}",
         words=frozenset(map(Word, target.words)),
         projects=target.projects,

@@ -122,7 +122,7 @@ def make(target: NotifyTarget, settings: Settings) -> NotifyChannel:  # noqa: AR
     if not parts.user:
         return _hook(target, parts)
     return MattermostChannel(
-        key=target.url,
+        key=target.key,
         label=f"mattermost://{parts.host}",
         words=frozenset(map(Word, target.words)),
         projects=target.projects,
@@ -137,7 +137,7 @@ def _hook(target: NotifyTarget, parts: TargetUrl) -> MattermostHookChannel:
     if len(parts.path) < 2 or parts.path[-2] != _HOOKS:
         raise Wrong("needs a bot's token, or the path of an incoming webhook: mattermost://HOST/hooks/KEY")
     return MattermostHookChannel(
-        key=target.url,
+        key=target.key,
         label=f"mattermost://{parts.host}",
         words=frozenset(map(Word, only_the_end(target))),
         projects=target.projects,

@@ -80,7 +80,7 @@ def make(target: NotifyTarget, settings: Settings) -> NtfyChannel:  # noqa: ARG0
     if len(parts.path) != 1 or not _TOPIC.fullmatch(parts.path[0]):
         raise Wrong("needs one topic of 1 to 64 letters, digits, - and _, as in ntfy://ntfy.sh/TOPIC")
     return NtfyChannel(
-        key=target.url,
+        key=target.key,
         label=f"ntfy://{parts.host}",
         words=frozenset(map(Word, target.words)),
         projects=target.projects,

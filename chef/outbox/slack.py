@@ -142,7 +142,7 @@ def make(target: NotifyTarget, settings: Settings) -> SlackChannel:  # noqa: ARG
     if not parts.user or parts.password or parts.path or not _CHANNEL.fullmatch(parts.host):
         raise Wrong("needs a bot's token and a channel's id, as in slack://xoxb-…@C0123456789")
     return SlackChannel(
-        key=target.url,
+        key=target.key,
         label=f"slack://…@{parts.host}",
         words=frozenset(map(Word, target.words)),
         projects=target.projects,

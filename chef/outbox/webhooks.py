@@ -82,7 +82,7 @@ def make(target: NotifyTarget, settings: Settings) -> WebhookChannel:
     if parts.username is not None:
         raise Wrong("must not have a user or a password: what is sent is signed with CHEF_HOOK_SECRET")
     return WebhookChannel(
-        key=target.url,
+        key=target.key,
         label=f"{target.scheme}://{host}",
         words=frozenset(map(Word, target.words)),
         projects=target.projects,

@@ -33,6 +33,11 @@ class NotifyTarget:
     projects: frozenset[str] = frozenset()
 
     @property
+    def key(self) -> str:
+        """What tells it from others, whatever the words are that it is told on."""
+        return " ".join((self.url, *sorted(self.projects)))
+
+    @property
     def scheme(self) -> str:
         """What says how it is told, in lower case: `ntfy`, `https`, `apprise+tgram`."""
         return self.url.partition("://")[0].lower()

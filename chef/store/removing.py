@@ -22,6 +22,8 @@ from chef.store.tables import (
     green_kinds,
     jobs,
     new_kinds,
+    outbox_projects,
+    outbox_tellings,
     projects,
     sent,
     streams,
@@ -63,6 +65,7 @@ def remove_step(connection: Connection, finished_before: int) -> Removed:
     # Nothing can be left of these: rows of a project are rows of its jobs.
     empty = select(projects.c.pk).where(projects.c.newest_job_pk.is_(None))
     connection.execute(delete(green_kinds).where(green_kinds.c.project_pk.in_(empty)))
+    connection.execute(delete(outbox_projects).where(outbox_projects.c.project_pk.in_(empty)))
     connection.execute(delete(projects).where(projects.c.newest_job_pk.is_(None)))
     return _hide(connection, finished_before)
 
@@ -78,6 +81,7 @@ def _delete_rows(connection: Connection, job_pk: int, limit: int) -> int:
     if deleted < limit:
         connection.execute(delete(test_cases).where(test_cases.c.job_pk == job_pk))
         connection.execute(delete(new_kinds).where(new_kinds.c.job_pk == job_pk))
+        connection.execute(delete(outbox_tellings).where(outbox_tellings.c.job_pk == job_pk))
         connection.execute(delete(streams).where(streams.c.job_pk == job_pk))
         forget_texts(connection, [job_pk])
         connection.execute(delete(jobs).where(jobs.c.pk == job_pk))

@@ -27,6 +27,7 @@ from chef.store.housekeeper import Housekeeper
 from chef.store.migrate import migrate as migrate_engine
 from chef.store.novelty import NoveltyRows
 from chef.store.opening import open_database
+from chef.store.outbox import OutboxRows
 from chef.store.pulse import Pulse, Trouble
 from chef.store.queries import Queries
 from chef.store.removing import Removed
@@ -89,6 +90,9 @@ class Store(Queries):
         self._pulse = Pulse(self._read, self._write_soon, lambda: self._commits.has_failed)
         self.novelty = NoveltyRows(self._read, self._run_upkeep)
         self.shares = ShareRows(self._read, self._commits.commit)
+        self.outbox = OutboxRows(
+            self._read, lambda query: self._write_soon(query, STORE_WAIT_S), self._commits.commit
+        )
         self.erasures = Erasures(
             self._connections,
             self._upkeep_connections,

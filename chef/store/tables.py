@@ -296,6 +296,54 @@ controls = Table(
     comment="Jobs whose stop request or questions have changed a moment ago (store.controls).",
 )
 
+outbox_leases = Table(
+    "outbox_leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("until", BigInteger, nullable=False),
+    comment="The process that tells targets (store.outbox).",
+)
+
+outbox_targets = Table(
+    "outbox_targets",
+    metadata,
+    Column("pk", _Key, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True, comment="of what it is: that may be a secret"),
+    Column("since", BigInteger, nullable=False, comment="it is told of what happens from then on"),
+    Column("seen_at", BigInteger, nullable=False, comment="when a process last had it in its settings"),
+    comment="The targets of CHEF_NOTIFY and the like.",
+)
+
+outbox_projects = Table(
+    "outbox_projects",
+    metadata,
+    Column("project_pk", _Key, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger, nullable=False),
+    comment="Up to which of its entries each project was looked at for the targets.",
+)
+
+outbox_tellings = Table(
+    "outbox_tellings",
+    metadata,
+    Column("job_pk", BigInteger, primary_key=True),
+    Column("target_pk", BigInteger, primary_key=True),
+    Column("is_open", Boolean, nullable=False, comment="something is to be told"),
+    Column("seq", BigInteger, nullable=False, comment="the state of the job that was told last"),
+    Column("words", Integer, nullable=False, comment="those that were told, a bit each"),
+    Column("requests", Integer, nullable=False, comment="how often it was told"),
+    Column("handle", String(255), comment="of the message, where that is edited"),
+    Column("begun", Boolean, nullable=False, comment="it may have been told for the first time"),
+    comment="What each target was told of each job.",
+    sqlite_with_rowid=False,
+)
+Index(
+    "ix_outbox_tellings_open",
+    outbox_tellings.c.target_pk,
+    outbox_tellings.c.job_pk,
+    info={_WHERE: outbox_tellings.c.is_open},
+)
+
 
 def create_tables(connection: Connection) -> None:
     """Make all tables in an empty database; the caller commits."""
