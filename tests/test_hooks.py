@@ -9,7 +9,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,107 @@ def test_a_delivery_that_comes_again_changes_nothing(client: FlaskClient) -> Non
     again = send(client, "github", payload, **headers)
     assert (first["accepted"], again["accepted"]) == (1, 0)
     assert client.get("/api/jobs/github-job-2832853555/events?follow=0").json == seq
+
+
+def test_an_end_that_comes_again_is_that_of_the_same_deploy(client: FlaskClient) -> None:
+    """Render names the service alone: meanwhile another deploy may run."""
+    began, ended, began_next, _ = (step["payload"] for step in PAYLOADS["render deploy"])
+    send(client, "render", began)
+    first = send(client, "render", ended)
+    again = send(client, "render", ended)
+    assert (again["accepted"], again["jobs"]) == (0, first["jobs"])
+    (running,) = send(client, "render", began_next)["jobs"]
+    again = send(client, "render", ended)
+    assert (again["accepted"], again["jobs"]) == (0, first["jobs"])
+    assert job(client, running)["status"] == "building"
+    assert len((client.get("/api/jobs?projectId=web").json or {})["jobs"]) == 2
+
+
+def test_deliveries_in_another_order_bring_no_job_back(client: FlaskClient) -> None:
+    queued, running, ended = (step["payload"] for step in PAYLOADS["github workflow_job"])
+    tell = partial(send, client, "github", X_GitHub_Event="workflow_job")
+    name = "github-job-2832853555"
+    tell(running, X_GitHub_Delivery="1")
+    assert tell(queued, X_GitHub_Delivery="2")["ignored"] == [f"{name}: it has begun already"]
+    assert job(client, name)["phase"] == "deploying"
+    tell(ended, X_GitHub_Delivery="3")
+    # As a replay under another name, which no signature covers.
+    for number, payload in enumerate((queued, running, ended, queued | {"action": "waiting"})):
+        assert tell(payload, X_GitHub_Delivery=f"again-{number}")["accepted"] == 0
+    assert job(client, name)["status"] == "failed"
+
+
+def test_what_was_skipped_before_it_began_is_no_job(client: FlaskClient) -> None:
+    queued, _, ended = (step["payload"] for step in PAYLOADS["github workflow_job"])
+    skipped = ended | {"workflow_job": ended["workflow_job"] | {"conclusion": "skipped", "steps": []}}
+    tell = partial(send, client, "github", X_GitHub_Event="workflow_job")
+    assert tell(skipped, X_GitHub_Delivery="1")["jobs"] == []
+    assert client.get("/api/jobs/github-job-2832853555").status_code == 404
+    tell(queued, X_GitHub_Delivery="2")
+    tell(skipped, X_GitHub_Delivery="3")
+    assert job(client, "github-job-2832853555")["status"] == "cancelled"
+
+
+def test_a_delivery_to_two_projects_is_shown_in_the_first(client: FlaskClient) -> None:
+    payload = PAYLOADS["vercel deployment"][0]["payload"]
+    send(client, "vercel", payload)
+    body = json.dumps(payload).encode()
+    answer = client.post(address("vercel", "other"), data=body, headers=SIGN["vercel"](body))
+    assert answer.status_code == 200
+    assert "another project" in (answer.json or {})["ignored"][0]
+    assert client.get("/api/jobs?projectId=other").json == {"jobs": [], "next": None}
+
+
+def test_nothing_of_a_body_is_read_before_its_proof(client: FlaskClient) -> None:
+    for body in (b"{", b"[" * 100_000, b"\xff", b""):
+        answer = client.post("/api/hooks/github/web", data=body, content_type="application/json")
+        assert answer.status_code == 401
+
+
+ODD: list[Any] = [
+    "",
+    " ",
+    "\n\n",
+    "\0",
+    "a\0b",
+    "\ud83d",
+    "x" * 5000,
+    "\U0001f600" * 5000,
+    '"' * 5000,
+    "\x1b[31m" * 500,
+]
+ODD += [None, True, 0, -1, 1.5, 10**30, [], {}, ["a"], "\ufffe", "a/b c#?", "\u202e"]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The paths of all that is no list or object in JSON."""
+    if isinstance(value, dict | list):
+        for name in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[name], (*path, name))
+    else:
+        yield path
+
+
+def exchanged(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = exchanged(value[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+def test_a_platforms_delivery_is_taken_whatever_stands_in_its_fields(client: FlaskClient, name: str) -> None:
+    step = PAYLOADS[name][-1]
+    found = list(places(step["payload"]))
+    for number, odd in enumerate(ODD):
+        for place in found[number % 3 :: 3]:  # Each field gets some of them.
+            send(
+                client,
+                name.partition(" ")[0],
+                exchanged(step["payload"], place, odd),
+                **step.get("headers", {}),
+            )
 
 
 def test_an_old_delivery_of_a_standard_webhook_is_refused(client: FlaskClient) -> None:

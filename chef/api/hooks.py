@@ -1,13 +1,15 @@
 """Webhooks of platforms (contract section 8): `POST /api/hooks/PLATFORM/PROJECT`.
 
-A delivery that is proven is always answered with 200, also where it tells nothing that Chef shows, or of a
-job that has ended: platforms give up addresses that answer with errors.
+A delivery that is proven is answered with 200, also where it tells nothing that Chef shows, or of a job that
+has ended: platforms give up addresses that answer with errors. Nothing of its body is read before the proof.
 """
 
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -18,11 +20,10 @@ from chef.api.shapes import HookAccepted
 from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING
 from chef.errors import Conflict, Forbidden, NotFound, NotJson, Unauthorized
-from chef.hooks import PLATFORMS, Heard, HookDelivery, HookPlatform, address_key
-from chef.hooks.delivery import make_id
+from chef.hooks import PLATFORMS, Heard, HookDelivery, HookPlatform, address_key, ended_by, make_id
 from chef.services import services
 from chef.wire.parse import parse_updates
-from chef.wire.strict import dumps, loads
+from chef.wire.strict import dumps
 
 blueprint = Blueprint("hooks", __name__)
 
@@ -40,17 +41,21 @@ def post_hook(platform: str, project_id: str) -> Response:
         raise Forbidden("webhooks are taken where CHEF_HOOK_SECRET is set")
     delivery = _delivery()
     _check_proof(known, platform, project_id, delivery)
+    delivery = replace(delivery, payload=_payload(delivery.body))
     name = make_id(platform, known.delivery_id(delivery) or delivery.fingerprint)
     accepted = 0
     jobs: list[str] = []
     ignored: list[str] = []
     for heard in known.hear(delivery):
-        job_id = _job_id(project_id, heard)
+        job_id = _job_id(project_id, heard, name)
         try:
-            accepted += _record(heard.updates(job_id, name), project_id)
+            _check_order(heard, job_id)
+            accepted += _record(heard.updates(job_id, name, platform), project_id)
             jobs.append(job_id)
         except Conflict as refused:
             ignored.append(f"{job_id}: {refused.detail}")
+        except Forbidden:
+            ignored.append(f"{job_id}: it is a job of another project")
     if not jobs and not ignored:
         ignored.append("nothing of this event is shown")
     return answer(HookAccepted(accepted, tuple(jobs), tuple(ignored)))
@@ -60,10 +65,18 @@ def _delivery() -> HookDelivery:
     body = read_body(request, services().settings.max_body_bytes)
     if request.mimetype == "application/x-www-form-urlencoded":
         raise NotJson("choose the content type application/json where the platform asks")
-    payload = loads(body)
+    return HookDelivery({name.lower(): value for name, value in request.headers.items()}, body, {})
+
+
+def _payload(body: bytes) -> dict[str, Any]:
+    """What a body says. Others write it, with much that is not taken: so this is not as strict as updates."""
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError):
+        payload = None
     if not isinstance(payload, dict):
         raise NotJson("the body must be a JSON object")
-    return HookDelivery({name.lower(): value for name, value in request.headers.items()}, body, payload)
+    return payload
 
 
 def _check_proof(known: HookPlatform, platform: str, project_id: str, delivery: HookDelivery) -> None:
@@ -81,13 +94,29 @@ def _check_proof(known: HookPlatform, platform: str, project_id: str, delivery: 
         )
 
 
-def _job_id(project_id: str, heard: Heard) -> str:
-    """The job that is told of: for the end of a deployment without a name, the one that runs."""
+def _job_id(project_id: str, heard: Heard, delivery_id: str) -> str:
+    """The job that is told of: for the end of a deployment without a name, the one that runs.
+
+    Where this delivery has come before, it is the one that it ended then.
+    """
     if heard.thread is None or heard.state in ("queued", "running"):
         return heard.job_id
-    wanted = JobFilter(project_id=project_id, kind=heard.kind, statuses=RUNNING)
-    running = services().store.jobs(wanted, limit=_RECENT).jobs
-    return next((job.job_id for job in running if job.meta.get("hook") == heard.thread), heard.job_id)
+    recent = services().store.jobs(JobFilter(project_id=project_id, kind=heard.kind), limit=_RECENT).jobs
+    ours = [job for job in recent if job.meta.get("hook") == heard.thread]
+    ended = [job for job in ours if ended_by(job.meta) == delivery_id]
+    running = [job for job in ours if job.status in RUNNING]
+    return next((job.job_id for job in (*ended, *running)), heard.job_id)
+
+
+def _check_order(heard: Heard, job_id: str) -> None:
+    """Refuse what another delivery has overtaken: they come in any order. What never began is no job."""
+    if heard.state not in ("queued", "skipped"):
+        return
+    job = services().store.job(job_id)
+    if heard.state == "queued" and job is not None and job.status != "queued":
+        raise Conflict("it has begun already")
+    if heard.state == "skipped" and job is None:
+        raise Conflict("it was skipped before it began")
 
 
 def _record(updates: Iterable[dict[str, Any]], project_id: str) -> int:

@@ -44,7 +44,7 @@ _RAILWAY: dict[str, State] = {
     "success": "completed",
     "failed": "failed",
     "crashed": "failed",
-    "skipped": "cancelled",
+    "skipped": "skipped",
 }
 
 

@@ -20,7 +20,7 @@ _GITHUB_CONCLUSIONS: dict[str, State] = {
     "startup_failure": "failed",
     "action_required": "failed",
     "cancelled": "cancelled",
-    "skipped": "cancelled",
+    "skipped": "skipped",
     "stale": "cancelled",
 }
 _GITHUB_DEPLOYMENTS: dict[str, State] = {
@@ -42,7 +42,7 @@ _GITLAB: dict[str, State] = {
     "success": "completed",
     "failed": "failed",
     "canceled": "cancelled",
-    "skipped": "cancelled",
+    "skipped": "skipped",
 }
 
 

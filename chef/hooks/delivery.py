@@ -8,10 +8,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Literal
 
-State = Literal["queued", "running", "completed", "failed", "cancelled"]
+State = Literal["queued", "running", "completed", "failed", "cancelled", "skipped"]
+"""What is skipped ends as cancelled where it had begun, and is no job where it had not."""
 
 _MOST_ID = 128
 _MOST_TEXT = 1000
+# Ten entries of meta, however they are escaped as JSON, fit into what a job's may have (contract section 2).
+_MOST_META_BYTES = 800
+# What no update may have, and platforms pass on from commits: NUL and lone surrogates.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+_ENDED_BY = "hookEnd"
 _NO_ID = re.compile(r"[^A-Za-z0-9._~:@+-]+")
 
 
@@ -38,7 +44,8 @@ class Heard:
     """What a delivery tells of one job.
 
     `job_id` names the job. Where the platform does not name a deployment when it ends, `thread` is what
-    its deliveries have in common: the end is that of the thread's newest job that runs.
+    its deliveries have in common: the end is that of the thread's newest job that runs, and that job
+    remembers by which delivery it ended (`ended_by`).
     """
 
     job_id: str
@@ -48,18 +55,28 @@ class Heard:
     meta: Mapping[str, Any] = field(default_factory=dict)
     thread: str | None = None
 
-    def updates(self, job_id: str, delivery_id: str) -> list[dict[str, Any]]:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", _cut(self.kind))
+
+    def updates(self, job_id: str, delivery_id: str, platform: str) -> list[dict[str, Any]]:
         """The updates of contract section 2, without a project; `delivery_id` is that of the delivery."""
-        meta = {"kind": self.kind, **({"hook": self.thread} if self.thread else {}), **_given(self.meta)}
+        meta = {"kind": self.kind, "hook": self.thread or platform, **_given(self.meta)}
+        if self.thread and self.state not in ("queued", "running"):
+            meta[_ENDED_BY] = delivery_id
         update: dict[str, Any] = {"jobId": job_id, "id": make_id(delivery_id, job_id), "meta": meta}
         if self.message:
             update["message"] = self.message[:_MOST_TEXT]
         if self.state == "failed":
             return [update | {"type": "error", "message": update.get("message", "failed")}]
-        if self.state in ("completed", "cancelled"):
-            return [update | {"type": self.state}]
+        if self.state in ("completed", "cancelled", "skipped"):
+            return [update | {"type": "completed" if self.state == "completed" else "cancelled"}]
         phases = {"queued": {"phase": "queued"}, "running": {"phase": "deploying", "status": "building"}}
         return [update | {"type": "progress"} | phases[self.state]]
+
+
+def ended_by(meta: Mapping[str, Any]) -> str | None:
+    """The delivery that ended the job of this meta, where the platform did not name the job."""
+    return text_at(meta, _ENDED_BY)
 
 
 def make_id(*parts: str | None) -> str:
@@ -75,7 +92,7 @@ def text_at(value: Any, *path: str) -> str | None:
     found = at(value, *path)
     if isinstance(found, int | float) and not isinstance(found, bool):
         return str(found)
-    return found if isinstance(found, str) and found else None
+    return (_UNFIT.sub("", found) or None) if isinstance(found, str) else None
 
 
 def at(value: Any, *path: str) -> Any:
@@ -92,7 +109,11 @@ def first_line(text: str | None) -> str | None:
 
 def _given(meta: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: value[:_MOST_TEXT] if isinstance(value, str) else value
+        name: _cut(value) if isinstance(value, str) else value
         for name, value in meta.items()
         if value is not None
     }
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_MOST_META_BYTES].decode(errors="ignore")
