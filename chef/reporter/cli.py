@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import Any, Callable, NoReturn, Sequence
 
+from chef.reporter.commands.ask import add_ask, run_ask
 from chef.reporter.commands.endings import (
     add_cancel,
     add_done,
@@ -65,6 +66,7 @@ COMMANDS: dict[str, tuple[str, Callable[[OptionParser], None], Callable[[Any], i
     "fail": ("end the job: it has failed", add_fail, run_fail),
     "cancel": ("end the job: it was cancelled", add_cancel, run_cancel),
     "exit": ("end the job by an exit status", add_exit, run_exit),
+    "ask": ("ask people something on the job's page, and end with their answer", add_ask, run_ask),
     "send": ("send updates as they are", add_send, run_send),
     "erase": ("erase a job, its log or a project", add_erase, run_erase),
     "tail": ("follow a job or a project", add_tail, run_tail),
@@ -101,7 +103,7 @@ def main(argv: Sequence[str] | None = None, prog: str = "chef", version: str = V
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except Exception as error:
-        if parsed.command in ("run", "tail", "erase"):
+        if parsed.command in ("run", "tail", "erase", "ask"):
             raise
         return warn(parsed, fault_text(error))
 

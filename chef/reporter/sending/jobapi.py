@@ -55,6 +55,15 @@ class JobApi:
         query = urllib.parse.urlencode(self._project())
         return self._client.request("PUT", "%s?%s" % (self._path("tests"), query), body, self._timeout())
 
+    def post_question(self, fields: dict[str, Any]) -> ServerAnswer:
+        """Ask people something; `id` makes it safe to send again."""
+        return self._client.post(self._path("questions"), fields, self._timeout())
+
+    def get_question(self, question: str, wait: int) -> ServerAnswer:
+        """What came of a question, at the latest after `wait` seconds."""
+        path = "%s/%s?wait=%d" % (self._path("questions"), question, wait)
+        return self._client.request("GET", path, None, REQUEST_TIMEOUT_S + wait)
+
     def ask_for_offset(self, stream: str) -> ServerAnswer:
         """Ask how far the server is in a stream; the answer has it as `upload_offset`."""
         path = "%s?stream=%s" % (self._path("logs"), urllib.parse.quote(stream, safe=""))
