@@ -1,6 +1,6 @@
 // The button that leads a reader back to a log's end, and says how many lines came.
 
-import { setText } from "chef/dom.js";
+import { setText } from "chef/nodes.js";
 import { texts } from "chef/texts.js";
 
 export class JumpButton {

@@ -1,8 +1,8 @@
 // New lines, said aloud by screen readers if one asks for it: the newest of them, and not all the time.
 
 import { DelayedCall } from "chef/delayed-call.js";
-import { setText } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
+import { setText } from "chef/nodes.js";
 
 /** @import { Line } from "chef/log-lines.js" */
 

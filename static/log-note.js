@@ -1,6 +1,6 @@
 // The note that lines of a log are being loaded, or cannot be.
 
-import { setText } from "chef/dom.js";
+import { setText } from "chef/nodes.js";
 import { texts } from "chef/texts.js";
 
 // Loading is said only if it takes long enough to be wondered about.

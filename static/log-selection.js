@@ -1,5 +1,7 @@
 // The selection in a log, and the rows that must stay in the document for it and for the focus.
 
+/** A shadow tree, which in Chromium tells its selection itself. @typedef {ShadowRoot & { getSelection?: () => Selection | null }} SelectingRoot */
+
 export class LogSelection {
   #scroller;
   #changed;
@@ -11,11 +13,12 @@ export class LogSelection {
   /**
    * @param {HTMLElement} scroller the log
    * @param {() => void} changed is called when the selection or the focus may be another one
+   * @param {AbortSignal} [signal] ends the watching of a log that is gone
    */
-  constructor(scroller, changed) {
+  constructor(scroller, changed, signal) {
     this.#scroller = scroller;
     this.#changed = changed;
-    document.addEventListener("selectionchange", () => this.#note());
+    document.addEventListener("selectionchange", () => this.#note(), { signal });
     for (const name of ["focusin", "focusout"]) scroller.addEventListener(name, () => this.#note());
   }
 
@@ -53,10 +56,11 @@ export class LogSelection {
 
   /** Take note of the selection and the focus: to ask the browser for each row costs a layout each. */
   #note() {
-    const selection = getSelection();
+    const root = /** @type {Document | SelectingRoot} */ (this.#scroller.getRootNode());
+    const selection = root.getSelection ? root.getSelection() : getSelection();
     const isHere = selection && !selection.isCollapsed && selection.containsNode(this.#scroller, true);
     this.#selection = isHere ? selection : null;
-    this.#heldRows = new Set([rowOf(document.activeElement)]);
+    this.#heldRows = new Set([rowOf(root.activeElement)]);
     if (isHere) this.#heldRows.add(rowOf(selection.anchorNode)).add(rowOf(selection.focusNode));
     this.#changed();
   }

@@ -4,6 +4,7 @@
 const JUMP_VIEWS = 2;
 const WHEEL_MS = 400;
 const REST_MS = 140;
+const RELEASES = ["pointerup", "pointercancel"];
 
 export class ScrollInput {
   #scroller;
@@ -25,7 +26,6 @@ export class ScrollInput {
     scroller.addEventListener("scrollend", () => this.#atRest(), { passive: true });
     scroller.addEventListener("wheel", () => this.#onWheel(), { passive: true });
     scroller.addEventListener("pointerdown", (event) => this.#onPointer(event), { passive: true });
-    for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => this.#onRelease());
   }
 
   /** Whether the scroll bar itself is held. */
@@ -43,10 +43,12 @@ export class ScrollInput {
     this.#isDragging =
       target === this.#scroller &&
       (offsetX >= this.#scroller.clientWidth || offsetY >= this.#scroller.clientHeight);
-  }
-
-  #onRelease() {
-    this.#isDragging = false;
+    // Wherever it is let go; the window keeps no scroller that is gone.
+    const release = () => {
+      this.#isDragging = false;
+      for (const name of RELEASES) removeEventListener(name, release);
+    };
+    if (this.#isDragging) for (const name of RELEASES) addEventListener(name, release);
   }
 
   /**
