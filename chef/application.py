@@ -96,7 +96,14 @@ _BLUEPRINTS = (
 # What pages of other origins may read, besides the endpoint of agents.
 _OPEN_TO_PAGES = re.compile(r"/api/|/client[./]|/health\Z|/embed\.js\Z")
 _ALLOWED_HEADERS = ["Authorization", "Content-Type", "Last-Event-ID"]
-_EXPOSED_HEADERS = ["Retry-After", *admission.RATE_FIELDS, "Upload-Offset", "Chef-Epoch", "Chef-Complete"]
+_EXPOSED_HEADERS = [
+    "Retry-After",
+    *admission.RATE_FIELDS,
+    "Upload-Offset",
+    "Chef-Epoch",
+    "Chef-Complete",
+    "Date",  # A page's own clock may be wrong.
+]
 
 
 def create_app(settings: Settings, clock: Clock | None = None) -> Flask:

@@ -8,7 +8,8 @@ import { pageData } from "chef/page-data.js";
 /** @type {Record<string, string | string[]>} */
 const texts = pageData("texts") ?? {};
 
-export const language = document.documentElement.lang;
+/** @type {string} */
+export const language = pageData("language") ?? document.documentElement.lang;
 
 const plurals = new Intl.PluralRules(language);
 // Rounded to even, as Python does.

@@ -11,19 +11,24 @@ const PAUSE_MS = 2_000;
 
 export class LogSpeaker {
   #element;
+  #pauseMs;
   /** @type {Line[]} */
   #unsaid = [];
   #saying = new DelayedCall(() => this.#say());
 
-  /** @param {Element} element a live region */
-  constructor(element) {
+  /**
+   * @param {Element} element a live region
+   * @param {number} [pauseMs] between what is said
+   */
+  constructor(element, pauseMs = PAUSE_MS) {
     this.#element = element;
+    this.#pauseMs = pauseMs;
   }
 
   /** @param {Line[]} lines */
   add(lines) {
     this.#unsaid.push(...lines.slice(-MOST_LINES));
-    this.#saying.after(PAUSE_MS);
+    this.#saying.after(this.#pauseMs);
   }
 
   #say() {

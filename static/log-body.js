@@ -258,6 +258,11 @@ export class LogBody {
     this.#showButton();
   }
 
+  /** Read nothing more: the log is shown no more. */
+  close() {
+    this.lines.want([]);
+  }
+
   /** @param {KeyboardEvent} event */
   #key(event) {
     const { key, target, ctrlKey, metaKey, altKey, shiftKey } = event;

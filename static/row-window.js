@@ -290,6 +290,11 @@ export class RowWindow {
     if (!this.#input.waitForRest()) this.#alignBar();
   }
 
+  /** Have the scroll bar right again, which the browser forgets where the window is moved in the document. */
+  align() {
+    this.#alignBar();
+  }
+
   #alignBar() {
     this.#mustAlign = true;
     this.drawNow();

@@ -131,6 +131,15 @@ export const texts = {
     refused: _("The server or a proxy refuses Socket.IO. This page goes on by the event stream."),
     unanswered: _("Nobody answers when this page opens a WebSocket. It goes on by the event stream."),
   },
+  embed: {
+    unauthorized: _("This server shows builds only to those with a token, and takes none from this page."),
+    forbidden: _("The token of this page does not cover this build."),
+    /** @param {string} reason */
+    refused: (reason) => _("The server refuses this page: %(reason)s", { reason }),
+    noJobs: _("No builds yet. The first one appears here."),
+    /** @param {string} job */
+    logOf: (job) => _("Log of %(job)s", { job }),
+  },
   /** @param {number | string} code */
   code: (code) => _("code %(code)s", { code }),
   /** @param {string} moment */

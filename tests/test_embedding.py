@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from tests.tools.elsewhere import page_elsewhere
 from tests.tools.pages import progress
 from tests.tools.rendered import post
 from tests.tools.serving import Served
 
 
-@contextmanager
-def page_elsewhere(frame: str) -> Iterator[str]:
-    """A page of another origin with a frame in it; its address."""
-    text = f"<!doctype html><title>Docs</title><iframe src='{frame}' width=900 height=600></iframe>"
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+def framed(address: str) -> str:
+    """A page with a frame in it."""
+    return f"<!doctype html><title>Docs</title><iframe src='{address}' width=900 height=600></iframe>"
 
 
 def ancestors(app: Flask, path: str) -> str:
@@ -67,7 +45,7 @@ def test_an_embedded_job_shows_all_and_leads_nowhere_within_the_frame(app: Flask
 def test_a_page_of_another_origin_shows_a_job_live(start_server: Callable[..., Served], page: Page) -> None:
     server = start_server(CHEF_FRAME_ANCESTORS="*")
     server.update(progress("a", projectId="web", phase="building"))
-    with page_elsewhere(f"{server.url}/embed/jobs/a") as address:
+    with page_elsewhere(framed(f"{server.url}/embed/jobs/a")) as address:
         page.goto(address)
         frame = page.frame_locator("iframe")
         expect(frame.locator("#percent")).to_have_text("50%")

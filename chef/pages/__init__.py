@@ -7,6 +7,7 @@ from flask import Flask
 from chef.pages import (
     badges,
     durations,
+    embeds,
     errors,
     language,
     listedruns,
@@ -48,5 +49,6 @@ def install(app: Flask) -> None:
     runpage.install(app)
     wall.install(app)
     badges.install(app)
+    embeds.install(app, assets)
     errors.install(app)
     security.install(app, assets)

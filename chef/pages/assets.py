@@ -22,8 +22,10 @@ _LIBRARIES = {
     "ansi-sequence-parser.js": "ansi-sequence-parser/dist/index.js",
     "socket.io-client.js": "socket.io-client/dist/socket.io.esm.min.js",
 }
-# The imports of a module, at once or when they are needed.
-_IMPORT = re.compile(r'^(?:import .*?|export .*?|\} )from "([^"]+)"|\bimport\("([^"]+)"\)', re.MULTILINE)
+IMPORT = re.compile(r'^(?:import .*?|export .*?|\} )from "([^"]+)"|\bimport\("([^"]+)"\)', re.MULTILINE)
+"""The imports of a module, at once or when they are needed: a name in one of two groups."""
+# Modules that other pages load, and ours do not.
+_FOR_OTHERS = "embed/"
 # Names of what is sent in fewer bytes to browsers that take it so.
 _PACKED = (".js", ".css", ".svg")
 _FOR_EVER = "public, max-age=31536000, immutable"
@@ -63,8 +65,25 @@ class Assets:
         # Names are ours; escaped all the same, since this is put into a script element as it is.
         return json.dumps({"imports": self._addresses()}, separators=(",", ":")).replace("<", "\\u003c")
 
+    def imported_by(self, module: str) -> list[str]:
+        """The names that a module of ours, and what it imports, imports: `chef/NAME.js`, or a library."""
+        return self._imports[module]
+
+    def source(self, name: str) -> str:
+        """The text of a module that is imported by this name."""
+        if name.startswith("chef/"):
+            return (self._static / name.removeprefix("chef/")).read_text("utf-8")
+        return (self._node_modules / _LIBRARIES[f"{name}.js"]).read_text("utf-8")
+
+    @property
+    def _modules(self) -> list[str]:
+        """The modules of our own pages."""
+        return [
+            name for name in self._static_hashes if name.endswith(".js") and not name.startswith(_FOR_OTHERS)
+        ]
+
     def _addresses(self) -> dict[str, str]:
-        names = {f"chef/{name}": self.url(name) for name in self._static_hashes if name.endswith(".js")}
+        names = {f"chef/{name}": self.url(name) for name in self._modules}
         return names | {
             name.removesuffix(".js"): url_for("library", name=name, v=found)
             for name, found in self._library_hashes.items()
@@ -131,7 +150,7 @@ class Assets:
 
 
 def _imports_of(module: Path) -> list[str]:
-    return ["".join(found) for found in _IMPORT.findall(module.read_text("utf-8"))]
+    return ["".join(found) for found in IMPORT.findall(module.read_text("utf-8"))]
 
 
 def _hash(path: Path) -> str:

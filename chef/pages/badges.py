@@ -16,7 +16,7 @@ from chef.domain.model import Job
 from chef.domain.wiretypes import as_dict
 from chef.errors import ChefError, Forbidden, NotFound
 from chef.pages.badgewords import Badge, badge_of_job, badge_of_run, no_badge, refusal_badge, width
-from chef.pages.language import in_english
+from chef.pages.language import LANGUAGES, in_language
 from chef.pages.viewer import check_id, check_may_read, viewer
 from chef.services import BadgeAnswer, services
 from chef.wire.strict import dumps
@@ -80,7 +80,7 @@ def _of_project(project_id: str) -> tuple[Badge, int]:
 
 
 def _of_job(job: Job, label: str) -> Badge:
-    with in_english():
+    with in_language(LANGUAGES[0]):
         return badge_of_job(as_dict(services().job_json(job)), label, services().clock())
 
 

@@ -17,7 +17,7 @@ from flask_babel import Babel, Domain, get_locale
 
 def install(app: Flask, language: Callable[[], str], french: Path) -> None:
     """Let the templates of an application translate. `french` is the file of the French texts."""
-    catalogues = _Catalogues(language, french)
+    catalogues = _Catalogues(french)
     babel = Babel(app, locale_selector=language)
     babel.domain_instance = catalogues
     app.jinja_env.globals.update(module_texts=catalogues.module_texts)
@@ -26,9 +26,8 @@ def install(app: Flask, language: Callable[[], str], french: Path) -> None:
 class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
     """Translations from the .po files themselves."""
 
-    def __init__(self, language: Callable[[], str], french: Path) -> None:
+    def __init__(self, french: Path) -> None:
         super().__init__()
-        self._language = language
         self._french_file = french
 
     def get_translations(self) -> NullTranslations:
@@ -36,7 +35,7 @@ class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
 
     def module_texts(self) -> dict[str, str | list[str]]:
         """The texts that the modules in static/ need in the present language; none for English."""
-        return self._french.module_texts if self._language() == "fr" else {}
+        return self._french.module_texts if str(get_locale()) == "fr" else {}
 
     @cached_property
     def _french(self) -> _Catalogue:

@@ -52,13 +52,22 @@ def language() -> str:
 
 
 @contextmanager
-def in_english() -> Iterator[None]:
-    """Texts within are English, whatever the viewer's language is."""
+def in_language(name: str) -> Iterator[None]:
+    """Texts within are in a language, whatever the viewer's is."""
     _load_babel()
     import flask_babel
 
-    with flask_babel.force_locale(LANGUAGES[0]):
+    with flask_babel.force_locale(name):
         yield
+
+
+def module_texts() -> dict[str, str | list[str]]:
+    """The texts that modules name, in the present language; none for English."""
+    _load_babel()
+    import flask_babel
+
+    found: dict[str, str | list[str]] = flask_babel.get_domain().module_texts()
+    return found
 
 
 def gettext(text: str, **values: object) -> str:
