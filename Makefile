@@ -34,7 +34,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint coverage bench screenshots texts lock setup system clean
+.PHONY: help run test check lint coverage bench screenshots texts package lock setup system clean
 .DELETE_ON_ERROR:
 # Two installers must not write into one environment at once.
 .NOTPARALLEL:
@@ -86,6 +86,9 @@ screenshots: setup  ## show every state of the pages, as pictures in screenshots
 
 texts: setup  ## collect the pages' texts for their translation
 	$(BIN)/python -m tests.tools.texts
+
+package: setup  ## put the npm package chef-client together, in build/chef-client
+	$(BIN)/python -m tests.tools.clientpackage build/chef-client
 
 system:
 	@.ci/install-system

@@ -24,7 +24,7 @@ blueprint = Blueprint("client", __name__)
 _FOLDER = Path(__file__).parents[2] / "client"
 # Deno, and the hosts of npm packages for browsers, know declarations by this type.
 _TYPES = {".js": "text/javascript", ".ts": "application/typescript"}
-NAMES = ("client.js", "client.d.ts")
+NAMES = ("client.js", "client.d.ts", "react.js", "react.d.ts")
 """The files; the npm package has the same."""
 _FOR_EVER = "public, max-age=31536000, immutable"
 

@@ -4,7 +4,7 @@ import { followBySocket } from "./socket.js";
 import { Refused, readJson, readStream } from "./stream.js";
 
 /** @import { ConnectionState, WatchOptions } from "../client.d.ts" */
-/** @import { Follower } from "./follower.js" */
+/** @import { Follower, Listener } from "./follower.js" */
 
 /** Why a connection ended, where that is no fault: it was closed or left by a hidden page, or begins anew. */
 export const LEFT = new Error("left");
@@ -41,6 +41,17 @@ export class Connection {
   #isRefused = false;
   #isTokenRefused = false;
   #failures = 0;
+  /** @type {Listener} */
+  #listener = {
+    opened: (opening) => {
+      this.#isTokenRefused = false;
+      this.#follower.opened(opening);
+    },
+    receive: (name, event) => {
+      if (event.seq) this.#failures = 0;
+      this.#follower.receive(name, event);
+    },
+  };
 
   /**
    * @param {string | null | undefined} server
@@ -48,7 +59,7 @@ export class Connection {
    * @param {Follower<any>} follower
    */
   constructor(server, options, follower) {
-    this.#server = (server || location.origin).replace(/\/+$/, "");
+    this.#server = new URL(server || "/", globalThis.location?.href).href.replace(/\/+$/, "");
     [this.#options, this.#follower] = [options, follower];
     const { signal } = this.#closed;
     globalThis.document?.addEventListener("visibilitychange", () => this.#look(), { signal });
@@ -93,14 +104,26 @@ export class Connection {
     await null;
     while (!this.#closed.signal.aborted) {
       if (this.#isPaused) {
-        if (!this.#follower.isOver) this.#follower.show("paused", "the page is hidden");
+        this.#show("paused", "the page is hidden");
         await this.#sleep(Number.POSITIVE_INFINITY);
+        this.#show("connecting");
       } else {
         const restMs = await this.#connect();
         if (restMs) await this.#sleep(restMs);
+        if (this.#isRefused) this.#show("connecting");
         this.#isRefused = false;
       }
     }
+  }
+
+  /**
+   * Show a state, unless all of a job is here.
+   *
+   * @param {ConnectionState} state
+   * @param {string} [reason]
+   */
+  #show(state, reason) {
+    if (!this.#follower.isOver && !this.#closed.signal.aborted) this.#follower.show(state, reason);
   }
 
   /** @param {number} ms until it is woken, at most */
@@ -142,35 +165,50 @@ export class Connection {
     const follower = this.#follower;
     /** @type {Record<string, string>} */
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
-    const open = streams.get(this.#server) ?? 0;
-    const isPolled = !io && open >= MOST_STREAMS;
-    follower.link = {
-      get: (path) => readJson(this.#server + path, headers, present.signal),
-      fail: (error) => present.abort(error),
-      hasEnd: !io,
-      isPolled,
-    };
-    const receive = (/** @type {string} */ name, /** @type {any} */ event) => {
-      if (event.seq) this.#failures = 0;
-      follower.receive(name, event);
-    };
-    const opened = (/** @type {any} */ opening) => {
-      this.#isTokenRefused = false;
-      follower.opened(opening);
-    };
+    const get = (/** @type {string} */ path) => readJson(this.#server + path, headers, present.signal);
+    const fail = (/** @type {unknown} */ error) => present.abort(error);
+    follower.link = { get, fail, hasEnd: !io, isPolled: false };
     await follower.prepare();
-    if (io)
-      return followBySocket(io, this.#server, token, this.#failures, follower, { opened, receive }, present);
-    if (!isPolled) streams.set(this.#server, open + 1);
+    if (io) return followBySocket(io, this.#server, token, this.#failures, follower, this.#listener, present);
+    const open = streams.get(this.#server) ?? 0;
+    if (open >= MOST_STREAMS) {
+      follower.link.isPolled = true;
+      return this.#poll(headers, present);
+    }
+    streams.set(this.#server, open + 1);
     try {
-      const url = `${this.#server}${follower.stream}${isPolled ? "&follow=0" : ""}`;
-      const isAtEnd = await readStream(url, headers, present, opened, receive);
-      if (isAtEnd) return await follower.ended();
-      if (isPolled) return POLL_MS;
+      if (await readStream(this.#server + follower.stream, headers, this.#listener, present)) {
+        return await follower.ended();
+      }
       throw new Error("the connection was closed");
     } finally {
-      if (!isPolled) streams.set(this.#server, (streams.get(this.#server) ?? 1) - 1);
+      streams.set(this.#server, (streams.get(this.#server) ?? 1) - 1);
     }
+  }
+
+  /**
+   * Ask for what there is, since no further stream may stay open.
+   *
+   * @param {Record<string, string>} headers
+   * @param {AbortController} present
+   */
+  async #poll(headers, present) {
+    const follower = this.#follower;
+    const { stream } = follower;
+    try {
+      if (
+        stream &&
+        (await readStream(`${this.#server}${stream}&follow=0`, headers, this.#listener, present))
+      ) {
+        return await follower.ended();
+      }
+    } catch (error) {
+      // There may be no such job yet; reading it tells.
+      if (!(error instanceof Refused) || error.status !== 404) throw error;
+    }
+    await follower.read();
+    if (present.signal.aborted) throw present.signal.reason;
+    return POLL_MS;
   }
 
   /**
@@ -189,7 +227,7 @@ export class Connection {
       this.#follower.show(FINAL_STATES[status] ?? "refused", message);
       return Number.POSITIVE_INFINITY;
     }
-    if (!this.#follower.isOver) this.#follower.show("reconnecting", message);
+    this.#show("reconnecting", message);
     const most = Math.min(RETRY_MOST_MS, RETRY_MS * 2 ** this.#failures++);
     return Math.max(retryMs, most * (0.5 + Math.random() / 2));
   }

@@ -14,6 +14,12 @@ const READ_AGAIN_MS = 250;
 
 /** How a subscription begins. @typedef {{ epoch?: string, complete?: boolean, seq?: number, job?: Job | null }} Opening */
 
+/**
+ * Is told how a subscription begins, and each event of it.
+ *
+ * @typedef {{ opened: (opening: Opening) => void, receive: (name: string, event: any) => void }} Listener
+ */
+
 /** @template State */
 export class Follower {
   /** @type {Link} */

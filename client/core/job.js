@@ -88,11 +88,10 @@ export class JobFollower extends Follower {
     this.#isDoubtful = complete === false && !isOther && after > 0;
     if (isOther) this.#clear();
     if (this.#after === null) this.link.fail(LEFT);
-    else if (job === undefined) this.read();
-    else {
+    else if (job !== undefined) {
       if (job) this.#take(job);
       this.#showLive();
-    }
+    } else if (!this.link.isPolled) this.read();
   }
 
   async readOnce() {

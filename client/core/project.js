@@ -14,8 +14,8 @@ export class ProjectFollower extends Follower {
   #limit;
   /** By their ids, the newest first. @type {Map<string, Job>} */
   #jobs = new Map();
-  /** @type {Job[] | null} */
-  #copy = null;
+  /** @type {Job[]} */
+  #shown = [];
 
   /**
    * @param {string} projectId
@@ -29,12 +29,16 @@ export class ProjectFollower extends Follower {
   }
 
   snapshot() {
-    this.#copy ??= [...this.#jobs.values()];
-    return { jobs: this.#copy, connection: this.connection };
+    const jobs = [...this.#jobs.values()];
+    const isSame =
+      jobs.length === this.#shown.length && jobs.every((job, index) => job === this.#shown[index]);
+    if (!isSame) this.#shown = jobs;
+    return { jobs: this.#shown, connection: this.connection };
   }
 
   get stream() {
-    return `/api/projects/${encodeURIComponent(this.#projectId)}/events?`;
+    // The list has all, where no events are waited for.
+    return this.link.isPolled ? "" : `/api/projects/${encodeURIComponent(this.#projectId)}/events?`;
   }
 
   /** @returns {[string, object]} */
@@ -53,16 +57,11 @@ export class ProjectFollower extends Follower {
     const known = this.#jobs;
     this.#jobs = new Map(
       jobs.map((/** @type {Job} */ job) => {
-        const before = known.get(job.jobId);
-        return [job.jobId, before?.seq === job.seq ? before : merged(job, before, before?.seq ?? 0)];
+        const before = known.get(job.jobId) ?? null;
+        return [job.jobId, merged(job, before, before?.seq ?? 0)];
       }),
     );
     this.show(this.link.isPolled ? "polling" : "live");
-    this.#changed();
-  }
-
-  #changed() {
-    this.#copy = null;
     this.changed();
   }
 
@@ -80,7 +79,7 @@ export class ProjectFollower extends Follower {
     } else if (name === "project:eta") {
       if (before) this.#jobs.set(jobId, { ...before, eta: event.eta });
     } else this.#put(before, name, event);
-    this.#changed();
+    this.changed();
   }
 
   /**

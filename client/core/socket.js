@@ -3,7 +3,7 @@
 import { Refused } from "./stream.js";
 
 /** @import { SocketIo } from "../client.d.ts" */
-/** @import { Follower, Opening } from "./follower.js" */
+/** @import { Follower, Listener } from "./follower.js" */
 
 const ANSWER_MS = 15_000;
 /** @type {Record<string, number>} */
@@ -17,7 +17,7 @@ const STATUS_OF_CODE = { forbidden: 403, invalid: 422, rate_limited: 429, store_
  * @param {string | null | undefined} token
  * @param {number} failures so many connections have failed before
  * @param {Follower<any>} follower
- * @param {{ opened: (opening: Opening) => void, receive: (name: string, event: any) => void }} listener
+ * @param {Listener} listener
  * @param {AbortController} present ends it
  * @returns {Promise<never>}
  */

@@ -87,16 +87,34 @@ function phasesAfter(phases, phase, at, isEnd) {
 }
 
 /**
- * A job that was read, with what events have told since.
+ * A job that was read, with what events have told since. Parts that are equal stay the same objects.
  *
  * @param {Job} read
- * @param {Job | null | undefined} known
+ * @param {Job | null} known
  * @param {number} stateSeq the newest event of its state
  * @returns {Job}
  */
 export function merged(read, known, stateSeq) {
-  if (!known || known.seq <= read.seq) return read;
-  const { createdAt, startedAt, meta } = read;
-  if (stateSeq > read.seq) return { ...read, ...known, createdAt, startedAt, meta };
-  return { ...read, seq: known.seq, lines: Math.max(read.lines, known.lines), updatedAt: known.updatedAt };
+  if (!known) return read;
+  const job = { ...read };
+  if (known.seq > read.seq) {
+    if (stateSeq > read.seq)
+      Object.assign(job, known, { createdAt: read.createdAt, startedAt: read.startedAt, meta: read.meta });
+    else
+      Object.assign(job, {
+        seq: known.seq,
+        lines: Math.max(read.lines, known.lines),
+        updatedAt: known.updatedAt,
+      });
+  }
+  for (const name of /** @type {const} */ (["phases", "failure", "eta"])) {
+    if (name in known && isEqual(job[name], known[name])) Object.assign(job, { [name]: known[name] });
+  }
+  return isEqual(job, known) ? known : job;
 }
+
+/**
+ * @param {unknown} one
+ * @param {unknown} other
+ */
+const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);

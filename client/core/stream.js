@@ -1,6 +1,6 @@
 // Reading from a server by fetch: JSON, and events as JSON lines.
 
-/** @import { Opening } from "./follower.js" */
+/** @import { Listener } from "./follower.js" */
 
 // The server says something every 15 seconds.
 const SILENT_MS = 40_000;
@@ -27,7 +27,10 @@ export class Refused extends Error {
  */
 async function ask(url, accept, headers, signal) {
   const response = await fetch(url, { headers: { Accept: accept, ...headers }, signal, cache: "no-store" });
-  if (response.ok) return response;
+  if (response.ok) {
+    if (response.headers.get("Content-Type")?.startsWith(accept)) return response;
+    throw new Refused(404, "there is no Chef at this address");
+  }
   const problem = await response.json().catch(() => null);
   const message = problem?.detail ?? `the server answers ${response.status}`;
   throw new Refused(response.status, message, 1_000 * (Number(response.headers.get("Retry-After")) || 0));
@@ -55,11 +58,10 @@ export async function readJson(url, headers, signal) {
  *
  * @param {string} url
  * @param {Record<string, string>} headers
+ * @param {Listener} listener
  * @param {AbortController} present ends it
- * @param {(opening: Opening) => void} opened
- * @param {(name: string, event: any) => void} receive
  */
-export async function readStream(url, headers, present, opened, receive) {
+export async function readStream(url, headers, { opened, receive }, present) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let silence;
   const heard = () => {
