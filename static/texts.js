@@ -45,6 +45,8 @@ export const texts = {
     atMost: (time, runs) => _("less than %(time)s left (from %(runs)s runs)", { time, runs }),
     /** @type {(interval: string, runs: string) => string} */
     range: (interval, runs) => _("%(interval)s in %(runs)s runs", { interval, runs }),
+    /** @param {string} time */
+    once: (time) => _("about %(time)s left, as the last time", { time }),
     /** @type {(low: string | number, high: string | number) => string} */
     between: (low, high) => _("%(low)s to %(high)s", { low, high }),
     /** @param {string} time */

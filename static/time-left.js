@@ -46,6 +46,7 @@ export function timeWords(eta, at) {
   if (over !== null) return words.over(amount(over));
   const runs = number(eta.runs);
   const isOne = amount(low) === amount(high);
+  if (eta.runs === 1) return words.once(amount(high));
   if (eta.range) return words.range(isOne ? amount(high) : between(low, high, true), runs);
   if (median === 0) return words.atMost(amount(high), runs);
   if (isOne) return words.about(amount(median), runs);

@@ -272,20 +272,88 @@ def test_without_a_secret_and_for_unknown_platforms_it_says_so(make_app: Callabl
     assert "github" in (unknown.json or {})["detail"]
 
 
-def test_from_the_second_deploy_on_the_bar_moves_by_the_usual_time(make_app: Callable[..., Flask]) -> None:
+# The name of the deploy in the payloads, and how a beginning becomes an end that went well.
+DEPLOYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "github workflow_job": (
+        "2832853555",
+        lambda began: (
+            began | {"action": "completed", "workflow_job": began["workflow_job"] | {"conclusion": "success"}}
+        ),
+    ),
+    "github deployment_status": (
+        "145988746",
+        lambda began: began | {"deployment_status": {"state": "success"}},
+    ),
+    "gitlab job": ("1977", lambda began: began | {"build_status": "success"}),
+    "vercel deployment": ("dpl_5WJ", lambda began: began | {"id": "evt_2", "type": "deployment.succeeded"}),
+    "netlify deploy": ("5ebc34bf", lambda began: began | {"state": "ready"}),
+    "heroku build": (
+        "01234567",
+        lambda began: began | {"webhook_metadata": {}, "data": began["data"] | {"status": "succeeded"}},
+    ),
+    "render deploy": (
+        "evt-1",
+        lambda began: (
+            began
+            | {"type": "deploy_ended", "data": began["data"] | {"id": "evt-1-end", "status": "succeeded"}}
+        ),
+    ),
+    "railway deployment": (
+        "8107edff",
+        lambda began: (
+            began | {"type": "Deployment.success", "details": began["details"] | {"status": "SUCCESS"}}
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEPLOYS)
+def test_from_the_second_deploy_on_the_bar_moves_by_the_usual_time(
+    make_app: Callable[..., Flask], name: str
+) -> None:
     now = [now_ms()]
     client = make_app(hook_secrets=(SECRET,), clock=lambda: now[0]).test_client()
-    started, _, ended = (step["payload"] for step in PAYLOADS["netlify deploy"])
-    for number in range(6):
-        send(client, "netlify", started | {"id": f"deploy{number}"})
-        now[0] += 120_000
-        send(client, "netlify", ended | {"id": f"deploy{number}"})
-    send(client, "netlify", started | {"id": "last"})
-    now[0] += 60_000
-    found = job(client, "netlify-last")
-    assert 50_000 <= found["eta"]["remainingMs"]["median"] <= 70_000
-    bar = client.get("/jobs/netlify-last").text.partition('id="bar"')[2].partition(">")[0]
-    assert 30 <= float(bar.partition('value="')[2].partition('"')[0]) <= 60
+    known_by, ending = DEPLOYS[name]
+    step = next(one for one in PAYLOADS[name] if "building" in str(one["jobs"].values()))
+    platform, headers = name.partition(" ")[0], step.get("headers", {})
+
+    def tell(payload: Any) -> list[str]:
+        jobs: list[str] = send(client, platform, payload, **headers)["jobs"]
+        return jobs
+
+    (first,) = tell(step["payload"])
+    assert job(client, first)["eta"] is None
+    now[0] += 100_000
+    assert tell(ending(step["payload"])) == [first]
+    assert job(client, first)["status"] == "completed"
+
+    second = json.loads(json.dumps(step["payload"]).replace(known_by, known_by[:-1] + "9"))
+    (running,) = tell(second)
+    assert running != first
+    now[0] += 25_000
+    times = job(client, running)["eta"]["remainingMs"]
+    assert times["low"] == times["median"] == times["high"] == 75_000
+    shown = [_percent(client, running)]
+    now[0] += 25_000
+    assert "about 50 s left, as the last time" in client.get(f"/jobs/{running}").text
+    shown.append(_percent(client, running))
+    assert 15 <= shown[0] < shown[1] <= 60
+    now[0] += 120_000
+    assert job(client, running)["eta"]["overMs"] == 70_000
+
+
+def _percent(client: FlaskClient, job_id: str) -> float:
+    bar = client.get(f"/jobs/{job_id}").text.partition('id="bar"')[2].partition(">")[0]
+    return float(bar.partition('value="')[2].partition('"')[0])
+
+
+def test_of_other_jobs_one_run_says_nothing(make_app: Callable[..., Flask]) -> None:
+    client = make_app().test_client()
+    for name in ("one", "two"):
+        begun = {"type": "progress", "jobId": name, "projectId": "web", "phase": "building"}
+        assert client.post("/api/updates", json=begun).status_code == 200
+        assert job(client, name)["eta"] is None
+        assert client.post("/api/updates", json={"type": "completed", "jobId": name}).status_code == 200
 
 
 @pytest.mark.real

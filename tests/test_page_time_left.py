@@ -93,6 +93,7 @@ WORDS: list[tuple[dict[str, Any] | None, int, str, str]] = [
     (eta(None, over=2 * MIN), 3 * MIN, "5 min over the usual", "+5 min"),
     (eta([4 * MIN, 5 * MIN, 6 * MIN], runs=5), 0, "4 to 6 min in 5 runs", "~5 min"),
     (eta([4 * MIN, 4 * MIN, 4 * MIN], runs=9), 0, "4 min in 9 runs", "~4 min"),
+    (eta([4 * MIN, 4 * MIN, 4 * MIN], runs=1), MIN, "about 3 min left, as the last time", "~3 min"),
     (eta([50 * S, 60 * S, 120 * S], runs=7), 0, "50 s to 2 min in 7 runs", "~1 min"),
     (eta([12 * S, 22 * S, 40 * S]), 0, "about 20 s left (10 to 40, from 18 runs)", "~20 s"),
     (eta([20 * S, 20 * S, 20 * S]), 0, "about 20 s left (from 18 runs)", "~20 s"),

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from chef.domain.clock import rfc3339
-from chef.domain.forecast import Estimate, Interval, RunningJob
+from chef.domain.forecast import FEWEST_RUNS, Estimate, Interval, RunningJob
 from chef.domain.model import Job
 from chef.domain.wiretypes import Count, Id, JsonObject, Time
 
@@ -24,8 +24,8 @@ class EtaJson(JsonObject, frozen=True):
     """How long a job still takes, counted from `at`, by the finished runs of its kind."""
 
     at: Time
-    runs: Annotated[int, Meta(ge=5, description="so many finished runs it is from")]
-    range: Annotated[bool, Meta(description="of 5 to 9 runs: intervals are what these runs took")]
+    runs: Annotated[int, Meta(ge=1, description="so many finished runs it is from")]
+    range: Annotated[bool, Meta(description="of fewer than 10 runs: intervals are what these runs took")]
     remaining_ms: IntervalJson | None
     phase_remaining_ms: IntervalJson | None
     over_ms: Annotated[int, Meta(ge=0, description="so much over the usual it was at `at`")] | None
@@ -99,7 +99,8 @@ def _differ(expected: int, time: int) -> bool:
 def running_job(job: Job) -> RunningJob | None:
     """A job as a forecast looks at it; `None` where its times say nothing.
 
-    It has ended, it was abandoned and runs again, or it has been in more phases than are kept.
+    It has ended, it was abandoned and runs again, or it has been in more phases than are kept. Of a job that
+    a platform's webhooks tell of (`meta.hook`) nothing else is known: there the last run is enough.
     """
     if job.ended or job.reopened or not job.phases or job.phases[-1].phase != job.phase:
         return None
@@ -108,4 +109,5 @@ def running_job(job: Job) -> RunningJob | None:
         for span in job.phases[:-1]
         if span.finished_at is not None
     )
-    return RunningJob(job.phase, job.phases[-1].started_at, done)
+    fewest = 1 if job.meta.get("hook") else FEWEST_RUNS
+    return RunningJob(job.phase, job.phases[-1].started_at, done, fewest)

@@ -7,24 +7,25 @@ from typing import Any
 
 from flask import Flask
 
-from chef.domain.timeleft import time_left
+from chef.domain.timeleft import TimeLeft, time_left
 from chef.pages.language import gettext as _
 from chef.pages.words import number
 from chef.services import services
 
 
 def time_words(eta: dict[str, Any] | None, now: int) -> str:
-    """`about 3 min left (2 to 5, from 18 runs)`, `4 to 6 min in 5 runs`, `2 min over the usual`."""
+    """`about 3 min left (2 to 5, from 18 runs)`, `4 to 6 min in 5 runs`, `2 min over the usual`.
+
+    One run alone is the last one: `about 3 min left, as the last time`.
+    """
     left = time_left(eta, now)
     if left is None:
         return ""
     if left.over is not None:
         return _("%(time)s over the usual", time=amount(left.over))
-    runs = number(left.runs)
     if left.is_range:
-        low, high = amount(left.low), amount(left.high)
-        interval = high if low == high else _between(left.low, left.high, with_unit=True)
-        return _("%(interval)s in %(runs)s runs", interval=interval, runs=runs)
+        return _range_words(left)
+    runs = number(left.runs)
     if left.median == 0:
         return _("less than %(time)s left (from %(runs)s runs)", time=amount(left.high), runs=runs)
     time = amount(left.median)
@@ -35,6 +36,15 @@ def time_words(eta: dict[str, Any] | None, now: int) -> str:
     return _(
         "about %(time)s left (%(interval)s, from %(runs)s runs)", time=time, interval=interval, runs=runs
     )
+
+
+def _range_words(left: TimeLeft) -> str:
+    """What few runs took; one alone is the last one."""
+    low, high = amount(left.low), amount(left.high)
+    if left.runs == 1:
+        return _("about %(time)s left, as the last time", time=high)
+    interval = high if low == high else _between(left.low, left.high, with_unit=True)
+    return _("%(interval)s in %(runs)s runs", interval=interval, runs=number(left.runs))
 
 
 def time_short(eta: dict[str, Any] | None, now: int) -> str:

@@ -3,9 +3,18 @@
 from chef.domain.forecast.bar import ProgressBar, ShownProgress, shown_progress
 from chef.domain.forecast.estimating import estimate
 from chef.domain.forecast.model import ForecastModel, build_model
-from chef.domain.forecast.values import MOST_RUNS, Estimate, Interval, PastRun, PastSpan, RunningJob
+from chef.domain.forecast.values import (
+    FEWEST_RUNS,
+    MOST_RUNS,
+    Estimate,
+    Interval,
+    PastRun,
+    PastSpan,
+    RunningJob,
+)
 
 __all__ = [
+    "FEWEST_RUNS",
     "MOST_RUNS",
     "Estimate",
     "ForecastModel",

@@ -43,11 +43,11 @@ class _Ensemble(Value, frozen=True):
 
 
 def estimate(model: ForecastModel, job: RunningJob, now: int) -> Estimate | None:
-    """How long a job still takes at a time `now` (ms since 1970 UTC), `None` with fewer than 5 past runs.
+    """How long a job still takes at a time `now` (ms since 1970 UTC), `None` with too few past runs.
 
     Nor is anything said of a job that waits in a queue where no past run did: how long, nobody can tell.
     """
-    if model.runs < FEWEST_RUNS or (job.phase == _QUEUED and not _knows_queues(model)):
+    if model.runs < job.fewest or (job.phase == _QUEUED and not _knows_queues(model)):
         return None
     ensemble = _ensemble(model, job, max(0, now - job.entered_at))
     left = ensemble.left

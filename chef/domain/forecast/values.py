@@ -7,7 +7,7 @@ from typing import NamedTuple
 from chef.domain.model import Value
 
 FEWEST_RUNS = 5
-"""With fewer finished runs there is no forecast."""
+"""With fewer finished runs there is no forecast, unless a job says that fewer will do."""
 ENOUGH_RUNS = 10
 """From so many on there is an 80 % interval; below, the range of the runs that there were."""
 MOST_RUNS = 50
@@ -40,12 +40,14 @@ class RunningJob(Value, frozen=True):
     """A job that runs, as far as a forecast looks at it.
 
     `done` are the phases that it has left, with their durations, in their order. `phase` is the one that it
-    is in since `entered_at`. What the phase's tool says of its progress is not among it: see docs/design.md.
+    is in since `entered_at`. `fewest` finished runs are needed. What the phase's tool says of its progress is
+    not among it: see docs/design.md.
     """
 
     phase: str
     entered_at: int
     done: tuple[tuple[str, int], ...] = ()
+    fewest: int = FEWEST_RUNS
 
 
 class Interval(NamedTuple):
@@ -60,7 +62,7 @@ class Estimate(Value, frozen=True):
     """What the finished runs say about a running one, at a time `at`.
 
     `remaining` is the time until the end: 8 of 10 runs end within it, or, where `is_range`, the runs
-    that there were did (5 to 9 of them). `phase_remaining` is the same for the phase that is running.
+    that there were did (fewer than 10). `phase_remaining` is the same for the phase that is running.
     Both are `None` where the job has lasted longer than they can tell: `over_ms` then says by how much it
     is over the usual. `runs` counts the runs that this is from. `phases` are the usual durations of whole
     phases, `pauses` the longest silence that is usual in a phase (from 10 runs on).
