@@ -23,7 +23,14 @@ _PORTS = {"http": 80, "https": 443}
 # Networks that carry an IPv4 address in their last bits, or begin with one behind 2002::.
 _TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 _6TO4 = ipaddress.IPv6Network("2002::/16")
-_SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
+# Of these, Python's own list says so in its newer versions alone, or not at all.
+_SPECIAL = (
+    ipaddress.IPv4Network("192.0.0.0/24"),
+    ipaddress.IPv4Network("192.88.99.0/24"),
+    ipaddress.IPv6Network("2001::/23"),
+    ipaddress.IPv6Network("3fff::/20"),
+    ipaddress.IPv6Network("fec0::/10"),
+)
 
 
 class NoAddress(Exception):
@@ -67,7 +74,7 @@ def is_internal(address: Address) -> bool:
     inside = _inside(address)
     if inside is not None:
         return is_internal(inside)
-    return not address.is_global or address.is_multicast or (address.version == 6 and address in _SITE_LOCAL)
+    return not address.is_global or address.is_multicast or any(address in network for network in _SPECIAL)
 
 
 def _inside(address: Address) -> ipaddress.IPv4Address | None:

@@ -211,10 +211,9 @@ class Notifier:
     def _refill(self, queue: TargetQueue) -> None:
         """Read what waits in the store alone, where there is little in memory."""
         while queue.has_more and queue.waiting < _FEW:
-            pairs, behind = self._rows.open(queue.key.pk, queue.behind)
-            for job, told in pairs:
-                if not queue.knows(job):
-                    queue.take(job, told, recovered=self._has_recovered(job))
+            jobs, behind = self._rows.open(queue.key.pk, queue.behind)
+            # What was told is read again: some may have been told since they were found.
+            self._take(jobs)
             if not behind:
                 # All that was there when this began: what came since may stand before.
                 queue.has_more, queue.behind = queue.behind != 0, 0

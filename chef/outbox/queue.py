@@ -147,8 +147,10 @@ class TargetQueue:
             self._waiting.pop(job_id, None)
 
     def _wait(self, telling: Telling) -> None:
-        if telling.job.ended and not self.channel.updates:
-            telling.due_at = 0.0  # Nothing is edited: an end need not keep its distance.
+        if telling.job.ended:
+            # An end need not keep the distance that was grown, nor any where nothing is edited.
+            gap = self.channel.gap_s if self.channel.updates else 0.0
+            telling.due_at = min(telling.due_at, telling.told_at + gap)
         self._waiting[telling.job.job_id] = telling
         self._wake.set()
 
@@ -192,9 +194,10 @@ class TargetQueue:
         elif not self._shared.is_held():
             telling.due_at = time.monotonic() + _SAVE_AGAIN_S
         elif self._begin(telling):
-            outcome = self._outcome(telling, self._notice(telling, job, word))
+            notice = self._notice(telling, job, word)
+            outcome = self._outcome(telling, notice)
             if outcome is not None:
-                self._end(telling, job, word, outcome)
+                self._end(telling, notice, outcome)
 
     def _begin(self, telling: Telling) -> bool:
         """Keep that a first message may be sent, where the target could not tell that it came before."""
@@ -244,8 +247,8 @@ class TargetQueue:
         self._shared.counts.tried.labels(self.channel.kind).inc()
         return self._sender.send(request)
 
-    def _end(self, telling: Telling, job: Job, word: Word, outcome: Outcome) -> None:
-        now, kind = time.monotonic(), self.channel.kind
+    def _end(self, telling: Telling, notice: Notice, outcome: Outcome) -> None:
+        job, word, now, kind = notice.job, notice.word, time.monotonic(), self.channel.kind
         if isinstance(outcome, NotNow) and self._shared.clock() - job.state_at > FORGET_MS:
             outcome = Rejected(f"not taken for a day ({outcome.reason})")
         if isinstance(outcome, NotNow):
@@ -262,9 +265,9 @@ class TargetQueue:
             self._shared.counts.failed.labels(kind).inc()
             telling.told = given_up(self.channel, telling, job, word)
             self._refuse(outcome, job)
-        telling.unsure = False
+        telling.unsure, telling.told_at = False, now
         if self.channel.updates or word == Word.PROGRESS:
-            telling.due_at = now + gap_after(self.channel, telling.told.requests)
+            telling.due_at = now + gap_after(self.channel, telling.told.requests, _remaining_s(notice))
         self._keep(telling)
 
     def _refuse(self, outcome: Rejected, job: Job) -> None:
@@ -300,3 +303,8 @@ class TargetQueue:
             self._waiting.pop(job.job_id, None)
             if job.ended:
                 del self._tellings[job.job_id]
+
+
+def _remaining_s(notice: Notice) -> float | None:
+    estimate = notice.estimate
+    return None if estimate is None or estimate.remaining is None else estimate.remaining.median / 1000

@@ -18,7 +18,8 @@ _ENDS = {word.value: word for word in (Word.COMPLETED, Word.FAILED, Word.CANCELL
 
 @dataclass(slots=True, eq=False)
 class Telling:
-    """A job and a target. `due_at` is when it may be told next (`time.monotonic`), `busy` while it is.
+    """A job and a target. `told_at` is when it was told last (`time.monotonic`), `due_at` when it may be
+    next, `busy` while it is.
 
     `recovered`: its run completed after one that had failed. `place` is where it goes, once that is known:
     a place that does not answer is asked by one at a time. `unsure`: its first message may have been sent.
@@ -29,6 +30,7 @@ class Telling:
     told: ToldRow = NOTHING_TOLD
     busy: bool = False
     due_at: float = 0.0
+    told_at: float = 0.0
     place: str = ""
     unsure: bool = False
 
@@ -93,11 +95,17 @@ def told_before(job: Job, since: int) -> ToldRow:
     return replace(NOTHING_TOLD, words=_BITS[Word.STARTED]) if job.created_at < since else NOTHING_TOLD
 
 
-def gap_after(channel: NotifyChannel, requests: int) -> float:
-    """Seconds to the next request about the same job, after so many: they grow where requests are counted."""
+def gap_after(channel: NotifyChannel, requests: int, remaining_s: float | None = None) -> float:
+    """Seconds to the next request about the same running job, after so many.
+
+    They grow where requests are counted, unless those that are left suffice until the expected end.
+    """
     if channel.most is None:
         return channel.gap_s
-    return channel.gap_s * float(_GROWTH ** max(requests - 1, 0))
+    grown = channel.gap_s * float(_GROWTH ** max(requests - 1, 0))
+    if remaining_s is None:
+        return grown
+    return max(channel.gap_s, min(grown, remaining_s / max(channel.most - 1 - requests, 1)))
 
 
 def notice_id(channel: NotifyChannel, job: Job, word: Word, epoch: str) -> str:

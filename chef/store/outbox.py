@@ -113,7 +113,7 @@ class OutboxRows:
         """Whether a completed job is one after a failed one: of the same project, kind and branch."""
         return self._read(lambda connection: has_recovered(connection, job))
 
-    def open(self, target_pk: int, behind: int) -> tuple[list[tuple[Job, ToldRow]], int]:
+    def open(self, target_pk: int, behind: int) -> tuple[list[Job], int]:
         """The next jobs of which something is to be told to a target, and the place behind them."""
         return self._read(lambda connection: find_open(connection, target_pk, behind))
 
@@ -243,16 +243,14 @@ def has_recovered(connection: Connection, job: Job) -> bool:
     return connection.scalar(before) == "failed"
 
 
-def find_open(connection: Connection, target_pk: int, behind: int) -> tuple[list[tuple[Job, ToldRow]], int]:
+def find_open(connection: Connection, target_pk: int, behind: int) -> tuple[list[Job], int]:
     """The next jobs, in the order of their keys, of which something is to be told to a target."""
-    # Of jobs that are being removed nothing is told: their project is none.
     mine = (outbox_tellings.c.target_pk == target_pk) & outbox_tellings.c.is_open
-    told = select(outbox_tellings).where(mine, outbox_tellings.c.job_pk > behind)
-    found = connection.execute(told.order_by(outbox_tellings.c.job_pk).limit(_JOBS)).all()
-    by_pk = {row.job_pk: row for row in found}
-    query = whole_jobs().where(jobs.c.pk.in_(by_pk)).order_by(jobs.c.pk)
-    pairs = [(rows.job_of(row), _told_of(by_pk[row.pk])) for row in connection.execute(query)]
-    return pairs, found[-1].job_pk if found else 0
+    waiting = select(outbox_tellings.c.job_pk).where(mine, outbox_tellings.c.job_pk > behind)
+    pks = connection.scalars(waiting.order_by(outbox_tellings.c.job_pk).limit(_JOBS)).all()
+    # Of jobs that are being removed nothing is told: their project is none.
+    found = connection.execute(whole_jobs().where(jobs.c.pk.in_(pks)).order_by(jobs.c.pk))
+    return [rows.job_of(row) for row in found], pks[-1] if pks else 0
 
 
 def go_on(
