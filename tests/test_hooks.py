@@ -181,6 +181,23 @@ def test_nothing_of_a_body_is_read_before_its_proof(client: FlaskClient) -> None
         assert answer.status_code == 401
 
 
+def test_railways_event_says_how_it_ended_and_its_details_where_the_name_is_another(
+    client: FlaskClient,
+) -> None:
+    example = PAYLOADS["railway deployment"][1]["payload"]
+    for number, (kind, status, found) in enumerate(
+        [
+            ("Deployment.failed", "SUCCESS", "failed"),  # as the documentation's example has it
+            ("Deployment.deployed", "SUCCESS", "completed"),
+            ("Deployment.crashed", "", "failed"),
+        ]
+    ):
+        named = {"resource": example["resource"] | {"deployment": {"id": f"d{number}"}}}
+        told = {"type": kind, "details": example["details"] | {"status": status}}
+        (job_id,) = send(client, "railway", example | told | named)["jobs"]
+        assert job(client, job_id)["status"] == found
+
+
 ODD: list[Any] = [
     "",
     " ",

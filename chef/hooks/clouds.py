@@ -123,10 +123,14 @@ def render(delivery: HookDelivery) -> list[Heard]:
 
 
 def railway(delivery: HookDelivery) -> list[Heard]:
-    """A deployment's change of status."""
-    kind = delivery.text("type") or ""
-    status = delivery.text("details", "status") or kind.removeprefix("Deployment.")
-    state = _RAILWAY.get(status.lower()) if kind.startswith("Deployment.") else None
+    """A deployment's change of status: the event's name says it, else its details do.
+
+    In the documented example `Deployment.failed` has the status `SUCCESS`.
+    """
+    kind, said = delivery.text("type") or "", delivery.text("details", "status") or ""
+    words = [kind.removeprefix("Deployment.").lower(), said.lower()]
+    status = next((word for word in words if word in _RAILWAY), "")
+    state = _RAILWAY.get(status) if kind.startswith("Deployment.") else None
     number = delivery.text("resource", "deployment", "id") or delivery.text("details", "id")
     if state is None or number is None:
         return []
@@ -138,5 +142,5 @@ def railway(delivery: HookDelivery) -> list[Heard]:
         "commit": delivery.text("details", "commitHash"),
         "author": delivery.text("details", "commitAuthor"),
     }
-    message = status.lower() if state == "failed" else None
+    message = status if state == "failed" else None
     return [Heard(make_id("railway", number), state, f"{service} {environment}", message, meta)]
