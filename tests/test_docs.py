@@ -196,9 +196,10 @@ def test_the_example_is_the_same_everywhere() -> None:
     assert plain.split() == read("tests/clients/example.js").split()
 
 
-def test_the_react_component_is_the_tested_one() -> None:
+def test_the_react_components_are_the_tested_ones() -> None:
+    assert block("docs/watch.md", "React", "jsx").text == read("tests/clients/Builds.jsx")
     tested = re.sub(r"^//.*\n", "", read("tests/clients/BuildProgress.jsx"), flags=re.MULTILINE)
-    assert block("docs/watch.md", "React", "jsx").text == tested
+    assert block("docs/watch.md", "React with Socket.IO alone", "jsx").text == tested
 
 
 def test_no_snippet_is_in_a_language_that_is_not_run() -> None:
