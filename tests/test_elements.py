@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
@@ -11,11 +12,12 @@ from playwright.sync_api import Browser, Page, Request, expect
 from chef.access.auth import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
+from tests.test_page_forecast import Past
 from tests.tools.browser import Complaints, watched_context
 from tests.tools.elements import opened, strict
 from tests.tools.elsewhere import page_elsewhere
 from tests.tools.pages import log, progress, wait_until
-from tests.tools.serving import ROOT, Served
+from tests.tools.serving import ROOT, Served, Serving
 
 SECRET = "a secret of more than thirty-two bytes, for tests"
 AXE = "node_modules/axe-core/axe.min.js"
@@ -294,12 +296,24 @@ def test_axe_finds_no_fault_in_the_elements(
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_viewers_clock_changes_nothing(open_server: Served, page: Page) -> None:
-    page.add_init_script("{ const now = Date.now; Date.now = () => now() - 5 * 3_600_000; }")
-    open_server.update(progress("a", phase="building"))
-    with opened(page, open_server, ALL, strict(open_server)):
-        expect(page.locator("chef-progress .status")).to_have_text("Building")
-        expect(page.locator("chef-progress .times")).to_have_text("building · 4 s")
+def test_the_time_that_is_left_is_shown_whatever_the_viewers_clock_says(
+    serving: Serving, tmp_path: Path, page: Page
+) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("0", "ascii")
+    settings = {"CLOCK_FILE": str(clock), "WEBSOCKET_CORS_ORIGIN": "*"}
+    told = re.compile(r"building · ([3-9]\d s|\d min \d\d s) · (about|less than) .* left \(.*from 12 runs\)")
+    with serving(tmp_path, settings, ("-m", "tests.tools.clocked")) as server:
+        past = Past(server, clock)
+        past.runs(12)
+        past.running(building=10)
+        for hours in (0, -5, 5):
+            one = page.context.new_page()
+            one.add_init_script(f"{{ const now = Date.now; Date.now = () => now() + {hours} * 3_600_000; }}")
+            with opened(one, server, '<chef-progress job="j"></chef-progress>', strict(server)):
+                expect(one.locator("chef-progress .times")).to_have_text(told)
+                expect(one.locator("chef-progress .percent")).to_have_text(re.compile(r"~?[5-9]\d%"))
+            one.close()
 
 
 def test_without_leave_to_load_it_a_page_is_told_which_setting_lets_it_in(

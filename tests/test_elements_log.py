@@ -101,6 +101,16 @@ def test_the_end_is_followed_until_one_scrolls_up(server: Served, page: Page) ->
         expect(last_row(page)).to_have_text("line 303")
 
 
+def test_the_place_stays_where_the_page_around_is_laid_out_anew(server: Served, page: Page) -> None:
+    """Chromium puts scrollers of contained rows back to their start when it takes a whole page's picture."""
+    fill(server, 64)
+    with opened(page, server, f"{'<br>' * 80}{LOG}"):
+        expect(last_row(page)).to_have_text("line 64")
+        page.screenshot(full_page=True)
+        server.update(log("line 65"))
+        expect(last_row(page)).to_have_text("line 65")
+
+
 def test_the_keyboard_scrolls(server: Served, page: Page) -> None:
     fill(server, 300)
     with opened(page, server, LOG, strict(server)):

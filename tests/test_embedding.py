@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 from playwright.sync_api import Page, expect
 
+from tests.tools.browser import Complaints
 from tests.tools.elsewhere import page_elsewhere
 from tests.tools.pages import progress
 from tests.tools.rendered import post
@@ -40,6 +41,22 @@ def test_an_embedded_job_shows_all_and_leads_nowhere_within_the_frame(app: Flask
     text = client.get("/embed/jobs/a").text
     assert '<base target="_blank">' in text
     assert '<base target="_blank">' not in client.get("/jobs/a").text
+
+
+def test_a_frame_that_may_not_read_says_so(
+    start_server: Callable[..., Served], page: Page, complaints: Complaints
+) -> None:
+    """The login is a page that no frame shows, so that nobody is led to type a token there."""
+    complaints.allow("status of 401")
+    server = start_server(CHEF_FRAME_ANCESTORS="*", CHEF_JWT_SECRET="a secret of more than thirty-two bytes")
+    with page_elsewhere(framed(f"{server.url}/embed/jobs/a")) as address:
+        page.goto(address)
+        frame = page.frame_locator("iframe")
+        expect(frame.locator(".card")).to_contain_text("Reading needs a token")
+        with page.expect_popup() as opened:
+            frame.get_by_role("link", name="All projects").click()
+        expect(opened.value).to_have_url(f"{server.url}/login?next=%2F")
+        assert "frame-ancestors 'none'" in server.get("/login").headers["Content-Security-Policy"]
 
 
 def test_a_page_of_another_origin_shows_a_job_live(start_server: Callable[..., Served], page: Page) -> None:

@@ -53,7 +53,9 @@ def _is_for_programs(path: str) -> bool:
     return any(path == start or path.startswith(start + "/") for start in _FOR_PROGRAMS)
 
 
-def _ask_for_login(_error: Exception) -> Response:
+def _ask_for_login(error: Unauthorized) -> Response:
+    if _is_in_frame():
+        return _refused(error)  # The login is shown in no frame.
     here = request.full_path.removesuffix("?")
     if request.method != "GET":
         return redirect("/login", 303)
@@ -105,4 +107,10 @@ def _failed(error: Exception) -> Response:
 
 def _page(status: int, detail: str) -> Response:
     again = request.full_path.removesuffix("?") if status >= 500 and request.method == "GET" else None
-    return make_response(render("problem.html", status=status, detail=detail, again=again), status)
+    page = render("problem.html", status=status, detail=detail, again=again, embedded=_is_in_frame())
+    return make_response(page, status)
+
+
+def _is_in_frame() -> bool:
+    """Whether an address is asked for that pages of others may show in a frame."""
+    return request.path.startswith("/embed/")

@@ -106,11 +106,11 @@ const LOG = `
 .frame > p:not(.said):empty { padding: 0; border: 0; }
 .frame > .note { color: var(--muted); }
 .log > .empty { padding: 0 0.9rem; color: var(--muted); font-family: var(--sans); }
-.lines { position: relative; contain: layout style; }
+.lines { position: relative; }
 .rows { position: absolute; top: 0; left: 0; width: max-content; min-width: 100%; }
 .row { position: relative; min-height: 1lh; padding: 0 0.9rem 0 4.6em; white-space: pre; tab-size: 8; }
 .row::before {
-  content: attr(data-n) / ""; position: sticky; left: 0; z-index: 1; display: inline-block; width: 4.6em; margin-left: -4.6em;
+  content: attr(data-n); content: attr(data-n) / ""; position: sticky; left: 0; z-index: 1; display: inline-block; width: 4.6em; margin-left: -4.6em;
   padding-right: 0.8em; text-align: right; background: var(--panel); color: var(--muted); user-select: none; -webkit-user-select: none;
 }
 .row.kept { position: absolute; top: 0; opacity: 0; pointer-events: none; }
