@@ -318,7 +318,9 @@ def test_a_refusal_says_what_to_look_at(status: int, reason: str) -> None:
     for forge in (FakeGitHub(port=3000), FakeGitea(port=3000), FakeGitLab(path="acme/shop", port=3000)):
         forge.faults = [ForgeReply(status, {"message": f"no {TOKEN}"})]
         outcome = tell(forge, of(forge))
-        assert outcome == Rejected(f"status {status}: {reason}")
+        assert outcome == Rejected(f"status {status}: {reason}", until_end=True)
+        forge.faults = [ForgeReply(status, {"message": f"no {TOKEN}"})]
+        assert tell(forge, of(forge, ended_job, "failed")) == Rejected(f"status {status}: {reason}")
 
 
 def test_what_passes_is_tried_again(forge: FakeForge) -> None:

@@ -41,6 +41,9 @@ class NotifyChannel(ABC):
     Where not, that one is about to be sent is stored before, so that `Notice.is_repeated` can be told.
     """
 
+    shares_places: ClassVar[bool] = False
+    """Whether a later job may say what it says where an earlier one does (`gives_way`)."""
+
     key: str = field(repr=False)
     label: str
     words: frozenset[Word]
@@ -50,6 +53,10 @@ class NotifyChannel(ABC):
     def concerns(self, job: Job) -> bool:
         """Whether it may be told of a job."""
         return not self.projects or job.project_id in self.projects
+
+    def gives_way(self, job: Job, later: Job) -> bool:  # noqa: ARG002 - for those that share places
+        """Whether a later job of its project, kind and commit replaces a job, of which no more is told."""
+        return False
 
     @property
     def is_live(self) -> bool:

@@ -17,6 +17,15 @@ class _TriedPlace:
     busy: int = 0
 
 
+def wait_after(failures: int) -> float:
+    """Seconds to the next try after so many that failed one after the other.
+
+    With chance, so that what failed together does not come back together.
+    """
+    grown = min(FIRST_S * 2.0 ** min(failures - 1, 16), LONGEST_S)
+    return grown * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+
+
 class TargetPlaces:
     """By name; times are `time.monotonic`. One that has failed is asked by one at a time."""
 
@@ -44,10 +53,7 @@ class TargetPlaces:
         if now < place.until:  # Asked together with one that was answered so before.
             return place.until, False
         place.failures += 1
-        grown = min(FIRST_S * 2.0 ** min(place.failures - 1, 16), LONGEST_S)
-        # With chance, so that what failed together does not come back together.
-        wait = grown * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        place.until = now + max(wait, after_s or 0.0)
+        place.until = now + max(wait_after(place.failures), after_s or 0.0)
         return place.until, place.failures == 1
 
     def succeed(self, name: str) -> bool:

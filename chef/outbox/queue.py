@@ -20,9 +20,18 @@ from chef.errors import ChefError
 from chef.metrics import CountByLabel
 from chef.outbox.channel import NotifyChannel
 from chef.outbox.guard import NoAddress, place_of
-from chef.outbox.places import TargetPlaces
+from chef.outbox.places import TargetPlaces, wait_after
 from chef.outbox.sending import GuardedSender, TargetSilent
-from chef.outbox.telling import Telling, gap_after, given_up, next_word, notice_id, told_before, told_of
+from chef.outbox.telling import (
+    Telling,
+    due_at_end,
+    gap_after,
+    given_up,
+    next_word,
+    notice_id,
+    told_before,
+    told_of,
+)
 from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request, Word
 from chef.store.outbox import FORGET_MS, OutboxRows, TargetKey, ToldRow
 
@@ -148,9 +157,7 @@ class TargetQueue:
 
     def _wait(self, telling: Telling) -> None:
         if telling.job.ended:
-            # An end need not keep the distance that was grown, nor any where nothing is edited.
-            gap = self.channel.gap_s if self.channel.updates else 0.0
-            telling.due_at = min(telling.due_at, telling.told_at + gap)
+            telling.due_at = due_at_end(self.channel, telling)
         self._waiting[telling.job.job_id] = telling
         self._wake.set()
 
@@ -165,17 +172,21 @@ class TargetQueue:
             self._pool.spawn(self._tell, telling)
 
     def _next(self, now: float) -> tuple[Telling | None, float | None]:
-        """What may be told now, or when something may be."""
-        first: float | None = None
+        """What may be told now and has waited longest, or when something may be.
+
+        So one that the target cannot take holds up no other.
+        """
+        ready, first = None, None
         for telling in self._waiting.values():
             place = self._places.wait_until(telling.place, now)
             if telling.busy or place is None:
                 continue
             at = max(telling.due_at, place)
-            if at <= now:
-                return telling, None
-            first = at if first is None else min(first, at)
-        return None, first
+            if at > now:
+                first = at if first is None else min(first, at)
+            elif ready is None or telling.due_at < ready.due_at:
+                ready = telling
+        return ready, first
 
     def _tell(self, telling: Telling) -> None:
         try:
@@ -193,11 +204,19 @@ class TargetQueue:
             self._drop(telling)
         elif not self._shared.is_held():
             telling.due_at = time.monotonic() + _SAVE_AGAIN_S
+        elif self._gives_way(job):
+            telling.told = given_up(self.channel, telling, job, word)
+            self._keep(telling)
         elif self._begin(telling):
             notice = self._notice(telling, job, word)
             outcome = self._outcome(telling, notice)
             if outcome is not None:
                 self._end(telling, notice, outcome)
+
+    def _gives_way(self, job: Job) -> bool:
+        """Whether a later job has taken a job's place."""
+        is_same = partial(self.channel.gives_way, job)
+        return self.channel.shares_places and self._shared.rows.has_later(job, is_same)
 
     def _begin(self, telling: Telling) -> bool:
         """Keep that a first message may be sent, where the target could not tell that it came before."""
@@ -252,7 +271,9 @@ class TargetQueue:
         if isinstance(outcome, NotNow) and self._shared.clock() - job.state_at > FORGET_MS:
             outcome = Rejected(f"not taken for a day ({outcome.reason})")
         if isinstance(outcome, NotNow):
-            telling.due_at, is_first = self._places.fail(telling.place, now, outcome.after_s)
+            until, is_first = self._places.fail(telling.place, now, outcome.after_s)
+            telling.failures += 1
+            telling.due_at = max(until, now + wait_after(telling.failures))
             if is_first:
                 log.warning("%s is told later: %s", self.channel.label, outcome.reason)
             return
@@ -263,9 +284,9 @@ class TargetQueue:
             telling.told = told_of(self.channel, telling, job, word, outcome.handle)
         else:
             self._shared.counts.failed.labels(kind).inc()
-            telling.told = given_up(self.channel, telling, job, word)
+            telling.told = given_up(self.channel, telling, job, word, until_end=outcome.until_end)
             self._refuse(outcome, job)
-        telling.unsure, telling.told_at = False, now
+        telling.unsure, telling.told_at, telling.failures = False, now, 0
         if self.channel.updates or word == Word.PROGRESS:
             telling.due_at = now + gap_after(self.channel, telling.told.requests, _remaining_s(notice))
         self._keep(telling)

@@ -89,13 +89,14 @@ class StatusApi(ABC):
         }
         return body | ({"target_url": said.link} if said.link else {})
 
-    def read(self, answer: Answer, place: StatusPlace, said: CommitStatus, handle: str) -> Outcome:  # noqa: ARG002
-        """What an answer means."""
+    def read(self, answer: Answer, place: StatusPlace, said: CommitStatus, handle: str) -> Outcome:
+        """What an answer means. What is refused of a running build may be taken at its end."""
         outcome = outcome_of(answer, handle)
-        why = _REASONS.get(answer.status)
-        if why is None or not isinstance(outcome, Rejected):
+        if not isinstance(outcome, Rejected):
             return outcome
-        return Rejected(f"status {answer.status}: {why.format(place.path)}")
+        why = _REASONS.get(answer.status)
+        reason = outcome.reason if why is None else f"status {answer.status}: {why.format(place.path)}"
+        return Rejected(reason, until_end=said.status not in ENDED)
 
 
 _REASONS = {

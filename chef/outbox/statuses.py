@@ -37,6 +37,7 @@ class StatusChannel(NotifyChannel):
     kind = "status"
     gap_s = 5.0
     most = MOST_STATUSES
+    shares_places = True
 
     token: StatusToken
     tokens: tuple[StatusToken, ...]
@@ -53,6 +54,10 @@ class StatusChannel(NotifyChannel):
         if place is not None and place.commit is None:
             self._warn(job.job_id)
         return place is not None and place.commit is not None
+
+    def gives_way(self, job: Job, later: Job) -> bool:
+        """Whether a later job is of the same commit, under the same name."""
+        return self._place(job) == self._place(later) and context_of(job) == context_of(later)
 
     def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
         """Say it of the commit, unless it is known that this changes nothing."""

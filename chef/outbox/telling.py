@@ -11,8 +11,10 @@ from chef.outbox.values import Word
 from chef.store.outbox import NOTHING_TOLD, ToldRow
 
 _GROWTH = 1.25
+_LONG_GAP_S = 300.0
 _BITS = {word: 1 << place for place, word in enumerate(Word)}
 _GIVEN_UP = 1 << len(_BITS)
+_UNTIL_END = 1 << len(_BITS) + 1
 _ENDS = {word.value: word for word in (Word.COMPLETED, Word.FAILED, Word.CANCELLED, Word.ABANDONED)}
 
 
@@ -23,6 +25,7 @@ class Telling:
 
     `recovered`: its run completed after one that had failed. `place` is where it goes, once that is known:
     a place that does not answer is asked by one at a time. `unsure`: its first message may have been sent.
+    `told_at` is when it was told last, `failures` how often it was put off since.
     """
 
     job: Job
@@ -33,6 +36,7 @@ class Telling:
     told_at: float = 0.0
     place: str = ""
     unsure: bool = False
+    failures: int = 0
 
 
 def next_word(channel: NotifyChannel, telling: Telling) -> Word | None:
@@ -46,7 +50,7 @@ def next_word(channel: NotifyChannel, telling: Telling) -> Word | None:
             _end_of_message(channel, telling) if channel.updates else _next_end(channel, telling, told.words)
         )
         return Word.STARTED if started and not channel.updates else ended
-    if channel.most is not None and told.requests >= channel.most - 1:
+    if told.words & _UNTIL_END or (channel.most is not None and told.requests >= channel.most - 1):
         return None  # The last is for the end.
     if started:
         return Word.STARTED
@@ -82,11 +86,13 @@ def told_of(channel: NotifyChannel, telling: Telling, job: Job, word: Word, hand
     )
 
 
-def given_up(channel: NotifyChannel, telling: Telling, job: Job, word: Word) -> ToldRow:
-    """The same where a target refuses it: the word is told no more, of a message nothing."""
+def given_up(
+    channel: NotifyChannel, telling: Telling, job: Job, word: Word, *, until_end: bool = False
+) -> ToldRow:
+    """The same where a target refuses it: the word is told no more, of a message nothing, or the end only."""
     told = told_of(channel, telling, job, word, "")
     if channel.updates:
-        return replace(told, words=told.words | _GIVEN_UP)
+        return replace(told, words=told.words | (_UNTIL_END if until_end else _GIVEN_UP))
     return told
 
 
@@ -95,17 +101,24 @@ def told_before(job: Job, since: int) -> ToldRow:
     return replace(NOTHING_TOLD, words=_BITS[Word.STARTED]) if job.created_at < since else NOTHING_TOLD
 
 
-def gap_after(channel: NotifyChannel, requests: int, remaining_s: float | None = None) -> float:
-    """Seconds to the next request about the same running job, after so many.
+def due_at_end(channel: NotifyChannel, telling: Telling) -> float:
+    """When an end may be told: not at the distance that was grown, at none where nothing is edited."""
+    return min(telling.due_at, telling.told_at + (channel.gap_s if channel.updates else 0.0))
 
-    They grow where requests are counted, unless those that are left suffice until the expected end.
+
+def gap_after(channel: NotifyChannel, requests: int, remaining_s: float | None = None) -> float:
+    """Seconds to the next request about the same job, after so many.
+
+    Where requests are counted the gaps grow. Where a job is expected to end in `remaining_s` they are even
+    until then, and a third of the requests is left for when it does not.
     """
     if channel.most is None:
         return channel.gap_s
     grown = channel.gap_s * float(_GROWTH ** max(requests - 1, 0))
-    if remaining_s is None:
+    usable = channel.most - 1 - requests - channel.most // 3
+    if remaining_s is None or usable <= 0:
         return grown
-    return max(channel.gap_s, min(grown, remaining_s / max(channel.most - 1 - requests, 1)))
+    return max(channel.gap_s, min(remaining_s / usable, max(grown, _LONG_GAP_S)))
 
 
 def notice_id(channel: NotifyChannel, job: Job, word: Word, epoch: str) -> str:

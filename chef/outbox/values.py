@@ -92,11 +92,13 @@ class NotNow:
 class Rejected:
     """It will never be taken; `reason` is for the log, and holds no secret.
 
-    `for_good`: the target takes nothing at all any more.
+    `for_good`: the target takes nothing at all any more. `until_end`: of a message that is edited, the end
+    is tried all the same.
     """
 
     reason: str
     for_good: bool = False
+    until_end: bool = False
 
 
 Outcome = Delivered | NotNow | Rejected

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, literal, select, update
 
-from chef.domain.filtering import filter_text
+from chef.domain.filtering import filter_text, plain_text
 from chef.domain.model import Job
 from chef.store import rows
 from chef.store.reading import whole_jobs
@@ -38,6 +38,7 @@ MOST_PROJECTS = 100
 _ENTRIES = 1000
 _JOBS = 500
 _FORGOTTEN = 500
+_LATER = 100
 
 
 class TargetKey(NamedTuple):
@@ -112,6 +113,10 @@ class OutboxRows:
     def has_recovered(self, job: Job) -> bool:
         """Whether a completed job is one after a failed one: of the same project, kind and branch."""
         return self._read(lambda connection: has_recovered(connection, job))
+
+    def has_later(self, job: Job, is_same: Callable[[Job], bool]) -> bool:
+        """Whether there is a later job of the same project, kind and commit for which this holds, too."""
+        return self._read(lambda connection: has_later(connection, job, is_same))
 
     def open(self, target_pk: int, behind: int) -> tuple[list[Job], int]:
         """The next jobs of which something is to be told to a target, and the place behind them."""
@@ -241,6 +246,31 @@ def has_recovered(connection: Connection, job: Job) -> bool:
         .limit(1)
     )
     return connection.scalar(before) == "failed"
+
+
+def has_later(connection: Connection, job: Job, is_same: Callable[[Job], bool]) -> bool:
+    """Whether there is a later job of the same project, kind and commit for which this holds, too."""
+    this = select(jobs.c.pk, jobs.c.project_pk).where(jobs.c.job_id == job.job_id)
+    row = connection.execute(this).first()
+    commit = plain_text(job.meta.get("commit"))
+    if row is None or commit is None:
+        return False
+    later = whole_jobs().where(
+        jobs.c.project_pk == row.project_pk,
+        jobs.c.pk > row.pk,
+        # Not by the index of kinds: later ones are fewer than those of a kind.
+        func.coalesce(jobs.c.kind, "") == (filter_text(job.meta.get("kind")) or ""),
+        _has_bytes(connection, commit.encode()),
+    )
+    found = connection.execute(later.order_by(jobs.c.pk.desc()).limit(_LATER))
+    return any(is_same(rows.job_of(one)) for one in found)
+
+
+def _has_bytes(connection: Connection, part: bytes) -> ColumnElement[bool]:
+    """Jobs in whose details these bytes are: all others are left out before they are read."""
+    if connection.dialect.name == "sqlite":
+        return func.instr(jobs.c.details, part) > 0
+    return jobs.c.details.contains(part, autoescape=False)
 
 
 def find_open(connection: Connection, target_pk: int, behind: int) -> tuple[list[Job], int]:

@@ -47,7 +47,8 @@ class FakeForge(ABC):
     """A forge with one repository.
 
     `asked` are all requests, each its path and whether it was taken; `faults` are what the next requests get
-    instead, which are then not carried out. `losing` so many of the next are carried out and not answered.
+    instead, which are then not carried out. At commits that are `broken` it fails. `losing` so many of the
+    next are carried out and not answered.
     """
 
     path: str = "acme/shop"
@@ -55,6 +56,7 @@ class FakeForge(ABC):
     statuses: dict[str, list[SaidStatus]] = field(default_factory=dict)
     asked: list[tuple[str, int]] = field(default_factory=list)
     faults: list[ForgeReply] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
     losing: int = 0
     is_away: bool = False
     port: int = 0
@@ -89,6 +91,8 @@ class FakeForge(ABC):
         found = self.address.fullmatch(path)
         if found is None or unquote(found["path"]).lower() != self.path:
             return ForgeReply(404, {"message": "Not Found"})
+        if found["sha"] in self.broken:
+            return ForgeReply(500, {"message": "object does not exist"})
         said = json.loads(body)
         if said.get("state") not in self.states:
             return ForgeReply(400, {"message": "state does not have a valid value"})
