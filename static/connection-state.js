@@ -44,6 +44,8 @@ export const JOB_EVENTS = [
   "job:log",
   "job:logs",
   "job:eta",
+  "job:stop",
+  "job:questions",
   "job:completed",
   "job:error",
   "job:removed",
@@ -51,6 +53,8 @@ export const JOB_EVENTS = [
 export const PROJECT_EVENTS = [
   "project:progress",
   "project:eta",
+  "project:stop",
+  "project:questions",
   "project:completed",
   "project:error",
   "job:removed",

@@ -78,6 +78,7 @@ export function showState(element, job) {
   element.dataset.status = status;
   if (silence) element.dataset.silence = silence.kind;
   else delete element.dataset.silence;
+  if (job.stop && !hasEnded(job)) return texts.control.askedShort;
   return silence ? silenceWords(silence) : texts.status[status];
 }
 

@@ -7,6 +7,7 @@ import { constants } from "chef/constants.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { byId, everySecond, keepInReach, live, now, setText, within } from "chef/dom.js";
 import { phaseWord } from "chef/format.js";
+import { offerControl, showControl } from "chef/job-control.js";
 import { offerDigest, showDigestButton } from "chef/job-digest.js";
 import { isMissing, showHead, showSource, tickHead } from "chef/job-head.js";
 import { renewNovelty, showNovelty } from "chef/job-novelty.js";
@@ -76,7 +77,7 @@ const page = {
     const after = applyEvent(before, name, event);
     if (after === before || after === null) return;
     const isSame = after.status === before?.status && after.startedAt === before.startedAt;
-    if (name === "job:eta") {
+    if (!("seq" in event)) {
       show(after);
       return;
     }
@@ -147,6 +148,7 @@ function show(newest) {
   if (job) chip.updatedAt = Date.parse(job.updatedAt);
   showConnection();
   showHead(job, jobId);
+  showControl(job);
   showTab(job);
   showDigestButton(job);
   showNovelty(job, takeNovelty);
@@ -228,6 +230,7 @@ everySecond(() => {
   showTab(job);
   announce();
   if (job && !hasEnded(job)) showPhases(job);
+  showControl(job);
   keepInReach(SCROLLERS);
 });
 setInterval(askWhetherAlive, ASK_MS);
@@ -236,4 +239,5 @@ show(job);
 log.goToPhase();
 openAtReason();
 offerDigest(jobId);
+offerControl(jobId, rereadSoon);
 followJob(jobId, job?.seq ?? 0, live.epoch, page);

@@ -35,6 +35,23 @@ import { constants } from "chef/constants.js";
  * @property {Failure} [failure] why it failed, as its log has it
  * @property {Integrity} [integrity]
  * @property {Record<string, number>} [tests] the counts of its test reports
+ * @property {Stop} [stop] who asked it to stop
+ * @property {Question[]} [questions] what it asked people
+ */
+
+/** `signed`: the name is of a signed token. @typedef {{ by: string, at: string, signed: boolean }} Stop */
+
+/**
+ * A question of a build, open until `until` or until the job ends.
+ *
+ * @typedef {object} Question
+ * @property {string} id
+ * @property {string} text
+ * @property {string[]} options
+ * @property {string} at
+ * @property {string} until
+ * @property {string} [default] the option that counts where nobody answers
+ * @property {Stop & { option: string }} [answer]
  */
 
 /**
@@ -98,7 +115,10 @@ import { constants } from "chef/constants.js";
 /** @typedef {StateEvent | LogEvent | LogsEvent} StoredEvent an event with a seq */
 /** @typedef {{ jobId: string, projectId: string, eta: Eta | null }} EtaEvent a new estimate, which has no seq */
 /** @typedef {{ jobId: string, projectId: string, log?: object }} RemovedEvent a job, or its log alone, was erased */
-/** @typedef {StoredEvent | EtaEvent} JobEvent */
+/** @typedef {{ jobId: string, projectId: string, stop: Stop }} StopEvent somebody asked a job to stop; no seq */
+/** @typedef {{ jobId: string, projectId: string, questions: Question[] }} QuestionsEvent all that a job asked; no seq */
+/** @typedef {EtaEvent | StopEvent | QuestionsEvent} NoteEvent an event beside the log, which has no seq */
+/** @typedef {StoredEvent | NoteEvent} JobEvent */
 
 const ENDED = new Set(constants.endedStatuses);
 
@@ -132,10 +152,20 @@ export function knownProgress(job) {
  */
 export function applyEvent(job, name, event) {
   const kind = name.slice(name.indexOf(":") + 1);
-  if (!("seq" in event)) return job && { ...job, eta: event.eta };
+  if (!("seq" in event)) return job && noted(job, event);
   if (kind === "log") return applyLines(job, event, [/** @type {LogEvent} */ (event)]);
   if (kind === "logs") return applyLines(job, event, /** @type {LogsEvent} */ (event).lines);
   return applyState(job, kind, /** @type {StateEvent} */ (event));
+}
+
+/**
+ * @param {Job} job
+ * @param {NoteEvent} event
+ * @returns {Job}
+ */
+function noted(job, event) {
+  if ("stop" in event) return { ...job, stop: event.stop };
+  return "questions" in event ? { ...job, questions: event.questions } : { ...job, eta: event.eta };
 }
 
 /**

@@ -276,6 +276,42 @@ export const texts = {
   showLess: _("Show less"),
   /** @param {number} count */
   all: (count) => _("All %(count)s", { count: number(count) }),
+  control: {
+    askedShort: _("asked to stop"),
+    stopTitle: _("Stop this build?"),
+    stopText: _(
+      "The build is asked to stop. It counts as stopped once it confirms that, which takes a moment, or never comes if nobody reports for it.",
+    ),
+    stopWord: _("Stop the build"),
+    /** @type {(by: string, moment: string) => string} */
+    asked: (by, moment) => _("%(by)s asked this build to stop, %(moment)s.", { by, moment }),
+    /** @type {(by: string, moment: string) => string} */
+    hadAsked: (by, moment) => _("%(by)s had asked this build to stop, %(moment)s.", { by, moment }),
+    waits: _("The build has not confirmed it yet."),
+    nobody: _("Nobody has confirmed it: no reporter of this build is heard of."),
+    /** @type {Record<string, string>} */
+    nameless: {
+      "someone with a write token": _("someone with a write token"),
+      "someone on the server's machine": _("someone on the server's machine"),
+    },
+    /** @param {string} name */
+    asGiven: (name) => _("%(name)s (name as given)", { name }),
+    /** @param {string} option */
+    answerText: (option) => _("The build goes on with this answer: %(option)s", { option }),
+    /** @type {(option: string, by: string, moment: string) => string} */
+    answered: (option, by, moment) => _("%(option)s, chosen by %(by)s, %(moment)s", { option, by, moment }),
+    /** @param {string} option */
+    byDefault: (option) => _("not answered: %(option)s by default", { option }),
+    unanswered: _("not answered"),
+    open: _("waits for an answer"),
+    /** @param {string} time */
+    left: (time) => _("%(time)s left to answer", { time }),
+    away: _("The server does not answer. Try again."),
+    mayNot: _("This needs a token that may write this project."),
+    tooLate: _("Too late: it was answered, its time is over, or the build has ended."),
+    /** @param {number} status */
+    refused: (status) => _("The server refused it (status %(status)s).", { status: number(status) }),
+  },
   copyDigest: _("Copy for an issue"),
   copyFailed: _("Could not copy"),
   copied: _("Copied"),

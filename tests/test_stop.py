@@ -243,3 +243,61 @@ def test_a_server_that_stops_keeps_no_heartbeat_waiting(
     assert server.stop() == 0
     thread.join(20)
     assert (told[0][0], told[0][1]["code"]) == (503, "stopping")
+
+
+def test_digests_and_agents_are_told_too(client: FlaskClient) -> None:
+    begin(client)
+    at = stop(client, by="Ann")["stop"]["at"]
+    asked = {"text": "Now `really`?", "options": ["yes", "no"], "id": "q"}
+    client.post("/api/jobs/job/questions", json=asked)
+    wanted = f"asked to stop by Ann (name as given) at {at}, not confirmed by the build yet"
+    digest = client.get("/api/jobs/job/digest").text
+    assert wanted in digest
+    assert "asks: Now `really`? (yes, no), until " in digest
+    assert wanted in client.get("/jobs/job", headers={"Accept": "text/plain"}).text
+    client.post("/api/jobs/job/questions/q/answer", json={"answer": "no"})
+    client.post("/api/jobs/job/cancelled")
+    digest = client.get("/api/jobs/job/digest").text
+    assert f"asked to stop by Ann (name as given) at {at}`" in digest
+    assert "(yes, no): no, by someone on the server's machine" in digest
+
+
+# Several processes
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_a_stop_that_is_asked_of_another_process_is_learned_in_time(
+    start_server: Callable[..., Served], postgres_url: str
+) -> None:
+    """Also without Redis, and by viewers of the other process."""
+    one, two = (start_server(DATABASE_URL=postgres_url, CHEF_CONTROL="true") for _ in range(2))
+    one.update({"type": "progress", "jobId": "held", "projectId": "web"})
+    thread, told = hold(one, "held")
+    events = requests.get(f"{one.url}/api/projects/web/events", stream=True, timeout=60)
+    eventually(lambda: waiting(one) == 1)
+    pressed = time.monotonic()
+    asked = two.post("/api/jobs/held/stop", json={"by": "Ann"}).json()["stop"]
+    thread.join(30)
+    assert told[0][1]["jobs"]["held"]["stop"] == asked
+    assert told[0][2] - pressed < 2 + 3  # Within two seconds; the rest is a slow machine's.
+    # Each of its answers has it, whoever gives them.
+    for server in (one, two):
+        answered = server.update({"type": "progress", "jobId": "held", "progress": 10})
+        assert answered["jobs"]["held"]["stop"] == asked
+    line = next(line for line in events.iter_lines(decode_unicode=True) if line == "event: project:stop")
+    assert line
+    events.close()
+    # A question that waits at one process is answered at the other.
+    two.post("/api/jobs/held/questions", json={"id": "q", "text": "Now?", "options": ["yes", "no"]})
+    answers: list[Any] = []
+    wait = threading.Thread(
+        target=lambda: answers.append(
+            requests.get(f"{one.url}/api/jobs/held/questions/q?wait=30", timeout=60).json()
+        )
+    )
+    wait.start()
+    eventually(lambda: waiting(one) == 1)
+    two.post("/api/jobs/held/questions/q/answer", json={"answer": "yes"})
+    wait.join(40)
+    assert answers[0]["question"]["answer"]["option"] == "yes"

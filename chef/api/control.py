@@ -10,7 +10,7 @@ from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id
 from chef.api.bodies import read_fields
 from chef.api.shapes import StopAsked
-from chef.domain.asking import Person
+from chef.domain.asking import NAMELESS, ON_THIS_MACHINE, Person
 from chef.domain.control import AskToStop
 from chef.domain.controlpayloads import stop_json
 from chef.errors import NotFound
@@ -18,8 +18,6 @@ from chef.services import services
 from chef.wire.control import MAX_NAME, one_line, parse_by
 
 blueprint = Blueprint("control", __name__)
-
-NAMELESS, ON_THIS_MACHINE = "someone with a write token", "someone on the server's machine"
 
 
 @blueprint.post("/api/jobs/<job_id>/stop")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chef.digest.budget import Section, fitting, within
+from chef.digest.controls import asked_of
 from chef.digest.excerpts import Frame, errors_within, lines_within, tail_within
 from chef.digest.facts import BrokenCase, Facts, NewLines
 from chef.digest.text import about, code, fenced, words_of_ms
@@ -103,6 +104,7 @@ def _head(facts: Facts, limit: int) -> str:
         f"- Job: {code(job['jobId'])} of project {code(job['projectId'])}",
         f"- Status: {status}",
         *([f"- Time: {left}"] if (left := time_left(job)) else []),
+        *(f"- Control: {code(line, 800)}" for line in asked_of(job)),
         *_source(job),
         f"- Page: <{facts.address}>",
         f"- Log: {job['lines']} lines",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chef.digest.budget import Section, fitting, within
+from chef.digest.controls import asked_of
 from chef.digest.excerpts import errors_within, lines_within, tail_within
 from chef.digest.facts import Facts, NewLines
 from chef.digest.markdown import headline, new_in_words, source_of, stopped, time_left, title
@@ -41,6 +42,7 @@ def _head(facts: Facts) -> list[str]:
         " · ".join([job["projectId"], *_source(job), job["jobId"]]),
         ", ".join([*place, *took, *ended]) or f"since {job['startedAt'] or job['createdAt']}",
         *([left] if (left := time_left(job)) else []),
+        *asked_of(job),
         facts.address,
     ]
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import msgspec
 
+NAMELESS, ON_THIS_MACHINE = "someone with a write token", "someone on the server's machine"
+"""The names of those who give none."""
+
 
 class Person(msgspec.Struct, frozen=True, array_like=True):
     """Somebody who asked or answered. `signed`: the name is a signed token's, not just given."""

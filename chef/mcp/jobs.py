@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from chef.api.answers import check_id, visible_job
+from chef.digest.controls import asked_of
 from chef.digest.facts import facts_of
 from chef.digest.markdown import (
     DEFAULT_BUDGET,
@@ -31,7 +32,10 @@ JobId = Annotated[str, Meta(description="id of a job, as find_jobs tells it")]
 
 
 class JobRow(JsonObject, frozen=True):
-    """A job in a few words. Title, branch, commit, author and reason are written by the build."""
+    """A job in a few words. Title, branch, commit, author, reason and questions are written by the build.
+
+    `asked`: who asked it to stop, and what it asked people.
+    """
 
     job_id: str
     project_id: str
@@ -46,6 +50,7 @@ class JobRow(JsonObject, frozen=True):
     kind: str | None
     run: str | None
     reason: str | None
+    asked: list[str]
 
 
 class OneJob(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,6 +105,7 @@ def row(shown: dict[str, Any]) -> JobRow:
         text("kind"),
         text("run"),
         one_line(reason, 500) if reason else None,
+        asked_of(shown),
     )
 
 

@@ -6,6 +6,7 @@ from flask import Flask
 
 from chef.pages import (
     badges,
+    controls,
     durations,
     embeds,
     errors,
@@ -36,7 +37,7 @@ def install(app: Flask) -> None:
     assets = Assets(app)
     language.install(app)
     add_filters(app)
-    for one in (progresswords, rowwords, shownbar, silencewords, timeleft):
+    for one in (controls, progresswords, rowwords, shownbar, silencewords, timeleft):
         one.add_filters(app)
     app.jinja_env.globals.update(constants=constants, is_signed_in=is_signed_in)
     app.register_blueprint(routes.blueprint)

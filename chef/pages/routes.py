@@ -14,6 +14,7 @@ from chef.domain.silence import shown_status, silence
 from chef.domain.wiretypes import as_dict
 from chef.errors import NotFound
 from chef.pages import durations, snapshots
+from chef.pages.controls import offered_control
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import render
@@ -93,12 +94,14 @@ def embedded_job(job_id: str) -> Response:
 
 
 def _job_page(job_id: str, *, embedded: bool) -> Response:
-    found = visible_job(viewer(), job_id)
+    principal = viewer()
+    found = visible_job(principal, job_id)
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
     log = snapshots.newest_lines(found)
     now = services().clock()
     shown = as_dict(services().job_json(found)) if found else None
     usual = _usual_phases(found)
+    control = offered_control(principal, found, embedded=embedded)
     page = render(
         "job.html",
         embedded=embedded,
@@ -116,12 +119,15 @@ def _job_page(job_id: str, *, embedded: bool) -> Response:
         neighbours=snapshots.neighbours(job_id) if found else [],
         sources=sources(shown["meta"]) if shown else [],
         details=_details(shown["meta"]) if shown else [],
+        control=control,
+        now=rfc3339(now),
         live=_live(
             jobId=job_id,
             job=shown,
             epoch=services().store.epoch,
             usualPhases=usual,
             log={"first": log.first, "last": log.last},
+            control=control,
         ),
     )
     return make_response(page, 200 if found else 404)
