@@ -207,6 +207,42 @@ def test_a_function_is_asked_for_the_token(start_server: Start, page: Page, comp
         expect(page.locator("chef-log .row")).to_have_text(["one"])
 
 
+def test_a_new_function_at_each_rendering_is_no_new_connection(
+    start_server: Start, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("status of 401")
+    server = guarded(start_server)
+    streams = Streams(page)
+    with opened(page, server, '<chef-progress job="a"></chef-progress>'):
+        give = """(give) => {
+          document.querySelector("chef-progress").token = (about) => { window.asked = true; return give; };
+        }"""
+        page.evaluate(give, token("web"))
+        expect(page.locator("chef-progress .percent")).to_have_text("50%")
+        for _ in range(5):
+            page.evaluate(give, token("web"))
+        server.update(progress("a", progress=62))
+        expect(page.locator("chef-progress .percent")).to_have_text("62%")
+        # The first one was without a token.
+        assert len(streams.opened) <= 2
+        assert len(streams.opened) - len(streams.closed) == 1
+
+
+def test_an_address_that_is_none_of_the_web_is_no_server(
+    open_server: Served, page: Page, complaints: Complaints
+) -> None:
+    complaints.allow("ERR_")
+    open_server.update(progress("a", phase="building"))
+    body = '<chef-progress job="a" server="javascript:alert(1)//"></chef-progress>'
+    with opened(page, open_server, body):
+        expect(page.locator(".percent")).to_have_text("50%")
+        expect(page.locator(".name")).to_have_attribute("href", f"{open_server.url}/jobs/a")
+        page.evaluate(
+            "document.querySelector('chef-progress').server = location.origin.replace(/\\d+$/, '1') + '/'"
+        )
+        expect(page.locator(".name")).to_have_attribute("href", "http://127.0.0.1:1/jobs/a")
+
+
 def test_a_lost_connection_is_shown_and_nothing_goes_on_without_it(
     start_server: Start, page: Page, complaints: Complaints
 ) -> None:

@@ -1,6 +1,6 @@
 // What the elements have in common: attributes, a shadow tree, a view in a language, a connection.
 
-import { follow, keyOf, readJson } from "chef/embed/feeds.js";
+import { follow, keyOf, readJson, renew } from "chef/embed/feeds.js";
 import { languageOf, viewIn } from "chef/embed/languages.js";
 import { clockOf } from "chef/embed/server-clock.js";
 import { styleSheet } from "chef/embed/styles.js";
@@ -30,7 +30,7 @@ import { styleSheet } from "chef/embed/styles.js";
  * @property {() => void} close
  */
 
-/** What an element shows, or will when its view has been loaded. @typedef {{ key: string, view: View | null, state: unknown, stop: () => void }} Shown */
+/** What an element shows, or will when its view has been loaded. @typedef {{ subject: Subject, key: string, view: View | null, state: unknown, stop: () => void }} Shown */
 
 // An element that was taken out of the document may be on its way to another place.
 const LINGER_MS = 1_000;
@@ -83,7 +83,7 @@ export class ChefElement extends HTMLElement {
 
   /** The server's address; the attribute of this name, else that of this script. */
   get server() {
-    return (this.getAttribute("server") || origin).replace(/\/+$/, "");
+    return webAddress(this.getAttribute("server")) ?? origin;
   }
 
   set server(address) {
@@ -162,6 +162,8 @@ export class ChefElement extends HTMLElement {
     const language = languageOf(this);
     const key = subject && `${language} ${keyOf(subject)}`;
     if (key && key === this.#shown?.key) {
+      this.#shown.subject.token = subject.token;
+      renew(subject);
       this.#shown.view?.options();
       return;
     }
@@ -169,7 +171,7 @@ export class ChefElement extends HTMLElement {
     if (!subject || !key) return;
     const shown = this.#follow(subject, key);
     const View = await viewIn(this.viewName, language);
-    if (shown === this.#shown) this.#show(shown, subject, View);
+    if (shown === this.#shown) this.#show(shown, View);
   }
 
   /**
@@ -179,7 +181,7 @@ export class ChefElement extends HTMLElement {
    * @param {string} key
    */
   #follow(subject, key) {
-    const shown = /** @type {Shown} */ ({ key, view: null, state: null, stop: () => {} });
+    const shown = /** @type {Shown} */ ({ subject, key, view: null, state: null, stop: () => {} });
     this.#shown = shown;
     const update = (/** @type {unknown} */ state) => {
       shown.state = state;
@@ -191,10 +193,10 @@ export class ChefElement extends HTMLElement {
 
   /**
    * @param {Shown} shown
-   * @param {Subject} subject
    * @param {ViewClass} View
    */
-  #show(shown, subject, View) {
+  #show(shown, View) {
+    const { subject } = shown;
     const root = /** @type {ShadowRoot} */ (this.shadowRoot);
     const read = (/** @type {string} */ path) => readJson(subject, path);
     const view = new View(root, { subject, element: this, now: clockOf(subject.server), read });
@@ -211,6 +213,17 @@ export class ChefElement extends HTMLElement {
     this.#shown = null;
     this.shadowRoot?.replaceChildren();
   }
+}
+
+/**
+ * An address of the web, which links may lead to; null for any other.
+ *
+ * @param {string | null} address
+ */
+function webAddress(address) {
+  if (!address || !URL.canParse(address, document.baseURI)) return null;
+  const { protocol, href } = new URL(address, document.baseURI);
+  return /^https?:$/.test(protocol) ? href.replace(/\/+$/, "") : null;
 }
 
 /** @param {string | null} limit */

@@ -26,26 +26,28 @@ const TAIL = 400;
 const SILENT_MS = 60_000;
 const ASK_MS = 30_000;
 const READ_MS = 20_000;
+/** States that another token may change. */
+const REFUSED = new Set(["unauthorized", "forbidden"]);
 
 /** @type {Map<string, Feed>} */
 const feeds = new Map();
-/** Tokens that are functions, by a number each. @type {WeakMap<Function, number>} */
-const functions = new WeakMap();
-let known = 0;
-
 /**
- * What tells subjects apart: elements with the same have one connection.
+ * What tells subjects apart: elements with the same have one connection. Functions that give tokens do not: a framework
+ * makes a new one at each rendering.
  *
  * @param {Subject} subject
  */
 export function keyOf({ kind, server, id, token, limit }) {
-  return JSON.stringify([kind, server, id, limit, typeof token === "function" ? numberOf(token) : token]);
+  return JSON.stringify([kind, server, id, limit, typeof token === "function" ? [] : token]);
 }
 
-/** @param {Function} token */
-function numberOf(token) {
-  if (!functions.has(token)) functions.set(token, ++known);
-  return functions.get(token);
+/**
+ * Ask the newest function for tokens, where it is another one than before.
+ *
+ * @param {Subject} subject
+ */
+export function renew(subject) {
+  feeds.get(keyOf(subject))?.renew(subject.token);
 }
 
 /**
@@ -82,7 +84,7 @@ class Feed {
 
   /** @param {Subject} subject */
   constructor(subject) {
-    this.#subject = subject;
+    this.#subject = { ...subject };
   }
 
   /** @param {Listener} listener */
@@ -107,6 +109,13 @@ class Feed {
     return true;
   }
 
+  /** @param {Token} token */
+  renew(token) {
+    if (token === this.#subject.token) return;
+    this.#subject.token = token;
+    if (REFUSED.has(this.#state?.connection.state ?? "")) this.#watch?.retry();
+  }
+
   #begin() {
     this.#beginning = undefined;
     const wantsLines = [...this.#listeners].some((listener) => listener.wantsLines);
@@ -119,11 +128,18 @@ class Feed {
 
   /** @param {number} tail */
   #connect(tail) {
-    const { kind, server, id, token, limit } = this.#subject;
+    const { kind, server, id, limit } = this.#subject;
+    const token = typeof this.#subject.token === "function" ? this.#ask : this.#subject.token;
     const onChange = (/** @type {FeedState} */ state) => this.#take(state);
     if (kind === "project") return watchProject(server, id, { token, limit, onChange });
     return watchJob(server, id, { token, tail, onChange });
   }
+
+  /** @param {{ refused: boolean }} about */
+  #ask = (about) => {
+    const { token } = this.#subject;
+    return typeof token === "function" ? token(about) : (token ?? null);
+  };
 
   /** @param {FeedState} state */
   #take(state) {
