@@ -169,6 +169,8 @@ export interface Job {
   failure?: Failure;
   integrity?: Integrity;
   tests?: OutcomeCounts;
+  stop?: Stop;
+  questions?: Question[];
 }
 /**
  * A time that a job spent in a phase.
@@ -220,7 +222,7 @@ export interface Eta {
    */
   runs: number;
   /**
-   * of 5 to 9 runs: intervals are what these runs took
+   * of fewer than 10 runs: intervals are what these runs took
    */
   range: boolean;
   remainingMs: Interval | null;
@@ -349,6 +351,41 @@ export interface OutcomeCounts {
    * tests that are counted, but not kept one by one
    */
   unlisted?: number;
+}
+/**
+ * A request that a build stops. Whether it did is told by its end alone.
+ */
+export interface Stop {
+  by: string;
+  at: Time;
+  /**
+   * whether `by` is of a signed token, and not what somebody called themselves
+   */
+  signed: boolean;
+}
+/**
+ * A question of a build. Without an `answer` it is open until `until`, or until the job ends.
+ */
+export interface Question {
+  id: Id;
+  text: string;
+  options: string[];
+  at: Time;
+  until: Time;
+  /**
+   * counts where nobody answers
+   */
+  default?: string;
+  answer?: Choice;
+}
+/**
+ * The option that somebody chose.
+ */
+export interface Choice {
+  option: string;
+  by: string;
+  at: Time;
+  signed: boolean;
 }
 /**
  * A line of a log as it is now.
