@@ -300,7 +300,9 @@ def test_ntfy_is_told_who_publishes(user: str, authorization: str | None) -> Non
         made = channel_of(chat)
         delivered(made, RUNNING)
         chat.authorization = "Bearer other"
-        assert tell(made, RUNNING) == Rejected("status 403: may not publish to the topic")
+        reason = "status 403: may not publish to the topic"
+        assert tell(made, RUNNING) == Rejected(reason, until_end=True)
+        assert tell(made, FAILED) == Rejected(reason)
         assert "tk_abc" not in repr(made) + made.label
 
 

@@ -211,7 +211,8 @@ def test_what_happens_is_counted(target: FakeTarget, start: Start) -> None:
     for name in NOTIFY_METRICS:
         assert f'chef_notify_{name}{{kind="webhook"}}' in text
     assert 'chef_notify_failed_total{kind="webhook"} 1.0' in text
-    assert 'chef_notify_waiting{kind="webhook"} 0.0' in text
+    # What was told waits until that is stored.
+    eventually(lambda: 'chef_notify_waiting{kind="webhook"} 0.0' in served.get("/metrics").text)
 
 
 def test_an_answer_without_an_end_holds_nobody_up(target: FakeTarget, start: Start) -> None:

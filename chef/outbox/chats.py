@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from chef.outbox.answers import outcome_of
 from chef.outbox.channel import RequestChannel, Send
-from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request, Word
 
 ENDS = frozenset((Word.COMPLETED, Word.FAILED, Word.RECOVERED, Word.CANCELLED, Word.ABANDONED))
 NO_MESSAGE = "-"
@@ -30,7 +30,13 @@ class ChatChannel(RequestChannel):
     knows_repeats: ClassVar[bool] = False
 
     def tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
-        """Tell it: by a new message, or by editing the one that is there."""
+        """Tell it: by a new message, or by editing the one that is there. Refused progress is not the end."""
+        outcome = self._tell(notice, handle, send)
+        if isinstance(outcome, Rejected) and notice.word not in ENDS:
+            return replace(outcome, until_end=True)
+        return outcome
+
+    def _tell(self, notice: Notice, handle: str | None, send: Send) -> Outcome:
         if handle is None and notice.is_repeated and (request := self.search(notice)) is not None:
             answer = send(request)
             later = outcome_of(answer)

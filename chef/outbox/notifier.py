@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from itertools import groupby
 
 import gevent
 from gevent.event import Event
@@ -26,7 +25,7 @@ from chef.outbox.owner import is_gone, own_name
 from chef.outbox.queue import QueueParts, TargetQueue
 from chef.outbox.values import Word
 from chef.store import Removed
-from chef.store.outbox import MOST_PROJECTS, TargetKey
+from chef.store.outbox import MOST_PROJECTS, TargetKey, ToldRow
 
 log = logging.getLogger(__name__)
 
@@ -223,15 +222,25 @@ class Notifier:
     def _take(self, jobs: Iterable[Job]) -> list[ToTell]:
         """Hand jobs as they stand to the queues that they concern; returns what is to be told of them."""
         pairs = [(job, queue) for job in jobs for queue in self._queues if queue.concerns(job)]
-        unknown = {job.job_id for job, queue in pairs if not queue.knows(job)}
-        told = self._rows.told(unknown) if unknown else {}
-        found: list[ToTell] = []
-        for job, group in groupby(pairs, lambda pair: pair[0]):
-            recovered = self._has_recovered(job)
-            for _, queue in group:
-                if queue.take(job, told.get((job.job_id, queue.key.pk)), recovered=recovered):
-                    found.append((queue.key.pk, job.job_id, job.state_seq))
-        return found
+        recovered = {
+            job.job_id: self._has_recovered(job) for job in {job.job_id: job for job, _ in pairs}.values()
+        }
+        told = self._told(pairs)
+        # From here on nothing waits: what the store has of a job that is in no queue stays true.
+        return [
+            (queue.key.pk, job.job_id, job.state_seq)
+            for job, queue in pairs
+            if queue.take(job, told.get((job.job_id, queue.key.pk)), recovered=recovered[job.job_id])
+        ]
+
+    def _told(self, pairs: Sequence[tuple[Job, TargetQueue]]) -> dict[tuple[str, int], ToldRow]:
+        """What the store has of jobs that are in no queue, those among them that leave one meanwhile."""
+        told = dict[tuple[str, int], ToldRow]()
+        read = set[tuple[str, int]]()
+        while unread := {(job.job_id, queue.key.pk) for job, queue in pairs if not queue.knows(job)} - read:
+            told |= self._rows.told({job_id for job_id, _ in unread})
+            read |= unread
+        return told
 
     def _has_recovered(self, job: Job) -> bool:
         is_asked = any(Word.RECOVERED in channel.words for channel in self._channels)

@@ -42,6 +42,7 @@ MOST_WAITING = 1000
 AT_ONCE = 4
 """Requests to one target."""
 _SAVE_AGAIN_S = 1.0
+_QUIET_S = 60.0
 
 
 class Postponed(Exception):
@@ -90,6 +91,9 @@ class TargetQueue:
         self._shared = shared
         self._sender = GuardedSender(channel.named)
         self._places = TargetPlaces()
+        # A place with a limit fails and answers again every second: that is said once a minute.
+        self._quiet_until = 0.0
+        self._is_late = False
         # Those of running jobs stay here, so that nothing is read again; those in `_waiting` are to be told.
         self._tellings: dict[str, Telling] = {}
         self._waiting: dict[str, Telling] = {}
@@ -274,10 +278,12 @@ class TargetQueue:
             until, is_first = self._places.fail(telling.place, now, outcome.after_s)
             telling.failures += 1
             telling.due_at = max(until, now + wait_after(telling.failures))
-            if is_first:
+            if is_first and now >= self._quiet_until:
+                self._quiet_until, self._is_late = now + _QUIET_S, True
                 log.warning("%s is told later: %s", self.channel.label, outcome.reason)
             return
-        if self._places.succeed(telling.place):
+        if self._places.succeed(telling.place) and self._is_late:
+            self._is_late = False
             log.info("%s answers again", self.channel.label)
         if isinstance(outcome, Delivered):
             self._shared.counts.sent.labels(kind).inc()

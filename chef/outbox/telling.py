@@ -63,7 +63,9 @@ def _end_of_message(channel: NotifyChannel, telling: Telling) -> Word | None:
     asked = [word for word in ends if word in channel.words]
     if asked:
         return asked[-1]
-    return ends[-1] if telling.told.requests or telling.told.begun else None
+    told = telling.told
+    is_there = told.requests and not told.words & _UNTIL_END
+    return ends[-1] if is_there or told.begun or told.handle is not None else None
 
 
 def _next_end(channel: NotifyChannel, telling: Telling, words: int) -> Word | None:

@@ -1,0 +1,80 @@
+"""What is told when: ends do not wait as progress does, refused progress is not the end, nothing twice."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from chef.domain.model import Job
+from chef.outbox.kinds import make_channels
+from chef.outbox.notifier import Notifier
+from chef.outbox.telling import Telling, given_up, next_word, told_of
+from chef.outbox.values import Word
+from chef.settings.config import Settings
+from chef.store.outbox import ToldRow
+from tests.tools.notices import ended_job, told_job
+
+(CHAT,) = make_channels(Settings.from_env({"CHEF_NOTIFY": "discord://1/t#progress,failed"}))
+
+
+def test_refused_progress_is_told_no_more_and_the_end_once() -> None:
+    telling = Telling(told_job(state_seq=1))
+    telling.told = given_up(CHAT, telling, telling.job, Word.PROGRESS, until_end=True)
+    telling.job = told_job(state_seq=2)
+    assert next_word(CHAT, telling) is None
+    telling.job = ended_job("failed", state_seq=3)
+    assert next_word(CHAT, telling) is Word.FAILED
+    telling.told = given_up(CHAT, telling, telling.job, Word.FAILED)
+    telling.job = ended_job("failed", state_seq=4)
+    assert next_word(CHAT, telling) is None
+
+
+@pytest.mark.parametrize(("is_refused", "word"), [(True, None), (False, Word.COMPLETED)])
+def test_an_end_that_nobody_asked_for_is_told_where_there_is_a_message(
+    is_refused: bool, word: Word | None
+) -> None:
+    telling = Telling(told_job(state_seq=1))
+    if is_refused:
+        telling.told = given_up(CHAT, telling, telling.job, Word.PROGRESS, until_end=True)
+    else:
+        telling.told = told_of(CHAT, telling, telling.job, Word.PROGRESS, "12")
+    telling.job = ended_job("completed", state_seq=2)
+    assert next_word(CHAT, telling) is word
+
+
+class Target:
+    """A queue that has told a job, which leaves it as soon as the store is asked about another."""
+
+    key = SimpleNamespace(pk=7)
+    channel = CHAT
+
+    def __init__(self) -> None:
+        self.in_memory = {"old"}
+        self.taken: dict[str, ToldRow | None] = {}
+
+    def concerns(self, job: Job) -> bool:
+        return True
+
+    def knows(self, job: Job) -> bool:
+        return job.job_id in self.in_memory
+
+    def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
+        self.taken[job.job_id] = told
+        return False
+
+
+def test_a_job_that_was_told_while_the_store_was_read_is_not_told_again() -> None:
+    queue, all_of_it = Target(), ToldRow(seq=9, words=8, requests=1)
+
+    def told(names: Collection[str]) -> dict[tuple[str, int], ToldRow]:
+        queue.in_memory.clear()
+        return {("old", 7): all_of_it} if "old" in names else {}
+
+    parts = cast("Any", SimpleNamespace(rows=SimpleNamespace(told=told)))
+    notifier = Notifier((), parts)
+    notifier._queues = cast("Any", [queue])
+    notifier._take([Job(name, "web", 1, 1, status="failed") for name in ("old", "new")])
+    assert queue.taken == {"old": all_of_it, "new": None}
