@@ -67,6 +67,7 @@ from chef.mcp.versions import MCP_HEADERS
 from chef.metrics import Metrics
 from chef.outbox.channel import NotifyChannel
 from chef.outbox.kinds import make_channels
+from chef.pages.sharedaddresses import SharedAddresses
 from chef.services import BadgeAnswer, Services
 from chef.settings.config import Settings
 from chef.store import Removed, Store
@@ -125,8 +126,8 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Flask:
         app.register_blueprint(blueprint)
     pages.install(app)
     _allow_origins(app, settings)
-    negotiation = Negotiation(app.wsgi_app)
-    app.wsgi_app = edge.Edge(negotiation, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
+    addresses = SharedAddresses(app.wsgi_app, Negotiation(app.wsgi_app))
+    app.wsgi_app = edge.Edge(addresses, app.extensions["chef"], refusals, _headers_for_all(settings))  # type: ignore[method-assign]
     if settings.allowed_hosts:
         hosts = AllowedHosts(settings.allowed_hosts)
         app.wsgi_app = HostCheck(app.wsgi_app, hosts, refusals)  # type: ignore[method-assign]
@@ -138,7 +139,7 @@ def _services(app: Flask, settings: Settings, clock: Clock, clock_of_tokens: Clo
     access = _access(settings, metrics, clock_of_tokens, store)
     hub, forecaster = Hub(store), Forecaster(store, clock)
     sockets_of = sockets.install if settings.websocket_enabled else _no_sockets
-    viewers = sockets_of(app, settings, store, hub, access.gate, access.denials, metrics, clock, forecaster)
+    viewers = sockets_of(app, settings, store, hub, *access.of_viewers, metrics, clock, forecaster)
     count = (lambda: viewers.count) if viewers else (lambda: 0)
     doorbell = _doorbell(settings, hub, metrics, count)
     outbox = _outbox(channels, settings, store, forecaster, clock, metrics)
@@ -182,6 +183,11 @@ class _Access(NamedTuple):
     gate: Gate
     write_limit: WriteLimit
     denials: Denials
+
+    @property
+    def of_viewers(self) -> tuple[Gate, ShareBook, Denials]:
+        """What Socket.IO needs of them."""
+        return self.gate, self.shares, self.denials
 
 
 def _access(settings: Settings, metrics: Metrics, clock: Clock, store: Store) -> _Access:

@@ -1,5 +1,7 @@
 // Reading over HTTP.
 
+import { base } from "chef/base.js";
+
 /** @import { Job } from "chef/state.js" */
 
 /** A request that was refused: `status` says how. */
@@ -45,7 +47,7 @@ export async function getText(path, parameters = {}, type = "text/plain") {
 async function get(path, parameters, type, milliseconds) {
   const pairs = Object.entries(parameters).map(([name, value]) => [name, String(value)]);
   const query = new URLSearchParams(pairs).toString();
-  const answer = await fetch(query ? `${path}?${query}` : path, {
+  const answer = await fetch(`${base}${path}${query ? `?${query}` : ""}`, {
     headers: { Accept: type },
     signal: AbortSignal.timeout(milliseconds),
   });

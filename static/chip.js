@@ -1,5 +1,6 @@
 // The chip that says how the page is connected and how old what it shows is.
 
+import { isShared } from "chef/base.js";
 import { byId, loginUrl, now, setText } from "chef/dom.js";
 import { age } from "chef/format.js";
 import { texts } from "chef/texts.js";
@@ -79,7 +80,8 @@ export class Chip {
     const shown = this.#shown;
     if (this.#element.dataset.state !== shown) {
       this.#element.dataset.state = shown;
-      if (shown === "signed-out") this.#askToSignIn();
+      if (shown === "signed-out" && isShared) setText(this.#word, texts.linkEnded);
+      else if (shown === "signed-out") this.#askToSignIn();
       else setText(this.#word, texts.connection[shown]);
     }
     this.tick();

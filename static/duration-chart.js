@@ -1,5 +1,6 @@
 // The chart of the durations of a project's runs: rendered by the server, and read anew after an end.
 
+import { base } from "chef/base.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { setWhen } from "chef/dom.js";
 
@@ -13,7 +14,7 @@ export class DurationChart {
   constructor(projectId) {
     const kind = new URLSearchParams(location.search).get("kind");
     const query = kind === null ? "" : `?${new URLSearchParams({ kind })}`;
-    this.#url = `/projects/${encodeURIComponent(projectId)}/durations${query}`;
+    this.#url = `${base}/projects/${encodeURIComponent(projectId)}/durations${query}`;
   }
 
   /** A run has ended: the chart is another one, a little later, and not once for each of many. */

@@ -1,6 +1,7 @@
 // The button that copies a job as Markdown, for an issue or a chat: what `GET /api/jobs/JOB/digest` says.
 
 import { getText, jobPath } from "chef/api.js";
+import { showsAll } from "chef/base.js";
 import { byId, setText } from "chef/dom.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
@@ -25,7 +26,7 @@ export function offerDigest(jobId) {
  * @param {Job | null} job
  */
 export function showDigestButton(job) {
-  button.hidden = !hasEnded(job) || !navigator.clipboard;
+  button.hidden = !showsAll || !hasEnded(job) || !navigator.clipboard;
 }
 
 /** @param {string} jobId */

@@ -1,5 +1,6 @@
 // The head of a job's page: name, state, where it comes from, progress, and why it failed or is silent.
 
+import { base, leadsElsewhere } from "chef/base.js";
 import { byId, clone, field, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { cleanText } from "chef/escapes.js";
 import { duration, jobName, runningFor } from "chef/format.js";
@@ -97,9 +98,9 @@ export function isMissing() {
 /** @param {Job | null} job */
 function showProject(job) {
   const project = byId("project-link", HTMLAnchorElement);
-  project.hidden = !job;
-  if (!job) return;
-  project.href = `/projects/${encodeURIComponent(job.projectId)}`;
+  project.hidden = !job || !leadsElsewhere;
+  if (!job || !leadsElsewhere) return;
+  project.href = `${base}/projects/${encodeURIComponent(job.projectId)}`;
   setText(project, job.projectId);
 }
 

@@ -1,6 +1,7 @@
 // What is new in a failed job: kinds of lines that the newest green runs of its kind never printed.
 
 import { getJson, jobPath } from "chef/api.js";
+import { showsAll } from "chef/base.js";
 import { byId, clone, field, setText } from "chef/dom.js";
 import { texts } from "chef/texts.js";
 
@@ -32,7 +33,7 @@ let turn = 0;
  * @param {(found: Novelty | null) => void} take is told what is new, as soon as that is known, and null when it is no more
  */
 export function showNovelty(job, take) {
-  const wanted = job?.status === "failed" ? job.jobId : null;
+  const wanted = showsAll && job?.status === "failed" ? job.jobId : null;
   if (wanted === asked) return;
   asked = wanted;
   turn += 1;

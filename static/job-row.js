@@ -1,5 +1,6 @@
 // A job as a row of a list.
 
+import { base } from "chef/base.js";
 import { field, now, setIcon, setText, setWhen, within } from "chef/dom.js";
 import { duration, runningFor } from "chef/format.js";
 import { stoppedWords } from "chef/progress-words.js";
@@ -21,12 +22,12 @@ import { timeShort, timeWords } from "chef/time-left.js";
  */
 export function fillJobRow(row, job) {
   row.dataset.job = job.jobId;
-  setHref(field(row, "link"), `/jobs/${encodeURIComponent(job.jobId)}`);
+  setHref(field(row, "link"), `${base}/jobs/${encodeURIComponent(job.jobId)}`);
   setTitled(field(row, "name"), rowTitle(job.meta, job.jobId));
   // A project's own page does not name it in each row.
   const project = row.querySelector('[data-field="project"]');
   if (project) {
-    setHref(project, `/projects/${encodeURIComponent(job.projectId)}`);
+    setHref(project, `${base}/projects/${encodeURIComponent(job.projectId)}`);
     setText(project, job.projectId);
   }
   setTitled(field(row, "facts"), rowFacts(job.meta, job.jobId));

@@ -1,6 +1,7 @@
 // The page of one job.
 
 import { getJob, getJson, jobPath } from "chef/api.js";
+import { showsAll } from "chef/base.js";
 import { Chip } from "chef/chip.js";
 import { followJob } from "chef/connection.js";
 import { constants } from "chef/constants.js";
@@ -16,7 +17,9 @@ import { reasonLine } from "chef/job-reason.js";
 import { showArtifacts, showDetails, showIntegrity } from "chef/job-side.js";
 import { addKeys } from "chef/keys.js";
 import { LogPanel } from "chef/log-panel.js";
+import { NoLog } from "chef/no-log.js";
 import { stoppedWords } from "chef/progress-words.js";
+import { addSharing } from "chef/sharing.js";
 import { keepShownBars } from "chef/shown-bar.js";
 import { shownStatus } from "chef/silence.js";
 import { applyEvent, hasEnded } from "chef/state.js";
@@ -46,7 +49,7 @@ const SCROLLERS = [within(document, "h1"), byId("message-line"), byId("failure")
 const { jobId } = live;
 const chip = new Chip({ isOfOne: true });
 const notifier = new Notifier(jobId);
-const log = new LogPanel(jobId);
+const log = showsAll ? new LogPanel(jobId) : new NoLog();
 const tests = new TestPanel(jobId, live.job);
 /** @type {Job | null} */
 let job = live.job;
@@ -96,9 +99,10 @@ const page = {
   async restart(isSameHistory) {
     const newest = await getJob(jobId);
     /** @type {{ lines: Line[], total: number }} */
-    const end = newest
-      ? await getJson(`${jobPath(jobId)}/logs`, { tail: constants.limits.lines })
-      : { lines: [], total: 0 };
+    const end =
+      newest && showsAll
+        ? await getJson(`${jobPath(jobId)}/logs`, { tail: constants.limits.lines })
+        : { lines: [], total: 0 };
     if (!isSameHistory) showNovelty(null, takeNovelty);
     if (isSameHistory) log.renew(end.lines, end.total);
     else log.reset(end.lines, end.total);
@@ -186,6 +190,7 @@ function showConnection() {
 }
 
 function showLogHead() {
+  if (!showsAll) return;
   const count = Math.max(job?.lines ?? 0, log.total);
   log.startedAt = job?.startedAt ?? job?.createdAt ?? null;
   setText(byId("line-count"), count ? texts.lines(count) : "");
@@ -240,4 +245,5 @@ log.goToPhase();
 openAtReason();
 offerDigest(jobId);
 offerControl(jobId, rereadSoon);
+addSharing(`${jobPath(jobId)}/shares`);
 followJob(jobId, job?.seq ?? 0, live.epoch, page);

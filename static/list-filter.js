@@ -6,6 +6,7 @@ import { texts } from "chef/texts.js";
 
 /** Let the form of the page's list be used without its button. */
 export function addListFilter() {
+  if (!document.getElementById("filter")) return; // A page without texts has nothing to filter by.
   const form = byId("filter", HTMLFormElement);
   const words = byId("filter-words", HTMLInputElement);
   form.addEventListener("change", (event) => {

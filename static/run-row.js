@@ -1,5 +1,6 @@
 // The jobs of one run as a row of a list.
 
+import { base } from "chef/base.js";
 import { arrange, clone, field, now, setIcon, setText, setWhen } from "chef/dom.js";
 import { duration, runningFor } from "chef/format.js";
 import { setHref, setTitled } from "chef/job-row.js";
@@ -46,7 +47,7 @@ export function fillRunRow(row, run) {
   setTitled(field(row, "facts"), rowFacts(entries, name));
   const project = row.querySelector('[data-field="project"]');
   if (project) {
-    setHref(project, `/projects/${encodeURIComponent(run.projectId)}`);
+    setHref(project, `${base}/projects/${encodeURIComponent(run.projectId)}`);
     setText(project, run.projectId);
   }
   setTitled(field(row, "message"), rowReason(run.worst));
@@ -96,7 +97,7 @@ function paintDots(place, jobs) {
  * @param {string} run
  */
 function runPath(projectId, run) {
-  const project = `/projects/${encodeURIComponent(projectId)}`;
+  const project = `${base}/projects/${encodeURIComponent(projectId)}`;
   // No address can end in these: chef/pages/listedruns.py says the same.
   if (run === "." || run === "..") return `${project}?run=${run}`;
   return `${project}/runs/${encodeURIComponent(run)}`;

@@ -1,5 +1,6 @@
 // The page of one run: rendered by the server, and read anew when something happens to one of its jobs.
 
+import { base } from "chef/base.js";
 import { Chip } from "chef/chip.js";
 import { followProjects } from "chef/connection.js";
 import { DelayedCall } from "chef/delayed-call.js";
@@ -111,6 +112,6 @@ addKeys({
   name: "project",
   key: "u",
   description: texts.keys.runProject,
-  handler: () => location.assign(`/projects/${encodeURIComponent(projectId)}`),
+  handler: () => location.assign(`${base}/projects/${encodeURIComponent(projectId)}`),
 });
 followProjects([projectId], page);

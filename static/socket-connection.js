@@ -1,5 +1,6 @@
 // Jobs and projects followed over Socket.IO.
 
+import { shareToken, showsAll } from "chef/base.js";
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
 import { askForEvents } from "chef/job-asking.js";
 import { watchConnecting } from "chef/last-resort.js";
@@ -35,6 +36,7 @@ const FAR_EVENTS = 20_000;
 function openSocket(io, page, ask, giveUp) {
   const socket = io({
     path: "/ws",
+    auth: shareToken ? { token: shareToken } : {},
     // Where a browser has no WebSocket at all, the library waits for it for ever.
     transports: "WebSocket" in window && window.WebSocket ? ["websocket", "polling"] : ["polling"],
     tryAllTransports: true,
@@ -152,7 +154,8 @@ export class JobOnSocket {
     else if (seq - this.#seq > FAR_EVENTS) this.#startAfresh(turn, epoch, true);
     else {
       this.#epoch = epoch;
-      this.#goal = seq;
+      // Of a job without its log the newest event may be a line, which never comes.
+      this.#goal = showsAll ? seq : 0;
       this.#page.update(job);
       this.#tellState();
     }

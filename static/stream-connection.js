@@ -1,6 +1,7 @@
 // Jobs and projects followed over server-sent events, and the overview by asking.
 
 import { getJob, jobPath } from "chef/api.js";
+import { base } from "chef/base.js";
 import { finalState, JOB_EVENTS, PROJECT_EVENTS, RETRY_MS } from "chef/connection-state.js";
 import { askForEvents } from "chef/job-asking.js";
 import { SharedConnection } from "chef/shared-connection.js";
@@ -127,7 +128,7 @@ export class JobOnStream {
    */
   constructor(jobId, seq, page) {
     [this.#jobId, this.#seq, this.#page] = [jobId, seq, page];
-    this.#stream = new Stream(() => `${jobPath(jobId)}/events?after=${this.#seq}`, JOB_EVENTS, {
+    this.#stream = new Stream(() => `${base}${jobPath(jobId)}/events?after=${this.#seq}`, JOB_EVENTS, {
       ask: () => this.#ask(),
       opened: () => this.#read(),
       receive: (name, event) => this.#receive(name, event),
@@ -224,7 +225,7 @@ export class ProjectOnStream {
    */
   constructor(projectId, page) {
     this.#page = page;
-    const url = `/api/projects/${encodeURIComponent(projectId)}/events`;
+    const url = `${base}/api/projects/${encodeURIComponent(projectId)}/events`;
     this.#stream = new Stream(() => url, PROJECT_EVENTS, {
       ask: () => this.#refresh(),
       opened: () => this.#refresh(),

@@ -1,5 +1,6 @@
 // The tests of a job: rendered by the server, and read anew when their counts have changed.
 
+import { base, showsAll } from "chef/base.js";
 import { DelayedCall } from "chef/delayed-call.js";
 import { byId } from "chef/dom.js";
 
@@ -19,7 +20,7 @@ export class TestPanel {
    * @param {Job | null} job as the page was rendered with it
    */
   constructor(jobId, job) {
-    this.#url = `/jobs/${encodeURIComponent(jobId)}/tests`;
+    this.#url = `${base}/jobs/${encodeURIComponent(jobId)}/tests`;
     this.#counts = JSON.stringify(job?.tests);
   }
 
@@ -30,7 +31,7 @@ export class TestPanel {
    */
   show(job) {
     const counts = JSON.stringify(job?.tests);
-    if (counts === this.#counts) return;
+    if (counts === this.#counts || !showsAll) return;
     this.#counts = counts;
     if (counts === undefined) byId("tests-place").replaceChildren();
     else this.#renewing.after(RENEW_MS + Math.random() * RENEW_MS);

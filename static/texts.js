@@ -125,6 +125,15 @@ export const texts = {
     "signed-out": _("Signed out"),
     refused: _("No access"),
   },
+  linkEnded: _("This link has ended"),
+  share: {
+    levels: { progress: _("Progress"), summary: _("Summary"), log: _("Log") },
+    /** @type {(level: string, moment: string) => string} */
+    link: (level, moment) => _("%(level)s, until %(moment)s", { level, moment }),
+    made: _("The link is ready: copy it"),
+    ended: _("The link has ended"),
+    failed: _("That did not work: try again"),
+  },
   obstacle: {
     refused: _("WebSocket refused"),
     unanswered: _("WebSocket not answered"),

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import chef.live.hub
+from chef.access.levels import Level
 from chef.domain.ledger import Stored
 from chef.domain.model import Entry
 from chef.errors import StoreUnavailable
@@ -32,6 +33,8 @@ PROJECT: Key = ("project", "web")
 
 class PlainForm:
     """Frames are the events themselves. Counts what is encoded."""
+
+    level: Level = "log"
 
     def __init__(self, batch: bool = False) -> None:
         self.batch = batch
@@ -103,6 +106,7 @@ class LineForm:
     """Frames are lines of bytes, each with the event's seq; joined they are one piece."""
 
     batch = False
+    level: Level = "log"
 
     def encode(self, event: Event) -> bytes:
         return f"{event.seq} {event.data}\n".encode()

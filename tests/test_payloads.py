@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from chef.access.levels import Level
 from chef.domain import payloads, rules
 from chef.domain.clock import rfc3339
 from chef.domain.lines import Line, StreamState
@@ -216,6 +217,7 @@ class CountingForm:
     """Encodes into something of its own, and counts."""
 
     batch = False
+    level: Level = "log"
 
     def __init__(self) -> None:
         self.encoded = 0

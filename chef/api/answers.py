@@ -8,8 +8,9 @@ from flask import Response, request
 
 from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
+from chef.access.levels import Level, at_level
 from chef.domain.model import ID, ID_RULE, Job
-from chef.domain.wiretypes import JsonObject
+from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import FieldError, Invalid, NotFound
 from chef.services import services
 from chef.wire.paging import read_cursor
@@ -89,20 +90,30 @@ def cursor_in_query() -> int | None:
     return place
 
 
-def reader() -> Principal:
-    """The caller, who reads with this request; raises Unauthorized or Forbidden."""
-    return services().gate.reader(http_credentials(request.environ))
+def answer_at(principal: Principal, body: JsonObject, status: int = 200) -> Response:
+    """A JSON answer as far as the caller's level shows it."""
+    if principal.level == "log":
+        return answer(body, status)
+    return answer(at_level(principal.level, as_dict(body)), status)
 
 
-def readable_job(job_id: str) -> Job:
+def reader(least: Level | None = None) -> Principal:
+    """The caller, who reads with this request; raises Unauthorized or Forbidden.
+
+    By a share link from the level `least` on, and by none where that is `None`.
+    """
+    return services().gate.reader(http_credentials(request.environ), least)
+
+
+def readable_job(job_id: str, least: Level | None = None) -> Job:
     """A job that the caller may see. Forbidden does not tell whether it exists."""
-    return visible_job(reader(), check_id(job_id, "jobId"))
+    return visible_job(reader(least), check_id(job_id, "jobId"))
 
 
 def visible_job(principal: Principal, job_id: str) -> Job:
     """A job that somebody may see. Raises Forbidden, or NotFound."""
     job = services().store.job(job_id)
-    principal.check_may_see(job.project_id if job else None)
+    principal.check_may_see(job.project_id if job else None, job_id)
     if job is None:
         raise NotFound(f"there is no job {job_id!r}")
     return job

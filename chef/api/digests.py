@@ -20,7 +20,7 @@ blueprint = Blueprint("digests", __name__)
 @blueprint.get("/api/jobs/<job_id>/digest")
 def get_digest(job_id: str) -> Response:
     """What a job is, how it ended and why, within `budget` characters."""
-    job = readable_job(job_id)
+    job = readable_job(job_id, "log")
     budget = number_in_query("budget", None, LEAST_BUDGET, MOST_BUDGET) or DEFAULT_BUDGET
     form = preferred_form(request.headers.get("Accept", ""), (MARKDOWN, PLAIN), MARKDOWN)
     write = digest if form == MARKDOWN else summary

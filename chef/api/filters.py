@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from chef.api.answers import text_in_query, wrong
+from flask import request
+
+from chef.access.auth import Principal
+from chef.api.answers import reader, text_in_query, wrong
 from chef.domain.filtering import FILTERED_META, JobFilter, words_of
 from chef.domain.model import RUNNING, STATUSES
+from chef.errors import Forbidden
 
 MOST_CHARACTERS = 1000
 MOST_WORDS = 20
 _STATUSES = {status: (status,) for status in STATUSES} | {"running": RUNNING}
+
+
+def list_reader() -> Principal:
+    """The caller, who reads a list. A share link to a project shows it, and from `summary` on lets filter it.
+
+    Below that, a filter by what is not shown would tell it.
+    """
+    principal = reader("progress")
+    if principal.of_one_job:
+        raise Forbidden("this share link shows one job alone")
+    if any(name in request.args for name in (*FILTERED_META, "q")):
+        principal.check_level("summary")
+    return principal
 
 
 def filter_in_query(project_id: str | None) -> JobFilter:

@@ -19,7 +19,7 @@ blueprint = Blueprint("novelty", __name__)
 @blueprint.get("/api/jobs/<job_id>/new")
 def get_new(job_id: str) -> Response:
     """The kinds of lines of a failed job that the newest green runs of its kind never printed."""
-    return answer(new_in_job(readable_job(job_id)))
+    return answer(new_in_job(readable_job(job_id, "log")))
 
 
 def new_in_job(job: Job) -> NewInJob:

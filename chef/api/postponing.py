@@ -136,8 +136,9 @@ class _Later:
             raise Stopping
         if self._principal.expired(self._chef.clock()):
             raise Unauthorized("the token has expired")
+        self._chef.shares.check(self._principal.share)
         job = self._chef.store.job(self._job_id) if self._reason is Reason.LATE else self._job
-        self._principal.check_may_see(job.project_id if job else None)
+        self._principal.check_may_see(job.project_id if job else None, self._job_id)
         if job is None:
             raise NotFound(f"there is no job {self._job_id!r}")
         return job

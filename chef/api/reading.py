@@ -9,10 +9,12 @@ from itertools import chain
 from flask import Blueprint, Response, request, stream_with_context
 from msgspec import UNSET
 
+from chef.access.auth import Principal
 from chef.api.answers import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
     answer,
+    answer_at,
     check_id,
     check_project,
     cursor_in_query,
@@ -25,7 +27,7 @@ from chef.api.answers import (
     visible_job,
     wrong,
 )
-from chef.api.filters import filter_in_query
+from chef.api.filters import filter_in_query, list_reader
 from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.api.texts import project_answer, projects_answer, wanted_text
@@ -53,7 +55,7 @@ _NO_GAP = Gap(0, 0, 0, -1, 0, 0)
 @blueprint.get("/api/jobs")
 def list_jobs() -> Response:
     """Jobs, newest first, of all projects or one, that a filter asks for."""
-    principal = reader()
+    principal = list_reader()
     project_id = text_in_query("projectId")
     if project_id is not None:
         check_project(principal, project_id)
@@ -64,7 +66,7 @@ def list_jobs() -> Response:
         limit=limit_in_query(),
     )
     more = None if page.next is None else make_cursor(page.next)
-    return answer(Jobs([services().job_json(job, IN_LISTS) for job in page.jobs], more))
+    return answer_at(principal, Jobs([services().job_json(job, IN_LISTS) for job in page.jobs], more))
 
 
 @blueprint.get("/api/jobs/<job_id>")
@@ -72,50 +74,52 @@ def get_job(job_id: str) -> Response:
     """One job as it stands, or with `wait` as it stands at its end; with `fail` the status tells how."""
     chef, fails = services(), switch_in_query("fail", default=False)
     seconds = number_in_query("wait", None, 0, MAX_WAIT_S)
+    principal = reader("progress")
     if seconds is None and not fails:
-        return answer(chef.job_json(readable_job(job_id)))
-    principal = reader()
+        return answer_at(principal, chef.job_json(visible_job(principal, check_id(job_id, "jobId"))))
     with chef.hub.room(("job", check_id(job_id, "jobId"))) as room:
         job = visible_job(principal, job_id)
         if job.ended or not seconds:
-            return _outcome(job, chef, fails)
+            return _outcome(job, chef, principal, fails)
         seconds = min(seconds, chef.settings.max_wait)
-        make = partial(_outcome, chef=chef, fails=fails)
-        return answer_at_end(room, job, principal, seconds, make, same=fails)
+        make = partial(_outcome, chef=chef, principal=principal, fails=fails)
+        return answer_at_end(room, job, principal, seconds, make, same=(fails, principal.level))
 
 
 _FAILED = {"completed": 200, "failed": 417, "cancelled": 410, "abandoned": 410}
 
 
-def _outcome(job: Job, chef: Services, fails: bool) -> Response:
+def _outcome(job: Job, chef: Services, principal: Principal, fails: bool) -> Response:
     """A job with the status of the request for it: 202 while it has not ended."""
     status = (_FAILED[job.status] if fails else 200) if job.ended else 202
-    return answer(chef.job_json(job), status)
+    return answer_at(principal, chef.job_json(job), status)
 
 
 @blueprint.get("/api/projects")
 def list_projects() -> Response:
     """Projects, the one with the newest job first."""
-    principal = reader()
+    principal = list_reader()
     limit = limit_in_query()
     found = services().store.projects(allowed=principal.projects, before=cursor_in_query(), limit=limit + 1)
     page = found[:limit]
     projects = [_project_json(listed) for listed in page]
-    form = wanted_text()
+    form = wanted_text(principal)
     if form is not None:
         return projects_answer(projects, principal.projects, form)
-    return answer(Projects(projects, make_cursor(page[-1].place) if len(found) > limit else None))
+    more = make_cursor(page[-1].place) if len(found) > limit else None
+    return answer_at(principal, Projects(projects, more))
 
 
 @blueprint.get("/api/projects/<project_id>")
 def get_project(project_id: str) -> Response:
     """One project with its counts and its newest job."""
-    check_project(reader(), project_id)
+    principal = list_reader()
+    check_project(principal, project_id)
     found = services().store.project(project_id)
     if found is None:
         raise NotFound(f"there is no project {project_id!r}")
-    form = wanted_text()
-    return answer(_project_json(found)) if form is None else project_answer(_project_json(found), form)
+    form, shown = wanted_text(principal), _project_json(found)
+    return answer_at(principal, shown) if form is None else project_answer(shown, form)
 
 
 def _project_json(listed: ListedProject) -> ProjectJson:
@@ -140,7 +144,7 @@ def _project_json(listed: ListedProject) -> ProjectJson:
 @blueprint.get("/api/jobs/<job_id>/logs")
 def get_logs(job_id: str) -> Response:
     """The log: a range of lines as JSON, the clean text, the exact bytes, or what a search finds."""
-    job = readable_job(job_id)
+    job = readable_job(job_id, "log")
     if switch_in_query("raw", default=False):
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
         return _stream(_raw(job, _stream_in_query()), "application/octet-stream")

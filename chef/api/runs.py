@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
+from chef.access.auth import Principal
 from chef.api.answers import (
     MAX_LIMIT,
-    answer,
+    answer_at,
+    check_id,
     check_project,
     cursor_in_query,
     limit_in_query,
     number_in_query,
-    readable_job,
-    reader,
     switch_in_query,
     text_in_query,
+    visible_job,
 )
-from chef.api.filters import filter_in_query
+from chef.api.filters import filter_in_query, list_reader
 from chef.api.shapes import Runs
 from chef.api.texts import run_answer, wanted_text
 from chef.domain.clockback import not_after
@@ -36,6 +35,7 @@ from chef.domain.runpayloads import (
     whole_run_json,
 )
 from chef.errors import NotFound
+from chef.live.visibleruns import visible_runs
 from chef.services import services
 from chef.wire.paging import make_cursor
 
@@ -45,27 +45,28 @@ blueprint = Blueprint("runs", __name__)
 @blueprint.get("/api/runs")
 def list_all_runs() -> Response:
     """The runs of all projects that the caller may see, or of one, the one that began last first."""
-    principal = reader()
+    principal = list_reader()
     project_id = text_in_query("projectId")
     if project_id is not None:
         check_project(principal, project_id)
-    return answer(_page(filter_in_query(project_id), principal.projects))
+    return answer_at(principal, _page(filter_in_query(project_id), principal))
 
 
 @blueprint.get("/api/projects/<project_id>/runs")
 def list_project_runs(project_id: str) -> Response:
     """The runs of a project, the one that began last first; a job without a run is a run of one."""
-    check_project(reader(), project_id)
-    page = _page(filter_in_query(project_id), None)
+    principal = list_reader()
+    check_project(principal, project_id)
+    page = _page(filter_in_query(project_id), principal)
     if not page.runs and services().store.project(project_id) is None:
         raise NotFound(f"there is no project {project_id!r}")
-    return answer(page)
+    return answer_at(principal, page)
 
 
-def _page(wanted: JobFilter, allowed: Collection[str] | None) -> Runs:
+def _page(wanted: JobFilter, principal: Principal) -> Runs:
     active = switch_in_query("active", default=False)
     before, limit = cursor_in_query(), limit_in_query()
-    page = services().store.runs(wanted, allowed=allowed, before=before, limit=limit, active=active)
+    page = visible_runs(services().store, principal, wanted, before=before, limit=limit, active=active)
     more = None if page.next is None else make_cursor(page.next)
     return Runs([run_json(run, services().job_json(run.worst_job, IN_LISTS)) for run in page.runs], more)
 
@@ -80,7 +81,9 @@ class RunConverter(BaseConverter):
 @blueprint.get("/api/projects/<project_id>/runs/<run:run>")
 def get_run(project_id: str, run: str) -> Response:
     """One run: what it is, and its jobs, the first one first."""
-    check_project(reader(), project_id)
+    principal = list_reader()
+    principal.check_level("summary")  # Its name is a text.
+    check_project(principal, project_id)
     limit = number_in_query("limit", MAX_LIMIT, 1, MAX_LIMIT) or MAX_LIMIT
     after = cursor_in_query()
     store = services().store
@@ -91,18 +94,21 @@ def get_run(project_id: str, run: str) -> Response:
     now = services().clock()
     jobs = [job_json(not_after(job, now), now, IN_LISTS) for job in page.jobs]
     whole = whole_run_json(found, jobs, None if page.next is None else make_cursor(page.next))
-    form = wanted_text()
-    return answer(whole) if form is None else run_answer(whole, form)
+    form = wanted_text(principal)
+    return answer_at(principal, whole) if form is None else run_answer(whole, form)
 
 
 @blueprint.get("/api/jobs/<job_id>/neighbours")
 def get_neighbours(job_id: str) -> Response:
     """The previous and the next job of a job's kind, and the last one before it that completed."""
-    readable_job(job_id)
+    principal = list_reader()
+    principal.check_level("summary")  # A job's kind is a text.
+    visible_job(principal, check_id(job_id, "jobId"))
     found = services().store.neighbours(job_id)
     if found is None:
         raise NotFound(f"there is no job {job_id!r}")
-    return answer(NeighboursJson(_brief(found.previous), _brief(found.next), _brief(found.last_green)))
+    around = NeighboursJson(_brief(found.previous), _brief(found.next), _brief(found.last_green))
+    return answer_at(principal, around)
 
 
 def _brief(job: Job | None) -> BriefJobJson | None:

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, request
 from msgspec import Raw
 
 from chef.access.auth import Principal
+from chef.access.levels import event_at
 from chef.api.answers import (
     answer,
     check_id,
@@ -23,6 +24,7 @@ from chef.api.answers import (
 )
 from chef.api.shapes import Events
 from chef.domain.payloads import state_events
+from chef.domain.wiretypes import encode
 from chef.errors import NotAcceptable, NotFound
 from chef.live.ending import EndDelay
 from chef.live.etatelling import eta_event
@@ -108,19 +110,19 @@ class _Wanted:
 @blueprint.get("/api/jobs/<job_id>/events")
 def job_events(job_id: str) -> Response:
     """A job's events with a seq above `after`, then live ones until the job ends."""
-    principal = reader()
+    principal = reader("progress")
     key: Key = ("job", check_id(job_id, "jobId"))
     wanted = _Wanted.from_request()
     hub = services().hub
     with hub.room(key) as room:
         job = services().store.job(job_id)
-        principal.check_may_see(job.project_id if job else None)
+        principal.check_may_see(job.project_id if job else None, job_id)
         if job is None and not wanted.follow:
             raise NotFound(f"there is no job {job_id!r}")
         history = History.of_job(services().store.epoch, job)
         start = find_start(history, wanted.bookmark, otherwise=0)
         room.raise_head(history.seq)
-        position = Reader(room, start.position, start.skip)
+        position = Reader(room, start.position, start.skip, principal.level)
         # Another job that gets a removed one's id may be of another project.
         position.stays = principal.projects is None
         room.join(position)
@@ -133,7 +135,7 @@ def job_events(job_id: str) -> Response:
 @blueprint.get("/api/projects/<project_id>/events")
 def project_events(project_id: str) -> Response:
     """The progress and endings of a project's jobs, live, or above a position in the project's order."""
-    principal = reader()
+    principal = reader("progress")
     check_project(principal, project_id)
     wanted = _Wanted.from_request()
     hub = services().hub
@@ -144,7 +146,7 @@ def project_events(project_id: str) -> Response:
         history = History(services().store.epoch, found.project.seq if found else 0)
         start = find_start(history, wanted.bookmark, otherwise=history.seq if wanted.follow else 0)
         room.raise_head(history.seq)
-        position = Reader(room, start.position, start.skip)
+        position = Reader(room, start.position, start.skip, principal.level)
         room.join(position)
     return _respond(position, principal, wanted.follow, start.complete, ended=False, is_job=False)
 
@@ -232,6 +234,14 @@ class _EventStream:
         self._end_told = False
         self._delay = EndDelay()
         self._said_at = time.monotonic()
+        # A link that is ended ends what is followed by it.
+        self._share_ended = False
+        share = principal.share
+        self._unwatch = None if share is None else self._services.shares.watch(share, self._end_share)
+
+    def _end_share(self) -> None:
+        self._share_ended = True
+        self._position.wake()
 
     def __iter__(self) -> Iterator[bytes]:
         # The head goes out at once, whether or not there is an event.
@@ -259,10 +269,10 @@ class _EventStream:
 
     def _news(self) -> Iterator[bytes]:
         """All that is known to be stored behind the position."""
-        while self._position.position < self._position.room.head:
+        while self._position.position < self._position.room.head and not self._share_ended:
             events = self._position.load()
             if not events:
-                return
+                break
             yield b"".join(map(self._written, events))
             self._said_at = time.monotonic()
         for note in self._position.notes() if self._follow else ():
@@ -300,11 +310,12 @@ class _EventStream:
         if job is None or not job.ended:
             return "{}"
         name, payload = state_events(job)[-1]
-        return dumps({"event": f"job:{name}", "data": payload}).decode()
+        data = event_at(self._principal.level, f"job:{name}", encode(payload)) or "{}"
+        return dumps({"event": f"job:{name}", "data": Raw(data.encode())}).decode()
 
     def _is_over(self) -> bool:
         """Whether nobody is there, nobody may be there any more, or the server stops."""
-        expired = self._principal.expired(self._services.clock())
+        expired = self._share_ended or self._principal.expired(self._services.clock())
         return expired or self._services.hub.closed or self._is_gone()
 
     def _something_comes(self, seconds: float) -> bool:
@@ -322,4 +333,6 @@ class _EventStream:
 
     def close(self) -> None:
         """Called by the WSGI server at the end, also when the client went away."""
+        if self._unwatch is not None:
+            self._unwatch()
         self._position.leave()

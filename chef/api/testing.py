@@ -15,8 +15,9 @@ from chef.api.answers import (
     check_id,
     cursor_in_query,
     limit_in_query,
-    readable_job,
+    reader,
     text_in_query,
+    visible_job,
     wrong,
 )
 from chef.api.bodies import spool_body
@@ -102,13 +103,16 @@ def _counts_after(receipt: Receipt, job_id: str) -> OutcomeCounts | None:
 @blueprint.get("/api/jobs/<job_id>/tests")
 def get_tests(job_id: str) -> Response:
     """The tests of a job's reports, failed ones first, with the runs in which they failed before."""
-    job = readable_job(job_id)
+    principal = reader("log")
+    job = visible_job(principal, check_id(job_id, "jobId"))
     limit, after = limit_in_query(), cursor_in_query() or 0
     found = services().store.cases_with_streaks(job_id, _statuses_in_query(), after, limit + 1)
     page = found[:limit]
     more = make_cursor(page[-1][0].place) if len(found) > limit else None
     slowest = UNSET if after else [case_json(case) for case in services().store.slowest_cases(job_id)]
-    return answer(Cases(job.tests, [case_json(one.case, streak) for one, streak in page], more, slowest))
+    # A streak names an earlier job, which a link to this one does not show.
+    cases = [case_json(one.case, None if principal.of_one_job else streak) for one, streak in page]
+    return answer(Cases(job.tests, cases, more, slowest))
 
 
 def _statuses_in_query() -> tuple[Outcome, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
+from chef.access.auth import Principal
 from chef.api.filters import filter_in_query
 from chef.api.negotiation import JSON, MARKDOWN, PLAIN, preferred_form
 from chef.digest.plain import jobs_text, project_text, projects_text, run_text
@@ -26,8 +27,13 @@ def text_answer(text: str, mimetype: str) -> Response:
     return Response(text, content_type=f"{mimetype}; charset=utf-8", headers=headers)
 
 
-def wanted_text() -> str | None:
-    """The type of text that a request to a list asks for; `None`: JSON, also where it takes anything."""
+def wanted_text(principal: Principal) -> str | None:
+    """The type of text that a request to a list asks for; `None`: JSON, also where it takes anything.
+
+    Texts are of all that there is, so whoever sees less gets JSON.
+    """
+    if principal.level != "log":
+        return None
     form = preferred_form(request.headers.get("Accept", ""), (JSON, PLAIN, MARKDOWN), JSON)
     return None if form == JSON else form
 

@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event as Wakeup
 
 from chef.errors import StoreUnavailable
-from chef.live.events import Event, Published, events_of
+from chef.live.events import Encoded, Event, Published, encoded_in, events_of
 from chef.live.feed import RETRY_S
 from chef.live.lanes import Lane
 from chef.live.rooms import Member, Room
@@ -83,8 +83,9 @@ class Cursor(Member):
             self._send_events(events)
 
     def hear(self, note: Event) -> None:
-        if self.sink.ready():
-            self.sink.send(self.sink.form.join([self.sink.form.encode(note)]))
+        told = encoded_in(self.sink.form, [note])
+        if told.events and self.sink.ready():
+            self.sink.send(told.frames)
 
     def finish(self) -> None:
         """Send now what is in the ring and would be sent in the next turn."""
@@ -105,9 +106,7 @@ class Cursor(Member):
             if published.before < self.position:
                 self._send_rest([published])
             else:
-                encoded = published.encoded(self.sink.form)
-                self.sink.send(encoded.frames)
-                self.room.deliveries.events.inc(encoded.events)
+                self._send(published.encoded(self.sink.form))
             self.position = published.position
             if not self.sink.ready():
                 return
@@ -117,9 +116,12 @@ class Cursor(Member):
         self._send_events(list(events_of(page, self.position, self.sink.form.batch)))
 
     def _send_events(self, events: Sequence[Event]) -> None:
-        form = self.sink.form
-        self.sink.send(form.join([form.encode(event) for event in events]))
-        self.room.deliveries.events.inc(len(events))
+        self._send(encoded_in(self.sink.form, events))
+
+    def _send(self, encoded: Encoded) -> None:
+        if encoded.events:
+            self.sink.send(encoded.frames)
+            self.room.deliveries.events.inc(encoded.events)
 
     def _load(self, drained: Wakeup) -> None:
         """Catch up from the store, a page at a time, as fast as the connection drains."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
+from chef.access.levels import Level, event_at
 from chef.domain.model import Entry, LogEntry, StateEntry
 from chef.domain.payloads import EventPayload, log_events, logs_event
 from chef.domain.wiretypes import encode
@@ -28,10 +29,12 @@ class Event(NamedTuple):
 class Form(Protocol):
     """How some viewers take events: log lines one by one or in batches, and the frame of each event.
 
-    Forms are compared by identity: viewers that share one share the encoded frames.
+    `level` is how much of them they are shown. Forms are compared by identity: viewers that share one share
+    the encoded frames.
     """
 
     batch: bool
+    level: Level
 
     def encode(self, event: Event) -> Any:
         """The frame of one event."""
@@ -47,12 +50,30 @@ def make_event(name: str, payload: EventPayload, place: str | None = None) -> Ev
     return Event(name, payload.seq, encode(payload), place or str(payload.seq))
 
 
+def shown_events(level: Level, events: Iterable[Event]) -> Iterator[Event]:
+    """The events that a level shows, as far as it shows them."""
+    if level == "log":
+        yield from events
+        return
+    for event in events:
+        data = event_at(level, event.name, event.data)
+        if data is not None:
+            yield event._replace(data=data)
+
+
 class Encoded(NamedTuple):
-    """An entry's events in a form: their frames, about how many bytes those are, and how many events."""
+    """Events in a form: their frames, about how many bytes those are, and how many events are shown."""
 
     frames: Sequence[Any]
     size: int
     events: int
+
+
+def encoded_in(form: Form, events: Iterable[Event]) -> Encoded:
+    """Events in a form, which may not show all of them."""
+    shown = list(shown_events(form.level, events))
+    frames = form.join([form.encode(event) for event in shown]) if shown else ()
+    return Encoded(frames, sum(map(_size_of, shown)), len(shown))
 
 
 def _size_of(event: Event) -> int:
@@ -89,9 +110,8 @@ class Published:
         """All its events in a form, encoded at the first call."""
         encoded = self._encoded.get(id(form))
         if encoded is None:
-            events = list(events_of([self], 0, form.batch))
-            frames = form.join([form.encode(event) for event in events])
-            encoded = self._encoded[id(form)] = Encoded(frames, sum(map(_size_of, events)), len(events))
+            encoded = encoded_in(form, events_of([self], 0, form.batch))
+            self._encoded[id(form)] = encoded
         return encoded
 
 

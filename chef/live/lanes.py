@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import gevent
 
 from chef.errors import StoreUnavailable
-from chef.live.events import Form, Published
+from chef.live.events import Form, Published, encoded_in
 from chef.live.feed import RETRY_S, Feed
 from chef.live.notes import Notes
 from chef.live.sinks import Sink, Wire
@@ -132,16 +132,17 @@ class Lane:
         newest, events = notes.newest, notes.after(self.told)
         if not self._places or self._loading or self.position < self._feed.head:
             return
-        if events:
-            frames = self._form.join([self._form.encode(event) for event in events])
-            yield from self._hand(frames, self.position, len(events))
+        told = encoded_in(self._form, events)
+        if told.events:
+            yield from self._hand(told.frames, self.position, told.events)
         self.told = newest
 
     def _hand_out(self, page: Sequence[Published]) -> Iterator[None]:
         """Hand a page to all, in chunks."""
         for frames, position, events in _chunks(page, self._form):
             behind, self.position = self.position, position
-            yield from self._hand(frames, behind, events)
+            if events:
+                yield from self._hand(frames, behind, events)
             if not self._places:
                 return
 
@@ -222,7 +223,7 @@ class Lane:
 def _chunks(page: Sequence[Published], form: Form) -> Iterator[tuple[Sequence[Any], int, int]]:
     """A page's frames in parts of at most `CHUNK_BYTES` or of one entry.
 
-    With each comes where it ends, and of how many events it is.
+    With each comes where it ends, and of how many events it is: none where the form shows none of them.
     """
     frames: list[Any] = []
     size = position = events = 0
@@ -235,8 +236,8 @@ def _chunks(page: Sequence[Published], form: Form) -> Iterator[tuple[Sequence[An
         size += encoded.size
         events += encoded.events
         position = published.position
-    if frames:
-        yield form.join(frames), position, events
+    if page:
+        yield form.join(frames) if frames else (), position, events
 
 
 def _take_turns(serving: Iterable[None]) -> None:

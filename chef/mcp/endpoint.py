@@ -50,9 +50,9 @@ _INSTRUCTIONS = (
 
 @blueprint.post("/mcp")
 def post_message() -> Response:
-    """Answer a message of an agent, which needs the right to read."""
+    """Answer a message of an agent, which needs the right to read: all of a job, as tools show it."""
     check_origin(request.environ, services().settings)
-    reader = services().gate.reader(http_credentials(request.environ))
+    reader = services().gate.reader(http_credentials(request.environ), "log")
     _check_types()
     message = None
     try:

@@ -68,6 +68,7 @@ def _failed_tests(caller: AgentCall, query: FailedQuery) -> ToolResult:
 def _compare_jobs(caller: AgentCall, query: PairQuery) -> ToolResult:
     job = shown_job(caller, query.job)
     other = _last_green(caller, job) if query.other is None else shown_job(caller, query.other)
+    caller.reader.check_may_see(other.project_id, other.job_id)
     new = new_lines(caller.chef.store, job)
     found = compare(_compared(caller, job), _compared(caller, other), new.lines if new else ())
     took = difference_in_words(found.duration_ms, found.other_duration_ms)

@@ -28,7 +28,7 @@ from chef.pages import (
 )
 from chef.pages.assets import Assets
 from chef.pages.constants import constants
-from chef.pages.viewer import is_signed_in
+from chef.pages.viewer import base, is_of_one_job, is_shared, is_signed_in
 from chef.pages.words import add_filters
 
 
@@ -40,6 +40,7 @@ def install(app: Flask) -> None:
     for one in (controls, progresswords, rowwords, shownbar, silencewords, timeleft):
         one.add_filters(app)
     app.jinja_env.globals.update(constants=constants, is_signed_in=is_signed_in)
+    app.jinja_env.globals.update(base=base, of_one_job=is_of_one_job, shared=is_shared)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(login.blueprint)
     outlines.install(app)

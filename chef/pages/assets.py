@@ -14,8 +14,11 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, abort, request, send_file, url_for
+
+from chef.pages.sharedaddresses import SHARED
 
 # The files of node_modules that may be served, and no others: our name for it, and where npm puts it.
 _LIBRARIES = {
@@ -53,7 +56,7 @@ class Assets:
 
     def url(self, name: str) -> str:
         """The address of a file in static/."""
-        return url_for("static", filename=name, v=self._static_hashes[name])
+        return _own_address("static", filename=name, v=self._static_hashes[name])
 
     def preloads(self, module: str, *leaving_out: str) -> list[str]:
         """The addresses of all that a module of ours imports: a browser asks for all of it at once."""
@@ -85,7 +88,7 @@ class Assets:
     def _addresses(self) -> dict[str, str]:
         names = {f"chef/{name}": self.url(name) for name in self._modules}
         return names | {
-            name.removesuffix(".js"): url_for("library", name=name, v=found)
+            name.removesuffix(".js"): _own_address("library", name=name, v=found)
             for name, found in self._library_hashes.items()
         }
 
@@ -147,6 +150,12 @@ class Assets:
         response.headers["Content-Encoding"] = "gzip"
         # The bytes are others, the text is the same.
         response.set_etag(etag, weak=True)
+
+
+def _own_address(endpoint: str, **values: Any) -> str:
+    """The address of a file, which is the same for pages that are seen by a share link."""
+    address = url_for(endpoint, **values)
+    return address.removeprefix(request.script_root) if SHARED in request.environ else address
 
 
 def _imports_of(module: Path) -> list[str]:

@@ -6,15 +6,20 @@ A badge speaks English: whoever fetches it, mostly a proxy of a code host, has n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request
 
+from chef.access.auth import Principal
+from chef.access.credentials import http_credentials
+from chef.access.levels import Level, shows
+from chef.access.shares import PREFIX
 from chef.domain.filtering import JobFilter, filter_text
 from chef.domain.model import Job
 from chef.domain.wiretypes import as_dict
-from chef.errors import ChefError, Forbidden, NotFound
+from chef.errors import ChefError, Forbidden, NotFound, WrongToken
 from chef.pages.badgewords import Badge, badge_of_job, badge_of_run, no_badge, refusal_badge, width
 from chef.pages.language import LANGUAGES, in_language
 from chef.pages.viewer import check_id, check_may_read, viewer
@@ -37,18 +42,31 @@ def install(app: Flask) -> None:
 
 def _job_badge(job_id: str) -> Response:
     """How a job stands."""
-    principal, key = viewer(), check_id(job_id)
-    given = services().badges.get(("job", key), _form(), lambda: _made(*_of_job_id(job_id)))
-    if not principal.may_see(given[0] or None):
+    principal, key = _viewer(), check_id(job_id)
+    level = principal.level
+    given = services().badges.get(("job", key), (level, *_form()), lambda: _made(*_of_job_id(job_id, level)))
+    if not principal.may_see(given[0] or None, job_id):
         raise Forbidden("your token does not cover this job")
     return _answer(given)
 
 
-def _of_job_id(job_id: str) -> tuple[str, Badge, int]:
+def _viewer() -> Principal:
+    """The viewer, or the share link that stands in the address: a README can send no header."""
+    token = request.args.get("token")
+    if token is None:
+        return viewer("progress")
+    if not token.startswith(PREFIX):
+        raise WrongToken("a badge's address takes the token of a share link")
+    sent = replace(http_credentials(request.environ), authorization=f"Bearer {token}")
+    return services().gate.reader(sent, "progress")
+
+
+def _of_job_id(job_id: str, level: Level) -> tuple[str, Badge, int]:
     job = services().store.job(job_id)
     if job is None:
         return "", no_badge(_label() or job_id), 404
-    label = _label() or filter_text(job.meta.get("kind")) or job.project_id
+    kind = filter_text(job.meta.get("kind")) if shows(level, "summary") else None
+    label = _label() or kind or job.project_id
     return job.project_id, _of_job(job, label), 200
 
 
@@ -57,7 +75,10 @@ def _project_badge(project_id: str) -> Response:
 
     `?branch=` takes builds of one branch alone.
     """
-    check_may_read(viewer(), project_id)
+    principal = _viewer()
+    check_may_read(principal, project_id)
+    if "branch" in request.args or "kind" in request.args:
+        principal.check_level("summary")  # They are texts.
     given = services().badges.get(
         ("project", project_id), _form(), lambda: _made(project_id, *_of_project(project_id))
     )

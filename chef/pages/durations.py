@@ -175,7 +175,7 @@ def install(app: Flask) -> None:
     @blueprint.get("/projects/<project_id>/durations")
     def durations(project_id: str) -> str:
         """The chart alone."""
-        check_may_read(viewer(), project_id)
+        check_may_read(viewer("summary"), project_id)
         kinds = services().store.filter_menu(project_id).kinds
         chart = duration_chart(project_id, chosen_kind(), kinds) or abort(404)
         return render("durations.html", project_id=project_id, chart=chart)

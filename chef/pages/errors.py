@@ -11,13 +11,14 @@ from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response
 
 from chef.access.credentials import sent_cookie
-from chef.errors import ChefError, Unauthorized
+from chef.errors import ChefError, ShareEnded, Unauthorized
 from chef.http.body import BrokenBody
 from chef.http.connection import TooSlow
 from chef.pages.cookies import forget_token
 from chef.pages.language import gettext as _
 from chef.pages.language import render
 from chef.pages.refusals import in_words
+from chef.pages.viewer import base, is_shared
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,8 @@ def _is_for_programs(path: str) -> bool:
 
 
 def _ask_for_login(error: Unauthorized) -> Response:
+    if is_shared():
+        return _no_link(error)
     if _is_in_frame():
         return _refused(error)  # The login is shown in no frame.
     here = request.full_path.removesuffix("?")
@@ -69,6 +72,13 @@ def _ask_for_login(error: Unauthorized) -> Response:
         # A token that is none any more would count as a guess with each page.
         forget_token(response)
     return response
+
+
+def _no_link(error: Exception) -> Response:
+    """The page of a share link that shows nothing."""
+    if isinstance(error, ShareEnded):
+        return _page(410, _("whoever sent it can make another one"))
+    return _page(404, _("there is no such link"))
 
 
 def _refused(error: ChefError) -> Response:
@@ -106,7 +116,8 @@ def _failed(error: Exception) -> Response:
 
 
 def _page(status: int, detail: str) -> Response:
-    again = request.full_path.removesuffix("?") if status >= 500 and request.method == "GET" else None
+    here = base() + request.full_path.removesuffix("?")
+    again = here if status >= 500 and request.method == "GET" else None
     page = render("problem.html", status=status, detail=detail, again=again, embedded=_is_in_frame())
     return make_response(page, status)
 

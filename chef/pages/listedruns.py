@@ -7,15 +7,19 @@ from typing import Any
 
 from flask import Flask, url_for
 
+from chef.access.auth import Principal
+from chef.access.levels import at_level
 from chef.domain.clock import rfc3339
 from chef.domain.filtering import JobFilter
 from chef.domain.model import ENDED
 from chef.domain.runpayloads import run_json
 from chef.domain.runs import Run
 from chef.domain.wiretypes import as_dict
+from chef.live.visibleruns import visible_runs
 from chef.pages.language import gettext as _
 from chef.pages.language import ngettext
 from chef.pages.snapshots import JOBS, RUNNING_RUNS, Page, listed
+from chef.pages.viewer import level
 from chef.pages.words import number, status_word
 from chef.services import services
 from chef.wire.paging import make_cursor
@@ -24,9 +28,9 @@ DOTS = 24
 """So many jobs of a run have a dot in its row; its words count all of them."""
 
 
-def listed_runs(wanted: JobFilter, allowed: Collection[str] | None, before: int | None) -> Page:
+def listed_runs(wanted: JobFilter, principal: Principal, before: int | None) -> Page:
     """A page of rows: jobs that belong to no run or are alone in one, and runs, the newest first."""
-    found = services().store.runs(wanted, allowed=allowed, before=before, limit=JOBS)
+    found = visible_runs(services().store, principal, wanted, before=before, limit=JOBS)
     older = None if found.next is None else make_cursor(found.next)
     return Page([listed_run(run) for run in found.runs], older)
 
@@ -40,7 +44,7 @@ def running_runs(allowed: Collection[str] | None) -> list[dict[str, Any]]:
 def listed_run(run: Run) -> dict[str, Any]:
     """A run's JSON with what a list shows of it; `isRun` is false where it is one job, its `worst`."""
     now = services().clock()
-    shown = as_dict(run_json(run))
+    shown = at_level(level(), as_dict(run_json(run)))
     worst = listed(run.worst_job)
     begin = run.started_at or run.jobs[0].created_at
     return shown | {

@@ -78,7 +78,7 @@ def install(app: Flask) -> None:
 
 
 def _job(job_id: str) -> Job:
-    return visible_job(viewer(), job_id) or abort(404)
+    return visible_job(viewer("log"), job_id) or abort(404)
 
 
 def _about(job: Job) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def _place(job: dict[str, Any]) -> list[str]:
 def _preview(title: str, parts: list[str]) -> Preview:
     lines = [one_line(part) for part in parts]
     description = " · ".join(line for line in lines if line) or _("Live build progress")
-    url = f"{origin(request.environ)}{request.path}"
+    url = f"{origin(request.environ)}{request.script_root}{request.path}"
+    url = url.removesuffix("/") if request.script_root else url
     return Preview(_cut(one_line(title), _MOST_TITLE), _cut(description, _MOST_DESCRIPTION), url)
 
 

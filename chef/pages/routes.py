@@ -8,6 +8,8 @@ from typing import Any
 from flask import Response, make_response, request
 
 from chef.access.addresses import origin
+from chef.access.auth import Principal
+from chef.access.levels import at_level, shows
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES, Job
 from chef.domain.silence import shown_status, silence
@@ -23,7 +25,13 @@ from chef.pages.listfilter import FILTERS, PageFilter, filter_of_request
 from chef.pages.sources import is_source, sources
 from chef.pages.testpanel import report_panel
 from chef.pages.verdict import verdict
-from chef.pages.viewer import check_may_read, transport, viewer, visible_job
+from chef.pages.viewer import (
+    check_may_read,
+    live_part,
+    may_share,
+    viewer,
+    visible_job,
+)
 from chef.services import services
 from chef.wire.paging import read_cursor
 
@@ -31,11 +39,18 @@ blueprint = make_blueprint("pages")
 
 
 @blueprint.get("/")
-def overview() -> str:
-    """All projects and the running jobs; with a filter, the jobs of all projects that are as asked for."""
-    principal, before, asked = viewer(), _before(), filter_of_request()
+def overview() -> str | Response:
+    """All projects and the running jobs; with a filter, the jobs of all projects that are as asked for.
+
+    By a share link it is the page of its job or project.
+    """
+    principal = viewer("progress")
+    if principal.share is not None:
+        of_job = principal.share.kind == "job"
+        return _job_page(principal.share.name) if of_job else _project_page(principal.share.name)
+    before, asked = _before(), filter_of_request()
     if asked:
-        rows = listed_runs(asked.of_store(None), principal.projects, before)
+        rows = listed_runs(asked.of_store(None), principal, before)
         parts = _list_parts(rows, asked) | {"projects": []}
     else:
         projects = snapshots.projects(principal, before)
@@ -50,17 +65,25 @@ def overview() -> str:
         shows_all=request.args.get("running") == "all",
         is_newest=before is None,
         origin=origin(request.environ),
-        live=_live(isNewest=before is None, filter=asked.given),
+        live=live_part(isNewest=before is None, filter=asked.given),
     )
 
 
 @blueprint.get("/projects/<project_id>")
 def project(project_id: str) -> Response:
     """One project's jobs. Before its first job: the page that waits for it, with status 404."""
-    check_may_read(viewer(), project_id)
+    return _project_page(project_id)
+
+
+def _project_page(project_id: str) -> Response:
+    principal = viewer("progress")
+    check_may_read(principal, project_id)
     before, asked = _before(), filter_of_request()
-    rows = listed_runs(asked.of_store(project_id), None, before)
-    menu = services().store.filter_menu(project_id)
+    has_texts = shows(principal.level, "summary")
+    if set(asked.given) - {"status"}:
+        principal.check_level("summary")  # What is not shown is not to be guessed by filters either.
+    rows = listed_runs(asked.of_store(project_id), principal, before)
+    menu = services().store.filter_menu(project_id) if has_texts else None
     kind = durations.chosen_kind()
     page = render(
         "project.html",
@@ -69,8 +92,9 @@ def project(project_id: str) -> Response:
         is_newest=before is None,
         statuses=FILTERS,
         menu=menu,
-        chart=durations.duration_chart(project_id, kind, menu.kinds) if before is None else None,
-        live=_live(projectId=project_id, isNewest=before is None, filter=asked.given),
+        chart=durations.duration_chart(project_id, kind, menu.kinds) if menu and before is None else None,
+        may_share=may_share(project_id),
+        live=live_part(projectId=project_id, isNewest=before is None, filter=asked.given),
     )
     return make_response(page, 200 if services().store.project(project_id) else 404)
 
@@ -84,7 +108,7 @@ def _list_parts(rows: snapshots.Page, asked: PageFilter) -> dict[str, Any]:
 @blueprint.get("/jobs/<job_id>")
 def job(job_id: str) -> Response:
     """One job. Before its first update: the page that waits for it, with status 404."""
-    return _job_page(job_id, embedded=False)
+    return _job_page(job_id)
 
 
 @blueprint.get("/embed/jobs/<job_id>")
@@ -93,13 +117,14 @@ def embedded_job(job_id: str) -> Response:
     return _job_page(job_id, embedded=True)
 
 
-def _job_page(job_id: str, *, embedded: bool) -> Response:
-    principal = viewer()
+def _job_page(job_id: str, *, embedded: bool = False) -> Response:
+    principal = viewer("progress")
     found = visible_job(principal, job_id)
+    has_log = principal.level == "log"
     # After the job, whose seq says where the live part goes on: the lines are not older than that.
-    log = snapshots.newest_lines(found)
+    log = snapshots.newest_lines(found if has_log else None)
     now = services().clock()
-    shown = as_dict(services().job_json(found)) if found else None
+    shown = at_level(principal.level, as_dict(services().job_json(found))) if found else None
     usual = _usual_phases(found)
     control = offered_control(principal, found, embedded=embedded)
     page = render(
@@ -109,19 +134,20 @@ def _job_page(job_id: str, *, embedded: bool) -> Response:
         job=shown,
         usual_phases=usual,
         log=log,
-        tests=report_panel(found),
+        has_log=has_log,
+        tests=report_panel(found if has_log else None),
+        may_share=found is not None and not embedded and may_share(found.project_id),
         phases=snapshots.phase_spans(found, now) if found else [],
         shown_status=shown_status(shown, now),
         has_ended=found is not None and found.ended,
         took_ms=snapshots.took(found, now) if found else None,
         silence=silence(shown, now),
         verdict=verdict(shown),
-        neighbours=snapshots.neighbours(job_id) if found else [],
-        sources=sources(shown["meta"]) if shown else [],
-        details=_details(shown["meta"]) if shown else [],
+        neighbours=_neighbours(principal, job_id) if found else [],
+        **_origin_parts(shown),
         control=control,
         now=rfc3339(now),
-        live=_live(
+        live=live_part(
             jobId=job_id,
             job=shown,
             epoch=services().store.epoch,
@@ -131,6 +157,19 @@ def _job_page(job_id: str, *, embedded: bool) -> Response:
         ),
     )
     return make_response(page, 200 if found else 404)
+
+
+def _origin_parts(shown: dict[str, Any] | None) -> dict[str, Any]:
+    """Where a build comes from, and what else it said of itself."""
+    meta = shown["meta"] if shown else {}
+    return {"sources": sources(meta), "details": _details(meta)}
+
+
+def _neighbours(principal: Principal, job_id: str) -> list[dict[str, Any]]:
+    """The jobs around a job of its kind, where the viewer may know of others and of kinds."""
+    if principal.of_one_job or not shows(principal.level, "summary"):
+        return []
+    return snapshots.neighbours(job_id)
 
 
 def _usual_phases(job: Job | None) -> dict[str, dict[str, int]]:
@@ -155,11 +194,6 @@ def _before() -> int | None:
     if place is None:
         raise NotFound(_("there is no such page: the list it was a part of is gone"))
     return place
-
-
-def _live(**more: Any) -> dict[str, Any]:
-    """The data for the page's module. `now` is the server's clock, by which it says how old a thing is."""
-    return {"now": rfc3339(services().clock()), "transport": transport()} | more
 
 
 @blueprint.get("/favicon.ico")

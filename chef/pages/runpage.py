@@ -6,13 +6,12 @@ from typing import Any
 
 from flask import Flask, Response, make_response, request
 
-from chef.domain.clock import rfc3339
 from chef.domain.model import ENDED
 from chef.pages.errors import make_blueprint
 from chef.pages.language import render
 from chef.pages.listedruns import listed_run
 from chef.pages.sources import sources
-from chef.pages.viewer import check_may_read, transport, viewer
+from chef.pages.viewer import check_may_read, live_part, viewer
 from chef.pages.waterfall import MOST_JOBS, waterfall
 from chef.services import services
 
@@ -24,10 +23,11 @@ def install(app: Flask) -> None:
     @blueprint.get("/projects/<project_id>/runs/<run:run>")
     def run(project_id: str, run: str) -> Response:
         """One run. Before its first job: the page that waits for it, with status 404."""
-        check_may_read(viewer(), project_id)
+        check_may_read(viewer("summary"), project_id)
         shown = _shown(project_id, run)
         template = "runview.html" if request.args.get("part") else "run.html"
-        page = render(template, project_id=project_id, run_name=run, **shown, live=_live(project_id, run))
+        live = live_part(projectId=project_id, run=run)
+        page = render(template, project_id=project_id, run_name=run, **shown, live=live)
         return make_response(page, 200 if shown["run"] else 404)
 
     app.register_blueprint(blueprint)
@@ -45,13 +45,4 @@ def _shown(project_id: str, name: str) -> dict[str, Any]:
         "has_ended": found.status in ENDED and all(job.status in ENDED for job in found.jobs),
         "waterfall": waterfall(found, jobs, services().clock()),
         "sources": sources(found.worst_job.meta),
-    }
-
-
-def _live(project_id: str, run: str) -> dict[str, Any]:
-    return {
-        "now": rfc3339(services().clock()),
-        "transport": transport(),
-        "projectId": project_id,
-        "run": run,
     }

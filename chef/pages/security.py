@@ -8,6 +8,7 @@ from flask import Flask, Response, request
 
 from chef.access.addresses import is_https
 from chef.pages.assets import Assets
+from chef.pages.sharedaddresses import SHARED
 from chef.services import services
 from chef.settings.checks import bare_host
 
@@ -22,10 +23,14 @@ def install(app: Flask, assets: Assets) -> None:
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         if is_https(request.environ) and not _is_of_this_machine(request.environ):
             response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
+        if SHARED in request.environ:
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
         if response.mimetype == "text/html":
             response.headers["Content-Security-Policy"] = policy(assets, _ancestors(request.path))
             # Not `no-referrer`: with that a browser hides from us that our own form was sent from here.
-            response.headers["Referrer-Policy"] = "same-origin"
+            # The address of a share link is a secret, and its page has no form.
+            referrer = "no-referrer" if SHARED in request.environ else "same-origin"
+            response.headers["Referrer-Policy"] = referrer
             response.headers["Cache-Control"] = "no-store"
             response.vary.add("Cookie")
         return response

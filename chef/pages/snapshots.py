@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.auth import Principal
+from chef.access.levels import at_level
 from chef.domain.clockback import not_after
 from chef.domain.failure import IN_LISTS
 from chef.domain.model import Job
@@ -16,6 +17,7 @@ from chef.domain.silence import shown_status, silence
 from chef.domain.text import clean_text, drawn_text
 from chef.domain.wiretypes import as_dict
 from chef.domain.workflow import annotation_of
+from chef.pages.viewer import level
 from chef.services import services
 from chef.store import ListedProject
 from chef.wire.paging import make_cursor
@@ -102,7 +104,7 @@ def phase_spans(job: Job, now: int) -> list[dict[str, Any]]:
             {
                 "phase": span.phase,
                 "key": key,
-                "firstLine": span.first_line,
+                "firstLine": span.first_line if level() == "log" else None,
                 "share": job.phase_progress if is_last and not job.ended else None,
                 "status": present if is_last else "completed",
                 "durationMs": end - span.started_at,
@@ -169,7 +171,7 @@ def _project(found: ListedProject, recent: dict[str, list[Job]]) -> dict[str, An
 def listed(job: Job) -> dict[str, Any]:
     """A job's JSON and what a list shows of it; of its failure the summary alone."""
     now = services().clock()
-    shown = as_dict(services().job_json(job, IN_LISTS))
+    shown = at_level(level(), as_dict(services().job_json(job, IN_LISTS)))
     return shown | {
         "shown": shown_status(shown, now),
         "silence": silence(shown, now),

@@ -12,7 +12,7 @@ from chef.domain.testreports.shapes import CaseJson, case_json
 from chef.pages.errors import make_blueprint
 from chef.pages.language import gettext as _
 from chef.pages.language import ngettext, render
-from chef.pages.viewer import viewer, visible_job
+from chef.pages.viewer import is_of_one_job, viewer, visible_job
 from chef.pages.words import duration
 from chef.services import services
 
@@ -45,7 +45,8 @@ def report_panel(job: Job | None) -> ReportPanel | None:
 
 def _shown(job_id: str, outcome: Outcome) -> list[CaseJson]:
     found = services().store.cases_with_streaks(job_id, (outcome,), limit=MOST_TESTS)
-    return [case_json(one.case, streak) for one, streak in found]
+    # A streak names an earlier job, which a link to this one does not show.
+    return [case_json(one.case, None if is_of_one_job() else streak) for one, streak in found]
 
 
 def counts_words(counts: OutcomeCounts) -> str:
@@ -74,7 +75,7 @@ def install(app: Flask) -> None:
     @blueprint.get("/jobs/<job_id>/tests")
     def tests(job_id: str) -> str:
         """The panel alone."""
-        panel = report_panel(visible_job(viewer(), job_id)) or abort(404)
+        panel = report_panel(visible_job(viewer("log"), job_id)) or abort(404)
         return render("tests.html", job_id=job_id, tests=panel)
 
     app.register_blueprint(blueprint)

@@ -13,6 +13,7 @@ from chef.access.credentials import socket_credentials
 from chef.access.denials import Denials
 from chef.domain.clock import Clock
 from chef.errors import ChefError, MissingToken, StoreUnavailable
+from chef.live.sharebook import ShareBook
 from chef.sockets.registry import ViewerRegistry
 from chef.sockets.restoring import Restorer
 from chef.sockets.sweeping import Sweeper
@@ -31,6 +32,7 @@ class Admission:
     def __init__(
         self,
         gate: Gate,
+        shares: ShareBook,
         denials: Denials,
         store: Store,
         registry: ViewerRegistry,
@@ -40,6 +42,7 @@ class Admission:
         clock: Clock,
     ) -> None:
         self._gate = gate
+        self._shares = shares
         self._denials = denials
         self._store = store
         self._registry = registry
@@ -64,7 +67,7 @@ class Admission:
     def _new_viewer(self, sid: str, environ: dict[str, Any], token: object) -> Viewer:
         credentials = socket_credentials(environ, token)
         try:
-            principal = self._gate.reader(credentials)
+            principal = self._gate.reader(credentials, "progress")
         except ChefError as error:
             if not isinstance(error, MissingToken):
                 self._denials.tell("viewer", "a viewer", error, environ)
@@ -75,6 +78,8 @@ class Admission:
         eio_sid = self._server.manager.eio_sid_from_sid(sid, "/")
         viewer = Viewer(sid, eio_sid, principal, self._server.channel(eio_sid))
         viewer.channel.on_drain = viewer.drained
+        if principal.share is not None:
+            viewer.unwatch = self._shares.watch(principal.share, lambda: self._sweeper.send_away(viewer))
         return viewer
 
     def let_out(self, sid: str) -> None:
@@ -83,6 +88,8 @@ class Admission:
         if viewer is None:
             return
         recovery = viewer.recovery
+        if viewer.unwatch is not None:
+            viewer.unwatch()
         viewer.leave_all()
         if recovery is not None:
             with suppress(StoreUnavailable):

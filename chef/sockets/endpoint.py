@@ -13,6 +13,7 @@ from chef.access.origins import AllowedOrigins
 from chef.domain.clock import Clock
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
+from chef.live.sharebook import ShareBook
 from chef.metrics import Metrics
 from chef.settings.config import Settings
 from chef.sockets.admission import Admission
@@ -52,6 +53,7 @@ def install(
     store: Store,
     hub: Hub,
     gate: Gate,
+    shares: ShareBook,
     denials: Denials,
     metrics: Metrics,
     clock: Clock,
@@ -66,7 +68,7 @@ def install(
     joiner = Joiner(store, hub, registry, clock)
     sweeper = Sweeper(registry, server, clock)
     restorer = Restorer(joiner, store, registry, server, clock, metrics.recoveries)
-    admission = Admission(gate, denials, store, registry, restorer, sweeper, server, clock)
+    admission = Admission(gate, shares, denials, store, registry, restorer, sweeper, server, clock)
     register_connections(socketio, admission)
     most = settings.max_subscriptions
     register_subscriptions(socketio, Subscriber(registry, joiner, clock, forecaster, most, count))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chef.access.levels import Level
 from chef.live.events import Event
 from chef.transport.frames import TEXT, frame
 
@@ -17,8 +18,9 @@ class FrameForm:
     Viewers that poll get the packet out of the frame.
     """
 
-    def __init__(self, *, batch: bool) -> None:
+    def __init__(self, *, batch: bool, level: Level = "log") -> None:
         self.batch = batch
+        self.level: Level = level
 
     def encode(self, event: Event) -> bytes:
         """The frame of an event: an EVENT packet in a MESSAGE packet."""
@@ -32,8 +34,9 @@ class FrameForm:
 class EventForm:
     """Events as they are, for viewers whose packets carry an offset of their own (`offset_frame`)."""
 
-    def __init__(self, *, batch: bool) -> None:
+    def __init__(self, *, batch: bool, level: Level = "log") -> None:
         self.batch = batch
+        self.level: Level = level
 
     def encode(self, event: Event) -> Event:
         """The event itself: the JSON text is shared, the packet is not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chef.access.levels import LEVELS
 from chef.domain.clock import Clock
 from chef.domain.model import Job
 from chef.live.cursors import Cursor
@@ -26,8 +27,11 @@ class Joiner:
         self._hub = hub
         self._registry = registry
         self._clock = clock
-        self._forms = {batch: FrameForm(batch=batch) for batch in (False, True)}
-        self._recoverable_forms = {batch: EventForm(batch=batch) for batch in (False, True)}
+        wanted = [(batch, level) for batch in (False, True) for level in LEVELS]
+        self._forms = {(batch, level): FrameForm(batch=batch, level=level) for batch, level in wanted}
+        self._recoverable_forms = {
+            (batch, level): EventForm(batch=batch, level=level) for batch, level in wanted
+        }
         self._jobs = SharedReads(store.job)
         self._projects = SharedReads(store.project)
 
@@ -38,7 +42,7 @@ class Joiner:
     def read_job(self, viewer: Viewer, job_id: str) -> tuple[Job | None, History]:
         """A job, if there is one, and its history. Raises Forbidden where the viewer may not see it."""
         job = self._jobs(job_id)
-        viewer.principal.check_may_see(job.project_id if job else None)
+        viewer.principal.check_may_see(job.project_id if job else None, job_id)
         return job, History.of_job(self._store.epoch, job)
 
     def read_project(self, viewer: Viewer, project_id: str) -> History:
@@ -51,16 +55,17 @@ class Joiner:
         """A subscription of a viewer; with recovery it begins again at `position` if it is lost at once."""
         recovery = viewer.recovery
         if recovery is None:
-            return Subscription(viewer.channel, self._forms[batch])
+            return Subscription(viewer.channel, self._forms[batch, viewer.principal.level])
         kept = Kept(recovery.next_number(), *key, batch, position)
-        return RecoverableSubscription(viewer.channel, self._recoverable_forms[batch], recovery, kept)
+        form = self._recoverable_forms[batch, viewer.principal.level]
+        return RecoverableSubscription(viewer.channel, form, recovery, kept)
 
     def old_subscription(self, viewer: Viewer, kept: Kept, place: str) -> Subscription:
         """A subscription that a viewer with recovery had, resumed after this place."""
         recovery = viewer.recovery
         assert recovery is not None, "only a viewer with recovery has kept subscriptions"  # noqa: S101
         recovery.places[kept.number] = place
-        form = self._recoverable_forms[kept.batch]
+        form = self._recoverable_forms[kept.batch, viewer.principal.level]
         return RecoverableSubscription(viewer.channel, form, recovery, kept, place)
 
     def join(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from chef.access.levels import at_level
 from chef.domain.clock import Clock
 from chef.domain.clockback import not_after
 from chef.domain.model import Job, Kind
 from chef.domain.payloads import job_json, state_events
 from chef.domain.wiretypes import as_dict
 from chef.errors import ChefError, TooManyRequests
-from chef.live.events import Event, make_event
+from chef.live.events import Event, encoded_in, make_event
 from chef.live.following import Bookmark, History, Start, find_start
 from chef.live.forecaster import Forecaster
 from chef.live.rooms import Key, Room
@@ -91,7 +92,8 @@ class Subscriber:
         payload = _acceptance(wanted, history, start)
         estimate = self._forecaster.estimate(job) if job else None
         now = self._clock()
-        payload["job"] = as_dict(job_json(not_after(job, now), now, estimate=estimate)) if job else None
+        shown = as_dict(job_json(not_after(job, now), now, estimate=estimate)) if job else None
+        payload["job"] = None if shown is None else at_level(viewer.principal.level, shown)
         payload["eta"] = payload["job"]["eta"] if job else None
         if start.first_seq is not None:
             payload["firstSeq"] = start.first_seq
@@ -126,11 +128,11 @@ class Subscriber:
             raise
         if first is None:
             return let_flow
-        events = [subscription.form.encode(event) for event in _state_events(first)]
+        state = encoded_in(subscription.form, _state_events(first))
 
         def show_state_first() -> None:
-            subscription.send(events)
-            room.deliveries.events.inc(len(events))
+            subscription.send(state.frames)
+            room.deliveries.events.inc(state.events)
             let_flow()
 
         return show_state_first

@@ -39,6 +39,11 @@ class Sweeper:
             self._greenlet.kill()
             self._greenlet = None
 
+    def send_away(self, viewer: Viewer) -> None:
+        """End a viewer's connection: its token is worth nothing any more."""
+        self._server.disconnect(viewer.sid)
+        self._server.eio.sessions.disconnect(viewer.eio_sid)
+
     def _run(self) -> None:
         while True:
             gevent.sleep(SWEEP_S)
@@ -51,8 +56,7 @@ class Sweeper:
 
     def _look_after(self, viewer: Viewer, now: int) -> None:
         if viewer.principal.expired(now):
-            self._server.disconnect(viewer.sid)
-            self._server.eio.sessions.disconnect(viewer.eio_sid)
+            self.send_away(viewer)
         elif viewer.channel.stalled_for() > STALLED_S:
             log.info("a viewer took nothing for %d s: closed, it can resume", STALLED_S)
             viewer.channel.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,13 +114,14 @@ class Recovery:
 
 @dataclass(slots=True)
 class Viewer:
-    """One connection: its rights and its subscriptions."""
+    """One connection: its rights and its subscriptions. `unwatch` is of one that came by a share link."""
 
     sid: str
     eio_sid: str
     principal: Principal
     channel: Channel
     recovery: Recovery | None = None
+    unwatch: Callable[[], None] | None = None
     subscriptions: dict[Key, Subscription] = field(default_factory=dict)
 
     @property
