@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.tools.forges import SHA, TOKEN, FakeForge, FakeGitea, FakeGitHub, FakeGitLab, ForgeReply, served
+from tests.tools.proxies import make_certificate
 from tests.tools.serving import Served
 
 pytestmark = pytest.mark.slow
@@ -151,6 +153,28 @@ def test_of_two_runs_of_one_commit_the_later_one_counts(
     wait_until(lambda: [one.state for one in gitea.statuses.get(OTHER, [])] == ["failure"], "another commit")
     time.sleep(1)
     assert {said.state for said in gitea.statuses[SHA]} == {"pending", "success"}
+
+
+def test_a_token_goes_over_tls_to_whoever_proves_to_be_its_host(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """Of authorities that are trusted; in the open only where the setting says http."""
+    (folder := tmp_path / "tls").mkdir()
+    certificate = make_certificate(folder)
+    forge, open_one = FakeGitea(), FakeGitea()
+    with served(forge, certificate), served(open_one):
+        tokens = ",".join(one.setting.replace("http://", "") for one in (forge, open_one))
+        server = start_server(CHEF_STATUS_TOKEN=tokens)
+        for one in (forge, open_one):
+            meta = {"repository": f"https://127.0.0.1:{one.port}/acme/shop"}
+            post(server, one, f"job-{one.port}", "completed", meta=meta)
+        wait_until(lambda: server.output.read_text().count("is told later") == 2, "neither is trusted")
+        assert forge.asked == open_one.asked == []
+        server.stop()
+        start_server(CHEF_STATUS_TOKEN=tokens, SSL_CERT_FILE=str(certificate[0]))
+        wait_until(lambda: len(forge.asked) == 1, "trusted")
+        assert newest(forge)[0] == "success"
+        assert open_one.asked == []
 
 
 def test_a_short_commit_is_told_to_nobody_and_the_log_says_so_once(

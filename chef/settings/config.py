@@ -381,4 +381,6 @@ def doubts(settings: Settings) -> list[str]:
             "through the browser of somebody who reaches this server (DNS rebinding). "
             "Set it to this server's names, or to *."
         )
+    if (settings.notify or settings.status_tokens) and not settings.is_address_known:
+        found.append(f"CHEF_URL is not set: links in messages and statuses lead to {settings.address}.")
     return found

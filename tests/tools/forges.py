@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import unquote
@@ -191,8 +193,11 @@ class FakeGitea(FakeForge):
 
 
 @contextmanager
-def served(forge: FakeForge) -> Iterator[None]:
-    """The forge on a port of this machine; where it is away, connections are closed without an answer."""
+def served(forge: FakeForge, certificate: tuple[Path, Path] | None = None) -> Iterator[None]:
+    """The forge on a port of this machine, with TLS where it has a certificate and its key.
+
+    Where it is away, connections are closed without an answer.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -219,8 +224,17 @@ def served(forge: FakeForge) -> Iterator[None]:
         def log_message(self, format: str, *args: Any) -> None:
             """A test needs no log of it."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", forge.port), Handler)
-    server.daemon_threads = True
+    class Quiet(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Clients that do not trust it go away."""
+
+    server = Quiet(("127.0.0.1", forge.port), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     forge.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
