@@ -14,7 +14,7 @@ const { quietMs, lostMs, leastUsualMs } = constants.silence;
  * @typedef {{ kind: "quiet" | "alive" | "lost", silent: number, unheard: number, usual: number | null }} Silence
  */
 
-/** @typedef {Pick<Job, "status" | "phase" | "updatedAt" | "seenAt" | "reporter" | "eta">} Heard */
+/** @typedef {Pick<Job, "status" | "phase" | "updatedAt" | "seenAt" | "reporter" | "eta" | "questions">} Heard */
 
 /**
  * How silent a job is at a moment, or null.
@@ -32,6 +32,12 @@ export function silenceOf(job, at) {
   const reporter = job.reporter ?? null;
   if (reporter === "lost" || (reporter === null && silent >= lostMs)) {
     return { kind: "lost", silent, unheard, usual: null };
+  }
+  if (
+    reporter === "alive" &&
+    (job.questions ?? []).some((one) => !one.answer && at < Date.parse(one.until))
+  ) {
+    return null; // It waits for people, and says so.
   }
   const usual = job.eta?.pauses[job.phase] ?? null;
   if (silent < (usual === null ? quietMs : Math.max(usual, leastUsualMs))) return null;

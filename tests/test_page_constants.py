@@ -85,6 +85,9 @@ def test_both_say_the_same_of_silence() -> None:
         for reporter in (None, "alive", "lost")
         for heard in (None, 0, silent)
     ]
+    asked = {"until": rfc3339(NOW + 1)}
+    for questions in ([asked], [{"until": rfc3339(NOW)}], [{**asked, "answer": {}}, asked]):
+        jobs += [{**jobs[place], "questions": questions} for place in range(0, len(jobs), 7)]
     script = """
     import { shownStatus, silenceOf } from "chef/silence.js";
     const answer = ({ jobs, now }) => jobs.map((job) => {

@@ -19,6 +19,9 @@ def job(silent: int, unheard: int | None = None, **fields: Any) -> dict[str, Any
     return {"status": "building", "updatedAt": rfc3339(NOW - silent)} | seen | fields
 
 
+OPEN_QUESTION = {"until": rfc3339(NOW + MINUTE)}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -32,6 +35,16 @@ def job(silent: int, unheard: int | None = None, **fields: Any) -> dict[str, Any
         (job(MINUTE, 5_000, reporter="alive"), None),
         (job(MINUTE, 2 * MINUTE, reporter="lost"), Silence("lost", MINUTE, MINUTE)),
         (job(9 * MINUTE, 2 * MINUTE, reporter="lost"), Silence("lost", 9 * MINUTE, 2 * MINUTE)),
+        # A build that waits for people is not silent; nobody knows of one whose reporter is lost.
+        (job(3 * LOST_MS, 5_000, reporter="alive") | {"questions": [OPEN_QUESTION]}, None),
+        (
+            job(QUIET_MS, 5_000, reporter="alive") | {"questions": [OPEN_QUESTION | {"answer": {}}]},
+            Silence("alive", QUIET_MS, 5_000),
+        ),
+        (
+            job(9 * MINUTE, 2 * MINUTE, reporter="lost") | {"questions": [OPEN_QUESTION]},
+            Silence("lost", 9 * MINUTE, 2 * MINUTE),
+        ),
         # A job that has ended says nothing for ever, and nobody minds.
         (job(LOST_MS, status="completed"), None),
         (job(LOST_MS, status="failed", reporter="lost"), None),

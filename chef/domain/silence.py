@@ -42,6 +42,8 @@ def silence(job: dict[str, Any] | None, now: int) -> Silence | None:
     reporter = job.get("reporter")
     if reporter == "lost" or (reporter is None and silent >= LOST_MS):
         return Silence("lost", silent, unheard)
+    if reporter == "alive" and any(_is_open(question, now) for question in job.get("questions", ())):
+        return None  # It waits for people, and says so.
     usual: int | None = (job.get("eta") or {}).get("pauses", {}).get(job.get("phase"))
     if silent < (QUIET_MS if usual is None else max(usual, LEAST_USUAL_MS)):
         return None
@@ -54,6 +56,10 @@ def shown_status(job: dict[str, Any] | None, now: int) -> str:
         return ""
     found = silence(job, now)
     return "lost" if found and found.kind == "lost" else str(job["status"])
+
+
+def _is_open(question: dict[str, Any], now: int) -> bool:
+    return "answer" not in question and now < _milliseconds(question["until"])
 
 
 def _milliseconds(rfc3339: str) -> int:

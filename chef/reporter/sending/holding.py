@@ -19,7 +19,7 @@ from chef.reporter.sending.stopping import StopSignal
 _MAX_HOLD_S = 60
 # An answer that comes much sooner than it was asked for is not followed by the next request at once.
 _HOLD_REST_S = 1.0
-_FIRST_HOLD_PAUSE_S, _LONGEST_HOLD_PAUSE_S = 2.0, 20.0
+_FIRST_HOLD_PAUSE_S, _LONGEST_HOLD_PAUSE_S = 1.0, 5.0
 _BUSY_STATUSES = (429, 500, 502, 503, 504)
 
 
