@@ -29,6 +29,7 @@ NAMES = (
     "processes",
     "rolling",
     "reach",
+    "clientpage",
 )
 
 

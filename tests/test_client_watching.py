@@ -163,6 +163,29 @@ def test_another_history_is_shown_without_a_line_of_the_first(
 
 
 @both_ways
+def test_a_store_that_was_put_back_to_an_earlier_state_is_shown_as_it_is(
+    brisk: Clients, tmp_path: Path, serving: Serving, over_socket: bool
+) -> None:
+    port = str(free_port())
+    watch = brisk.job(f"http://127.0.0.1:{port}", "job", overSocket=over_socket)
+    with serving(tmp_path, {"PORT": port}) as served:
+        served.update(log("job", "kept"))
+    backup = {file: file.read_bytes() for file in tmp_path.glob("chef.db*")}
+    with serving(tmp_path, {"PORT": port}) as served:
+        served.update(*(log("job", f"lost {number}") for number in range(9)))
+        eventually(lambda: len(watch.messages) == 10)
+        served.kill()
+    for file in tmp_path.glob("chef.db*"):
+        file.unlink()
+    for file, content in backup.items():
+        file.write_bytes(content)
+    with serving(tmp_path, {"PORT": port}) as served:
+        served.update(log("job", "new"), completed("job"))
+        assert [line["message"] for line in watch.wait_for("ended")["lines"]] == ["kept", "new"]
+        watch.close()
+
+
+@both_ways
 def test_a_job_that_is_erased_is_forgotten(clients: Clients, shared: Served, over_socket: bool) -> None:
     job = f"erased-{over_socket}"
     watch = clients.job(shared.url, job, overSocket=over_socket)
