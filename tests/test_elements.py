@@ -358,7 +358,7 @@ def test_without_leave_to_load_it_a_page_is_told_which_setting_lets_it_in(
     """A classic script comes through, and the modules behind it do not."""
     complaints.allow("CORS", "ERR_FAILED", "WEBSOCKET_CORS_ORIGIN")
     server = start_server()
-    with opened(page, server, ALL, script="") as address:
+    with opened(page, server, ALL, script="", loads=False) as address:
         wait_until(
             page,
             lambda: any(f"Does WEBSOCKET_CORS_ORIGIN let {address} in?" in one for one in complaints.all),

@@ -111,6 +111,25 @@ def test_the_place_stays_where_the_page_around_is_laid_out_anew(server: Served, 
         expect(last_row(page)).to_have_text("line 65")
 
 
+def test_a_move_in_the_document_keeps_the_place(server: Served, page: Page) -> None:
+    """Browsers put what is moved back to its start."""
+    fill(server, 300)
+    move = "document.getElementById('there').append(document.querySelector('chef-log'))"
+    with opened(page, server, f"{LOG}<div id='here'></div><div id='there'></div>"):
+        expect(last_row(page)).to_have_text("line 300")
+        page.evaluate(move)
+        server.update(log("line 301"))
+        expect(last_row(page)).to_have_text("line 301")
+        scroller(page).hover()
+        page.mouse.wheel(0, -1_000)
+        wait_until(page, lambda: rows(page)[-1][0] < 300)
+        before = scroller(page).evaluate("(one) => one.scrollTop")
+        page.evaluate(move.replace("there", "here"))
+        assert scroller(page).evaluate("(one) => one.scrollTop") == before > 0
+        server.update(log("line 302"))
+        expect(page.locator("chef-log .jump")).to_have_text("1 new line ↓")
+
+
 def test_the_keyboard_scrolls(server: Served, page: Page) -> None:
     fill(server, 300)
     with opened(page, server, LOG, strict(server)):

@@ -18,6 +18,9 @@ _COUNT = """(host) => {
   while (walker.nextNode()) count++;
   return count;
 }"""
+# Whether each element on the page has its modules.
+_SHOWN = """() => [...document.querySelectorAll("chef-progress, chef-log, chef-project")]
+  .every((one) => one.shadowRoot?.childElementCount)"""
 # The rows of a log, `[number, text]`, without those that only hold a selection.
 _ROWS = """(host) => [...host.shadowRoot.querySelectorAll(".row:not(.kept)")]
   .map((row) => [Number(row.dataset.n), row.textContent])"""
@@ -58,10 +61,17 @@ def html(
 
 
 @contextmanager
-def opened(page: Page, server: Served, body: str, policy: str | None = None, **options: Any) -> Iterator[str]:
-    """Open a page of another origin with these elements in it; its address."""
+def opened(
+    page: Page, server: Served, body: str, policy: str | None = None, *, loads: bool = True, **options: Any
+) -> Iterator[str]:
+    """Open a page of another origin with these elements in it; its address.
+
+    Waits until each of them shows something, unless they are not to be loaded.
+    """
     with page_elsewhere(html(server, body, **options), policy) as address:
         page.goto(address)
+        if loads:
+            page.wait_for_function(_SHOWN, timeout=60_000)
         yield address
 
 
