@@ -202,6 +202,32 @@ def test_an_older_server_is_asked_for_nothing_that_it_does_not_know(machine: Mac
     assert all("wait" not in one for one in heartbeats)
 
 
+def test_a_held_heartbeat_takes_the_place_of_the_others(machine: Machine) -> None:
+    """It waits for less time than passes between two, so that a quiet build sends no more requests."""
+    heartbeats: list[Any] = []
+
+    def behave(request: Request, connection: Any) -> None:
+        answer: dict[str, Any] = {
+            "accepted": 1,
+            "duplicates": 0,
+            "jobs": {},
+            "offset": 0,
+            "lines": 0,
+            "seq": 1,
+        }
+        if request.path.endswith("/heartbeat"):
+            heartbeats.append(request.data)
+            answer["hold"] = 3600
+            if "wait" in request.data:
+                time.sleep(1)
+        reply_json(connection, answer)
+
+    with pretending(behave) as server:
+        machine.environment["CHEF_URL"] = server.url
+        assert machine.run("run", "--", "sleep", "2").status == 0
+    assert {one.get("wait") for one in heartbeats} == {None, 17}
+
+
 def test_a_command_that_shares_our_group_is_ended_with_its_children(tmp_path: Path) -> None:
     child = tmp_path / "child"
     script = f"(trap '' TERM; echo $BASHPID >{child}; while :; do sleep 0.1; done) & wait"

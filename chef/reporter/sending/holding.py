@@ -14,9 +14,11 @@ from typing import Callable
 from chef.reporter.sending.answers import ServerAnswer
 from chef.reporter.sending.client import Unreachable
 from chef.reporter.sending.jobapi import JobApi
+from chef.reporter.sending.schedule import HEARTBEAT_S
 from chef.reporter.sending.stopping import StopSignal
 
-_MAX_HOLD_S = 60
+# It ends before the sender's own heartbeat is due, which it takes the place of.
+_MAX_HOLD_S = int(HEARTBEAT_S) - 3
 # An answer that comes much sooner than it was asked for is not followed by the next request at once.
 _HOLD_REST_S = 1.0
 _FIRST_HOLD_PAUSE_S, _LONGEST_HOLD_PAUSE_S = 1.0, 5.0
