@@ -133,6 +133,9 @@ def test_over_kills_at_random_moments_there_is_one_message_a_job(
             # Discord alone cannot tell: what was answered to nobody is there again.
             most = len(jobs) + (chat.unanswered if isinstance(chat, Discord) else 0)
             assert len(jobs) <= len(chat.shown) <= most, chat.scheme
+            gaps = [gap for message in chat.shown for gap in message.gaps]
+            # What was answered to nobody is not known to have been told.
+            assert chat.unanswered or min(gaps) >= LEAST_GAP_S, (chat.scheme, gaps)
 
 
 def test_killed_while_the_first_message_is_under_way_it_is_there_once_where_the_chat_can_tell(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,10 +12,11 @@ import pytest
 from chef.domain.model import Job
 from chef.outbox.kinds import make_channels
 from chef.outbox.notifier import Notifier
+from chef.outbox.queue import TargetQueue
 from chef.outbox.telling import Telling, given_up, next_word, told_of
 from chef.outbox.values import Word
 from chef.settings.config import Settings
-from chef.store.outbox import ToldRow
+from chef.store.outbox import TargetKey, ToldRow
 from tests.tools.notices import ended_job, told_job
 
 (CHAT,) = make_channels(Settings.from_env({"CHEF_NOTIFY": "discord://1/t#progress,failed"}))
@@ -43,6 +45,18 @@ def test_an_end_that_nobody_asked_for_is_told_where_there_is_a_message(
         telling.told = told_of(CHAT, telling, telling.job, Word.PROGRESS, "12")
     telling.job = ended_job("completed", state_seq=2)
     assert next_word(CHAT, telling) is word
+
+
+def test_what_was_told_before_a_restart_may_have_been_told_just_before() -> None:
+    parts = cast("Any", SimpleNamespace(is_held=lambda: True))
+    queue = TargetQueue(CHAT, TargetKey(7, 0), parts)
+    before = time.monotonic()
+    queue.take(ended_job("failed", state_seq=2), ToldRow(seq=1, requests=1, handle="12"), recovered=False)
+    queue.take(ended_job("failed", job_id="new", state_seq=2), None, recovered=False)
+    dues = {name: telling.due_at for name, telling in queue._tellings.items()}
+    queue.close(0)
+    assert dues["web-17"] >= before + 3
+    assert dues["new"] <= before
 
 
 class Target:

@@ -139,6 +139,10 @@ class TargetQueue:
             self._tellings.pop(job.job_id, None)
             telling = Telling(job, recovered, told_before(job, self.key.since) if told is None else told)
             telling.unsure = telling.told.begun
+            if self.channel.updates and (telling.told.requests or telling.told.begun):
+                # It is not known when that was: before this process began, perhaps just before.
+                telling.told_at = time.monotonic()
+                telling.due_at = telling.told_at + self.channel.gap_s
         else:
             telling = self._tellings[job.job_id]
             if job.state_seq >= telling.job.state_seq:

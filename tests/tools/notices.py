@@ -21,6 +21,8 @@ FAILURE = Failure(
 def told_job(**fields: Any) -> Job:
     """A job of 3 min 12 s that is building, at 62 %."""
     known: dict[str, Any] = {
+        "job_id": "web-17",
+        "project_id": "web",
         "created_at": AT - 192_000,
         "updated_at": AT,
         "status": "building",
@@ -32,7 +34,7 @@ def told_job(**fields: Any) -> Job:
         "phases": (PhaseSpan("building", AT - 192_000),),
         "progress_at": AT,
     }
-    return Job("web-17", "web", **(known | fields))
+    return Job(**(known | fields))
 
 
 def ended_job(status: Status, **fields: Any) -> Job:
