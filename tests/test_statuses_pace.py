@@ -9,7 +9,7 @@ import pytest
 
 from chef.outbox.kinds import make_channels
 from chef.outbox.statuses import MOST_STATUSES, StatusChannel
-from chef.outbox.telling import Telling, due_at_end, gap_after, given_up, next_word, told_of
+from chef.outbox.telling import Telling, due_at_end, gap_after, given_up, next_word, told_of, turn_of
 from chef.outbox.values import Word
 from chef.settings.config import Settings
 from tests.tools.notices import ended_job, told_job
@@ -76,3 +76,12 @@ def test_what_is_refused_of_a_running_job_is_tried_at_its_end(channel: StatusCha
     assert next_word(channel, telling) == Word.FAILED
     telling.told = given_up(channel, telling, telling.job, Word.FAILED)
     assert next_word(channel, telling) is None
+
+
+def test_ends_are_told_before_progress_and_none_that_fails_holds_up_others() -> None:
+    running = Telling(told_job(), due_at=1.0)
+    end = Telling(ended_job("failed"), due_at=2.0)
+    failing = Telling(ended_job("failed"), due_at=0.5, failures=1)
+    assert sorted([running, end, failing], key=turn_of) == [end, failing, running]
+    failing.due_at = 1.5
+    assert sorted([running, end, failing], key=turn_of) == [end, running, failing]

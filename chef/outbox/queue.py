@@ -31,6 +31,7 @@ from chef.outbox.telling import (
     notice_id,
     told_before,
     told_of,
+    turn_of,
 )
 from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request, Word
 from chef.store.outbox import FORGET_MS, OutboxRows, TargetKey, ToldRow
@@ -180,7 +181,7 @@ class TargetQueue:
             self._pool.spawn(self._tell, telling)
 
     def _next(self, now: float) -> tuple[Telling | None, float | None]:
-        """What may be told now and has waited longest, or when something may be.
+        """What may be told now, or when something may be: ends first, then what has waited longest.
 
         So one that the target cannot take holds up no other.
         """
@@ -192,7 +193,7 @@ class TargetQueue:
             at = max(telling.due_at, place)
             if at > now:
                 first = at if first is None else min(first, at)
-            elif ready is None or telling.due_at < ready.due_at:
+            elif ready is None or turn_of(telling) < turn_of(ready):
                 ready = telling
         return ready, first
 

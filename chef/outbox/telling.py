@@ -25,7 +25,7 @@ class Telling:
 
     `recovered`: its run completed after one that had failed. `place` is where it goes, once that is known:
     a place that does not answer is asked by one at a time. `unsure`: its first message may have been sent.
-    `told_at` is when it was told last, `failures` how often it was put off since.
+    `failures` is how often it was put off since it was told.
     """
 
     job: Job
@@ -101,6 +101,14 @@ def given_up(
 def told_before(job: Job, since: int) -> ToldRow:
     """What counts as told to a target that is new to a job: not the beginning where that was before it."""
     return replace(NOTHING_TOLD, words=_BITS[Word.STARTED]) if job.created_at < since else NOTHING_TOLD
+
+
+def turn_of(telling: Telling) -> tuple[bool, float]:
+    """Its turn among those that may be told now: ends first, then by time.
+
+    An end that was put off has no precedence any more, so that it holds up nobody.
+    """
+    return (not telling.job.ended or telling.failures > 0, telling.due_at)
 
 
 def due_at_end(channel: NotifyChannel, telling: Telling) -> float:
