@@ -162,7 +162,7 @@ def test_a_refused_page_and_its_operator_are_told_the_setting_and_the_value_that
     served: Served, named: str, serving: Serving, tmp_path: Path, transport: str
 ) -> None:
     origin = f"https://{transport}-{served.port}.example.com"
-    assert f"WEBSOCKET_CORS_ORIGIN={origin}" in refused(served, origin, transport)["detail"]
+    assert f"WEBSOCKET_CORS_ORIGIN={origin} lets them in" in refused(served, origin, transport)["detail"]
     (line,) = [line for line in served.output.read_text().splitlines() if origin in line]
     (value,) = re.findall(r"WEBSOCKET_CORS_ORIGIN=(\S+)", line)
     # Whoever was let in before still is.

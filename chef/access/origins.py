@@ -40,8 +40,8 @@ class AllowedOrigins:
     def refusal(self, origin: str) -> str:
         """For the page's developer: a sentence with the setting and the value that would let the page in."""
         value = _admitting(origin)
-        beside = ", beside what it has now," if self._named and value != "*" else ""
-        return f"{_refused(origin)}: {_SETTING}={value}{beside} lets them in"
+        beside = ", beside what it has now" if self._named and value != "*" else ""
+        return f"{_refused(origin)}: {_SETTING}={value} lets them in{beside}"
 
     def advice(self, origin: str) -> str:
         """For the operator: the same with the whole value of the setting."""
