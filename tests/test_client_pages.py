@@ -35,6 +35,7 @@ REACTS = pytest.mark.parametrize("react", ["react-19", "react-18"])
 AWAY = ("ERR_", "WebSocket connection to", "WebSocket is closed before")
 CAN_BE_HIDDEN = "Object.defineProperty(document, 'hidden', { get: () => Boolean(window.isAway) });"
 LOOK = "(isAway) => { window.isAway = isAway; document.dispatchEvent(new Event('visibilitychange')); }"
+PATIENCE_MS = 60_000
 _numbers = count(1)
 
 
@@ -106,18 +107,18 @@ def test_a_build_and_its_project_are_shown_by_the_hooks(
     page: Page, site: str, server: Served, job_id: str, react: str
 ) -> None:
     page.goto(address(site, react, server.url, job_id))
-    expect(page.locator("#status")).to_have_text("there is no such job yet")
+    expect(page.locator("#status")).to_have_text("there is no such job yet", timeout=PATIENCE_MS)
     server.update(
         progress(job_id, phase="building", progress=45, meta={"branch": job_id}), log(job_id, "one")
     )
-    expect(page.locator("#log")).to_have_text("one")
-    expect(page.locator("#status")).to_have_text("building")
-    expect(page.locator("progress")).to_have_js_property("value", 45)
-    expect(page.locator("#jobs li").first).to_have_text(f"{job_id}: building")
+    expect(page.locator("#log")).to_have_text("one", timeout=PATIENCE_MS)
+    expect(page.locator("#status")).to_have_text("building", timeout=PATIENCE_MS)
+    expect(page.locator("progress")).to_have_js_property("value", 45, timeout=PATIENCE_MS)
+    expect(page.locator("#jobs li").first).to_have_text(f"{job_id}: building", timeout=PATIENCE_MS)
     server.update({"type": "error", "jobId": job_id, "message": "tests failed", "code": 2})
-    expect(page.locator("#outcome")).to_have_text("tests failed")
-    expect(page.locator("#jobs li").first).to_have_text(f"{job_id}: failed")
-    expect(page.locator("#connection")).to_have_text("ended")
+    expect(page.locator("#outcome")).to_have_text("tests failed", timeout=PATIENCE_MS)
+    expect(page.locator("#jobs li").first).to_have_text(f"{job_id}: failed", timeout=PATIENCE_MS)
+    expect(page.locator("#connection")).to_have_text("ended", timeout=PATIENCE_MS)
 
 
 @REACTS
@@ -128,12 +129,12 @@ def test_mounted_twice_it_has_one_connection_and_another_job_begins_empty(
     page.on("request", lambda request: asked.append(request.url))
     server.update(log(job_id, "of the first"), log(other, "of the other"))
     page.goto(address(site, react, server.url, job_id, other))
-    expect(page.locator("#log")).to_have_text("of the first")
+    expect(page.locator("#log")).to_have_text("of the first", timeout=PATIENCE_MS)
     assert len([url for url in asked if f"{job_id}/events" in url]) == 1
     page.get_by_role("button", name=other).click()
-    expect(page.locator("#log")).to_have_text("of the other")
+    expect(page.locator("#log")).to_have_text("of the other", timeout=PATIENCE_MS)
     page.get_by_role("button", name="leave").click()
-    expect(page.locator("#connection")).to_have_text("closed")
+    expect(page.locator("#connection")).to_have_text("closed", timeout=PATIENCE_MS)
     eventually(lambda: server.update(progress(other))["jobs"][other]["viewers"] == 0)
 
 
@@ -161,10 +162,10 @@ def test_a_token_opens_a_protected_server_and_a_wrong_one_is_a_state(
         guarded.session.headers["Authorization"] = f"Bearer {WRITE_TOKEN}"
         guarded.update(progress("job", phase="building", progress=60))
         page.goto(address(site, react, guarded.url, "job", token=token))
-        expect(page.locator("progress")).to_have_js_property("value", 60)
+        expect(page.locator("progress")).to_have_js_property("value", 60, timeout=PATIENCE_MS)
         page.goto("about:blank")
         page.goto(address(site, react, guarded.url, "job", token="wrong"))
-        expect(page.locator("#connection")).to_have_text("unauthorized")
+        expect(page.locator("#connection")).to_have_text("unauthorized", timeout=PATIENCE_MS)
         page.goto("about:blank")
 
 
@@ -205,10 +206,12 @@ def test_ten_thousand_lines_come_once_each_in_order_over_kills_and_a_hidden_tab(
                 if number == 1:
                     for page in pages:
                         page.evaluate(LOOK, True)
-                        expect(page.locator("#connection")).to_have_text("paused")
+                        expect(page.locator("#connection")).to_have_text("paused", timeout=PATIENCE_MS)
                 elif number == 0:
                     for page in pages:
-                        page.wait_for_function("document.querySelector('#log').textContent.length > 0")
+                        page.wait_for_function(
+                            "document.querySelector('#log').textContent", timeout=PATIENCE_MS
+                        )
                 served.kill()
         with serving(tmp_path, environment) as served:
             part.send(served)
@@ -218,7 +221,7 @@ def test_ten_thousand_lines_come_once_each_in_order_over_kills_and_a_hidden_tab(
             part.send(served)
             served.update({"type": "completed", "jobId": "job"})
             for page in pages:
-                expect(page.locator("#connection")).to_have_text("ended", timeout=60_000)
+                expect(page.locator("#connection")).to_have_text("ended", timeout=PATIENCE_MS)
                 assert lines(page) == [f"line {one}" for one in range(10_000)]
                 page.goto("about:blank")
 
