@@ -140,11 +140,13 @@ class _Asking:
             return None
         if heartbeat.code != "job_finished":
             self._check(heartbeat)
+        # Whoever sees the question at once and asks to stop is heard by the next heartbeat, soon.
+        longest = _ASK_WAIT_S if self._was_asked else 1
         if not self._was_asked:
             self._check(self._api.post_question(self._fields(text)))
             self._was_asked = True
         left = self._until - time.monotonic() + 1
-        answer = self._api.get_question(self._id, max(0, min(_ASK_WAIT_S, int(left))))
+        answer = self._api.get_question(self._id, max(0, min(longest, int(left))))
         self._check(answer)
         return self._outcome(answer)
 
