@@ -30,6 +30,7 @@ NAMES = (
     "rolling",
     "reach",
     "clientpage",
+    "notify",
 )
 
 

@@ -896,11 +896,13 @@ def test_a_short_token_and_a_server_that_nobody_can_read_are_doubted() -> None:
     short = config.doubts(Settings(host="::1", project_tokens=(("web", "y" * 15),)))
     assert short == ["CHEF_PROJECT_TOKENS has a token of fewer than 16 characters, which can be guessed."]
     assert "nobody can read" in config.doubts(Settings(public_read=False))[0]
-    told = Settings(host="127.0.0.1", notify=(NotifyTarget("https://example.com/hook"),))
+    told = Settings(host="127.0.0.1", notify=(NotifyTarget("https://x.example/"),), hook_secrets=("s" * 24,))
     assert config.doubts(told) == [
         "CHEF_URL is not set: links in messages and statuses lead to http://localhost:3001."
     ]
     assert config.doubts(dataclasses.replace(told, url="https://chef.example.com")) == []
+    unsigned = dataclasses.replace(told, url="https://chef.example.com", hook_secrets=())
+    assert config.doubts(unsigned) == ["Webhooks of CHEF_NOTIFY are not signed: set CHEF_HOOK_SECRET."]
     assert config.doubts(Settings(public_read=False, project_tokens=(("web", "x" * 16),))) == []
     assert config.doubts(Settings(public_read=False, api_tokens=("x" * 16,))) == []
     assert config.doubts(Settings(public_read=False, jwt_secret=SECRET)) == []

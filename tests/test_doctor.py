@@ -30,6 +30,7 @@ from chef.store.inspecting import Inspection
 from tests.tools.pgbouncer import pgbouncer
 from tests.tools.redis import Redis
 from tests.tools.serving import ROOT, Served
+from tests.tools.targets import fake_target
 
 TOKEN = "a-token-that-is-long-enough"
 real = pytest.mark.real
@@ -84,6 +85,38 @@ def examine(doctor: Callable[..., subprocess.CompletedProcess[str]]) -> Callable
         return Examined(done)
 
     return run
+
+
+# --- targets ------------------------------------------------------------------------------------
+
+
+@real
+def test_targets_are_looked_for_and_nothing_is_sent_to_them(examine: Callable[..., Examined]) -> None:
+    with fake_target() as target, fake_target() as away:
+        away.stop()
+        examined = examine(
+            CHEF_NOTIFY=f"{target.url}/hunter2#failed {away.url}/hunter2", CHEF_ALLOWED_HOSTS="*"
+        )
+        assert examined.status == 0
+        assert examined.of(f"target {target.url}") == [("ok", "can be reached")]
+        ((level, says),) = examined.of(f"target {away.url}")
+        assert (level, says.partition(":")[0]) == ("warning", "cannot be reached")
+        assert target.sent == []
+    warned = [says for level, says in examined.of("settings") if level == "warning"]
+    assert any("CHEF_URL is not set" in one and "http://localhost:3001" in one for one in warned)
+    assert any("are not signed: set CHEF_HOOK_SECRET" in one for one in warned)
+    assert not any("hunter2" in one.says for one in examined.found)
+    known = examine(CHEF_NOTIFY=f"{target.url}/x", CHEF_URL="https://chef.example", CHEF_HOOK_SECRET="s" * 32)
+    assert not any("CHEF_URL" in says for level, says in known.of("settings") if level == "warning")
+
+
+@real
+def test_a_target_that_there_cannot_be_is_wrong(examine: Callable[..., Examined]) -> None:
+    examined = examine(CHEF_NOTIFY="smtp://hunter2")
+    assert examined.status == 1
+    ((level, says),) = examined.of("targets")
+    assert level == "wrong"
+    assert says.startswith("CHEF_NOTIFY target 1 (smtp://…) must begin with one of")
 
 
 # --- settings -----------------------------------------------------------------------------------

@@ -229,9 +229,9 @@ def test_a_process_that_was_killed_holds_nobody_up(house: House) -> None:
     # What one writes that has lost the lease is not kept.
     house.post("a", "error")
     old = house.stores[-1].outbox
-    assert not old.save(1, "a", ToldRow(seq=1), is_open=False)
-    assert not old.go_on([], [])
-    assert rows.save(1, "a", ToldRow(seq=1), is_open=False)
+    assert not old.save(1, "a", ToldRow(seq=1))
+    assert not old.go_on([])
+    assert rows.save(1, "a", ToldRow(seq=1))
     assert house.rows(outbox_tellings) == 1
     # Its time ends, and a clock that was ahead does not keep it for ever.
     assert old.hold("y", now + 15_001, now + 30_001, lambda name: False)

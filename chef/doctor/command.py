@@ -19,6 +19,7 @@ from chef.doctor.proxying import PublicAddress, look_at_proxies, public_address
 from chef.doctor.running import Check, run
 from chef.doctor.secrecy import Secrecy
 from chef.doctor.storage import look_at_disk, look_at_limits, look_at_store
+from chef.doctor.targets import target_checks
 from chef.settings.config import SettingError, Settings, environment
 from chef.version import VERSION
 
@@ -61,6 +62,7 @@ def _checks(
             Check("redis", partial(look_at_redis, settings), advice="is REDIS_URL right, is Redis up?"),
             Check("disk", partial(look_at_disk, settings, values)),
             Check("descriptors", partial(look_at_descriptors, settings)),
+            *target_checks(settings),
         ]
     if address is not None:
         checks.append(Check("server", partial(look_at_proxies, address), advice="is it up at this address?"))

@@ -25,7 +25,7 @@ from chef.outbox.owner import is_gone, own_name
 from chef.outbox.queue import QueueParts, TargetQueue
 from chef.outbox.values import Word
 from chef.store import Removed
-from chef.store.outbox import MOST_PROJECTS, TargetKey, ToldRow
+from chef.store.outbox import MOST_PROJECTS, TargetKey, ToldRow, ToTell
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,7 @@ _FORGET_S = 3600.0
 _GRACE_S = 2.0
 # As long as there are more in memory, no more are read from the store.
 _FEW = 100
-
-ToTell = tuple[int, str, int]
-"""A target's key, a job and its state that is to be told."""
+_KEPT_AT_ONCE = 200
 
 
 class Notifier:
@@ -202,10 +200,20 @@ class Notifier:
             moved = self._rows.moved()
             newest = {job.job_id: job for one in moved for job in one.jobs}
             to_tell = self._take(newest.values())
-            if moved and not self._rows.go_on(moved, to_tell):
+            if moved and not (self._keep(to_tell) and self._rows.go_on(moved)):
                 self._held_until = 0.0  # Another process has the lease.
                 return
             more = any(one.more for one in moved) or len(moved) == MOST_PROJECTS
+
+    def _keep(self, to_tell: list[ToTell]) -> bool:
+        """Keep what is to be told, in parts that hold up no commit for long."""
+        for start in range(0, len(to_tell), _KEPT_AT_ONCE):
+            if not self._rows.keep(to_tell[start : start + _KEPT_AT_ONCE]):
+                return False
+        kept = {(one.target_pk, one.job_id) for one in to_tell}
+        for queue in self._queues:
+            queue.note_kept(job_id for target_pk, job_id in kept if target_pk == queue.key.pk)
+        return True
 
     def _refill(self, queue: TargetQueue) -> None:
         """Read what waits in the store alone, where there is little in memory."""
@@ -220,7 +228,7 @@ class Notifier:
             queue.behind = behind
 
     def _take(self, jobs: Iterable[Job]) -> list[ToTell]:
-        """Hand jobs as they stand to the queues that they concern; returns what is to be told of them."""
+        """Hand jobs as they stand to the queues that they concern; returns what must be kept to be told."""
         pairs = [(job, queue) for job in jobs for queue in self._queues if queue.concerns(job)]
         recovered = {
             job.job_id: self._has_recovered(job) for job in {job.job_id: job for job, _ in pairs}.values()
@@ -228,7 +236,7 @@ class Notifier:
         told = self._told(pairs)
         # From here on nothing waits: what the store has of a job that is in no queue stays true.
         return [
-            (queue.key.pk, job.job_id, job.state_seq)
+            ToTell(queue.key.pk, job.job_id, job.state_seq)
             for job, queue in pairs
             if queue.take(job, told.get((job.job_id, queue.key.pk)), recovered=recovered[job.job_id])
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -132,31 +132,49 @@ class TargetQueue:
         return telling is not None and telling.job.created_at == job.created_at
 
     def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
-        """A job stands so now; returns whether something is to be told. `told` is what the store has.
+        """A job stands so now; returns whether something is to be told that the store does not know of.
 
-        Where there are too many, it is not kept here, and `has_more`.
+        `told` is what the store has. Where there are too many, it is not kept here, and `has_more`.
         """
-        if not self.knows(job):
-            self._tellings.pop(job.job_id, None)
-            telling = Telling(job, recovered, told_before(job, self.key.since) if told is None else told)
-            telling.unsure = telling.told.begun
-            if self.channel.updates and (telling.told.requests or telling.told.begun):
-                # It is not known when that was: before this process began, perhaps just before.
-                telling.told_at = time.monotonic()
-                telling.due_at = telling.told_at + self.channel.gap_s
-        else:
-            telling = self._tellings[job.job_id]
-            if job.state_seq >= telling.job.state_seq:
-                telling.job, telling.recovered = job, recovered
+        telling = self._newest(job, told, recovered=recovered)
+        if job.job_id in self._waiting and not job.ended:
+            return not telling.told.is_open
         is_due = next_word(self.channel, telling) is not None
         if job.job_id not in self._tellings and (is_due or not job.ended):
             if len(self._tellings) >= MOST_WAITING:
                 self.has_more = self.has_more or is_due
-                return is_due
+                return is_due and not telling.told.is_open
             self._tellings[job.job_id] = telling
         if is_due:
             self._wait(telling)
-        return is_due
+        return is_due and not telling.told.is_open
+
+    def _newest(self, job: Job, told: ToldRow | None, *, recovered: bool) -> Telling:
+        """What is known here of a job, brought up to date, else a new one."""
+        if self.knows(job):
+            telling = self._tellings[job.job_id]
+            if job.state_seq >= telling.job.state_seq:
+                telling.job, telling.recovered = job, recovered
+            return telling
+        self._tellings.pop(job.job_id, None)
+        self._waiting.pop(job.job_id, None)
+        row = told_before(job, self.key.since)
+        if told is not None:
+            row = replace(told, words=told.words | row.words)
+        telling = Telling(job, recovered, row, unsure=row.begun)
+        if self.channel.updates and (row.requests or row.begun):
+            # It is not known when that was: before this process began, perhaps just before.
+            telling.told_at = time.monotonic()
+            telling.due_at = telling.told_at + self.channel.gap_s
+        return telling
+
+    def note_kept(self, job_ids: Iterable[str]) -> None:
+        """The store knows that something is to be told of these jobs."""
+        for job_id in job_ids:
+            telling = self._waiting.get(job_id)
+            # One that is being told may be kept as closed at this moment.
+            if telling is not None and not telling.busy:
+                telling.told = replace(telling.told, is_open=True)
 
     def forget(self, concerns: Callable[[Job], bool]) -> None:
         """Jobs are gone: nothing is told of them. Never waits."""
@@ -232,8 +250,8 @@ class TargetQueue:
         told = telling.told
         if self.channel.knows_repeats or told.handle is not None or told.begun:
             return True
-        telling.told = replace(told, begun=True)
-        if self._save(telling, is_open=True):
+        telling.told = replace(told, begun=True, is_open=True)
+        if self._save(telling):
             return True
         telling.told, telling.due_at = told, time.monotonic() + _SAVE_AGAIN_S
         return False
@@ -314,9 +332,10 @@ class TargetQueue:
     def _keep(self, telling: Telling) -> None:
         """Keep what was told, however long the store is away: it must not be told again."""
         is_open = next_word(self.channel, telling) is not None
+        telling.told = replace(telling.told, is_open=is_open)
         while True:
             try:
-                self._save(telling, is_open=is_open)
+                self._save(telling)
                 break
             except ChefError as error:
                 log.warning("what %s was told cannot be kept now: %s", self.channel.label, error)
@@ -326,8 +345,8 @@ class TargetQueue:
         elif self._tellings.get(telling.job.job_id) is telling:  # It may have been erased meanwhile.
             self._wait(telling)
 
-    def _save(self, telling: Telling, *, is_open: bool) -> bool:
-        return self._shared.rows.save(self.key.pk, telling.job.job_id, telling.told, is_open=is_open)
+    def _save(self, telling: Telling) -> bool:
+        return self._shared.rows.save(self.key.pk, telling.job.job_id, telling.told)
 
     def _drop(self, telling: Telling) -> None:
         job = telling.job

@@ -383,4 +383,6 @@ def doubts(settings: Settings) -> list[str]:
         )
     if (settings.notify or settings.status_tokens) and not settings.is_address_known:
         found.append(f"CHEF_URL is not set: links in messages and statuses lead to {settings.address}.")
+    if not settings.hook_secrets and any(one.is_webhook for one in settings.notify):
+        found.append("Webhooks of CHEF_NOTIFY are not signed: set CHEF_HOOK_SECRET.")
     return found

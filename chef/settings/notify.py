@@ -42,6 +42,11 @@ class NotifyTarget:
         """What says how it is told, in lower case: `ntfy`, `https`, `apprise+tgram`."""
         return self.url.partition("://")[0].lower()
 
+    @property
+    def is_webhook(self) -> bool:
+        """Whether it is sent signed webhooks."""
+        return self.scheme in ("https", "http")
+
 
 def read_targets(text: str) -> tuple[NotifyTarget, ...]:
     """The targets of the setting's text."""

@@ -7,11 +7,11 @@ be told up to there, so that nothing is lost with the process. Rows of a job go 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, insert, select, update
 
 from chef.domain.filtering import filter_text, plain_text
 from chef.domain.model import Job
@@ -48,11 +48,20 @@ class TargetKey(NamedTuple):
     since: int
 
 
+class ToTell(NamedTuple):
+    """A state of a job that is to be told to a target."""
+
+    target_pk: int
+    job_id: str
+    seq: int
+
+
 @dataclass(frozen=True, slots=True)
 class ToldRow:
     """What a target was told of a job: up to which state (`seq`), which words, how often.
 
-    `handle` is of the message that it is edited by. `begun`: the first one may have been sent.
+    `handle` is of the message that it is edited by. `begun`: the first one may have been sent. `is_open`:
+    there is more to be told.
     """
 
     seq: int = 0
@@ -60,6 +69,7 @@ class ToldRow:
     requests: int = 0
     handle: str | None = None
     begun: bool = False
+    is_open: bool = False
 
 
 NOTHING_TOLD = ToldRow()
@@ -122,20 +132,18 @@ class OutboxRows:
         """The next jobs of which something is to be told to a target, and the place behind them."""
         return self._read(lambda connection: find_open(connection, target_pk, behind))
 
-    def go_on(self, places: Iterable[Moved], to_tell: Iterable[tuple[int, str, int]]) -> bool:
-        """Keep that all up to these places was looked at, and what of it is still to be told.
+    def keep(self, to_tell: Sequence[ToTell]) -> bool:
+        """Keep what is still to be told, some hundred at most."""
+        return self._write(lambda connection: keep(connection, self._owner, to_tell))
 
-        That is targets and jobs with their state.
-        """
-        places, to_tell = list(places), list(to_tell)
-        return self._write(lambda connection: go_on(connection, self._owner, places, to_tell))
+    def go_on(self, places: Sequence[Moved]) -> bool:
+        """Keep that all up to these places was looked at, once what of it is to be told is kept."""
+        return self._write(lambda connection: go_on(connection, self._owner, places))
 
-    def save(self, target_pk: int, job_id: str, told: ToldRow, *, is_open: bool) -> bool:
+    def save(self, target_pk: int, job_id: str, told: ToldRow) -> bool:
         """Keep what was told, on disk."""
         held = list[bool]()
-        self._commit(
-            lambda connection: held.append(save(connection, self._owner, target_pk, job_id, told, is_open))
-        )
+        self._commit(lambda connection: held.append(save(connection, self._owner, target_pk, job_id, told)))
         return held[-1]  # A commit may be tried several times.
 
     def close_all(self, target_pk: int) -> None:
@@ -224,7 +232,7 @@ def find_told(connection: Connection, job_ids: Collection[str]) -> dict[tuple[st
 
 
 def _told_of(row: Any) -> ToldRow:
-    return ToldRow(row.seq, row.words, row.requests, row.handle, row.begun)
+    return ToldRow(row.seq, row.words, row.requests, row.handle, row.begun, row.is_open)
 
 
 def has_recovered(connection: Connection, job: Job) -> bool:
@@ -283,14 +291,39 @@ def find_open(connection: Connection, target_pk: int, behind: int) -> tuple[list
     return [rows.job_of(row) for row in found], pks[-1] if pks else 0
 
 
-def go_on(
-    connection: Connection, owner: str, places: Sequence[Moved], to_tell: Sequence[tuple[int, str, int]]
-) -> bool:
-    """Keep places, and what is still to be told. The caller commits."""
+def keep(connection: Connection, owner: str, to_tell: Sequence[ToTell]) -> bool:
+    """Keep that states of jobs are to be told, unless they were told meanwhile. The caller commits."""
     if not _holds(connection, owner):
         return False
-    for target_pk, job_id, seq in to_tell:
-        _open(connection, target_pk, job_id, seq)
+    names = {one.job_id for one in to_tell}
+    found = connection.execute(select(jobs.c.job_id, jobs.c.pk).where(jobs.c.job_id.in_(names)))
+    pks = {row.job_id: row.pk for row in found}
+    there = [one for one in to_tell if one.job_id in pks]
+    if there:
+        keys = [{"job_pk": pks[one.job_id], "target_pk": one.target_pk} for one in there]
+        statement = upsert(connection.dialect.name, outbox_tellings, ["job_pk", "target_pk"], [])
+        connection.execute(statement, [key | _values(replace(NOTHING_TOLD, is_open=True)) for key in keys])
+        connection.execute(
+            _OPEN, [{"job": pks[one.job_id], "target": one.target_pk, "state": one.seq} for one in there]
+        )
+    return True
+
+
+_OPEN = (
+    update(outbox_tellings)
+    .where(
+        outbox_tellings.c.job_pk == bindparam("job"),
+        outbox_tellings.c.target_pk == bindparam("target"),
+        outbox_tellings.c.seq < bindparam("state"),
+    )
+    .values(is_open=True)
+)
+
+
+def go_on(connection: Connection, owner: str, places: Sequence[Moved]) -> bool:
+    """Keep up to where projects were looked at. The caller commits."""
+    if not _holds(connection, owner):
+        return False
     statement = upsert(connection.dialect.name, outbox_projects, ["project_pk"], ["seq"])
     still = select(projects.c.pk).where(projects.c.pk.in_([place.project_pk for place in places]))
     pks = set(connection.scalars(still))
@@ -300,54 +333,20 @@ def go_on(
     return True
 
 
-def _open(connection: Connection, target_pk: int, job_id: str, seq: int) -> None:
-    """Keep that a state of a job is to be told, unless it was told meanwhile."""
-    mine = (outbox_tellings.c.target_pk == target_pk) & (
-        outbox_tellings.c.job_pk == _pk(job_id).scalar_subquery()
-    )
-    told = connection.scalar(select(outbox_tellings.c.seq).where(mine))
-    if told is None:
-        _insert(connection, target_pk, job_id, NOTHING_TOLD, is_open=True)
-    elif told < seq:
-        connection.execute(update(outbox_tellings).where(mine).values(is_open=True))
-
-
-def _pk(job_id: str) -> Select[Any]:
-    return select(jobs.c.pk).where(jobs.c.job_id == job_id)
-
-
-def save(
-    connection: Connection, owner: str, target_pk: int, job_id: str, told: ToldRow, is_open: bool
-) -> bool:
+def save(connection: Connection, owner: str, target_pk: int, job_id: str, told: ToldRow) -> bool:
     """Keep what was told. The caller commits."""
     if not _holds(connection, owner):
         return False
-    mine = (outbox_tellings.c.target_pk == target_pk) & (
-        outbox_tellings.c.job_pk == _pk(job_id).scalar_subquery()
-    )
-    changed = connection.execute(update(outbox_tellings).where(mine).values(**_values(told, is_open=is_open)))
-    if not changed.rowcount:
-        _insert(connection, target_pk, job_id, told, is_open=is_open)
+    pk = connection.scalar(select(jobs.c.pk).where(jobs.c.job_id == job_id))
+    if pk is not None:
+        values = _values(told)
+        statement = upsert(connection.dialect.name, outbox_tellings, ["job_pk", "target_pk"], values)
+        connection.execute(statement, {"job_pk": pk, "target_pk": target_pk} | values)
     return True
 
 
-def _insert(connection: Connection, target_pk: int, job_id: str, told: ToldRow, *, is_open: bool) -> None:
-    """Add a row of a job, where that is still there."""
-    values = {"target_pk": target_pk, **_values(told, is_open=is_open)}
-    typed = [literal(value, outbox_tellings.c[name].type).label(name) for name, value in values.items()]
-    row = select(jobs.c.pk, *typed).where(jobs.c.job_id == job_id)
-    connection.execute(insert(outbox_tellings).from_select(["job_pk", *values], row))
-
-
-def _values(told: ToldRow, *, is_open: bool) -> dict[str, Any]:
-    return {
-        "is_open": is_open,
-        "seq": told.seq,
-        "words": told.words,
-        "requests": told.requests,
-        "handle": told.handle,
-        "begun": told.begun,
-    }
+def _values(told: ToldRow) -> dict[str, Any]:
+    return {name: getattr(told, name) for name in ("is_open", "seq", "words", "requests", "handle", "begun")}
 
 
 def forget(connection: Connection, now: int) -> bool:

@@ -12,13 +12,16 @@ from sqlalchemy import Executable, Table
 
 
 def upsert(dialect: str, table: Table, keys: Collection[str], changed: Collection[str]) -> Executable:
-    """Insert a row of a table, or set `changed` of the row that has its `keys` already."""
+    """Insert a row of a table, or set `changed` of the row that has its `keys` already; nothing if empty."""
     insert: Any
     if dialect == "sqlite":
         from sqlalchemy.dialects.sqlite import insert
     else:
         from sqlalchemy.dialects.postgresql import insert
     statement = insert(table)
+    if not changed:
+        kept: Executable = statement.on_conflict_do_nothing(index_elements=keys)
+        return kept
     new = {name: statement.excluded[name] for name in changed}
     updating: Executable = statement.on_conflict_do_update(index_elements=keys, set_=new)
     return updating
