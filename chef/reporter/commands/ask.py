@@ -136,7 +136,7 @@ class _Asking:
     def _step(self, text: str) -> int | None:
         """A sign of life, then the question, or a look at what came of it."""
         heartbeat = self._api.post_heartbeat(PROMISE_S)
-        if self._api.corrects_guess(heartbeat):
+        if self._api.corrects_guess(heartbeat) or self._api.stop.asked is not None:
             return None
         if heartbeat.code != "job_finished":
             self._check(heartbeat)
