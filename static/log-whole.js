@@ -1,8 +1,7 @@
 // The log over the whole window: the page's head and side give it their room.
 
-import { byId } from "chef/dom.js";
-
-const button = byId("log-whole");
+// A page that shows no log has no button for it.
+const button = document.getElementById("log-whole");
 
 export function toggleWhole() {
   showWhole(!document.body.hasAttribute("data-whole-log"));
@@ -18,7 +17,7 @@ export function leaveWhole() {
 /** @param {boolean} isWhole */
 function showWhole(isWhole) {
   document.body.toggleAttribute("data-whole-log", isWhole);
-  button.setAttribute("aria-pressed", String(isWhole));
+  button?.setAttribute("aria-pressed", String(isWhole));
 }
 
-button.addEventListener("click", toggleWhole);
+button?.addEventListener("click", toggleWhole);

@@ -169,7 +169,7 @@ def test_whatever_stops_an_attacker_is_shown_by_a_test() -> None:
     text = read("docs/security.md")
     kinds = re.findall(r"^## .*\n(?:(?!## ).*\n)*?\| tries \|", text, re.MULTILINE)
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| tries")]
-    assert len(kinds) == 7
+    assert len(kinds) == 8
     assert len(rows) > 30
     assert [
         row for row in rows if not re.fullmatch(r"\|[^|]+\|[^|]+\|(?: `tests/\w+\.py::\w+`,?)+ \|", row)
