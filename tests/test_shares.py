@@ -94,6 +94,11 @@ def test_what_is_no_link_is_refused(client: FlaskClient, fields: dict[str, Any])
     assert client.post("/api/jobs/a/shares", json=fields).status_code == 422
 
 
+def test_a_parameter_that_means_nothing_is_warned_about(client: FlaskClient) -> None:
+    made: Any = client.post("/api/jobs/a/shares?level=log&dayz=3").json
+    assert made["warnings"] == ["update 0: unknown field 'dayz', did you mean 'days'?"]
+
+
 def test_a_writer_of_one_project_shares_that_one_alone(make_app: Make) -> None:
     app = make_app(api_tokens=(API,), project_tokens=(("web", "token-of-web-long-enough"),))
     client = app.test_client()
@@ -150,8 +155,11 @@ def test_a_link_never_lets_write(make_app: Make, settings: dict[str, Any]) -> No
 def test_a_link_shows_no_more_where_anybody_may_read_all(client: FlaskClient) -> None:
     token = share(client.application, "jobs/a", "progress")
     assert client.get("/api/jobs/a/logs").status_code == 200
-    for path in ("/api/jobs/a/logs", "/api/jobs/b", "/api/jobs", "/metrics", "/"):
+    for path in ("/api/jobs/a/logs", "/api/jobs/b", "/api/jobs", "/metrics", "/jobs/b"):
         assert client.get(path, headers=bearer(token)).status_code == 403, path
+    page = client.get("/", headers=bearer(token)).text  # That of its job, in the place of the overview.
+    assert 'id="bar"' in page
+    assert "/jobs/b" not in page
 
 
 def test_a_link_is_no_token_for_the_login(make_app: Make) -> None:

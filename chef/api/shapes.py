@@ -116,6 +116,12 @@ class ShareJson(JsonObject, frozen=True):
     url: Annotated[str, Meta(description="the address of its page")]
 
 
+class NewShare(ShareJson, frozen=True, kw_only=True):
+    """A share link that was made."""
+
+    warnings: Warnings | UnsetType = UNSET
+
+
 class Shares(JsonObject, frozen=True):
     """Share links that hold, the newest first."""
 

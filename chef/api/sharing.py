@@ -7,26 +7,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, request
+from msgspec import UNSET
+from msgspec.structs import asdict
 
 from chef.access.addresses import origin
 from chef.access.auth import Principal
 from chef.access.credentials import button_credentials
-from chef.access.levels import LEVELS
+from chef.access.levels import LEVELS, Level
 from chef.access.shares import MOST_DAYS, PATH, Share, new_share
 from chef.api.admission import admit_writer
-from chef.api.answers import answer, check_id, wrong
+from chef.api.answers import answer, check_id
 from chef.api.bodies import read_fields
-from chef.api.shapes import EndedShare, ShareJson, Shares
+from chef.api.shapes import EndedShare, NewShare, ShareJson, Shares
 from chef.domain.clock import now_ms, rfc3339
 from chef.domain.model import Job, Kind
 from chef.errors import Forbidden, NotFound
 from chef.services import services
+from chef.wire.findings import Findings
 from chef.wire.strict import as_whole
 
 blueprint = Blueprint("sharing", __name__)
 log = logging.getLogger(__name__)
 
 DEFAULT_DAYS = 30
+_FIELDS = ("level", "days")
 
 
 @blueprint.post("/api/jobs/<job_id>/shares")
@@ -94,26 +98,42 @@ def _check_writable(project_id: str) -> None:
 
 def _make(kind: Kind, name: str, project_id: str) -> Response:
     fields = read_fields(request, services().settings.max_body_bytes)
-    share = _wanted(fields, kind, name, project_id)
+    findings = Findings()
+    level, days = _level(fields, findings), _days(fields, findings)
+    _check_names(fields, findings)
+    findings.raise_if_failed()
+    share = new_share(kind, name, project_id, level, days, now_ms())
     services().shares.add(share)
     log.info("a share link to %s %s was made: %s, until %s", kind, name, share.level, _time(share.expires_at))
-    return answer(_json(share), 201)
+    return answer(NewShare(**asdict(_json(share)), warnings=findings.warnings() or UNSET), 201)
 
 
-def _wanted(fields: Mapping[str, Any], kind: Kind, name: str, project_id: str) -> Share:
-    """The share that a request's fields ask for. Raises Invalid."""
+def _check_names(fields: Mapping[str, Any], findings: Findings) -> None:
+    """Refuse a body with a field that is not known: a misspelt `days` would make a link that lasts longer."""
     for field in fields:
-        if field not in ("level", "days"):
-            raise wrong(field, "is not known here: a share link has a level and days")
-    level, days = fields.get("level"), fields.get("days", DEFAULT_DAYS)
-    if level not in LEVELS:
-        raise wrong("level", f"must be one of {', '.join(LEVELS)}")
+        if field not in _FIELDS and field not in request.args:
+            findings.wrong(field, "is not known here: a share link has a level and days")
+    findings.check_names(request.args, _FIELDS)
+
+
+def _level(fields: Mapping[str, Any], findings: Findings) -> Level:
+    level = fields.get("level")
+    for known in LEVELS:
+        if level == known:
+            return known
+    findings.wrong("level", f"must be one of {', '.join(LEVELS)}")
+    return LEVELS[0]
+
+
+def _days(fields: Mapping[str, Any], findings: Findings) -> int:
+    days = fields.get("days", DEFAULT_DAYS)
     if isinstance(days, str) and days.isascii() and days.isdigit() and len(days) <= 4:
         days = int(days)  # As forms have it.
     whole = as_whole(days)
     if whole is None or not 1 <= whole <= MOST_DAYS:
-        raise wrong("days", f"must be a whole number from 1 to {MOST_DAYS}")
-    return new_share(kind, name, project_id, level, whole, now_ms())
+        findings.wrong("days", f"must be a whole number from 1 to {MOST_DAYS}")
+        return DEFAULT_DAYS
+    return whole
 
 
 def _list(project_id: str, job_id: str | None) -> Response:

@@ -214,9 +214,7 @@ def head_logs(job_id: str) -> Response:
 def unknown_in_query(names: tuple[str, ...]) -> tuple[str, ...]:
     """Warnings about parameters that mean nothing: a misspelt `offset` would store a body twice."""
     findings = Findings()
-    for name in request.args:
-        if name not in names:
-            findings.unknown("", name, names)
+    findings.check_names(request.args, names)
     return findings.warnings()
 
 

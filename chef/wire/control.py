@@ -112,7 +112,5 @@ _NO_DIRECTIONS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 
 
 
 def _check_names(fields: Mapping[str, Any], names: Collection[str], findings: Findings) -> None:
-    for name in fields:
-        if name not in names:
-            findings.unknown("", name, names)
+    findings.check_names(fields, names)
     findings.raise_if_failed()

@@ -47,6 +47,12 @@ class Findings:
             question = f", did you mean '{meant}'?" if meant else ""
             self._warnings.append(f"update {self.index}: unknown field '{path}{shown(name)}'{question}")
 
+    def check_names(self, given: Iterable[str], names: Collection[str]) -> None:
+        """Warn about each given field that is not one of `names`."""
+        for name in given:
+            if name not in names:
+                self.unknown("", name, names)
+
     def missing(self, field: str, given: Iterable[str], names: Collection[str]) -> None:
         """A needed field is not among those `given`, perhaps because it is misspelt: not one of `names`."""
         meant = None

@@ -42,6 +42,7 @@ _RECEIVED: tuple[type[JsonObject], ...] = (
     shapes.SeenRequest,
     shapes.Events,
     shapes.ShareJson,
+    shapes.NewShare,
     shapes.Shares,
     shapes.EndedShare,
     shapes.ErasedJob,

@@ -40,7 +40,7 @@ def _make(name: str, summary: str, security: list[Part]) -> Part:
         "sharing",
         name,
         summary,
-        {"201": json_answer("the link", "Share", examples.SHARE)},
+        {"201": json_answer("the link", "NewShare", examples.SHARE)},
         _REFUSALS,
         requestBody={"required": True, "content": {JSON: {"schema": fields, "example": example}}},
         security=security,
