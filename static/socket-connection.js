@@ -150,7 +150,7 @@ export class JobOnSocket {
    * @param {Subscribed & { ok: true }} answer
    */
   #answered(turn, { complete, firstSeq, epoch, seq, job }) {
-    if (!complete) this.#startAfresh(turn, epoch, firstSeq !== undefined);
+    if (!complete) this.#startAfresh(turn, epoch, firstSeq !== undefined && epoch === this.#epoch);
     else if (seq - this.#seq > FAR_EVENTS) this.#startAfresh(turn, epoch, true);
     else {
       this.#epoch = epoch;

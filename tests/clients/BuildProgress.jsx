@@ -22,7 +22,7 @@ export function BuildProgress({ server, jobId, options }) {
     socket.on('connect', () => {
       socket.emit('subscribe:job', { jobId, after, epoch, batch: true }, (answer) => {
         if (!answer.ok) return setTrouble(answer.error.message);
-        if (!answer.complete && !answer.firstSeq) clear(); // another history: it is sent from the beginning
+        if (!(answer.complete || (answer.firstSeq && answer.epoch === epoch))) clear(); // another history
         epoch = answer.epoch;
         setJob(answer.job);
         setTrouble(null);
