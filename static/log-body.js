@@ -239,6 +239,7 @@ export class LogBody {
   /** Go to the newest line and stay there. */
   goToEnd() {
     this.selection.clear();
+    this.window.noteJump();
     this.window.isFollowing = true;
     this.window.drawNow();
   }
@@ -252,6 +253,7 @@ export class LogBody {
   goTo(number, share = SHARE) {
     const line = Math.max(1, Math.min(number, Math.max(1, this.lines.total)));
     this.letGo();
+    this.window.noteJump();
     this.reveal(line);
     this.window.goTo(this.hidden.map.rowOf(line), share);
     this.window.drawNow();

@@ -143,6 +143,11 @@ export class RowWindow {
     this.draw();
   }
 
+  /** A reader goes elsewhere at once: what the browser still moves by itself leads nowhere. */
+  noteJump() {
+    this.#input.noteJump();
+  }
+
   /**
    * Whether a row is wholly in view.
    *
@@ -257,6 +262,10 @@ export class RowWindow {
     const place = this.#scroller.scrollTop;
     const moved = place - this.#scrolled;
     if (Math.abs(moved) < 0.5) return;
+    if (this.#input.isLeftOver) {
+      this.#alignBar();
+      return;
+    }
     this.#scrolled = place;
     this.#aim = null;
     this.#follow(place, moved);

@@ -4,6 +4,9 @@
 const JUMP_VIEWS = 2;
 const WHEEL_MS = 400;
 const REST_MS = 140;
+// So long a movement of the browser's own may go on that began before a jump: that of Page Up does in Chromium.
+const LEFT_OVER_MS = 400;
+const HANDS = ["wheel", "pointerdown", "touchstart", "touchmove", "keydown"];
 const RELEASES = ["pointerup", "pointercancel"];
 
 export class ScrollInput {
@@ -12,6 +15,8 @@ export class ScrollInput {
   #isDragging = false;
   #wheeledAt = -WHEEL_MS;
   #movedAt = 0;
+  #jumpedAt = -LEFT_OVER_MS;
+  #touchedAt = 0;
   /** @type {ReturnType<typeof setTimeout> | null} */
   #rest = null;
 
@@ -26,11 +31,25 @@ export class ScrollInput {
     scroller.addEventListener("scrollend", () => this.#atRest(), { passive: true });
     scroller.addEventListener("wheel", () => this.#onWheel(), { passive: true });
     scroller.addEventListener("pointerdown", (event) => this.#onPointer(event), { passive: true });
+    const touched = () => {
+      this.#touchedAt = performance.now();
+    };
+    for (const name of HANDS) scroller.addEventListener(name, touched, { passive: true, capture: true });
   }
 
   /** Whether the scroll bar itself is held. */
   get isDragging() {
     return this.#isDragging;
+  }
+
+  /** Whether a movement began before a jump, and is not the reader's: nothing was touched since. */
+  get isLeftOver() {
+    return this.#touchedAt <= this.#jumpedAt && performance.now() - this.#jumpedAt < LEFT_OVER_MS;
+  }
+
+  /** Take note of a jump: the place is another one now, whatever the browser still moves. */
+  noteJump() {
+    this.#jumpedAt = performance.now();
   }
 
   #onWheel() {
