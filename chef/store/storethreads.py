@@ -17,6 +17,8 @@ from gevent.hub import Waiter
 from gevent.monkey import get_original
 from gevent.threadpool import ThreadPool
 
+from chef.errors import StoreUnavailable
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -39,12 +41,16 @@ class StoreThreads:
         self._signal: Any = None
         self._threads: list[Any] = []
         self._unfinished = 0
+        self._stopped = False
 
     def begin(self, work: Callable[[], Any], done: Done) -> None:
         """Have something done in a thread.
 
-        `done` gets what it returned or raised, on the event loop; it must not wait.
+        `done` gets what it returned or raised, on the event loop; it must not wait. Raises StoreUnavailable
+        once they are stopped: a thread that was begun then would take the word to end from another one.
         """
+        if self._stopped:
+            raise StoreUnavailable("the server is stopping")
         if self._unfinished >= len(self._threads) < self._most:
             self._start()
         self._unfinished += 1
@@ -101,7 +107,8 @@ class StoreThreads:
                 log.exception("what the store did could not be handed on")
 
     def stop(self) -> None:
-        """Do what was given, then end the threads."""
+        """Do what was given, then end the threads; nothing is taken from now on."""
+        self._stopped = True
         if not self._threads:
             return
         threads, self._threads = self._threads, []
