@@ -21,8 +21,9 @@ def test_what_is_asked_for_while_they_stop_does_not_keep_them_from_it() -> None:
         with pytest.raises(StoreUnavailable, match="the server is stopping"):
             threads.run(lambda: None)
     with gevent.Timeout(20):
-        for greenlet in (stopping, *busy):
-            greenlet.get()
+        stopping.get()
+        for one in busy:
+            one.get()
 
 
 def test_what_was_asked_for_before_they_stop_is_done() -> None:
