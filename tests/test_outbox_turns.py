@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
+import gevent
 import pytest
 
 from chef.domain.model import Job
 from chef.outbox.kinds import make_channels
 from chef.outbox.notifier import Notifier
-from chef.outbox.queue import TargetQueue
+from chef.outbox.queue import OutboxCounts, QueueParts, TargetQueue
+from chef.outbox.sending import TargetSilent
 from chef.outbox.telling import Telling, given_up, next_word, told_of
-from chef.outbox.values import Word
+from chef.outbox.values import Answer, Request, Word
 from chef.settings.config import Settings
 from chef.store.outbox import TargetKey, ToldRow
 from tests.tools.notices import ended_job, told_job
 
+(WEBHOOK,) = make_channels(Settings.from_env({"CHEF_NOTIFY": "http://127.0.0.1:9/hook#failed"}))
 (CHAT,) = make_channels(Settings.from_env({"CHEF_NOTIFY": "discord://1/t#progress,failed"}))
 
 
@@ -75,6 +79,9 @@ class Target:
     def knows(self, job: Job) -> bool:
         return job.job_id in self.in_memory
 
+    def renew(self, job: Job) -> bool:
+        return False
+
     def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
         self.taken[job.job_id] = told
         return False
@@ -92,3 +99,45 @@ def test_a_job_that_was_told_while_the_store_was_read_is_not_told_again() -> Non
     notifier._queues = cast("Any", [queue])
     notifier._take([Job(name, "web", 1, 1, status="failed") for name in ("old", "new")])
     assert queue.taken == {"old": all_of_it, "new": None}
+
+
+class DeadPlace:
+    """Nobody answers there; `asked` has when somebody tried (`time.monotonic`)."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    def send(self, request: Request) -> Answer:
+        self.asked.append(time.monotonic())
+        gevent.sleep(0.01)
+        raise TargetSilent("no answer")
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_place_that_failed_is_asked_by_one_at_a_time() -> None:
+    rows = SimpleNamespace(save=lambda *_: True, has_later=lambda *_: False)
+    parts = QueueParts(
+        cast("Any", rows),
+        "epoch",
+        lambda: 1_000,
+        lambda job_id: f"http://chef/jobs/{job_id}",
+        lambda job: None,
+        lambda: True,
+        OutboxCounts(),
+    )
+    queue, place = TargetQueue(WEBHOOK, TargetKey(7, 0), parts), DeadPlace()
+    queue._sender = cast("Any", place)
+    for number in range(6):
+        queue.take(ended_job("failed", job_id=f"j{number}", state_seq=2), None, recovered=False)
+    with gevent.Timeout(30):
+        while not place.asked:
+            gevent.sleep(0.01)
+        begun = place.asked[0]
+        while time.monotonic() < begun + 2:
+            gevent.sleep(0.05)
+    queue.close(0)
+    again = [at for at in place.asked if at > begun + 0.3]
+    assert again
+    assert all(later - at > 0.3 for at, later in pairwise(again))

@@ -229,7 +229,12 @@ class Notifier:
 
     def _take(self, jobs: Iterable[Job]) -> list[ToTell]:
         """Hand jobs as they stand to the queues that they concern; returns what must be kept to be told."""
-        pairs = [(job, queue) for job in jobs for queue in self._queues if queue.concerns(job)]
+        pairs = [
+            (job, queue)
+            for job in jobs
+            for queue in self._queues
+            if not queue.renew(job) and queue.concerns(job)
+        ]
         recovered = {
             job.job_id: self._has_recovered(job) for job in {job.job_id: job for job, _ in pairs}.values()
         }

@@ -131,6 +131,18 @@ class TargetQueue:
         telling = self._tellings.get(job.job_id)
         return telling is not None and telling.job.created_at == job.created_at
 
+    def renew(self, job: Job) -> bool:
+        """Whether a running job waits here, and is in the store: then it waits as it stands now.
+
+        So targets that are away cost next to nothing while a job goes on.
+        """
+        telling = self._waiting.get(job.job_id)
+        if telling is None or job.ended or not telling.told.is_open or not self.knows(job):
+            return False
+        if job.state_seq >= telling.job.state_seq:
+            telling.job, telling.recovered = job, False
+        return True
+
     def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
         """A job stands so now; returns whether something is to be told that the store does not know of.
 
@@ -196,7 +208,9 @@ class TargetQueue:
                 self._wake.wait(None if until is None else max(0.0, until - time.monotonic()))
                 continue
             telling.busy = True
-            self._pool.spawn(self._tell, telling)
+            # Before another one is looked for: a place that failed is asked by one at a time.
+            self._places.enter(telling.place)
+            self._pool.spawn(self._tell, telling, telling.place)
 
     def _next(self, now: float) -> tuple[Telling | None, float | None]:
         """What may be told now, or when something may be: ends first, then what has waited longest.
@@ -215,13 +229,14 @@ class TargetQueue:
                 ready = telling
         return ready, first
 
-    def _tell(self, telling: Telling) -> None:
+    def _tell(self, telling: Telling, entered: str) -> None:
         try:
             self._tell_next(telling)
         except ChefError as error:
             telling.due_at = time.monotonic() + _SAVE_AGAIN_S
             log.warning("%s cannot be told now: %s", self.channel.label, error)
         finally:
+            self._places.leave(entered)
             telling.busy = False
             self._wake.set()
 
@@ -264,8 +279,6 @@ class TargetQueue:
 
     def _outcome(self, telling: Telling, notice: Notice) -> Outcome | None:
         """What came of telling it; `None` where the place is not to be asked now."""
-        self._places.enter(telling.place)
-        entered = telling.place
         try:
             return self.channel.tell(notice, telling.told.handle, partial(self._send, telling))
         except Postponed as postponed:
@@ -280,8 +293,6 @@ class TargetQueue:
             where = "".join(traceback.format_tb(error.__traceback__))
             log.error("%s: a fault (%s)\n%s", self.channel.label, type(error).__name__, where)
             return Rejected("a fault of the server")
-        finally:
-            self._places.leave(entered)
 
     def _send(self, telling: Telling, request: Request) -> Answer:
         place = str(place_of(request.url))
