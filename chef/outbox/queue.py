@@ -246,7 +246,7 @@ class TargetQueue:
             self._drop(telling)
         elif not self._shared.is_held():
             telling.due_at = time.monotonic() + _SAVE_AGAIN_S
-        elif self._gives_way(job):
+        elif _gives_way(self.channel, job, self._shared.rows):
             telling.told = given_up(self.channel, telling, job, word)
             self._keep(telling)
         elif self._begin(telling):
@@ -254,11 +254,6 @@ class TargetQueue:
             outcome = self._outcome(telling, notice)
             if outcome is not None:
                 self._end(telling, notice, outcome)
-
-    def _gives_way(self, job: Job) -> bool:
-        """Whether a later job has taken a job's place."""
-        is_same = partial(self.channel.gives_way, job)
-        return self.channel.shares_places and self._shared.rows.has_later(job, is_same)
 
     def _begin(self, telling: Telling) -> bool:
         """Keep that a first message may be sent, where the target could not tell that it came before."""
@@ -365,6 +360,11 @@ class TargetQueue:
             self._waiting.pop(job.job_id, None)
             if job.ended:
                 del self._tellings[job.job_id]
+
+
+def _gives_way(channel: NotifyChannel, job: Job, rows: OutboxRows) -> bool:
+    """Whether a later job has taken a job's place."""
+    return channel.shares_places and rows.has_later(job, partial(channel.gives_way, job))
 
 
 def _remaining_s(notice: Notice) -> float | None:
