@@ -22,11 +22,8 @@ class AllowedOrigins:
     def __init__(self, setting: Literal["*"] | tuple[str, ...] | None) -> None:
         self.is_any = setting == "*"
         self._named = () if setting is None or setting == "*" else setting
-
-    @property
-    def patterns(self) -> list[re.Pattern[str]]:
+        self.patterns: list[re.Pattern[str]] = [matching(one) for one in self._named]
         """An expression for each entry of a list."""
-        return [matching(one) for one in self._named]
 
     def names(self, origin: str) -> bool:
         """Whether the setting names an origin, by itself or with others."""

@@ -24,6 +24,7 @@ from chef.domain.model import Job, Kind
 from chef.errors import Forbidden, NotFound
 from chef.services import services
 from chef.wire.findings import Findings
+from chef.wire.forms import whole_of_form
 from chef.wire.strict import as_whole
 
 blueprint = Blueprint("sharing", __name__)
@@ -126,10 +127,7 @@ def _level(fields: Mapping[str, Any], findings: Findings) -> Level:
 
 
 def _days(fields: Mapping[str, Any], findings: Findings) -> int:
-    days = fields.get("days", DEFAULT_DAYS)
-    if isinstance(days, str) and days.isascii() and days.isdigit() and len(days) <= 4:
-        days = int(days)  # As forms have it.
-    whole = as_whole(days)
+    whole = as_whole(whole_of_form(fields.get("days", DEFAULT_DAYS)))
     if whole is None or not 1 <= whole <= MOST_DAYS:
         findings.wrong("days", f"must be a whole number from 1 to {MOST_DAYS}")
         return DEFAULT_DAYS

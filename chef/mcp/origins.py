@@ -19,8 +19,10 @@ from chef.settings.config import Settings
 def check_origin(environ: Mapping[str, Any], settings: Settings) -> None:
     """Raise Forbidden for a request of a page of elsewhere. Agents that are no pages send no Origin."""
     origin = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        return
     allowed = AllowedOrigins(settings.websocket_cors_origin)
-    if origin is None or allowed.names(origin):
+    if allowed.names(origin):
         return
     is_foreign = Credentials.from_environ(environ).foreign_origin
     is_local = is_loopback_address(environ.get("REMOTE_ADDR") or "") and not is_proxied(environ)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from chef.domain.model import ID, ID_RULE
 from chef.domain.text import clean_text
 from chef.wire.findings import Findings
+from chef.wire.forms import whole_of_form
 from chef.wire.values import characters, is_integer, kind_of
 
 MAX_NAME, MAX_QUESTION, MAX_OPTION = 100, 500, 60
@@ -60,9 +61,7 @@ def parse_question(fields: Mapping[str, Any]) -> AskedQuestion:
     default = one_line(default) if isinstance(default, str) else default
     if default is not None and default not in options:
         findings.wrong("default", "must be one of the options")
-    seconds = fields.get("timeout", SECONDS)
-    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit() and len(seconds) < 10:
-        seconds = int(seconds)  # A form has texts alone.
+    seconds = whole_of_form(fields.get("timeout", SECONDS))
     if not is_integer(seconds) or not 1 <= seconds <= MAX_SECONDS:
         findings.wrong("timeout", f"must be a whole number of seconds from 1 to {MAX_SECONDS}")
     _check_names(fields, ("id", "text", "options", "default", "timeout"), findings)

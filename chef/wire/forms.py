@@ -41,6 +41,12 @@ def coerce_form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
+def whole_of_form(value: Any) -> Any:
+    """The number that a text of at most nine digits is, as forms have it; any other value as it is."""
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
+    return int(value) if is_number else value
+
+
 def _combine_meta(fields: dict[str, Any], entries: dict[str, str], findings: Findings) -> None:
     whole = fields.get("meta", {})
     # Another kind of value is told by the check of the field itself.
