@@ -283,4 +283,4 @@ def test_long_lines_take_no_time(filler: str) -> None:
         f"{head}{filler}" for head in ("FAILED ", "not ok ", " FAIL  ", "  1) ", "Tests: ", "--- FAIL: ", "")
     ]
     failure_in(seen_lines(texts * 20))
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20  # A second; minutes, if one did.

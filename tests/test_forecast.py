@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from chef.domain.forecast import Estimate, Interval, PastRun, PastSpan, RunningJob, build_model, estimate
 from chef.domain.forecast.values import LONGEST_MS
+from tests.tools.counting import calls_of
 
 AT = 1_800_000_000_000
 SECOND = 1000
@@ -295,16 +296,21 @@ def test_with_time_the_end_of_a_phase_is_never_expected_earlier(seconds: list[in
     assert all(later >= earlier - 2 for earlier, later in pairwise(ends))
 
 
-@pytest.mark.parametrize("count", [10, 50])
-def test_an_estimate_costs_little(count: int) -> None:
-    """Measured in bench/progress.py; here it may take ten times as long."""
+def test_an_estimate_costs_little_however_many_runs_there_were() -> None:
+    """Its time is measured in bench/progress.py."""
     names = ("preparing", "installing", "building", "testing", "completed")
     lot = random.Random(4)
-    history = runs(count, lambda _: {name: lot.uniform(10, 100) for name in names})
-    model = build_model(history)
     job = RunningJob("building", AT, (("preparing", 50_000), ("installing", 50_000)))
-    assert cpu_ms(lambda: build_model(history), 3) < 30
-    assert cpu_ms(lambda: estimate(model, job, AT + 9000), 20) < 2
+    learning, telling = {}, {}
+    for count in (10, 50, 500):
+        history = runs(count, lambda _: {name: lot.uniform(10, 100) for name in names})
+        model = build_model(history)
+        learning[count] = calls_of(partial(build_model, history))
+        telling[count] = calls_of(partial(estimate, model, job, AT + 9000))
+    assert learning[50] < 5 * learning[10], "not more than the runs are"
+    assert learning[500] < 1.1 * learning[50], "only the newest count"
+    assert learning[50] < 40_000
+    assert telling[500] < 1.1 * telling[50] < 3000
 
 
 def test_a_script_that_flips_between_phases_costs_little_as_well() -> None:
@@ -314,22 +320,11 @@ def test_a_script_that_flips_between_phases_costs_little_as_well() -> None:
     history = [PastRun(AT + n, one) for n, one in enumerate(spans)]
     model = build_model(history)
     job = RunningJob("building", AT, tuple((span.phase, span.duration_ms) for span in spans[0][:99]))
-    assert cpu_ms(lambda: build_model(history), 1) < 300
-    assert cpu_ms(lambda: estimate(model, job, AT + 1000), 20) < 5
+    assert calls_of(lambda: build_model(history)) < 400_000
+    assert calls_of(lambda: estimate(model, job, AT + 1000)) < 4000
     found = known(estimate(model, job, AT + 1000)).remaining
     assert found is not None
     assert found.median == pytest.approx(101 * 4500, rel=0.2)
-
-
-def cpu_ms(do: Callable[[], object], times: int) -> float:
-    """The least CPU time (ms) of some tries."""
-    tries = []
-    for _ in range(5):
-        began = time.process_time()
-        for _ in range(times):
-            do()
-        tries.append((time.process_time() - began) / times * 1000)
-    return min(tries)
 
 
 def test_a_queue_that_no_past_run_tells_of_is_no_time_of_the_build() -> None:

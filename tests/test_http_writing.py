@@ -629,7 +629,7 @@ def test_no_repeated_byte_makes_a_log_body_slow(client: FlaskClient, byte: bytes
     began = time.process_time()
     assert client.post("/api/jobs/j/logs?projectId=p", data=b"begin\n" + body).status_code == 200
     assert client.get("/api/jobs/j/logs", headers={"Accept": "text/plain"}).status_code == 200
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 60
 
 
 @pytest.mark.slow

@@ -172,7 +172,7 @@ def test_a_hundred_thousand_updates_or_errors_are_read_within_seconds(
     except Invalid as refusal:
         told = len(refusal.errors)
         assert not taken
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 60  # Each looked at once; hours, if not.
     assert told <= 101
 
 
