@@ -22,7 +22,7 @@ from chef.domain.model import Entry, LogEntry, LogPiece, StateEntry, Update
 from chef.domain.payloads import line_text
 from chef.errors import ChefError, Conflict, StoreUnavailable
 from chef.live.events import Event, Published, events_of
-from chef.store import NumberedLine, Store, engine, groupcommit, reading, rowcache, writing
+from chef.store import NumberedLine, Store, engine, groupcommit, loading, reading, rowcache
 from chef.store.queries import PAGE_BYTES
 from chef.store.statements import CompiledStatement, Driver, _expanded
 from chef.wire.recovery import Kept
@@ -234,7 +234,7 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other process makes what the first has just not found to lock, and then goes on writing."""
-    load_jobs, load_streams = writing._Transaction._load_jobs, writing._Transaction._load_streams
+    load_jobs, load_streams = loading._load_jobs, loading._load_streams
     threads: list[threading.Thread] = []
     with open_store(postgres_url) as store, open_store(postgres_url) as other:
 
@@ -245,20 +245,20 @@ def test_a_project_that_appears_while_a_transaction_begins_is_locked_all_the_sam
             threads.append(thread)
 
         def is_first(transaction: Any) -> bool:
-            return bool(transaction._connection.engine is store._connections.engine)
+            return bool(transaction.connection.engine is store._connections.engine)
 
-        def then_load_jobs(self: Any, job_ids: Any) -> None:
-            if is_first(self) and not threads:
+        def then_load_jobs(transaction: Any, job_ids: Any) -> None:
+            if is_first(transaction) and not threads:
                 write_elsewhere(log("one"))
-            load_jobs(self, job_ids)
+            load_jobs(transaction, job_ids)
 
-        def then_load_streams(self: Any, job_ids: Any) -> None:
-            if is_first(self) and len(threads) == 1:
+        def then_load_streams(transaction: Any, keys: Any) -> None:
+            if is_first(transaction) and len(threads) == 1:
                 write_elsewhere(log("two\nthree"), update(message="x"))
-            load_streams(self, job_ids)
+            load_streams(transaction, keys)
 
-        monkeypatch.setattr(writing._Transaction, "_load_jobs", then_load_jobs)
-        monkeypatch.setattr(writing._Transaction, "_load_streams", then_load_streams)
+        monkeypatch.setattr(loading, "_load_jobs", then_load_jobs)
+        monkeypatch.setattr(loading, "_load_streams", then_load_streams)
         store.append(batch(update(message="first")))
         for thread in threads:
             thread.join()
@@ -768,7 +768,7 @@ def test_a_store_answers_after_a_broken_query(store: Store) -> None:
     assert store.trouble() is None
 
 
-@pytest.mark.parametrize("query", [writing._SENT, writing._STREAMS])
+@pytest.mark.parametrize("query", [loading._SENT, loading._STREAMS])
 def test_what_several_updates_need_is_found_by_key_however_long_the_history(
     database_url: str, query: dict[str, CompiledStatement]
 ) -> None:

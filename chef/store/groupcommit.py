@@ -28,7 +28,8 @@ from chef.store.faults import LOCKED, refusal, unsure
 from chef.store.storethreads import StoreThreads
 from chef.store.waits import LOCK_TRY_MS, STORE_WAIT_S
 from chef.store.working import ThreadLook, thread_id
-from chef.store.writing import Overtaken, write
+from chef.store.writetransaction import Overtaken
+from chef.store.writing import write
 
 log = logging.getLogger(__name__)
 
