@@ -19,7 +19,7 @@ from chef.outbox import notifier as notifiers
 from chef.outbox import queue
 from chef.outbox.channel import NotifyChannel, Send
 from chef.outbox.notifier import Notifier
-from chef.outbox.queue import OutboxCounts, QueueParts
+from chef.outbox.teller import OutboxCounts, OutboxParts
 from chef.outbox.values import Delivered, Notice, NotNow, Outcome, Word
 from chef.settings.config import Settings
 from chef.store import Store
@@ -84,7 +84,7 @@ class House:
         """A notifier; one with a name is in a process of its own, which has its own connections."""
         if owner:
             self.stores.append(Store(Settings(database_url=self.url)))
-        parts = QueueParts(
+        parts = OutboxParts(
             self.stores[-1].outbox,
             self.store.epoch,
             self.now,

@@ -14,8 +14,9 @@ import pytest
 from chef.domain.model import Job
 from chef.outbox.kinds import make_channels
 from chef.outbox.notifier import Notifier
-from chef.outbox.queue import OutboxCounts, QueueParts, TargetQueue
+from chef.outbox.queue import TargetQueue
 from chef.outbox.sending import TargetSilent
+from chef.outbox.teller import OutboxCounts, OutboxParts, TargetTeller
 from chef.outbox.telling import Telling, given_up, next_word, told_of
 from chef.outbox.values import Answer, Request, Word
 from chef.settings.config import Settings
@@ -52,13 +53,11 @@ def test_an_end_that_nobody_asked_for_is_told_where_there_is_a_message(
 
 
 def test_what_was_told_before_a_restart_may_have_been_told_just_before() -> None:
-    parts = cast("Any", SimpleNamespace(is_held=lambda: True))
-    queue = TargetQueue(CHAT, TargetKey(7, 0), parts)
+    queue = TargetQueue(CHAT, TargetKey(7, 0))
     before = time.monotonic()
     queue.take(ended_job("failed", state_seq=2), ToldRow(seq=1, requests=1, handle="12"), recovered=False)
     queue.take(ended_job("failed", job_id="new", state_seq=2), None, recovered=False)
     dues = {name: telling.due_at for name, telling in queue._tellings.items()}
-    queue.close(0)
     assert dues["web-17"] >= before + 3
     assert dues["new"] <= before
 
@@ -118,7 +117,7 @@ class DeadPlace:
 
 def test_a_place_that_failed_is_asked_by_one_at_a_time() -> None:
     rows = SimpleNamespace(save=lambda *_: True, has_later=lambda *_: False)
-    parts = QueueParts(
+    parts = OutboxParts(
         cast("Any", rows),
         "epoch",
         lambda: 1_000,
@@ -127,8 +126,9 @@ def test_a_place_that_failed_is_asked_by_one_at_a_time() -> None:
         lambda: True,
         OutboxCounts(),
     )
-    queue, place = TargetQueue(WEBHOOK, TargetKey(7, 0), parts), DeadPlace()
-    queue._sender = cast("Any", place)
+    queue, place = TargetQueue(WEBHOOK, TargetKey(7, 0)), DeadPlace()
+    teller = TargetTeller(queue, parts)
+    teller._sender = cast("Any", place)
     for number in range(6):
         queue.take(ended_job("failed", job_id=f"j{number}", state_seq=2), None, recovered=False)
     with gevent.Timeout(30):
@@ -137,7 +137,7 @@ def test_a_place_that_failed_is_asked_by_one_at_a_time() -> None:
         begun = place.asked[0]
         while time.monotonic() < begun + 2:
             gevent.sleep(0.05)
-    queue.close(0)
+    teller.close(0)
     again = [at for at in place.asked if at > begun + 0.3]
     assert again
     assert all(later - at > 0.3 for at, later in pairwise(again))

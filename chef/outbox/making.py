@@ -11,7 +11,7 @@ from chef.domain.model import Job
 from chef.metrics import Metrics
 from chef.outbox.channel import NotifyChannel
 from chef.outbox.notifier import Notifier
-from chef.outbox.queue import OutboxCounts, QueueParts
+from chef.outbox.teller import OutboxCounts, OutboxParts
 from chef.settings.config import Settings
 from chef.store import Store
 
@@ -30,7 +30,7 @@ def make_notifier(
     def link(job_id: str) -> str:
         return f"{settings.address}/jobs/{quote(job_id, safe='~:@+')}"
 
-    parts = QueueParts(store.outbox, store.epoch, clock, link, estimate, lambda: outbox.is_held, counts)
+    parts = OutboxParts(store.outbox, store.epoch, clock, link, estimate, lambda: outbox.is_held, counts)
     outbox = Notifier(channels, parts)
     metrics.show("chef_notify_requests", "Requests to targets, by their kind.", counts.tried)
     metrics.show("chef_notify_sent", "Notices that targets took, by their kind.", counts.sent)

@@ -22,7 +22,8 @@ from chef.domain.removals import Removal
 from chef.errors import ChefError
 from chef.outbox.channel import NotifyChannel
 from chef.outbox.owner import is_gone, own_name
-from chef.outbox.queue import QueueParts, TargetQueue
+from chef.outbox.queue import TargetQueue
+from chef.outbox.teller import OutboxParts, TargetTeller
 from chef.outbox.values import Word
 from chef.store import Removed
 from chef.store.outbox import MOST_PROJECTS, TargetKey, ToldRow, ToTell
@@ -44,15 +45,16 @@ _KEPT_AT_ONCE = 200
 
 
 class Notifier:
-    """Tells channels of jobs, while this process holds the lease. `parts` are what their queues share."""
+    """Tells channels of jobs, while this process holds the lease. `parts` are what their tellers share."""
 
-    def __init__(self, channels: Sequence[NotifyChannel], parts: QueueParts) -> None:
+    def __init__(self, channels: Sequence[NotifyChannel], parts: OutboxParts) -> None:
         self._channels = channels
         self._parts = parts
         self._rows = parts.rows
         self._owner = own_name()
         self._is_live = any(channel.is_live for channel in channels)
         self._queues: list[TargetQueue] = []
+        self._tellers: list[TargetTeller] = []
         self._changed: dict[str, Job] = {}
         self._wake = Event()
         self._held_until = 0.0
@@ -162,21 +164,20 @@ class Notifier:
 
     def _begin_queues(self, at: int) -> None:
         keys = self._keys(at)
-        self._queues = [
-            TargetQueue(channel, key, self._parts) for channel, key in zip(self._channels, keys, strict=True)
-        ]
+        self._queues = [TargetQueue(channel, key) for channel, key in zip(self._channels, keys, strict=True)]
+        self._tellers = [TargetTeller(queue, self._parts) for queue in self._queues]
 
     def _keys(self, at: int) -> list[TargetKey]:
         digests = [sha256(channel.key.encode()).hexdigest() for channel in self._channels]
         return self._rows.begin(digests, at)
 
     def _end_queues(self, within: float = 0.0) -> None:
-        queues, self._queues, self._changed = self._queues, [], {}
-        for queue in queues:
-            queue.stop()
+        tellers, self._tellers, self._queues, self._changed = self._tellers, [], [], {}
+        for teller in tellers:
+            teller.stop()
         until = time.monotonic() + within
-        for queue in queues:
-            queue.close(max(0.0, until - time.monotonic()))
+        for teller in tellers:
+            teller.close(max(0.0, until - time.monotonic()))
 
     def _let_go(self) -> None:
         was_held = self.is_held
