@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -248,17 +250,59 @@ TELL = 'detect; printf "%s\\n" "$chef_kind" "$chef_run" "$chef_repository" "$che
 @pytest.mark.parametrize("name", SHELL_KNOWS)
 def test_chef_sh_finds_the_same(name: str, tmp_path: Path) -> None:
     environ, _, _, meta = SYSTEMS[name]
-    (tmp_path / "ci.sh").write_bytes((Path(__file__).parents[1] / "chef" / "reporter" / "ci.sh").read_bytes())
+    keys = ("kind", "run", "repository", "pullRequest", "number")
+    assert shell_finds(TELL, environ, tmp_path) == [meta.get(key, "") for key in keys]
+
+
+def shell_finds(tell: str, environ: dict[str, str], folder: Path) -> list[str]:
+    (folder / "ci.sh").write_bytes((Path(__file__).parents[1] / "chef" / "reporter" / "ci.sh").read_bytes())
     done = subprocess.run(
-        ["sh", "-c", f". ./ci.sh; {TELL}"],
-        cwd=tmp_path,
+        ["sh", "-c", f". ./ci.sh; {tell}"],
+        cwd=folder,
         env={**environ, "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=True,
     )
-    keys = ("kind", "run", "repository", "pullRequest", "number")
-    assert done.stdout.split("\n")[:-1] == [meta.get(key, "") for key in keys]
+    return done.stdout.split("\n")[:-1]
+
+
+# The head of a pull request, among others that are named so.
+PULL_REQUEST_EVENT: dict[str, Any] = {
+    "action": "synchronize",
+    "pull_request": {
+        "base": {"sha": "c" * 40, "repo": {"head": {"sha": "c" * 40}}},
+        "body": '"pull_request": {"head": {"sha": "' + "c" * 40 + '"}}, \\" [{ \u2603',
+        "commits": [{"head": {"sha": "c" * 40}}],
+        "head": {"ref": "fix", "repo": {"owner": {"sha": "c" * 40}}, "sha": "a" * 40},
+        "merge_commit_sha": "c" * 40,
+    },
+    "repository": {"head": {"sha": "c" * 40}},
+}
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize(
+    ("event", "ref", "head"),
+    [
+        (PULL_REQUEST_EVENT, "refs/pull/7/merge", "a" * 40),
+        (PULL_REQUEST_EVENT, "refs/heads/main", None),
+        ({"pull_request": {"head": {"sha": "no commit"}}}, "refs/pull/7/merge", None),
+        ({"pull_request": [{"head": {"sha": "a" * 40}}]}, "refs/pull/7/merge", None),
+        (None, "refs/pull/7/merge", None),
+    ],
+)
+def test_of_a_pull_request_chef_sh_finds_the_newest_commit_of_its_branch(
+    event: dict[str, Any] | None, ref: str, head: str | None, indent: int | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "event.json"
+    if event is not None:
+        path.write_text(json.dumps(event, indent=indent))
+    environ = SYSTEMS["github"][0] | {"GITHUB_EVENT_PATH": str(path), "GITHUB_REF": ref}
+    assert shell_finds('detect; printf "%s\\n" "$chef_commit"', environ, tmp_path) == [
+        head or environ["GITHUB_SHA"]
+    ]
 
 
 @pytest.mark.real

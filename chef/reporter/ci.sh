@@ -31,6 +31,25 @@ tools_of() {
     awk '!seen[$0]++ { printf "%s", $0 }'
 }
 
+# The newest commit of a pull request's branch, of the event that GitHub, Gitea and Forgejo write into a file: what is
+# built of one is a commit that merges it for a try, which nobody looks at.
+head_of_event() {
+  [ -r "$1" ] || return 0
+  LC_ALL=C awk '{
+    rest = $0
+    while (match(rest, /"([^"\\]|\\.)*"|[][{}:,]/)) {
+      token = substr(rest, RSTART, RLENGTH); rest = substr(rest, RSTART + RLENGTH)
+      if (token ~ /^[[{]$/) { depth++; key[depth] = "" }
+      else if (token ~ /^[]}]$/) depth--
+      else if (token == ":") key[depth] = before
+      else if (before == ":" && depth == 3 && key[1] key[2] key[3] == "\"pull_request\"\"head\"\"sha\"") {
+        print substr(token, 2, length(token) - 2); exit
+      }
+      before = token
+    }
+  }' "$1" 2>/dev/null | sed -n '/^[0-9a-f]\{40,64\}$/p'
+}
+
 # The build as its CI system describes it: chef_found_job, chef_found_project, chef_branch, chef_commit and so on.
 # chef_kind is the same in each run of the CI job, chef_run in each job of the run.
 # shellcheck disable=SC2034 # begin_fields takes them by their names
@@ -51,6 +70,9 @@ detect() {
     kind_of "${GITHUB_WORKFLOW-}" "${GITHUB_JOB-}" "${chef_leg#, }"
     chef_repository=${GITHUB_SERVER_URL:+$GITHUB_SERVER_URL/}${GITHUB_REPOSITORY-}
     chef_pull=$(printf '%s\n' "${GITHUB_REF-}" | sed -n 's!^refs/pull/\([0-9]*\)/.*!\1!p')
+    chef_leg=''
+    [ -z "$chef_pull" ] || chef_leg=$(head_of_event "${GITHUB_EVENT_PATH-}")
+    chef_commit=${chef_leg:-$chef_commit}
   elif [ -n "${GITLAB_CI-}" ] && [ -n "${CI_JOB_ID-}" ]; then
     chef_found_job=gitlab${CI_PROJECT_ID:+-$CI_PROJECT_ID}-$CI_JOB_ID chef_found_project=${CI_PROJECT_PATH:-${CI_PROJECT_NAME-}}
     chef_branch=${CI_MERGE_REQUEST_SOURCE_BRANCH_NAME:-${CI_COMMIT_REF_NAME-}} chef_commit=${CI_MERGE_REQUEST_SOURCE_BRANCH_SHA:-${CI_COMMIT_SHA-}}
