@@ -120,7 +120,7 @@ def told_all(kind: RequestChannel, *jobs: tuple[Status, bool]) -> list[list[Word
     """What is told at each state of a job, until there is nothing more."""
     telling, found = Telling(job()), list[list[Word]]()
     for number, (status, recovered) in enumerate(jobs, 1):
-        telling.job, telling.recovered = job(status, number), recovered
+        telling.job, telling.failed_before = job(status, number), int(recovered)
         words = list[Word]()
         while (word := next_word(kind, telling)) is not None:
             words.append(word)

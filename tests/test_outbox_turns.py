@@ -55,8 +55,8 @@ def test_an_end_that_nobody_asked_for_is_told_where_there_is_a_message(
 def test_what_was_told_before_a_restart_may_have_been_told_just_before() -> None:
     queue = TargetQueue(CHAT, TargetKey(7, 0))
     before = time.monotonic()
-    queue.take(ended_job("failed", state_seq=2), ToldRow(seq=1, requests=1, handle="12"), recovered=False)
-    queue.take(ended_job("failed", job_id="new", state_seq=2), None, recovered=False)
+    queue.take(ended_job("failed", state_seq=2), ToldRow(seq=1, requests=1, handle="12"), 0)
+    queue.take(ended_job("failed", job_id="new", state_seq=2), None, 0)
     dues = {name: telling.due_at for name, telling in queue._tellings.items()}
     assert dues["web-17"] >= before + 3
     assert dues["new"] <= before
@@ -81,7 +81,7 @@ class Target:
     def renew(self, job: Job) -> bool:
         return False
 
-    def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
+    def take(self, job: Job, told: ToldRow | None, failed_before: int) -> bool:
         self.taken[job.job_id] = told
         return False
 
@@ -130,7 +130,7 @@ def test_a_place_that_failed_is_asked_by_one_at_a_time() -> None:
     teller = TargetTeller(queue, parts)
     teller._sender = cast("Any", place)
     for number in range(6):
-        queue.take(ended_job("failed", job_id=f"j{number}", state_seq=2), None, recovered=False)
+        queue.take(ended_job("failed", job_id=f"j{number}", state_seq=2), None, 0)
     with gevent.Timeout(30):
         while not place.asked:
             gevent.sleep(0.01)

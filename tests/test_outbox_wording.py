@@ -28,6 +28,12 @@ def failed(**fields: Any) -> str:
     return said(ended_job("failed", **fields), Word.FAILED)
 
 
+def recovered(failed_before: int) -> str:
+    green = ended_job("completed", progress=100)
+    words = words_of(notice_of(green, Word.RECOVERED, failed_before=failed_before))
+    return f"{words.place}: {words.state}"
+
+
 NOT_A_FUNCTION = Failure(summary="TypeError: x is not a function", lines=FAILURE.lines)
 SILENT: dict[str, Any] = {"heartbeat_at": AT - 900_000, "heartbeat_every": 10, "updated_at": AT - 900_000}
 
@@ -53,6 +59,8 @@ SILENT: dict[str, Any] = {"heartbeat_at": AT - 900_000, "heartbeat_every": 10, "
         (failed(), "failed"),
         (said(ended_job("completed", progress=100), Word.COMPLETED), "completed, took 3 min 12 s"),
         (said(ended_job("completed", progress=100), Word.RECOVERED), "recovered, took 3 min 12 s"),
+        (recovered(1), "recovered after 1 failed run, took 3 min 12 s"),
+        (recovered(3), "recovered after 3 failed runs, took 3 min 12 s"),
         (said(ended_job("cancelled", message="superseded")), "cancelled: superseded"),
         (said(ended_job("abandoned")), "abandoned"),
     ],

@@ -236,15 +236,15 @@ class Notifier:
             for queue in self._queues
             if not queue.renew(job) and queue.concerns(job)
         ]
-        recovered = {
-            job.job_id: self._has_recovered(job) for job in {job.job_id: job for job, _ in pairs}.values()
+        failed_before = {
+            job.job_id: self._failed_before(job) for job in {job.job_id: job for job, _ in pairs}.values()
         }
         told = self._told(pairs)
         # From here on nothing waits: what the store has of a job that is in no queue stays true.
         return [
             ToTell(queue.key.pk, job.job_id, job.state_seq)
             for job, queue in pairs
-            if queue.take(job, told.get((job.job_id, queue.key.pk)), recovered=recovered[job.job_id])
+            if queue.take(job, told.get((job.job_id, queue.key.pk)), failed_before[job.job_id])
         ]
 
     def _told(self, pairs: Sequence[tuple[Job, TargetQueue]]) -> dict[tuple[str, int], ToldRow]:
@@ -256,6 +256,6 @@ class Notifier:
             read |= unread
         return told
 
-    def _has_recovered(self, job: Job) -> bool:
+    def _failed_before(self, job: Job) -> int:
         is_asked = any(Word.RECOVERED in channel.words for channel in self._channels)
-        return is_asked and job.status == "completed" and self._rows.has_recovered(job)
+        return self._rows.failed_before(job) if is_asked and job.status == "completed" else 0

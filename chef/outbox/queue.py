@@ -65,15 +65,16 @@ class TargetQueue:
         if telling is None or job.ended or not telling.told.is_open or not self.knows(job):
             return False
         if job.state_seq >= telling.job.state_seq:
-            telling.job, telling.recovered = job, False
+            telling.job, telling.failed_before = job, 0
         return True
 
-    def take(self, job: Job, told: ToldRow | None, *, recovered: bool) -> bool:
+    def take(self, job: Job, told: ToldRow | None, failed_before: int) -> bool:
         """A job stands so now; returns whether something is to be told that the store does not know of.
 
-        `told` is what the store has. Where there are too many, it is not kept here, and `has_more`.
+        `told` is what the store has, `failed_before` as in Telling. Where there are too many, it is not kept
+        here, and `has_more`.
         """
-        telling = self._newest(job, told, recovered=recovered)
+        telling = self._newest(job, told, failed_before)
         if job.job_id in self._waiting and not job.ended:
             return not telling.told.is_open
         is_due = next_word(self.channel, telling) is not None
@@ -86,19 +87,19 @@ class TargetQueue:
             self.put(telling)
         return is_due and not telling.told.is_open
 
-    def _newest(self, job: Job, told: ToldRow | None, *, recovered: bool) -> Telling:
+    def _newest(self, job: Job, told: ToldRow | None, failed_before: int) -> Telling:
         """What is known here of a job, brought up to date, else a new one."""
         if self.knows(job):
             telling = self._tellings[job.job_id]
             if job.state_seq >= telling.job.state_seq:
-                telling.job, telling.recovered = job, recovered
+                telling.job, telling.failed_before = job, failed_before
             return telling
         self._tellings.pop(job.job_id, None)
         self._waiting.pop(job.job_id, None)
         row = told_before(job, self.key.since)
         if told is not None:
             row = replace(told, words=told.words | row.words)
-        telling = Telling(job, recovered, row, unsure=row.begun)
+        telling = Telling(job, failed_before, row, unsure=row.begun)
         if self.channel.updates and (row.requests or row.begun):
             # It is not known when that was: before this process began, perhaps just before.
             telling.told_at = time.monotonic()

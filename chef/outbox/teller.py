@@ -146,7 +146,8 @@ class TargetTeller:
         shared = self._shared
         estimate = None if job.ended else shared.estimate(job)
         name = notice_id(self._channel, job, word, shared.epoch)
-        return Notice(job, word, estimate, shared.link(job.job_id), shared.clock(), name, telling.unsure)
+        link, now = shared.link(job.job_id), shared.clock()
+        return Notice(job, word, estimate, link, now, name, telling.unsure, telling.failed_before)
 
     def _outcome(self, telling: Telling, notice: Notice) -> Outcome | None:
         """What came of telling it; `None` where the place is not to be asked now."""

@@ -23,13 +23,13 @@ class Telling:
     """A job and a target. `told_at` is when it was told last (`time.monotonic`), `due_at` when it may be
     next, `busy` while it is.
 
-    `recovered`: its run completed after one that had failed. `place` is where it goes, once that is known:
-    a place that does not answer is asked by one at a time. `unsure`: its first message may have been sent.
-    `failures` is how often it was put off since it was told.
+    `failed_before`: so many runs had failed before it completed. `place` is where it goes, once that is
+    known: a place that does not answer is asked by one at a time. `unsure`: its first message may have been
+    sent. `failures` is how often it was put off since it was told.
     """
 
     job: Job
-    recovered: bool = False
+    failed_before: int = 0
     told: ToldRow = NOTHING_TOLD
     busy: bool = False
     due_at: float = 0.0
@@ -76,7 +76,7 @@ def _next_end(channel: NotifyChannel, telling: Telling, words: int) -> Word | No
 
 def _ends(telling: Telling) -> list[Word]:
     """The words for how a job has ended, the most telling one last."""
-    return [_ENDS[telling.job.status], *([Word.RECOVERED] if telling.recovered else [])]
+    return [_ENDS[telling.job.status], *([Word.RECOVERED] if telling.failed_before else [])]
 
 
 def told_of(channel: NotifyChannel, telling: Telling, job: Job, word: Word, handle: str) -> ToldRow:

@@ -32,7 +32,8 @@ class Notice:
     `link` is the page of the job. `id` is the same whenever this is sent again: that of the one message of
     the job where messages are edited, else that of this word of this job. 32 hexadecimal digits that nobody
     can guess. `is_repeated`: this was begun before and what came of it is not known, since the server was
-    killed; so a message of this id may be there.
+    killed; so a message of this id may be there. `failed_before`: a job that completed came after so many
+    failed runs.
     """
 
     job: Job
@@ -42,6 +43,7 @@ class Notice:
     at: int
     id: str
     is_repeated: bool = False
+    failed_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def words_of(notice: Notice) -> JobWords:
     """The words of a notice, as of its time."""
     shown = job_json(not_after(notice.job, notice.at), notice.at, estimate=notice.estimate)
     job = as_dict(shown)
-    state = _ended(job, notice.word) if job["status"] in ENDED else running_words(job, notice.at)
+    state = _ended(job, notice) if job["status"] in ENDED else running_words(job, notice.at)
     return JobWords(
         place_of(job), cut(state, _MOST_STATE), _details(job), _TONES.get(job["status"], "running")
     )
@@ -77,13 +77,18 @@ def _time_words(eta: dict[str, Any] | None, now: int) -> str:
     return f"about {about(left.median)}" if left.median else f"less than {high}"
 
 
-def _ended(job: dict[str, Any], word: Word) -> str:
+def _ended(job: dict[str, Any], notice: Notice) -> str:
     """How a job ended: `failed: 3 tests, L21236`, `completed in 3 min 12 s`."""
     if job["status"] == "completed":
-        outcome = "recovered" if word is Word.RECOVERED else "completed"
+        outcome = _recovered(notice.failed_before) if notice.word is Word.RECOVERED else "completed"
         return f"{outcome}, {took}" if (took := _took(job)) else outcome
     reasons = ", ".join(_reasons(job))
     return f"{job['status']}: {reasons}" if reasons else str(job["status"])
+
+
+def _recovered(failed_before: int) -> str:
+    runs = "run" if failed_before == 1 else "runs"
+    return f"recovered after {failed_before} failed {runs}" if failed_before else "recovered"
 
 
 def _reasons(job: dict[str, Any]) -> list[str]:

@@ -120,9 +120,9 @@ class OutboxRows:
         """What was told of some jobs, by job and target."""
         return self._read(lambda connection: find_told(connection, job_ids))
 
-    def has_recovered(self, job: Job) -> bool:
-        """Whether a completed job is one after a failed one: of the same project, kind and branch."""
-        return self._read(lambda connection: has_recovered(connection, job))
+    def failed_before(self, job: Job) -> int:
+        """How many jobs of the same project, kind and branch failed since the last one that completed."""
+        return self._read(lambda connection: count_failed_before(connection, job))
 
     def has_later(self, job: Job, is_same: Callable[[Job], bool]) -> bool:
         """Whether there is a later job of the same project, kind and commit for which this holds, too."""
@@ -235,25 +235,22 @@ def _told_of(row: Any) -> ToldRow:
     return ToldRow(row.seq, row.words, row.requests, row.handle, row.begun, row.is_open)
 
 
-def has_recovered(connection: Connection, job: Job) -> bool:
-    """Whether the newest job before it of its kind and branch that completed or failed is one that failed."""
+def count_failed_before(connection: Connection, job: Job) -> int:
+    """How many jobs of its project, kind and branch failed before it, behind the newest that completed."""
     this = select(jobs.c.pk, jobs.c.project_pk).where(jobs.c.job_id == job.job_id)
     row = connection.execute(this).first()
     if row is None:
-        return False
-    before = (
-        select(jobs.c.status)
-        .where(
-            jobs.c.project_pk == row.project_pk,
-            jobs.c.pk < row.pk,
-            jobs.c.kind == filter_text(job.meta.get("kind")),
-            jobs.c.branch == filter_text(job.meta.get("branch")),
-            jobs.c.status.in_(("completed", "failed")),
-        )
-        .order_by(jobs.c.pk.desc())
-        .limit(1)
+        return 0
+    same = (
+        jobs.c.project_pk == row.project_pk,
+        jobs.c.pk < row.pk,
+        jobs.c.kind == filter_text(job.meta.get("kind")),
+        jobs.c.branch == filter_text(job.meta.get("branch")),
     )
-    return connection.scalar(before) == "failed"
+    green = select(jobs.c.pk).where(*same, jobs.c.status == "completed").order_by(jobs.c.pk.desc()).limit(1)
+    behind = connection.scalar(green) or 0
+    failed = select(func.count()).where(*same, jobs.c.status == "failed", jobs.c.pk > behind)
+    return connection.execute(failed).scalar_one()
 
 
 def has_later(connection: Connection, job: Job, is_same: Callable[[Job], bool]) -> bool:

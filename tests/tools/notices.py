@@ -49,8 +49,9 @@ def notice_of(
     *,
     is_repeated: bool = False,
     name: str = "5f" * 16,
+    failed_before: int = 0,
 ) -> Notice:
-    return Notice(job, word, estimate, LINK, AT, name, is_repeated)
+    return Notice(job, word, estimate, LINK, AT, name, is_repeated, failed_before)
 
 
 def estimated(median: int | None, *, is_range: bool = False, over: int | None = None) -> Estimate:
