@@ -16,7 +16,7 @@ from chef.domain.clock import Clock
 from chef.domain.control import AskToStop, ControlStep
 from chef.domain.controlpayloads import QuestionsEvent, StopEvent, question_json, stop_json
 from chef.domain.ledger import Batch, Item, Stored
-from chef.domain.model import Job, Kind
+from chef.domain.model import Job, Kind, StateEntry
 from chef.domain.wiretypes import encode
 from chef.errors import ChefError, Forbidden, StoreUnavailable
 from chef.live.events import Event
@@ -138,10 +138,14 @@ class Control:
 
     def note(self, stored: Iterable[Stored]) -> None:
         """Jobs have changed: whoever waits for one that has ended is told. Never waits."""
-        if self._watches:
-            for item in stored:
-                if item.job.ended:
-                    self.wake(item.job.job_id)
+        if not self.is_on:
+            return
+        for item in stored:
+            if item.job.ended:
+                self.wake(item.job.job_id)
+                if isinstance(item.entry, StateEntry) and _has_open_question(item.job):
+                    # Whoever asked may wait at another process.
+                    gevent.spawn(self._tell_others, item.job, is_stop=False)
 
     def _end_waiting(self) -> None:
         for job_id in list(self._watches):
@@ -169,6 +173,11 @@ class Control:
                 log.warning("the store does not answer: stop requests wait")
             except Exception:  # Else a fault in one look would be the end of all.
                 log.exception("stop requests could not be told")
+
+
+def _has_open_question(ended: Job) -> bool:
+    """Whether a job that has ended left a question open."""
+    return any(question.is_open(ended.finished_at or ended.updated_at) for question in ended.questions)
 
 
 def control_event(kind: Kind, job: Job, *, is_stop: bool) -> Event:
