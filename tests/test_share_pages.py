@@ -112,3 +112,20 @@ def test_what_is_followed_ends_within_two_seconds_also_in_another_process(
         assert [line for line in lines if line.strip()] == []
         assert time.monotonic() - ended < 10  # Two seconds, on a machine with nothing else to do.
     assert requests.get(f"{other.url}/api/jobs/a", headers=headers, timeout=10).status_code == 401
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("form", [{"params": {"raw": "1"}}, {"headers": {"Accept": "text/plain"}}])
+def test_a_download_breaks_off_when_its_link_ends(protected: Served, form: dict[str, dict[str, str]]) -> None:
+    """And not as if that had been all of the log."""
+    url = f"{protected.url}/api/jobs/a/logs"
+    line, count = b"x" * 999 + b"\n", 40_000  # More than the buffers between two sockets hold.
+    assert protected.session.put(url, data=line * count, timeout=60).status_code == 200
+    link = shared(protected, "jobs/a", "log")
+    headers = {"Authorization": f"Bearer {link['token']}", **form.get("headers", {})}
+    with requests.get(url, params=form.get("params"), headers=headers, stream=True, timeout=30) as answer:
+        parts = answer.iter_content(1 << 16)
+        assert next(parts)
+        protected.session.delete(f"{protected.url}/api/shares/{link['id']}")
+        with pytest.raises(requests.exceptions.ChunkedEncodingError):
+            list(parts)

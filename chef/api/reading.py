@@ -10,6 +10,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from msgspec import UNSET
 
 from chef.access.auth import Principal
+from chef.access.shares import Share
 from chef.api.answers import (
     DEFAULT_LIMIT,
     MAX_LIMIT,
@@ -20,7 +21,6 @@ from chef.api.answers import (
     cursor_in_query,
     limit_in_query,
     number_in_query,
-    readable_job,
     reader,
     switch_in_query,
     text_in_query,
@@ -37,7 +37,8 @@ from chef.domain.ledger import Project
 from chef.domain.model import Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, line_text, listed_line
 from chef.domain.text import clean_text
-from chef.errors import NotFound
+from chef.errors import NotFound, ShareEnded
+from chef.http.heads import Refused
 from chef.services import Services, services
 from chef.store import ListedProject, NumberedLine
 from chef.wire.paging import make_cursor
@@ -144,10 +145,11 @@ def _project_json(listed: ListedProject) -> ProjectJson:
 @blueprint.get("/api/jobs/<job_id>/logs")
 def get_logs(job_id: str) -> Response:
     """The log: a range of lines as JSON, the clean text, the exact bytes, or what a search finds."""
-    job = readable_job(job_id, "log")
+    principal = reader("log")
+    job = visible_job(principal, check_id(job_id, "jobId"))
     if switch_in_query("raw", default=False):
         _refuse_beside("raw", "after", "before", "limit", "tail", "q")
-        return _stream(_raw(job, _stream_in_query()), "application/octet-stream")
+        return _stream(_raw(job, _stream_in_query()), "application/octet-stream", principal.share)
     if "stream" in request.args:
         raise wrong("stream", "cannot be combined with lines, which are numbered over all streams: add raw=1")
     needle = text_in_query("q")
@@ -155,7 +157,7 @@ def get_logs(job_id: str) -> Response:
         return _found(job, needle)
     wanted = _Range.from_query(job)
     if _wants_text():
-        return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8")
+        return _stream(_clean(job, wanted.first, wanted.last), "text/plain; charset=utf-8", principal.share)
     lines = wanted.of(services().store.lines(job_id, wanted.first, wanted.last))
     removed = _removed(job.gap) if job.gap is not None and job.gap.lines else UNSET
     return answer(LogLines([_line(line) for line in lines], job.lines, removed=removed))
@@ -270,15 +272,28 @@ def _raw(job: Job, only: str | None) -> Iterator[bytes]:
         yield waiting
 
 
-def _stream(parts: Iterable[bytes], mimetype: str) -> Response:
-    """Send parts as they are read, joined into blocks; the first is read before the head is sent."""
+def _stream(parts: Iterable[bytes], mimetype: str, share: Share | None) -> Response:
+    """Send parts as they are read, joined into blocks; the first is read before the head is sent.
+
+    What is read by a share link breaks off when that ends.
+    """
     blocks = _blocks(parts)
     first = next(blocks, b"")
     return Response(
-        stream_with_context(chain([first] if first else [], blocks)),
+        stream_with_context(chain([first] if first else [], _while_it_holds(share, blocks))),
         content_type=mimetype,
         headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
     )
+
+
+def _while_it_holds(share: Share | None, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        try:
+            services().shares.check(share)
+        except ShareEnded as error:
+            # An answer that ended as it should would pass for all of the log.
+            raise Refused(error.status, error.detail) from None
+        yield block
 
 
 def _blocks(parts: Iterable[bytes], size: int = 64 * 1024) -> Iterator[bytes]:
