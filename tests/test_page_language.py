@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 
 from chef.domain.clock import now_ms
 from chef.errors import Unauthorized
-from chef.pages.language import catalogue_file, gettext, ngettext
+from chef.pages.language import catalogue_file, gettext, in_language, ngettext
 from chef.pages.refusals import in_words
 from chef.pages.verdict import verdict
 from chef.pages.words import age, duration, moment, number, percent, size
@@ -225,6 +225,18 @@ def test_numbers_times_and_plurals_are_french(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("language", "said"), [("fr", "il y a 4 min"), ("en", "4 min ago")])
+def test_texts_and_numbers_may_be_those_of_another_language_for_a_while(app: Flask) -> None:
+    """A badge is in English, whoever asks first for the page that shows it."""
+    with app.test_request_context(headers=FRENCH):
+        assert (gettext("Failed"), number(1234)) == ("Échec", f"1{NARROW}234")
+        with in_language("en"):
+            assert (gettext("Failed"), number(1234)) == ("Failed", "1,234")
+            with in_language("fr"):
+                assert gettext("Failed") == "Échec"
+            assert gettext("Failed") == "Failed"
+        assert (gettext("Failed"), number(1234)) == ("Échec", f"1{NARROW}234")
+
+
 def test_how_old_things_are_is_told_without_javascript(
     make_app: Callable[..., Flask], language: str, said: str
 ) -> None:

@@ -13,10 +13,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from flask import Flask, Response, abort, request, send_file, url_for
+from flask import Flask, Response, abort, request, send_file
 
 from chef.pages.sharedaddresses import SHARED
 
@@ -34,10 +35,20 @@ _PACKED = (".js", ".css", ".svg")
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
+class _Addresses(NamedTuple):
+    """Where a page finds files below one root, and the import map with its digest for a policy."""
+
+    of_static: Mapping[str, str]
+    of_modules: Mapping[str, str]
+    import_map: str
+    digest: str
+
+
 class Assets:
     """The static files of one application and where they are found. Read once, when it is made."""
 
     def __init__(self, app: Flask) -> None:
+        self._url_map = app.url_map
         self._static = Path(app.static_folder or "")
         self._node_modules = Path(app.root_path).parent / "node_modules"
         files = sorted(path for path in self._static.rglob("*") if path.is_file())
@@ -56,17 +67,16 @@ class Assets:
 
     def url(self, name: str) -> str:
         """The address of a file in static/."""
-        return _own_address("static", filename=name, v=self._static_hashes[name])
+        return self._addresses.of_static[name]
 
     def preloads(self, module: str, *leaving_out: str) -> list[str]:
         """The addresses of all that a module of ours imports: a browser asks for all of it at once."""
-        addresses = self._addresses()
+        addresses = self._addresses.of_modules
         return [addresses[name] for name in self._imports[module] if name not in leaving_out]
 
     def import_map(self) -> str:
         """Module names and their addresses, as the JSON text of an import map."""
-        # Names are ours; escaped all the same, since this is put into a script element as it is.
-        return json.dumps({"imports": self._addresses()}, separators=(",", ":")).replace("<", "\\u003c")
+        return self._addresses.import_map
 
     def imported_by(self, module: str) -> list[str]:
         """The names that a module of ours, and what it imports, imports: `chef/NAME.js`, or a library."""
@@ -85,12 +95,30 @@ class Assets:
             name for name in self._static_hashes if name.endswith(".js") and not name.startswith(_FOR_OTHERS)
         ]
 
-    def _addresses(self) -> dict[str, str]:
-        names = {f"chef/{name}": self.url(name) for name in self._modules}
-        return names | {
-            name.removesuffix(".js"): _own_address("library", name=name, v=found)
+    @property
+    def _addresses(self) -> _Addresses:
+        """Those of the present request. A page that is seen by a share link has the same as all others."""
+        root = "" if SHARED in request.environ else request.script_root
+        return self._addresses_below(root) if root else self._usual_addresses
+
+    @cached_property
+    def _usual_addresses(self) -> _Addresses:
+        return self._addresses_below("")
+
+    def _addresses_below(self, root: str) -> _Addresses:
+        build = self._url_map.bind("", root or "/").build
+        of_static = {
+            name: build("static", {"filename": name, "v": found})
+            for name, found in self._static_hashes.items()
+        }
+        of_modules = {f"chef/{name}": of_static[name] for name in self._modules} | {
+            name.removesuffix(".js"): build("library", {"name": name, "v": found})
             for name, found in self._library_hashes.items()
         }
+        # Names are ours; escaped all the same, since this is put into a script element as it is.
+        text = json.dumps({"imports": of_modules}, separators=(",", ":")).replace("<", "\\u003c")
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        return _Addresses(of_static, of_modules, text, digest)
 
     def _imported_by(self, module: str, direct: Mapping[str, list[str]], found: dict[str, None]) -> list[str]:
         """All that a module imports, and what that imports, in the order in which they are named.
@@ -107,8 +135,7 @@ class Assets:
 
     def import_map_source(self) -> str:
         """The name in a Content-Security-Policy of the import map, the one inline script of a page."""
-        digest = hashlib.sha256(self.import_map().encode()).digest()
-        return f"'sha256-{base64.b64encode(digest).decode()}'"
+        return f"'sha256-{self._addresses.digest}'"
 
     @property
     def has_socket_io(self) -> bool:
@@ -150,12 +177,6 @@ class Assets:
         response.headers["Content-Encoding"] = "gzip"
         # The bytes are others, the text is the same.
         response.set_etag(etag, weak=True)
-
-
-def _own_address(endpoint: str, **values: Any) -> str:
-    """The address of a file, which is the same for pages that are seen by a share link."""
-    address = url_for(endpoint, **values)
-    return address.removeprefix(request.script_root) if SHARED in request.environ else address
 
 
 def _imports_of(module: Path) -> list[str]:

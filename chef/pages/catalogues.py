@@ -15,11 +15,22 @@ from flask import Flask
 from flask_babel import Babel, Domain, get_locale
 
 
-def install(app: Flask, language: Callable[[], str], french: Path) -> None:
-    """Let the templates of an application translate. `french` is the file of the French texts."""
+def install(
+    app: Flask, language: Callable[[], str], texts: Callable[[], NullTranslations], french: Path
+) -> None:
+    """Let the templates of an application translate.
+
+    `language` and `texts` are those of the present request; `french` is the file of the French texts.
+    """
     catalogues = _Catalogues(french)
     babel = Babel(app, locale_selector=language)
     babel.domain_instance = catalogues
+    # Flask-Babel looks for the language of each text anew.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: texts().gettext(text),
+        ngettext=lambda one, many, count: texts().ngettext(one, many, count),
+        newstyle=True,
+    )
     app.jinja_env.globals.update(module_texts=catalogues.module_texts)
 
 
@@ -29,17 +40,23 @@ class _Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel ships no types
     def __init__(self, french: Path) -> None:
         super().__init__()
         self._french_file = french
+        self._english = NullTranslations()
 
     def get_translations(self) -> NullTranslations:
-        return self._french.translations if str(get_locale()) == "fr" else NullTranslations()
+        return self._french.translations if _is_french() else self._english
 
     def module_texts(self) -> dict[str, str | list[str]]:
         """The texts that the modules in static/ need in the present language; none for English."""
-        return self._french.module_texts if str(get_locale()) == "fr" else {}
+        return self._french.module_texts if _is_french() else {}
 
     @cached_property
     def _french(self) -> _Catalogue:
         return _Catalogue(self._french_file)
+
+
+def _is_french() -> bool:
+    locale = get_locale()
+    return locale is not None and bool(locale.language == "fr")
 
 
 class _Catalogue:

@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import (
     Flask,
     Response,
     current_app,
+    g,
     has_app_context,
     has_request_context,
     render_template,
     request,
 )
+
+if TYPE_CHECKING:
+    from babel.support import NullTranslations
 
 LANGUAGES = ("en", "fr")
 FOLDER = Path(__file__).parent / "translations"
@@ -41,14 +46,16 @@ def _load_babel() -> None:
     if has_app_context() and "babel" not in current_app.extensions:
         from chef.pages import catalogues
 
-        catalogues.install(current_app, language, catalogue_file("fr"))
+        catalogues.install(current_app, language, _texts, catalogue_file("fr"))
 
 
 def language() -> str:
     """The viewer's language, of those that there are."""
     if not has_request_context():
         return LANGUAGES[0]
-    return request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    if g.get("language") is None:
+        g.language = request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0]
+    return str(g.language)
 
 
 @contextmanager
@@ -57,8 +64,26 @@ def in_language(name: str) -> Iterator[None]:
     _load_babel()
     import flask_babel
 
-    with flask_babel.force_locale(name):
-        yield
+    before = {kept: g.pop(kept, None) for kept in ("texts", "language")}
+    try:
+        with flask_babel.force_locale(name):
+            g.language = name
+            yield
+    finally:
+        g.texts, g.language = before["texts"], before["language"]
+
+
+def _texts() -> NullTranslations:
+    """The texts in the present language, which a request looks for once."""
+    found: NullTranslations | None = g.get("texts") if has_app_context() else None
+    if found is None:
+        _load_babel()
+        import flask_babel
+
+        found = flask_babel.get_translations()
+        if has_app_context():
+            g.texts = found
+    return found
 
 
 def module_texts() -> dict[str, str | list[str]]:
@@ -72,20 +97,16 @@ def module_texts() -> dict[str, str | list[str]]:
 
 def gettext(text: str, **values: object) -> str:
     """A text in the viewer's language; `%(name)s` in it becomes the value of that name."""
-    _load_babel()
-    import flask_babel
-
-    return str(flask_babel.gettext(text, **values))
+    found = str(_texts().gettext(text))
+    return found % values if values else found
 
 
 def ngettext(one: str, many: str, count: int, **values: object) -> str:
     """A text that depends on a count, which is its `%(count)s`."""
-    _load_babel()
-    import flask_babel
     from babel.numbers import format_decimal
 
     shown = format_decimal(count, locale=language())
-    return str(flask_babel.ngettext(one, many, count, count=shown, **values))
+    return str(_texts().ngettext(one, many, count)) % {"count": shown, **values}
 
 
 def catalogue_file(name: str) -> Path:

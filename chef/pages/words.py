@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -117,10 +118,15 @@ def number(value: int) -> str:
 
 def moment(rfc3339: str) -> str:
     """A moment in UTC; with JavaScript it is told in local time."""
+    return _moment(rfc3339, language())
+
+
+# A list has a hundred of them, mostly the same ones each time.
+@lru_cache(maxsize=2_000)
+def _moment(rfc3339: str, locale: str) -> str:
     from babel.dates import format_datetime
 
-    text = format_datetime(datetime.fromisoformat(rfc3339), "medium", locale=language())
-    return f"{text} UTC"
+    return f"{format_datetime(datetime.fromisoformat(rfc3339), 'medium', locale=locale)} UTC"
 
 
 def web_url(value: object) -> str | None:

@@ -82,11 +82,11 @@ def filter_menu(
     connection: Connection, project_id: str | None, allowed: Collection[str] | None
 ) -> FilterMenu:
     """The branches, authors and kinds of the newest jobs of a project, or of all that one may see."""
-    pks = Matching(connection, JobFilter(project_id), allowed).below(None, _RECENT).pks
-    of_jobs = select(jobs.c.branch, jobs.c.author, jobs.c.kind).where(jobs.c.pk.in_(pks))
-    found = connection.execute(of_jobs.order_by(jobs.c.pk.desc())).all()
-    branches, authors = (list(dict.fromkeys(row[place] for row in found)) for place in (0, 1))
-    kinds = list(dict.fromkeys(row.kind for row in found))
+    matching = Matching(connection, JobFilter(project_id), allowed)
+    found = matching.newest(_RECENT, jobs.c.branch, jobs.c.author, jobs.c.kind)
+    if not found:
+        return FilterMenu([], [], [])
+    _, branches, authors, kinds = (list(dict.fromkeys(texts)) for texts in zip(*found, strict=True))
     return FilterMenu(_named(branches), _named(authors), kinds[:_MENU])
 
 

@@ -8,13 +8,13 @@ that have ended (store.textindex), and in the others themselves.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, false, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Row, Select, false, select, union_all
 
 from chef.domain.filtering import JobFilter, matches
 from chef.domain.model import STATUSES
@@ -88,11 +88,17 @@ class Matching:
         """Regardless of words. Each project and status is asked for by itself: an index has those in order,
         but not all together, and sorting a million jobs takes seconds.
         """
-        parts = self._parts(place, limit)
         found: list[int] = []
-        for start in range(0, len(parts), _UNION):
-            slice_ = [select(part.subquery()) for part in parts[start : start + _UNION]]
-            found = nlargest(limit, [*found, *self._connection.scalars(union_all(*slice_))])
+        for query in _together(self._parts(place, limit)):
+            found = nlargest(limit, [*found, *self._connection.scalars(query)])
+        return found
+
+    def newest(self, limit: int, *columns: ColumnElement[Any]) -> Sequence[Row[Any]]:
+        """Columns of the newest jobs, regardless of words: a walk of an index, which may have them all."""
+        found: list[Row[Any]] = []
+        for query in _together([part.add_columns(*columns) for part in self._parts(None, limit)]):
+            rows_ = self._connection.execute(query).all()
+            found = nlargest(limit, [*found, *rows_], key=lambda row: row.pk)
         return found
 
     def _parts(self, place: int | None, limit: int) -> list[Select[Any]]:
@@ -151,6 +157,15 @@ class Matching:
             if len(few) < _FEW:
                 return search_some(self._connection, self._wanted.words, few)[:limit]
         return search_all(self._connection, self._wanted.words, limits, place, limit)
+
+
+def _together(parts: Sequence[Select[Any]]) -> Iterator[Select[Any] | CompoundSelect[Any]]:
+    """As few queries as can be for what several ones find; a single one stays as it is."""
+    if len(parts) == 1:
+        yield parts[0]
+        return
+    for start in range(0, len(parts), _UNION):
+        yield union_all(*(select(part.subquery()) for part in parts[start : start + _UNION]))
 
 
 def _upto(place: int | None) -> list[ColumnElement[bool]]:
