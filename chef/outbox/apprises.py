@@ -10,10 +10,10 @@ import logging
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from chef.outbox.channel import NotifyChannel, Send
+from chef.outbox.channel import NotifyChannel, Send, channel_fields
 from chef.outbox.markup import without_mentions
 from chef.outbox.targeturls import only_the_end
-from chef.outbox.values import Delivered, Notice, NotNow, Outcome, Word
+from chef.outbox.values import Delivered, Notice, NotNow, Outcome
 from chef.outbox.wording import Tone, words_of
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -62,9 +62,6 @@ def make(target: NotifyTarget, settings: Settings) -> AppriseChannel:  # noqa: A
     if not apprise.add(target.url[len(_PREFIX) :]):
         raise Wrong("is no address that Apprise knows")
     return AppriseChannel(
-        key=target.key,
-        label=target.scheme,
-        words=frozenset(map(Word, only_the_end(target))),
-        projects=target.projects,
+        **channel_fields(target, target.scheme, words=only_the_end(target)),
         apprise=apprise,
     )

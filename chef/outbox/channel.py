@@ -9,11 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from chef.domain.model import Job
 from chef.outbox.answers import outcome_of
 from chef.outbox.values import Answer, Notice, Outcome, Request, Word
+from chef.settings.notify import NotifyTarget
 
 Send = Callable[[Request], Answer]
 """Sends a request and waits for the answer. It may raise, which is for the caller of `tell`."""
@@ -87,3 +88,26 @@ class RequestChannel(NotifyChannel):
     def read(self, answer: Answer) -> Outcome:
         """What an answer means; here by its status alone."""
         return outcome_of(answer)
+
+
+class ChannelFields(TypedDict):
+    """The fields that every channel has."""
+
+    key: str
+    label: str
+    words: frozenset[Word]
+    projects: frozenset[str]
+    named: tuple[str, ...]
+
+
+def channel_fields(
+    target: NotifyTarget, label: str, *named: str, words: frozenset[str] | None = None
+) -> ChannelFields:
+    """These fields for a target of CHEF_NOTIFY, told on its own words unless others are given."""
+    return ChannelFields(
+        key=target.key,
+        label=label,
+        words=frozenset(map(Word, target.words if words is None else words)),
+        projects=target.projects,
+        named=named,
+    )

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from chef.outbox.answers import LONGEST_S, outcome_of
+from chef.outbox.channel import channel_fields
 from chef.outbox.chats import NO_MESSAGE, ChatChannel
 from chef.outbox.markup import link_in, markdown
 from chef.outbox.targeturls import read_api, read_url
-from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request
 from chef.outbox.wording import words_of
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -111,11 +112,7 @@ def make(target: NotifyTarget, settings: Settings) -> DiscordChannel:  # noqa: A
     if not is_whole or parts.user or (thread is not None and not _ID.fullmatch(thread)):
         raise Wrong("needs a webhook's id and token, as in discord://123456789012345678/TOKEN")
     return DiscordChannel(
-        key=target.key,
-        label=f"discord://{parts.host}",
-        words=frozenset(map(Word, target.words)),
-        projects=target.projects,
-        named=named,
+        **channel_fields(target, f"discord://{parts.host}", *named),
         url=f"{api}/webhooks/{parts.host}/{parts.path[0]}",
         thread=thread,
     )

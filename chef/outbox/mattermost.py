@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from chef.outbox.answers import outcome_of
-from chef.outbox.channel import NotifyChannel, RequestChannel
+from chef.outbox.channel import NotifyChannel, RequestChannel, channel_fields
 from chef.outbox.chats import NO_MESSAGE, ChatChannel
 from chef.outbox.markup import link_in, markdown
 from chef.outbox.targeturls import TargetUrl, only_the_end, read_url
-from chef.outbox.values import Answer, Delivered, Notice, Outcome, Rejected, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, Outcome, Rejected, Request
 from chef.outbox.wording import words_of
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -122,11 +122,7 @@ def make(target: NotifyTarget, settings: Settings) -> NotifyChannel:  # noqa: AR
     if not parts.user:
         return _hook(target, parts)
     return MattermostChannel(
-        key=target.key,
-        label=f"mattermost://{parts.host}",
-        words=frozenset(map(Word, target.words)),
-        projects=target.projects,
-        named=(parts.base,),
+        **channel_fields(target, f"mattermost://{parts.host}", parts.base),
         url="/".join([parts.base, *parts.path[:-1], "api/v4"]),
         channel=parts.path[-1],
         token=parts.user,
@@ -137,10 +133,6 @@ def _hook(target: NotifyTarget, parts: TargetUrl) -> MattermostHookChannel:
     if len(parts.path) < 2 or parts.path[-2] != _HOOKS:
         raise Wrong("needs a bot's token, or the path of an incoming webhook: mattermost://HOST/hooks/KEY")
     return MattermostHookChannel(
-        key=target.key,
-        label=f"mattermost://{parts.host}",
-        words=frozenset(map(Word, only_the_end(target))),
-        projects=target.projects,
-        named=(parts.base,),
+        **channel_fields(target, f"mattermost://{parts.host}", parts.base, words=only_the_end(target)),
         url="/".join([parts.base, *parts.path]),
     )

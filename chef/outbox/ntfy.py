@@ -12,10 +12,11 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from chef.outbox.channel import channel_fields
 from chef.outbox.chats import NO_MESSAGE, ChatChannel
 from chef.outbox.markup import link_in
 from chef.outbox.targeturls import TargetUrl, read_url
-from chef.outbox.values import Answer, Delivered, Notice, Outcome, Rejected, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, Outcome, Rejected, Request
 from chef.outbox.wording import Tone, words_of
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -80,11 +81,7 @@ def make(target: NotifyTarget, settings: Settings) -> NtfyChannel:  # noqa: ARG0
     if len(parts.path) != 1 or not _TOPIC.fullmatch(parts.path[0]):
         raise Wrong("needs one topic of 1 to 64 letters, digits, - and _, as in ntfy://ntfy.sh/TOPIC")
     return NtfyChannel(
-        key=target.key,
-        label=f"ntfy://{parts.host}",
-        words=frozenset(map(Word, target.words)),
-        projects=target.projects,
-        named=(parts.base,),
+        **channel_fields(target, f"ntfy://{parts.host}", parts.base),
         url=f"{parts.base}/",
         topic=parts.path[0],
         authorization=_authorization(parts),

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from chef.outbox.answers import outcome_of, retry_after
+from chef.outbox.channel import channel_fields
 from chef.outbox.chats import NO_MESSAGE, ChatChannel
 from chef.outbox.markup import link_in, slack
 from chef.outbox.targeturls import read_api, read_url
-from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request, Word
+from chef.outbox.values import Answer, Delivered, Notice, NotNow, Outcome, Rejected, Request
 from chef.outbox.wording import JobWords, words_of
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
@@ -142,11 +143,7 @@ def make(target: NotifyTarget, settings: Settings) -> SlackChannel:  # noqa: ARG
     if not parts.user or parts.password or parts.path or not _CHANNEL.fullmatch(parts.host):
         raise Wrong("needs a bot's token and a channel's id, as in slack://xoxb-…@C0123456789")
     return SlackChannel(
-        key=target.key,
-        label=f"slack://…@{parts.host}",
-        words=frozenset(map(Word, target.words)),
-        projects=target.projects,
-        named=named,
+        **channel_fields(target, f"slack://…@{parts.host}", *named),
         api=api,
         channel=parts.host,
         token=parts.user,

@@ -13,8 +13,8 @@ from chef.domain.clockback import not_after
 from chef.domain.payloads import JobJson, job_json
 from chef.domain.wiretypes import JsonObject
 from chef.hooks.signatures import signature
-from chef.outbox.channel import RequestChannel
-from chef.outbox.values import Notice, Request, Word
+from chef.outbox.channel import RequestChannel, channel_fields
+from chef.outbox.values import Notice, Request
 from chef.settings.checks import Wrong
 from chef.settings.config import Settings
 from chef.settings.notify import NotifyTarget
@@ -82,11 +82,7 @@ def make(target: NotifyTarget, settings: Settings) -> WebhookChannel:
     if parts.username is not None:
         raise Wrong("must not have a user or a password: what is sent is signed with CHEF_HOOK_SECRET")
     return WebhookChannel(
-        key=target.key,
-        label=f"{target.scheme}://{host}",
-        words=frozenset(map(Word, target.words)),
-        projects=target.projects,
-        named=(target.url,),
+        **channel_fields(target, f"{target.scheme}://{host}", target.url),
         url=target.url,
         secrets=settings.hook_secrets,
     )
