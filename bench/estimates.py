@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.report import Table, figures, judge, median
+from chef.domain.batches import Batch, Item
 from chef.domain.clock import now_ms
-from chef.domain.ledger import Batch, Item
 from chef.domain.model import Update
 from chef.live.forecaster import Forecaster
 from chef.settings.config import Settings

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert
 
 from chef.domain.filtering import search_text
-from chef.domain.ledger import Project
 from chef.domain.model import Job, PhaseSpan
+from chef.domain.projects import Project
 from chef.settings.config import Settings
 from chef.store import migrate, rows
 from chef.store.engine import make_engine

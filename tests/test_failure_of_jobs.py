@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from msgspec import UNSET
 
-from chef.domain.ledger import Batch, Item
+from chef.domain.batches import Batch, Item
 from chef.domain.model import FailureLook, SavedFailure
 from chef.domain.wiretypes import ExcerptLine, Failure
 from chef.live.failurelooks import look_at_failures

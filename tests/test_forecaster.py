@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from chef.domain.batches import Batch, Item, Stored
 from chef.domain.forecast import Estimate
-from chef.domain.ledger import Batch, Item, Stored
 from chef.domain.model import Abandonment, Job
 from chef.errors import StoreUnavailable
 from chef.live import forecaster

@@ -14,7 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from chef.domain.ledger import Batch, Receipt
+from chef.domain.batches import Batch, Receipt
 
 MakeApp = Callable[..., Flask]
 

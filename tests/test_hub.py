@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import chef.live.hub
 from chef.access.levels import Level
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import Entry
 from chef.errors import StoreUnavailable
 from chef.live.cursors import Cursor

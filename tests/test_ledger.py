@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from chef.domain.ledger import Batch, Ledger, Project, Receipt
+from chef.domain.batches import Batch, Receipt
+from chef.domain.ledger import Ledger
 from chef.domain.model import StateEntry
+from chef.domain.projects import Project
 from chef.errors import ChefError, Conflict, Forbidden, Invalid
 from tests.tools.making import AT, batch, log, piece, update
 

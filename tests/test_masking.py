@@ -217,7 +217,7 @@ def test_lines_that_come_after_the_end_are_masked_as_well(store: Store) -> None:
 
 
 def test_masks_of_an_abandoned_job_are_forgotten_with_it(store: Store) -> None:
-    from chef.domain.ledger import Batch, Item
+    from chef.domain.batches import Batch, Item
     from chef.domain.model import Abandonment
 
     store.append(batch(update(), mask()))

@@ -20,7 +20,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Row, Table, inspect, select, text
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import LogEntry
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings

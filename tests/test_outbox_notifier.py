@@ -12,7 +12,7 @@ import gevent
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from chef.domain.ledger import Batch, Item
+from chef.domain.batches import Batch, Item
 from chef.domain.model import Job, Update
 from chef.domain.removals import Removal
 from chef.outbox import notifier as notifiers

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 
 import chef.store.loglines
 import chef.store.queries
+from chef.domain.batches import Batch, Receipt, Stored
 from chef.domain.filtering import JobFilter
-from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.lines import StreamState
 from chef.domain.model import Entry, LogEntry, LogPiece, StateEntry, Update
 from chef.domain.payloads import line_text

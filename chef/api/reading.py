@@ -33,9 +33,9 @@ from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.api.texts import project_answer, projects_answer, wanted_text
 from chef.domain.clock import rfc3339
 from chef.domain.failure import IN_LISTS
-from chef.domain.ledger import Project
 from chef.domain.model import Gap, Job
 from chef.domain.payloads import CountsJson, LogLine, ProjectJson, line_text, listed_line
+from chef.domain.projects import Project
 from chef.domain.text import clean_text
 from chef.errors import NotFound, ShareEnded
 from chef.http.heads import Refused

@@ -6,8 +6,8 @@ from msgspec import UNSET, UnsetType
 
 from chef.api.shapes import JobReceipt
 from chef.domain.asking import StopRequest
+from chef.domain.batches import Receipt
 from chef.domain.controlpayloads import StopJson, stop_json
-from chef.domain.ledger import Receipt
 from chef.services import Services
 
 

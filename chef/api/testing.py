@@ -24,7 +24,7 @@ from chef.api.bodies import spool_body
 from chef.api.receipts import receipts
 from chef.api.shapes import Cases, ReportAccepted
 from chef.api.writing import id_in_query, unknown_in_query
-from chef.domain.ledger import Receipt
+from chef.domain.batches import Receipt
 from chef.domain.model import Update
 from chef.domain.testreports import OUTCOMES, Outcome, OutcomeCounts, ReportedTests
 from chef.domain.testreports.shapes import case_json

@@ -6,18 +6,17 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
 from chef.domain import rules
-from chef.domain.asking import StopRequest
-from chef.domain.clockback import TOLERATED_MS, in_order
+from chef.domain.batches import Batch, Item, Receipt, Stored
+from chef.domain.clockback import in_order
 from chef.domain.implied import resume_by_log
 from chef.domain.latemasks import LateMasks
-from chef.domain.limits import HOUR_MS, NO_LIMITS, StoredLimits, one_more
+from chef.domain.limits import HOUR_MS, NO_LIMITS, StoredLimits
 from chef.domain.lines import ShownLine, StreamState, needs_recent
 from chef.domain.logentries import MAX_ENTRY_BYTES
 from chef.domain.model import (
@@ -33,66 +32,12 @@ from chef.domain.model import (
 )
 from chef.domain.ownsteps import own_step
 from chef.domain.payloads import line_text
+from chef.domain.projects import Project, counted
 from chef.domain.removals import job_erased
 from chef.domain.reporting import apply_report
 from chef.domain.terminal import MOST_ROWS
 from chef.domain.testreports import Absorbed, Outcome, ReportedTests
 from chef.errors import ChefError, Conflict, FieldError
-
-
-class Item(Value, frozen=True):
-    """One part of a batch. `digest` tells the content of an update that has an `id`.
-
-    `look` is what the log of its job says of the failure that the update is about to end it with.
-    """
-
-    update: Update | LogPiece | OwnUpdate
-    digest: bytes = b""
-    look: FailureLook | None = None
-
-    @property
-    def project_id(self) -> str | None:
-        return None if isinstance(self.update, OwnUpdate) else self.update.project_id
-
-    @property
-    def update_id(self) -> str | None:
-        if isinstance(self.update, Update) and self.update.type != "mask":
-            return self.update.id
-        return None  # A mask that comes twice does no harm, and not even its digest is kept.
-
-
-class Batch(Value, frozen=True):
-    """A request body: taken whole or not at all.
-
-    `at` is when it came (ms), `allowed` the projects that its token may write (`None`: all).
-    """
-
-    items: tuple[Item, ...]
-    at: int
-    allowed: frozenset[str] | None = None
-
-
-class Stored(Value, frozen=True):
-    """An entry with the job that it belongs to, as that job stood after it."""
-
-    job: Job
-    entry: Entry
-
-
-@dataclass(slots=True)
-class Receipt:
-    """The outcome of a batch that was taken. `seqs` has the newest seq of the batch for each job.
-
-    `streams` has the state of each (job, stream) that log pieces went to, `stops` who asked a job to stop.
-    """
-
-    accepted: int = 0
-    duplicates: int = 0
-    lines: int = 0
-    seqs: dict[str, int] = field(default_factory=dict)
-    stored: list[Stored] = field(default_factory=list)
-    stops: dict[str, StopRequest | None] = field(default_factory=dict)
-    streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
 
 
 class Sent(Value, frozen=True):
@@ -102,29 +47,8 @@ class Sent(Value, frozen=True):
     seq: int
 
 
-class Project(Value, frozen=True):
-    """Counters of a project: state entries, jobs by outcome, jobs that began in an hour since 1970."""
-
-    project_id: str
-    created_at: int
-    updated_at: int
-    seq: int = 0
-    running: int = 0
-    completed: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    abandoned: int = 0
-    hour: int = 0
-    hour_jobs: int = 0
-
-    @property
-    def total(self) -> int:
-        """How many jobs it has."""
-        return self.running + self.completed + self.failed + self.cancelled + self.abandoned
-
-
 @dataclass(slots=True)
-class _Rows:
+class LedgerRows:
     """The rows that batches read and write, by their natural keys.
 
     `recent` are the newest lines of streams whose terminal begins to move the cursor. `failed_tests` are
@@ -157,8 +81,8 @@ class Ledger:
         late_masks: LateMasks | None = None,
         limits: StoredLimits = NO_LIMITS,
     ) -> None:
-        self.loaded = _Rows()
-        self.changed = _Rows()
+        self.loaded = LedgerRows()
+        self.changed = LedgerRows()
         self.stored: list[Stored] = []
         self.late_masks = late_masks or LateMasks()
         self.limits = limits
@@ -201,7 +125,7 @@ class _Attempt:
     """One batch being applied, over a ledger that it does not touch."""
 
     def __init__(self, ledger: Ledger, batch: Batch) -> None:
-        self.rows = _Rows()
+        self.rows = LedgerRows()
         self._ledger = ledger
         self._batch = batch
         self._receipt = Receipt()
@@ -251,7 +175,7 @@ class _Attempt:
     def _check_limits(self, job: Job, index: int) -> None:
         """Refuse a new job beside too many of its project, or a project beside too many."""
         limits, loaded = self._ledger.limits, self._ledger.loaded
-        project = self.rows.projects.get(job.project_id) or self._ledger.project(job.project_id)
+        project = self._project(job.project_id)
         if project is None:
             new = {*self._ledger.changed.projects, *self.rows.projects}.difference(loaded.projects)
             limits.check_projects(job.project_id, loaded.project_count + len(new), index)
@@ -272,7 +196,8 @@ class _Attempt:
             self._note(found, found.seq)
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
-        self._count(before, job)
+        project = self._project(job.project_id)
+        self.rows.projects[job.project_id] = counted(project, before, job, self._at, self._batch.at)
         if before is not None and before.masks and job.ended:
             self._ledger.late_masks.keep(job.job_id, before.masks, self._at)
         numbered = [self._number(job, entry) for entry in entries]
@@ -355,28 +280,11 @@ class _Attempt:
     def _streams(self, job_id: str, names: Iterable[str]) -> dict[str, StreamState]:
         return {name: self._stream((job_id, name)) for name in names}
 
+    def _project(self, project_id: str) -> Project | None:
+        return self.rows.projects.get(project_id) or self._ledger.project(project_id)
+
     def _stream(self, key: tuple[str, str]) -> StreamState:
         return self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
-
-    def _count(self, before: Job | None, job: Job) -> None:
-        """Keep the project's counts of its jobs by outcome."""
-        project = self.rows.projects.get(job.project_id) or self._ledger.project(job.project_id)
-        if project is None:
-            project = Project(job.project_id, job.created_at, job.updated_at)
-        counts: Counter[str] = Counter([_outcome(job)])
-        counts.subtract([] if before is None else [_outcome(before)])
-        if before is None:
-            project = replace(project, **one_more(project.hour, project.hour_jobs, self._batch.at))
-        self.rows.projects[job.project_id] = replace(
-            project,
-            created_at=min(project.created_at, self._at + TOLERATED_MS),
-            updated_at=self._later(project.updated_at, job.updated_at),
-            **{name: getattr(project, name) + change for name, change in counts.items() if change},
-        )
-
-    def _later(self, time: int, other: int) -> int:
-        """The later of two times, unless it is of a clock that was wrong."""
-        return other if time > self._at + TOLERATED_MS else max(time, other)
 
     def _number(self, job: Job, entry: Entry) -> Entry:
         """Give a state entry its place in the project's order."""
@@ -390,7 +298,3 @@ class _Attempt:
         self._receipt.seqs[job.job_id] = max(seq, self._receipt.seqs.get(job.job_id, 0))
         if job.stop is not None:
             self._receipt.stops[job.job_id] = None if job.ended else job.stop
-
-
-def _outcome(job: Job) -> str:
-    return job.status if job.ended else "running"

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 
 import gevent
 
+from chef.domain.batches import Batch, Item, Stored
 from chef.domain.clock import Clock
 from chef.domain.control import AskToStop, ControlStep
 from chef.domain.controlpayloads import QuestionsEvent, StopEvent, question_json, stop_json
-from chef.domain.ledger import Batch, Item, Stored
 from chef.domain.model import Job, Kind, StateEntry
 from chef.domain.wiretypes import encode
 from chef.errors import ChefError, Forbidden, StoreUnavailable

@@ -17,7 +17,7 @@ from math import nan
 import gevent
 from gevent.event import Event as Wakeup
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import StateEntry
 from chef.errors import StoreUnavailable
 from chef.live.bellmessages import NewHeads, NewRemovals, NotOurs, Presence, decode, encode, rings

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import gevent
 
+from chef.domain.batches import Stored
 from chef.domain.etas import EtaEvent, eta_json, has_changed
 from chef.domain.filtering import JobFilter
 from chef.domain.forecast import Estimate
-from chef.domain.ledger import Stored
 from chef.domain.model import RUNNING, Job, Kind
 from chef.domain.removals import Removal
 from chef.domain.wiretypes import encode

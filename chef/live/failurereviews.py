@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import gevent
 
+from chef.domain.batches import Batch, Item, Stored
 from chef.domain.clock import Clock
 from chef.domain.failure import LogReading, failure_of
-from chef.domain.ledger import Batch, Item, Stored
 from chef.domain.model import Job, LogEntry, SavedFailure
 from chef.domain.wiretypes import Failure
 from chef.errors import ChefError

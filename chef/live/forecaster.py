@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from chef.domain.batches import Stored
 from chef.domain.clock import Clock
 from chef.domain.etas import running_job
 from chef.domain.filtering import filter_text
 from chef.domain.forecast import Estimate, ForecastModel, Interval, build_model, estimate
-from chef.domain.ledger import Stored
 from chef.domain.model import Job
 from chef.domain.removals import Removal
 from chef.errors import StoreUnavailable

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 import gevent
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import StateEntry
 from chef.domain.removals import Removal
 from chef.errors import StoreUnavailable

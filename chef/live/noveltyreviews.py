@@ -13,8 +13,8 @@ from functools import partial
 
 import gevent
 
+from chef.domain.batches import Stored
 from chef.domain.clock import Clock
-from chef.domain.ledger import Stored
 from chef.domain.model import Job
 from chef.domain.novelty import LineKinds, NewKind, NewKinds, kind_of
 from chef.errors import StoreUnavailable

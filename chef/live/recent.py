@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from chef.domain.batches import Stored
 from chef.domain.clock import Clock
-from chef.domain.ledger import Stored
 from chef.live.rooms import Key
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from chef.domain import rules
+from chef.domain.batches import Batch, Item, Receipt, Stored
 from chef.domain.clock import Clock
-from chef.domain.ledger import Batch, Item, Receipt, Stored
 from chef.domain.limits import CODES as LIMIT_CODES
 from chef.domain.model import Abandonment, FailureLook, Heartbeat, LogPiece, Update
 from chef.errors import ChefError

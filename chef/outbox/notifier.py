@@ -16,7 +16,7 @@ from hashlib import sha256
 import gevent
 from gevent.event import Event
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import Job, StateEntry
 from chef.domain.removals import Removal
 from chef.errors import ChefError

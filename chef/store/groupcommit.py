@@ -18,8 +18,8 @@ from gevent.hub import Waiter
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from chef.domain.batches import Batch, Receipt, Stored
 from chef.domain.latemasks import LateMasks
-from chef.domain.ledger import Batch, Receipt, Stored
 from chef.domain.limits import StoredLimits
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.store.counts import StoreCounts

@@ -8,7 +8,7 @@ from typing import cast
 import gevent
 from gevent.event import Event
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.errors import StoreUnavailable
 from chef.store.upkeep import Upkeep
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Table, bindparam, select, text, tuple_
 
-from chef.domain.ledger import Batch, Item, Sent
+from chef.domain.batches import Batch, Item
+from chef.domain.ledger import Sent
 from chef.domain.lines import ShownLine, needs_recent
 from chef.domain.model import LogPiece, OwnUpdate, Update
 from chef.domain.payloads import line_text

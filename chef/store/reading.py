@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, Select, func, select
 
-from chef.domain.ledger import Project
 from chef.domain.lines import StreamState
 from chef.domain.model import RUNNING, Entry, Job
+from chef.domain.projects import Project
 from chef.store import rows
 from chef.store.tables import entries, jobs, projects, streams
 

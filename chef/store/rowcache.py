@@ -11,9 +11,9 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection
 
-from chef.domain.ledger import Project
 from chef.domain.lines import StreamState
 from chef.domain.model import Job
+from chef.domain.projects import Project
 from chef.store.statements import Driver
 
 _KEY = "chef.rows"

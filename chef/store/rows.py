@@ -10,7 +10,6 @@ import msgspec
 
 from chef.domain.asking import Question, StopRequest
 from chef.domain.filtering import FILTERED_META, filter_text
-from chef.domain.ledger import Project
 from chef.domain.lines import OpenLine, StreamState
 from chef.domain.model import (
     Artifact,
@@ -25,6 +24,7 @@ from chef.domain.model import (
     PhaseSpan,
     StateEntry,
 )
+from chef.domain.projects import Project
 from chef.domain.tally import Tally
 from chef.domain.terminal import TerminalState
 from chef.domain.testreports import OutcomeCounts

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec.structs import replace
 from sqlalchemy import BindParameter, bindparam, insert, null, true, update
 
-from chef.domain.ledger import Project
 from chef.domain.model import Job
+from chef.domain.projects import Project
 from chef.store import rows
 from chef.store.statements import CompiledStatement
 from chef.store.tables import entries, jobs, projects, sent, streams

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from chef.domain.ledger import Batch, Receipt, Stored
+from chef.domain.batches import Batch, Receipt, Stored
 from chef.domain.limits import StoredLimits
 from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from gevent.event import AsyncResult
 from sqlalchemy import Connection
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.logentries import MAX_ENTRY_LINES
 from chef.domain.model import LogEntry
 from chef.errors import StoreUnavailable

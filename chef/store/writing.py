@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from chef.domain.batches import Batch, Receipt
 from chef.domain.latemasks import LateMasks
-from chef.domain.ledger import Batch, Ledger, Receipt
+from chef.domain.ledger import Ledger
 from chef.domain.limits import NO_LIMITS, StoredLimits
 from chef.store.loading import load_rows
 from chef.store.saving import remember_rows, save_rows, trim_logs

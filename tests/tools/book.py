@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from chef.domain.ledger import Batch, Item, Ledger, Project, Receipt
+from chef.domain.batches import Batch, Item, Receipt
+from chef.domain.ledger import Ledger
 from chef.domain.model import Entry, Job, StateEntry
+from chef.domain.projects import Project
 from tests.tools.making import AT
 
 

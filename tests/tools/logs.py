@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import gevent
 
-from chef.domain.ledger import Stored
+from chef.domain.batches import Stored
 from chef.domain.model import Entry, LogEntry, LogPiece, Update
 from chef.domain.payloads import line_text
 from chef.store import NumberedLine, Store

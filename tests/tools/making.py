@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from chef.domain.ledger import Batch, Item
+from chef.domain.batches import Batch, Item
 from chef.domain.model import LogPiece, Update, UpdateType
 from chef.domain.segments import Segmenter
 from chef.settings.config import Settings
