@@ -400,7 +400,7 @@ def test_what_hangs_is_told_in_time(examine: Callable[..., Examined]) -> None:
     assert examined.wrong == {"store", "redis", "server"}
     assert {says for _, says in examined.of("store")} == {"did not answer within 0.6 s"}
     assert examined.seconds < 5  # 0.6, and what a busy machine adds.
-    assert took < 15
+    assert took < 60  # With the start of Python on a busy machine.
 
 
 # --- a running server, and what stands before it ----------------------------------------------------

@@ -161,8 +161,11 @@ def test_what_may_pass_is_tried_again_with_the_same_id(target: FakeTarget, start
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_a_target_says_when_to_come_again(target: FakeTarget, start: Start, form: str) -> None:
-    after = "4" if form == "seconds" else formatdate(time.time() + 9, usegmt=True)
-    target.reply = refusing(429, **{"Retry-After": after})
+    def refuse(sent: Sent) -> Reply:
+        after = "4" if form == "seconds" else formatdate(time.time() + 5, usegmt=True)  # In whole seconds.
+        return (429 if len(target.sent) == 1 else 200), {"Retry-After": after}, b"{}"
+
+    target.reply = refuse
     served = start(f"{target.url}#failed")
     served.update(end("a"))
     time.sleep(0.5)
