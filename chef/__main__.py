@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from chef.access.auth import TokenError, issue_token
-from chef.access.jwts import SCOPES
+from chef.access.jwts import SCOPES, TokenError, issue_token
 from chef.access.levels import LEVELS
 from chef.domain.clock import now_ms
 from chef.domain.model import ID, ID_RULE

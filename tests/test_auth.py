@@ -16,7 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.access.auth import Credentials, Gate, Principal, TokenError, issue_token
+from chef.access.auth import Gate
+from chef.access.credentials import Credentials
+from chef.access.jwts import TokenError, issue_token
+from chef.access.principals import Principal
 from chef.errors import Forbidden, Unauthorized
 from chef.settings.config import Settings
 

@@ -12,7 +12,8 @@ import jwt
 import pytest
 
 from chef import __main__ as cli
-from chef.access.auth import Credentials, Gate
+from chef.access.auth import Gate
+from chef.access.credentials import Credentials
 from chef.domain.clock import now_ms
 from chef.errors import StoreUnavailable
 from chef.serve import shown_host

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from chef.version import VERSION

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.clientwatching import Clients, clients_in_node

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.digest.errors import WHOLE_BYTES, ErrorLines, most_telling
 from chef.digest.facts import Excerpt, Facts
 from chef.digest.markdown import digest, time_left

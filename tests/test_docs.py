@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 from playwright.sync_api import Page
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.browser import Complaints
@@ -583,11 +583,11 @@ def go_on(server: Served, job_id: str) -> None:
     server.update({"type": "completed", "jobId": job_id})
 
 
-def follows(server: Served, job_id: str) -> bool:
-    """Whether somebody follows the job or its project."""
-    rooms = re.search(r"^chef_rooms ([\d.]+)$", server.get("/metrics").text, re.MULTILINE)
-    assert rooms
-    return float(rooms[1]) > 0
+def is_followed(server: Served) -> bool:
+    """Whether somebody follows a job or a project: its state was read, and all from then on is sent."""
+    cursors = re.search(r"^chef_cursors ([\d.]+)$", server.get("/metrics").text, re.MULTILINE)
+    assert cursors
+    return float(cursors[1]) > 0
 
 
 @real
@@ -598,10 +598,10 @@ def test_a_script_shows_a_build(
     served: Served = request.getfixturevalue("guarded" if place in NEEDS_A_TOKEN else "server")
     token = issue_token(Settings(jwt_secret=SECRET), {"read"}, (), 600, now_ms())
     snippet = block(place[0], place[1], "js", place[2]).text.replace(URL, served.url)
-    eventually(lambda: not follows(served, job_id))
+    eventually(lambda: not is_followed(served))
     begin(served, job_id)
     with running(FRAME % (json.dumps([job_id, f"project-{job_id}", token]), snippet)) as script:
-        eventually(lambda: follows(served, job_id))
+        eventually(lambda: is_followed(served))
         go_on(served, job_id)
         eventually(lambda: _holds(TOLD[place], list(script.calls)))
 

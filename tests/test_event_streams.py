@@ -16,7 +16,7 @@ import pytest
 import requests
 from flask import Flask
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.api import streams
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings

@@ -15,7 +15,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.mcp.endpoint import TOOLS
 from chef.settings.config import Settings

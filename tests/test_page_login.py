@@ -10,8 +10,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chef.access.auth import issue_token
 from chef.access.credentials import HOST_COOKIE, PLAIN_COOKIE
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.pages.login import safe_next
 from chef.settings.config import Settings

@@ -14,7 +14,7 @@ import requests
 import socketio
 from requests.adapters import HTTPAdapter
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.reporting import Machine

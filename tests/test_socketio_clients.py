@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
 from tests.tools.serving import ROOT, Served, Serving

@@ -22,7 +22,7 @@ from flask.testing import FlaskClient
 from gevent.socket import create_connection
 from greenlet import greenlet
 
-from chef.access.auth import issue_token
+from chef.access.jwts import issue_token
 from chef.http.server import Server
 from chef.services import Services
 from chef.settings.config import Settings

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.access.auth import Principal
 from chef.access.guesses import GuessLimit
+from chef.access.principals import Principal
 from chef.access.windows import ServiceLimit, Windows
 from chef.access.writelimit import WriteLimit
 from chef.errors import TooManyRequests

@@ -1,4 +1,4 @@
-"""The rights of callers (contract section 6). Pure: the edges fill `Credentials`, nothing here knows Flask.
+"""Who may write and who may read (contract section 6). Pure: the edges fill `Credentials`.
 
 The rules, in the order in which they decide:
 
@@ -19,142 +19,19 @@ The rules, in the order in which they decide:
 from __future__ import annotations
 
 import hmac
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
-from chef.access.addresses import is_own_origin
+from chef.access.credentials import Credentials, presented_share, presented_token, token_of
 from chef.access.guesses import GuessLimit
 from chef.access.jwts import READ, SCOPES, WRITE, read_jwt
-from chef.access.levels import Level, shows
-from chef.access.shares import PREFIX, Share
+from chef.access.levels import Level
+from chef.access.principals import Principal
+from chef.access.shares import Share
 from chef.domain.clock import Clock
-from chef.domain.model import ID, ID_RULE
 from chef.errors import Forbidden, MissingToken, Unauthorized, WrongToken
-from chef.http.addresses import client_network
 from chef.settings.checks import is_loopback_address, is_loopback_origin
 from chef.settings.config import SHORT_TOKEN_CHARS, Settings
-
-TOKEN_MAX_BYTES = 8192
-_TOKEN = re.compile(r"[!-~]+")
-
-
-class TokenError(ValueError):
-    """A token cannot be issued; the text is one sentence for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """The rights of a caller. `projects` `None` means all, `expires_at` is in milliseconds, `None`: never.
-
-    `key` tells tokens apart without being one: Python's hash, which is another one in each process. Where it
-    `lasts`, whoever sends the same head again on the same connection has the same rights. `name` is of a
-    signed token's holder, if it says one; `is_local` tells a caller that needs no token on this machine.
-    """
-
-    scopes: frozenset[str]
-    projects: frozenset[str] | None = None
-    expires_at: int | None = None
-    key: int = field(default=0, compare=False, repr=False)
-    lasts: bool = field(default=False, compare=False, repr=False)
-    is_local: bool = field(default=False, compare=False, repr=False)
-    name: str | None = field(default=None, compare=False)
-    share: Share | None = None
-
-    @property
-    def level(self) -> Level:
-        """How much of what it may see is shown to the caller; all, unless a share link says less."""
-        return "log" if self.share is None else self.share.level
-
-    @property
-    def of_one_job(self) -> bool:
-        """Whether it is a link to one job, which leads to no other."""
-        return self.share is not None and self.share.kind == "job"
-
-    def covers(self, project_id: str) -> bool:
-        """Whether the project is one of the caller's, whatever the scopes."""
-        return self.projects is None or project_id in self.projects
-
-    def may_read(self, project_id: str) -> bool:
-        return READ in self.scopes and self.covers(project_id)
-
-    def may_see(self, project_id: str | None, job_id: str | None = None) -> bool:
-        """Whether a job of a project may be shown; `None` is that of a job that does not exist.
-
-        A token that is limited to projects may not learn whether a job of another one exists. A link to one
-        job shows that job alone; without a `job_id` nobody says which one it is.
-        """
-        if self.share is not None and self.share.kind == "job":
-            return (project_id, job_id) == (self.share.project_id, self.share.name)
-        return self.projects is None or (project_id is not None and self.may_read(project_id))
-
-    def check_may_read(self, project_id: str) -> None:
-        """Raise Forbidden for a project that may not be read."""
-        if not self.may_read(project_id):
-            raise Forbidden("this token is not for this project")
-
-    def check_may_see(self, project_id: str | None, job_id: str | None = None) -> None:
-        """Raise Forbidden for a job that may not be shown (see `may_see`)."""
-        if not self.may_see(project_id, job_id):
-            raise Forbidden("this token is not for this job's project")
-
-    def check_level(self, least: Level | None) -> None:
-        """Raise Forbidden for a link that shows less than `least`, or for any link where that is `None`."""
-        if self.share is not None and (least is None or not shows(self.share.level, least)):
-            raise Forbidden("this share link does not show this")
-
-    def may_write(self, project_id: str) -> bool:
-        return WRITE in self.scopes and self.covers(project_id)
-
-    def expired(self, now: int) -> bool:
-        """Whether a long-lived connection has outlived its token; `now` in milliseconds."""
-        return self.expires_at is not None and self.expires_at <= now
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The part of a request that tells the caller.
-
-    `authorization` is the header, `token` the Socket.IO handshake's `auth.token` as the client sent
-    it (any JSON), `cookie` what `/login` set. `remote_addr` is the socket's peer, `address` the client's
-    as it is counted, `proxied` whether a proxy left its mark, `origin` the Origin header, `foreign_origin`
-    whether that is another place than this server. The defaults are a request that may do nothing.
-    """
-
-    authorization: str | None = field(default=None, repr=False)
-    token: object = field(default=None, repr=False)
-    cookie: str | None = field(default=None, repr=False)
-    remote_addr: str = ""
-    address: str = ""
-    proxied: bool = False
-    foreign_origin: bool = False
-    origin: str | None = None
-
-    @classmethod
-    def from_environ(
-        cls, environ: Mapping[str, Any], *, token: object = None, cookie: str | None = None
-    ) -> Credentials:
-        """The credentials of a WSGI request. The edge knows the names by which token and cookie are found."""
-        origin = environ.get("HTTP_ORIGIN")
-        return cls(
-            authorization=environ.get("HTTP_AUTHORIZATION"),
-            token=token,
-            cookie=cookie,
-            remote_addr=environ.get("REMOTE_ADDR") or "",
-            address=client_network(environ),
-            proxied=is_proxied(environ),
-            foreign_origin=origin is not None and not is_own_origin(environ),
-            origin=origin,
-        )
-
-
-def is_proxied(environ: Mapping[str, Any]) -> bool:
-    """Whether a WSGI request came through a proxy that says so, even with an empty header."""
-    if "HTTP_FORWARDED" in environ or "HTTP_VIA" in environ:
-        return True
-    # One search in all names is ten times as fast as a look at each.
-    return "\nHTTP_X_FORWARDED_" in "\n".join(("", *environ))
 
 
 class Gate:
@@ -194,7 +71,7 @@ class Gate:
     def _writer(self, credentials: Credentials) -> Principal:
         if self._by_share(credentials) is not None:
             raise Forbidden("a share link only lets read")
-        token = _presented(credentials) if self._checks_tokens else None
+        token = presented_token(credentials) if self._checks_tokens else None
         if token is None:
             return self._local_writer(credentials)
         principal = self._holder(token, credentials.address)
@@ -221,7 +98,7 @@ class Gate:
             return by_share
         if self._public_read:
             return self._public_reader(credentials)
-        token = _token_of(credentials)
+        token = token_of(credentials)
         if token is None:
             raise MissingToken("reading needs a token: Authorization: Bearer TOKEN")
         principal = self._holder(token, credentials.address)
@@ -232,7 +109,7 @@ class Gate:
     def knows(self, credentials: Credentials) -> bool:
         """Whether a valid token comes along, also where none is needed; what it may do does not matter."""
         try:
-            token = _token_of(credentials) if self._checks_tokens else None
+            token = token_of(credentials) if self._checks_tokens else None
             return token is not None and self._find(token) is not None
         except Unauthorized:
             return False
@@ -252,7 +129,7 @@ class Gate:
 
     def _by_share(self, credentials: Credentials) -> Principal | None:
         """The rights of a share link, where one is presented."""
-        token = _presented_share(credentials)
+        token = presented_share(credentials)
         if token is None or self._find_share is None or self._known(token) is not None:
             return None
         share = self._find_share(token)
@@ -262,7 +139,7 @@ class Gate:
 
     def _public_reader(self, credentials: Credentials) -> Principal:
         everyone = Principal(frozenset({READ}))
-        token = _presented(credentials) if self._keys else None
+        token = presented_token(credentials) if self._keys else None
         if token is None:
             return everyone
         return replace(everyone, expires_at=self._holder(token, credentials.address).expires_at)
@@ -323,77 +200,3 @@ def _write_tokens(settings: Settings) -> tuple[tuple[bytes, Principal], ...]:
 def _principal_of(token: str, projects: frozenset[str] | None) -> Principal:
     # A short token is looked at each time, since its address may be blocked meanwhile.
     return Principal(SCOPES, projects, key=hash(token), lasts=len(token) >= SHORT_TOKEN_CHARS)
-
-
-def _token_of(credentials: Credentials) -> str | None:
-    """The token that was sent on purpose, else the cookie's, which never counts from a foreign origin."""
-    token = _presented(credentials)
-    if token is None and credentials.cookie and not credentials.foreign_origin:
-        return _sound(credentials.cookie)
-    return token
-
-
-def _presented(credentials: Credentials) -> str | None:
-    """The token that was sent on purpose; an empty handshake token is none, as clients send `''` for that."""
-    if credentials.token not in (None, ""):
-        return _sound(credentials.token)
-    if credentials.authorization is None:
-        return None
-    if len(credentials.authorization) > TOKEN_MAX_BYTES + len("Bearer "):
-        raise WrongToken("the Authorization header is too long: a token has at most 8 KiB")
-    scheme, _, token = credentials.authorization.strip().partition(" ")
-    if scheme.lower() != "bearer":
-        raise WrongToken("the Authorization header must be: Bearer TOKEN")
-    return _sound(token.strip())
-
-
-def _presented_share(credentials: Credentials) -> str | None:
-    """What was sent on purpose, if it has the form of a share link's token."""
-    token = credentials.token
-    if token in (None, ""):
-        token = (credentials.authorization or "").strip()
-        if token[:7].lower() != "bearer ":
-            return None
-        token = token[7:].strip()
-    return _sound(token) if isinstance(token, str) and token.startswith(PREFIX) else None
-
-
-def _sound(token: object) -> str:
-    if not isinstance(token, str) or len(token) > TOKEN_MAX_BYTES or not _TOKEN.fullmatch(token):
-        raise WrongToken("a token is printable ASCII without spaces, at most 8 KiB")
-    return token
-
-
-def issue_token(
-    settings: Settings, scopes: Collection[str], projects: Collection[str], lifetime_seconds: int, now: int
-) -> str:
-    """A JWT signed with `CHEF_JWT_SECRET`, valid from `now` (milliseconds) on.
-
-    `projects` empty: all. Raises `TokenError` with a sentence for people if it cannot be made.
-    """
-    if settings.jwt_public_key is not None:
-        raise TokenError(
-            "CHEF_JWT_PUBLIC_KEY only checks tokens: sign them with its private key, which Chef never has"
-        )
-    if settings.jwt_secret is None:
-        raise TokenError("CHEF_JWT_SECRET is not set: without it there is nothing to sign a token with")
-    if not scopes or not SCOPES.issuperset(scopes):
-        raise TokenError("scope must be read, write or both")
-    if not all(ID.fullmatch(project) for project in projects):
-        raise TokenError(f"project {ID_RULE}")
-    if lifetime_seconds < 1:
-        raise TokenError("the lifetime must be at least one second")
-    import jwt
-
-    issued_at = now // 1000
-    claims: dict[str, Any] = {
-        "iat": issued_at,
-        "exp": issued_at + lifetime_seconds,
-        "scope": " ".join(sorted(set(scopes))),
-    }
-    if projects:
-        claims["projects"] = sorted(set(projects))
-    token = jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
-    if len(token) > TOKEN_MAX_BYTES:
-        raise TokenError("too many projects for one token, which has at most 8 KiB: leave them out for all")
-    return token

@@ -1,22 +1,29 @@
-"""JWTs (RFC 7519): the claims of a token that was signed with one of our keys (contract section 6)."""
+"""JWTs (RFC 7519) that one of our keys has signed: reading and issuing them (contract section 6)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from chef.domain.model import ID
+from chef.domain.model import ID, ID_RULE
 from chef.errors import Unauthorized, WrongToken
 
 if TYPE_CHECKING:
+    from chef.settings.config import Settings
     from chef.settings.keys import VerifyingKey
 
 READ = "read"
 WRITE = "write"
 SCOPES: frozenset[str] = frozenset({READ, WRITE})
+TOKEN_MAX_BYTES = 8192
 # Beyond this a JSON number is no longer exact; no honest token lives that long.
 _LATEST = 2**53
+
+
+class TokenError(ValueError):
+    """A token cannot be issued; the text is one sentence for people."""
 
 
 class JwtRights(NamedTuple):
@@ -115,3 +122,38 @@ def _projects(claims: dict[str, Any]) -> frozenset[str] | None:
     ):
         raise Unauthorized("the token is not valid: projects must be a list of project ids")
     return frozenset(projects)
+
+
+def issue_token(
+    settings: Settings, scopes: Collection[str], projects: Collection[str], lifetime_seconds: int, now: int
+) -> str:
+    """A JWT signed with `CHEF_JWT_SECRET`, valid from `now` (milliseconds) on.
+
+    `projects` empty: all. Raises `TokenError` with a sentence for people if it cannot be made.
+    """
+    if settings.jwt_public_key is not None:
+        raise TokenError(
+            "CHEF_JWT_PUBLIC_KEY only checks tokens: sign them with its private key, which Chef never has"
+        )
+    if settings.jwt_secret is None:
+        raise TokenError("CHEF_JWT_SECRET is not set: without it there is nothing to sign a token with")
+    if not scopes or not SCOPES.issuperset(scopes):
+        raise TokenError("scope must be read, write or both")
+    if not all(ID.fullmatch(project) for project in projects):
+        raise TokenError(f"project {ID_RULE}")
+    if lifetime_seconds < 1:
+        raise TokenError("the lifetime must be at least one second")
+    import jwt
+
+    issued_at = now // 1000
+    claims: dict[str, Any] = {
+        "iat": issued_at,
+        "exp": issued_at + lifetime_seconds,
+        "scope": " ".join(sorted(set(scopes))),
+    }
+    if projects:
+        claims["projects"] = sorted(set(projects))
+    token = jwt.encode(claims, settings.jwt_secret, algorithm="HS256")
+    if len(token) > TOKEN_MAX_BYTES:
+        raise TokenError("too many projects for one token, which has at most 8 KiB: leave them out for all")
+    return token

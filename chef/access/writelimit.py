@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.access.windows import ServiceLimit, Windows
 from chef.errors import TooManyRequests
 from chef.http.addresses import is_near

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from chef.access.auth import Credentials, Principal
-from chef.access.credentials import http_credentials
+from chef.access.credentials import Credentials, http_credentials
+from chef.access.principals import Principal
 from chef.access.writelimit import Fields
 from chef.services import Services, services
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Response, request
 
-from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.access.levels import Level, at_level
+from chef.access.principals import Principal
 from chef.domain.model import ID, ID_RULE, Job
 from chef.domain.wiretypes import JsonObject, as_dict
 from chef.errors import FieldError, Invalid, NotFound

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 from msgspec import UNSET
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id
 from chef.api.bodies import read_fields

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chef.access.addresses import of_proxies
-from chef.access.auth import Credentials, Principal
-from chef.access.credentials import http_credentials
+from chef.access.credentials import Credentials, http_credentials
+from chef.access.principals import Principal
 from chef.api.admission import count_write, rate_fields
 from chef.api.answers import HEADERS, json_body
 from chef.api.bodies import UPDATE_KINDS, read_bytes

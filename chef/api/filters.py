@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from flask import request
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.api.answers import reader, text_in_query, wrong
 from chef.domain.filtering import FILTERED_META, JobFilter, words_of
 from chef.domain.model import RUNNING, STATUSES

@@ -7,8 +7,8 @@ from dataclasses import replace
 from flask import Response
 from msgspec import UNSET
 
-from chef.access.auth import Principal
 from chef.access.jwts import SCOPES
+from chef.access.principals import Principal
 from chef.api.answers import answer
 from chef.api.postponing import answer_at_news
 from chef.api.receipts import job_receipt

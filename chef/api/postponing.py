@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, request
 from gevent.event import Event as Wakeup
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.api.problems import problem
 from chef.domain.model import Job
 from chef.errors import ChefError, NotFound, Stopping, Unauthorized

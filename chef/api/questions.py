@@ -8,9 +8,9 @@ from typing import Literal
 from flask import Blueprint, Response, request
 from msgspec import UNSET
 
-from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.access.jwts import SCOPES
+from chef.access.principals import Principal
 from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id, number_in_query, readable_job, reader, visible_job
 from chef.api.bodies import read_fields

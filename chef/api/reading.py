@@ -9,7 +9,7 @@ from itertools import chain
 from flask import Blueprint, Response, request, stream_with_context
 from msgspec import UNSET
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.access.shares import Share
 from chef.api.answers import (
     DEFAULT_LIMIT,

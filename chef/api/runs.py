@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 from werkzeug.routing import BaseConverter
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.api.answers import (
     MAX_LIMIT,
     answer_at,

@@ -11,9 +11,9 @@ from msgspec import UNSET
 from msgspec.structs import asdict
 
 from chef.access.addresses import origin
-from chef.access.auth import Principal
 from chef.access.credentials import button_credentials
 from chef.access.levels import LEVELS, Level
+from chef.access.principals import Principal
 from chef.access.shares import MOST_DAYS, PATH, Share, new_share
 from chef.api.admission import admit_writer
 from chef.api.answers import answer, check_id

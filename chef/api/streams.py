@@ -10,8 +10,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 from msgspec import Raw
 
-from chef.access.auth import Principal
 from chef.access.levels import event_at
+from chef.access.principals import Principal
 from chef.api.answers import (
     answer,
     check_id,

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, request
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.api.filters import filter_in_query
 from chef.api.negotiation import JSON, MARKDOWN, PLAIN, preferred_form
 from chef.digest.plain import jobs_text, project_text, projects_text, run_text

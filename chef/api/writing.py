@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from flask import Blueprint, Response, request
 from msgspec import UNSET
 
-from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
+from chef.access.principals import Principal
 from chef.api.admission import writer_of_request
 from chef.api.answers import answer, check_id, number_in_query, text_in_query
 from chef.api.bodies import check_log_body, read_body, read_fields, update_body_kind

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chef.access.auth import Principal
 from chef.access.levels import shows
+from chef.access.principals import Principal
 from chef.domain.filtering import JobFilter
 from chef.domain.model import RUNNING
 from chef.domain.runpayloads import brief

@@ -12,8 +12,8 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from chef.access.addresses import origin
-from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
+from chef.access.principals import Principal
 from chef.api.admission import admit_writer
 from chef.api.answers import answer, visible_job
 from chef.api.bodies import JSON, read_body

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chef.access.auth import Credentials, is_proxied
+from chef.access.credentials import Credentials, is_proxied
 from chef.access.origins import AllowedOrigins
 from chef.errors import Forbidden
 from chef.settings.checks import is_loopback_address, is_loopback_origin

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.errors import ChefError
 from chef.mcp.rpc import INVALID_PARAMS, RpcError
 from chef.services import Services

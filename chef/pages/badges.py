@@ -12,9 +12,9 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, render_template, request
 
-from chef.access.auth import Principal
 from chef.access.credentials import http_credentials
 from chef.access.levels import Level, shows
+from chef.access.principals import Principal
 from chef.access.shares import PREFIX
 from chef.domain.filtering import JobFilter, filter_text
 from chef.domain.model import Job

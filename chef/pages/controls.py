@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from flask import Flask, request
 
-from chef.access.auth import Credentials, Principal
-from chef.access.credentials import http_credentials
+from chef.access.credentials import Credentials, http_credentials
+from chef.access.principals import Principal
 from chef.domain.asking import NAMELESS, ON_THIS_MACHINE
 from chef.domain.model import ENDED, Job
 from chef.errors import ChefError

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Flask, url_for
 
-from chef.access.auth import Principal
 from chef.access.levels import at_level
+from chef.access.principals import Principal
 from chef.domain.clock import rfc3339
 from chef.domain.filtering import JobFilter
 from chef.domain.model import ENDED

@@ -7,7 +7,8 @@ import re
 from flask import Response, make_response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from chef.access.auth import Credentials, Principal
+from chef.access.credentials import Credentials
+from chef.access.principals import Principal
 from chef.errors import ChefError, Forbidden, MissingToken, Unauthorized
 from chef.pages.cookies import forget_token, keep_token
 from chef.pages.errors import make_blueprint

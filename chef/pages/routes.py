@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response, make_response, request
 
 from chef.access.addresses import origin
-from chef.access.auth import Principal
 from chef.access.levels import at_level, shows
+from chef.access.principals import Principal
 from chef.domain.clock import rfc3339
 from chef.domain.model import STATUSES, Job
 from chef.domain.silence import shown_status, silence

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from chef.access.auth import Principal
 from chef.access.levels import at_level
+from chef.access.principals import Principal
 from chef.domain.clockback import not_after
 from chef.domain.failure import IN_LISTS
 from chef.domain.model import Job

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import current_app, g, request
 
-from chef.access.auth import Principal
 from chef.access.credentials import button_credentials, http_credentials, sent_cookie
 from chef.access.levels import Level
+from chef.access.principals import Principal
 from chef.access.shares import PATH, Share
 from chef.domain.clock import rfc3339
 from chef.domain.model import ID, Job

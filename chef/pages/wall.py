@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from flask import Flask, request
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.domain.clock import rfc3339
 from chef.domain.filtering import JobFilter, filter_text, plain_text
 from chef.domain.model import ENDED, Job

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chef.access.auth import Principal
+from chef.access.principals import Principal
 from chef.live.cursors import Cursor
 from chef.live.events import Event, Form
 from chef.live.rooms import Key
