@@ -146,6 +146,10 @@ class StoreUnavailable(ChefError):
         self.reason = reason
 
 
+class ConnectionLost(StoreUnavailable):
+    """A connection that had waited for its use was broken, and nothing was committed: a new one may do."""
+
+
 class StoreLocked(StoreUnavailable):
     """Another process holds a lock: whoever has time left is tried again."""
 

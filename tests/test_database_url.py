@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from chef.doctor.storage import look_at_store
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
 from chef.store import migrate as migrate_store
+from tests.tools.postgres import Postgres
 from tests.tools.serving import Served, free_port
 from tests.tools.swallowing import Swallowing
 
@@ -110,3 +112,44 @@ def test_a_role_that_does_not_exist_is_told_at_once(
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
     with pytest.raises(StoreUnavailable, match='role "nobody" does not exist'):
         migrate_store(Settings(database_url=postgres_url.replace("chef@", "nobody@")))
+
+
+def made_with(url: str, encoding: str) -> str:
+    """The URL of a new database that keeps its texts so."""
+    name = f"texts_{encoding.lower()}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        how = f"ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        admin.execute(f"CREATE DATABASE {name} {how}")
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def test_a_database_that_keeps_bytes_as_they_come_keeps_all_texts(
+    start_server: StartServer, postgres: Postgres
+) -> None:
+    """SQL_ASCII is what a cluster has that was made without a locale, as in many an image of Debian."""
+    url = made_with(postgres.new_database(), "SQL_ASCII")
+    server = start_server(DATABASE_URL=f"{url}?client_encoding=LATIN1")
+    text = "gr\u00fcn \u2192 \u65e5\u672c \U0001f600"
+    server.update(UPDATE | {"message": text, "meta": {"title": text}})
+    assert server.post("/api/jobs/j/logs", data=text.encode()).status_code == 200
+    assert server.get("/api/jobs/j").json()["message"] == text
+    assert server.get("/api/jobs/j/logs").json()["lines"][0]["message"] == text
+    found = server.get("/api/jobs", params={"q": "\u65e5\u672c"}).json()["jobs"]
+    assert [job["jobId"] for job in found] == ["j"]
+
+
+def test_a_database_without_room_for_all_texts_is_refused_before_anything_is_in_it(
+    postgres: Postgres, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = made_with(postgres.new_database(), "LATIN1")
+    status, told = migrate(url, tmp_path)
+    assert (status, told.count("\n")) == (2, 1)
+    assert "the database's encoding is LATIN1" in told
+    # A store that is there goes on, and says it.
+    with monkeypatch.context() as earlier:
+        earlier.setattr(sys.modules["chef.store.migrate"], "narrow_encoding", lambda _: None)
+        migrate_store(Settings(database_url=url))
+    migrate_store(Settings(database_url=url))
+    assert "the database's encoding is LATIN1" in caplog.text
+    said = {(one.level, one.check) for one in look_at_store(Settings(database_url=url))}
+    assert ("wrong", "store") in said

@@ -38,6 +38,8 @@ def look_at_store(settings: Settings) -> list[Diagnosis]:
     if found is None:
         return [ok("store", f"the file {database_file(settings)} is not there yet: a start makes it")]
     said = [_writable(found.kind, found.connect_s, found.size, found.commit_s, found.unwritable)]
+    if found.narrow is not None:
+        said += [wrong("store", found.narrow, "bring the data there with pg_dump")]
     said += [_migration(found.revision, inspecting.newest()), _limits(found.limits)]
     if found.connections is not None:
         said += [_connections(*found.connections), _clock(found.ahead_s)]

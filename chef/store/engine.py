@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from chef.errors import StoreLocked
+from chef.errors import ConnectionLost, StoreLocked
 from chef.store.databasefile import FileCheck
 from chef.store.faults import SILENT, refusal, unavailable, unsure
 from chef.store.leases import Lease, Leases, SilentServer
@@ -75,6 +75,8 @@ def overwriting(connection: Connection) -> Iterator[None]:
     yield
     driver.execute(f"PRAGMA secure_delete = {before}")
 
+
+T = TypeVar("T")
 
 Idle = deque[tuple[Connection, float]]
 """Connections, each with the time of `time.monotonic` at which it was given back."""
@@ -157,9 +159,11 @@ class ConnectionPool:
     def _server_transaction(
         self, server: PostgresServer, idle: Idle, until: float | None, *, durable: bool = True
     ) -> Iterator[Connection]:
-        connection, lease, committing = None, self._lease(idle, until), False
+        lease, committing = self._lease(idle, until), False
+        connection = _take(idle)
+        had_waited = connection is not None
         try:
-            connection = _take(idle) or server.connect(lease.until, reading=idle is self._readers)
+            connection = connection or server.connect(lease.until, reading=idle is self._readers)
             lease.holds(connection)
             server.begin(connection, lease.until, durable=durable)
             yield connection
@@ -167,6 +171,7 @@ class ConnectionPool:
             commit(connection)
         except BaseException as error:
             self.leases.end(lease)
+            is_lost = had_waited and lease.driver.closed
             if connection is not None:
                 _discard(connection)
             if committing and idle is self._writers and isinstance(error, OperationalError):
@@ -174,7 +179,7 @@ class ConnectionPool:
                 raise unsure() from error
             if lease.interrupted:
                 raise refusal(SILENT, reading=idle is self._readers) from error
-            self._refuse(error, idle)
+            self._refuse(error, idle, is_lost=is_lost)
             raise
         self.leases.end(lease)
         if lease.interrupted:
@@ -188,14 +193,14 @@ class ConnectionPool:
         except SilentServer:
             raise refusal(SILENT, reading=idle is self._readers) from None
 
-    def _refuse(self, error: BaseException, idle: Idle) -> None:
+    def _refuse(self, error: BaseException, idle: Idle, *, is_lost: bool = False) -> None:
         """Raise what an error of the database means to those that asked for something."""
         if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
             told = unavailable(error, reading=idle is self._readers)
             if not isinstance(told, StoreLocked):
                 # The others were opened to the same server; a restart broke them all.
                 self.close_idle()
-            raise told from error
+            raise (ConnectionLost(told.detail) if is_lost else told) from error
 
     def _give(self, idle: Idle, connection: Connection) -> None:
         if self._closed:
@@ -225,6 +230,17 @@ class ConnectionPool:
                     idle.appendleft(found)
                     break
                 connection.close()
+
+
+def once_more(work: Callable[[], T]) -> T:
+    """Do something in a transaction, and again on a new connection where the one that had waited was broken.
+
+    A restart of the server breaks all of them, and a firewall those that nobody used.
+    """
+    try:
+        return work()
+    except ConnectionLost:
+        return work()
 
 
 def _take(idle: Idle) -> Connection | None:

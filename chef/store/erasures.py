@@ -11,7 +11,7 @@ from chef.domain.latemasks import LateMasks
 from chef.domain.masking import forget_forms
 from chef.greenlets import SideThread
 from chef.store import erasing, removalrows
-from chef.store.engine import ConnectionPool, overwriting
+from chef.store.engine import ConnectionPool, once_more, overwriting
 from chef.store.erasing import Allowed, Erasure
 from chef.store.scrubbing import Cleanness, scrub
 from chef.store.textindex import merge_step
@@ -70,8 +70,7 @@ class Erasures:
 
     def _erase(self, query: Callable[[Connection], Erasure | None]) -> Erasure | None:
         def run(until: float) -> Erasure | None:
-            with self._connections.writing(until) as connection, overwriting(connection):
-                erasure = query(connection)
+            erasure = once_more(lambda: self._transact(query, until))
             if erasure is not None:
                 # Only this thread knows them.
                 self._late_masks.forget(erasure.removed.jobs)
@@ -79,6 +78,10 @@ class Erasures:
             return erasure
 
         return self._run_soon(run, STORE_WAIT_S)
+
+    def _transact(self, query: Callable[[Connection], Erasure | None], until: float) -> Erasure | None:
+        with self._connections.writing(until) as connection, overwriting(connection):
+            return query(connection)
 
     def forget_told(self, at: int) -> None:
         """Leave out what viewers and senders have been told of what was erased."""

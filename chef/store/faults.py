@@ -18,18 +18,24 @@ _SQLITE = {
     "SQLITE_NOTADB": "the database is damaged",
     "SQLITE_CANTOPEN": "the database file cannot be opened",
 }
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL = {
+    "25006": "the database is read-only",
+    "42501": "the database's user lacks the right",
+    "53100": "the disk is full",
+}
 _SQLITE_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED")
-# lock_not_available: https://www.postgresql.org/docs/current/errcodes-appendix.html
+# lock_not_available
 _POSTGRESQL_LOCKED = "55P03"
 
 
 def unavailable(error: DBAPIError, *, reading: bool) -> StoreUnavailable:
     """The refusal that a failed statement makes; it says why where the driver does."""
-    name = str(getattr(error.orig, "sqlite_errorname", ""))
-    if name.startswith(_SQLITE_LOCKED) or getattr(error.orig, "sqlstate", None) == _POSTGRESQL_LOCKED:
+    name, state = getattr(error.orig, "sqlite_errorname", ""), getattr(error.orig, "sqlstate", None)
+    if name.startswith(_SQLITE_LOCKED) or state == _POSTGRESQL_LOCKED:
         return StoreLocked(_sentence(LOCKED, reading), LOCKED)
-    reason = next((text for code, text in _SQLITE.items() if name.startswith(code)), None)
-    return refusal(reason, reading=reading)
+    of_file = next((text for code, text in _SQLITE.items() if name.startswith(code)), None)
+    return refusal(of_file or _POSTGRESQL.get(str(state)), reading=reading)
 
 
 def refusal(reason: str | None, *, reading: bool) -> StoreUnavailable:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from chef.domain.batches import Batch, Receipt, Stored
 from chef.domain.latemasks import LateMasks
 from chef.domain.limits import StoredLimits
-from chef.errors import StoreLocked, StoreUnavailable
+from chef.errors import ConnectionLost, StoreLocked, StoreUnavailable
 from chef.store.counts import StoreCounts
 from chef.store.engine import ConnectionPool
 from chef.store.faults import LOCKED, refusal, unsure
@@ -217,7 +217,7 @@ class GroupCommit:
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(works)
-            except (IntegrityError, Overtaken):
+            except (IntegrityError, Overtaken, ConnectionLost):
                 continue
             except StoreUnavailable as error:
                 return [error] * len(works)

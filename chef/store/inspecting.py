@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from chef.domain.clock import now_ms
 from chef.errors import StoreUnavailable
 from chef.settings.config import Settings
-from chef.store.migrate import newest_revision
+from chef.store.migrate import narrow_encoding, newest_revision
 from chef.store.sizes import Usage, find_usage
 from chef.store.store import limits_of
 from chef.store.waits import STORE_WAIT_S
@@ -42,7 +42,8 @@ class Inspection:
 
     `revision` is the schema's, `None` where there is none yet. `commit_s` is how long a commit took,
     `unwritable` why there was none. `ahead_s` is by how much the database's clock is ahead of ours.
-    `connections` are those in use, and the most that there can be.
+    `connections` are those in use, and the most that there can be. `narrow` says where some
+    texts cannot be stored.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Inspection:
     limits: dict[str, str] = field(default_factory=dict)
     ahead_s: float = 0.0
     connections: tuple[int, int] | None = None
+    narrow: str | None = None
 
 
 class DriverCursor(Protocol):
@@ -116,6 +118,7 @@ def _inspect_postgres(settings: Settings) -> Inspection:
         server.begin(connection, begun + STORE_WAIT_S, durable=True)
         driver: Any = connection.connection.dbapi_connection
         cursor, connect_s = driver.cursor(), time.monotonic() - begun
+        narrow = narrow_encoding(connection)
         limits = {name: str(_one(cursor, f"SELECT current_setting('{name}')")) for name in LIMITS}
         before = time.time()
         theirs = float(_one(cursor, "SELECT extract(epoch FROM clock_timestamp())"))
@@ -133,7 +136,9 @@ def _inspect_postgres(settings: Settings) -> Inspection:
         kind = f"PostgreSQL {version}{' behind a pooler' if is_pooled(driver) else ''}"
         driver.rollback()
     server.engine.dispose()
-    return Inspection(kind, connect_s, size, revision, commit_s, unwritable, limits, ahead_s, (used, most))
+    return Inspection(
+        kind, connect_s, size, revision, commit_s, unwritable, limits, ahead_s, (used, most), narrow
+    )
 
 
 def usage(settings: Settings) -> list[Usage] | None:

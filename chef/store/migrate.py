@@ -8,6 +8,7 @@ looks that the migrations make exactly the same.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from pathlib import Path
 
@@ -25,10 +26,13 @@ from sqlalchemy import (
     update,
 )
 
+from chef.errors import StoreUnavailable
 from chef.store.sharequeries import SHARE_KEY
 from chef.store.tables import about, create_tables
 from chef.store.textindex import make_text_index
 from chef.store.waits import START_LOCK_WAIT_MS
+
+log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -40,6 +44,9 @@ _VERSION = Table(
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
 
+# SQL_ASCII keeps bytes as they come.
+_ENCODINGS_OF_ALL_TEXTS = ("UTF8", "SQL_ASCII")
+
 # Any constant: it names the lock that keeps two starting processes from migrating at once.
 _ADVISORY_LOCK = 0x43484546
 
@@ -49,6 +56,11 @@ def migrate(engine: Engine) -> str:
     with engine.connect() as connection, connection.begin():
         _lock(connection)
         tables = inspect(connection).get_table_names()
+        narrow = narrow_encoding(connection)
+        if narrow is not None and about.name not in tables:
+            raise StoreUnavailable(narrow)
+        if narrow is not None:
+            log.warning("%s", narrow)
         if not tables:
             _make(connection)
         elif _VERSION.name not in tables or _revision(connection) != newest_revision():
@@ -59,6 +71,19 @@ def migrate(engine: Engine) -> str:
 def newest_revision() -> str:
     """The newest migration's number, which its file's name begins with."""
     return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+
+
+def narrow_encoding(connection: Connection) -> str | None:
+    """A sentence where the database has no room for some texts, which updates of builds may well have."""
+    if connection.dialect.name == "sqlite":
+        return None
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding in _ENCODINGS_OF_ALL_TEXTS:
+        return None
+    return (
+        f"the database's encoding is {encoding}, and what that lacks cannot be stored: "
+        "make a database with ENCODING 'UTF8' TEMPLATE template0"
+    )
 
 
 def _revision(connection: Connection) -> str | None:

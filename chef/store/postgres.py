@@ -1,9 +1,9 @@
 """One PostgreSQL server, as `DATABASE_URL` names it, with or without a connection pooler before it.
 
-A pooler such as PgBouncer refuses startup parameters, and in transaction mode gives each transaction to
-another connection of the server: settings and prepared statements of a session are somebody else's then.
-So each transaction there begins by saying its time limits, and nothing is prepared. Without a pooler the
-session says them once, and a transaction only where it has less time left.
+A pooler such as PgBouncer refuses all startup parameters but a few, and in transaction mode gives each
+transaction to another connection of the server: settings and prepared statements of a session are somebody
+else's then. So each transaction there begins by saying its time limits, and nothing is prepared. Without a
+pooler the session says them once, and a transaction only where it has less time left.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _CONNECT_TIMEOUT_S = 5
 _CONNECT_TIMEOUT_OF_SEVERAL_S = 2
 # Unless the URL says otherwise: a peer that is gone is noticed (milliseconds; seconds).
 _DEFAULTS = {"tcp_user_timeout": "5000", "keepalives_idle": "20", "keepalives_interval": "5"}
+# Whatever the database keeps texts in, and PGCLIENTENCODING says. Poolers know it, as they know no other.
+_TEXTS = {"client_encoding": "UTF8"}
 # The server gives up a statement before its connection is given up, so that we hear why; and a lock
 # before the statement that waits for it, since both at once say that the statement took too long.
 _SERVER_FIRST_MS = 250
@@ -140,7 +142,7 @@ def _conninfo(url: str) -> str:
     given = conninfo_to_dict(url)
     several = "," in str(given.get("host", "")) or "," in str(given.get("hostaddr", ""))
     limit = _CONNECT_TIMEOUT_OF_SEVERAL_S if several else _CONNECT_TIMEOUT_S
-    return make_conninfo("", **({"connect_timeout": limit} | _DEFAULTS | given))
+    return make_conninfo("", **({"connect_timeout": limit} | _DEFAULTS | given | _TEXTS))
 
 
 def is_pooled(driver: Session) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import gevent
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, insert, text
 
 from chef.errors import StoreUnavailable
 from chef.store.faults import LOCKED
@@ -18,6 +18,8 @@ from chef.store.upsert import upsert
 from chef.store.waits import HEALTH_TRY_S, HEALTH_WAIT_S
 
 _NAME = "looked"
+# What an update may write: whoever holds a lock on one of them holds up updates.
+_TABLES = "projects, jobs, entries, streams, sent"
 # Once it could not be written, as much as an update may take has to find room again.
 _SMALL, _LARGE = 8, 64 * 1024
 
@@ -92,11 +94,14 @@ class Pulse:
         return None
 
     def _touch(self, connection: Connection) -> None:
-        """Do what the next update will have to do: write a page, or get at the tables at least."""
-        dialect = connection.dialect.name
+        """Do what the next update will have to do: get at the tables, and write a page."""
+        dialect, value = connection.dialect.name, secrets.token_hex(self._bytes // 2)
         if dialect == "sqlite":
             # Another value each time: SQLite leaves alone what is as it was.
-            value = secrets.token_hex(self._bytes // 2)
             connection.execute(upsert(dialect, about, ["name"], ["value"]), {"name": _NAME, "value": value})
-        else:
-            connection.execute(text("LOCK TABLE jobs IN ROW EXCLUSIVE MODE"))
+            return
+        connection.execute(text(f"LOCK TABLE {_TABLES} IN ROW EXCLUSIVE MODE"))
+        # A row of its own: else a process that is cut off in between would hold up the looks of the others.
+        name = f"{_NAME} {secrets.token_hex(8)}"
+        connection.execute(insert(about).values(name=name, value=value))
+        connection.execute(delete(about).where(about.c.name == name))

@@ -19,7 +19,7 @@ from chef.errors import StoreLocked, StoreUnavailable
 from chef.settings.config import Settings
 from chef.store.controls import note_control
 from chef.store.databasefile import read_only
-from chef.store.engine import make_engine
+from chef.store.engine import make_engine, once_more
 from chef.store.erasures import Erasures
 from chef.store.groupcommit import GroupCommit
 from chef.store.heartbeats import save_heartbeat
@@ -203,8 +203,11 @@ class Store(Queries):
         return self._thread.run(lambda: self._unsynced(query, None))
 
     def _unsynced(self, query: Callable[[Connection], T], until: float | None) -> T:
-        with self._upkeep_connections.writing(until, durable=False) as connection:
-            return query(connection)
+        def write() -> T:
+            with self._upkeep_connections.writing(until, durable=False) as connection:
+                return query(connection)
+
+        return once_more(write)
 
     def _write_soon(self, query: Callable[[Connection], T], within: float) -> T:
         """The same within some seconds."""
@@ -219,14 +222,16 @@ class Store(Queries):
             raise StoreUnavailable("the server is stopping")
         until = time.monotonic() + within
         self._soon += 1
+        locked: StoreLocked | None = None
         try:
             while True:
                 try:
                     return self._thread.run(lambda: work(until), until - time.monotonic())
-                except StoreLocked:
+                except StoreLocked as error:
+                    locked = error
                     if time.monotonic() >= until:
                         raise
         except TimeoutError:
-            raise self._commits.late() from None
+            raise locked or self._commits.late() from None
         finally:
             self._soon -= 1

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from chef.errors import StoreUnavailable
 from chef.store.counts import StoreCounts
+from chef.store.engine import once_more
 from chef.store.faults import SILENT, refusal
 from chef.store.opening import Database
 from chef.store.storethreads import StoreThreads
@@ -35,12 +36,12 @@ class StoreReader:
         """Run a query in a reader's thread; other greenlets go on meanwhile."""
         until = time.monotonic() + STORE_WAIT_S
 
-        def run() -> T:
+        def read() -> T:
             with self._connections.reading(until) as connection:
                 return query(connection, *args, **kwargs)
 
         try:
-            return self._readers.run(run, self._gives_up_after)
+            return self._readers.run(lambda: once_more(read), self._gives_up_after)
         except TimeoutError:
             self.counts.errors.labels("read").inc()
             raise refusal(SILENT, reading=True) from None
