@@ -282,6 +282,19 @@ def test_a_test_that_fails_again_is_one_failed_test_with_its_newest_message() ->
     assert (only(report).outcome, only(report).message) == ("failed", "second")
 
 
+def test_a_teardown_that_fails_behind_a_failed_test_does_not_hide_why_it_failed() -> None:
+    """pytest writes such a test twice."""
+    report = junit(
+        '<testcase name="a"><failure message="assert 0">x = 1</failure></testcase>'
+        '<testcase name="a"><error message="failed on teardown with &quot;E&quot;">y</error></testcase>'
+        '<testcase name="b"><error message="failed on teardown with &quot;E&quot;"/></testcase>'
+    )
+    assert by_outcome(report) == {"failed": ["a", "b"]}
+    a, b = report.cases
+    assert (a.message, a.output) == ("assert 0", "x = 1")
+    assert (b.message, b.output) == ('failed on teardown with "E"', None)
+
+
 def test_tests_of_one_name_in_several_suites_are_several_tests() -> None:
     """Playwright writes a suite for each browser, whose tests have the same names."""
     browser = (

@@ -24,6 +24,9 @@ from chef.domain.testreports.cases import (
     make_counts,
 )
 
+# pytest's words for a test that fails and whose fixture then fails as well: one attempt, told of twice.
+_OF_TEARDOWN = "failed on teardown with "
+
 MOST_SLOW = 10
 """How many slow tests a job names."""
 
@@ -36,8 +39,13 @@ def outcome_after(before: Outcome, now: Outcome) -> Outcome:
 
 
 def tried_again(before: CaseResult, now: CaseResult) -> CaseResult:
-    """A test that had failed, after another attempt: the newest failure is what is shown of it."""
-    shown = now if now.is_failure and (now.message or now.output) else before
+    """A test that had failed, after another attempt: the newest failure is what is shown of it.
+
+    A failed teardown does not stand before the failure that it follows.
+    """
+    message = now.message or ""
+    tells_more = (message or now.output) and not message.startswith(_OF_TEARDOWN)
+    shown = now if now.is_failure and tells_more else before
     return msgspec.structs.replace(
         before,
         outcome=outcome_after(before.outcome, now.outcome),
