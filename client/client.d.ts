@@ -171,6 +171,7 @@ export interface Job {
   tests?: OutcomeCounts;
   stop?: Stop;
   questions?: Question[];
+  removed?: RemovedLog;
 }
 /**
  * A time that a job spent in a phase.
@@ -386,6 +387,21 @@ export interface Choice {
   by: string;
   at: Time;
   signed: boolean;
+}
+/**
+ * Lines of a log that are gone: from its first one on where it was erased, else in its middle.
+ *
+ *     From `firstSeq` on nothing is.
+ */
+export interface RemovedLog {
+  /**
+   * place in the job's order: 1, 2, 3 …
+   */
+  firstSeq: number;
+  firstLine: number;
+  lastLine: number;
+  lines: number;
+  bytes: number;
 }
 /**
  * A line of a log as it is now.

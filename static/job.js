@@ -22,7 +22,7 @@ import { stoppedWords } from "chef/progress-words.js";
 import { addSharing } from "chef/sharing.js";
 import { keepShownBars } from "chef/shown-bar.js";
 import { shownStatus } from "chef/silence.js";
-import { applyEvent, hasEnded } from "chef/state.js";
+import { applyEvent, erasedTo, hasEnded } from "chef/state.js";
 import { Notifier, showTab } from "chef/tab.js";
 import { TestPanel } from "chef/test-panel.js";
 import { texts } from "chef/texts.js";
@@ -70,7 +70,10 @@ const page = {
   },
 
   update(newest) {
-    if (newest && newest.seq >= (job?.seq ?? 0)) show(newest);
+    if (!newest || newest.seq < (job?.seq ?? 0)) return;
+    // Nothing told of it, as while the page was not connected.
+    if (job && erasedTo(newest) > erasedTo(job)) forgetting.after(0);
+    show(newest);
   },
 
   receive(name, event) {
@@ -132,6 +135,15 @@ const rereading = new DelayedCall(async () => {
     page.update(await getJob(jobId));
   } catch {
     // The connection's own state says that the server is away; it reads the job when it is back.
+  }
+});
+
+/** Read anew a log that was erased. */
+const forgetting = new DelayedCall(async () => {
+  try {
+    await page.restart(false);
+  } catch {
+    forgetting.after(SOON_MS);
   }
 });
 

@@ -37,6 +37,7 @@ import { constants } from "chef/constants.js";
  * @property {Record<string, number>} [tests] the counts of its test reports
  * @property {Stop} [stop] who asked it to stop
  * @property {Question[]} [questions] what it asked people
+ * @property {{ firstLine: number, lastLine: number }} [removed] of its log; from the first line on where it was erased
  */
 
 /** `signed`: the name is of a signed token. @typedef {{ by: string, at: string, signed: boolean }} Stop */
@@ -156,6 +157,15 @@ export function applyEvent(job, name, event) {
   if (kind === "log") return applyLines(job, event, [/** @type {LogEvent} */ (event)]);
   if (kind === "logs") return applyLines(job, event, /** @type {LogsEvent} */ (event).lines);
   return applyState(job, kind, /** @type {StateEvent} */ (event));
+}
+
+/**
+ * The last line of a job's log that was erased, 0 for none. What is removed from its middle was not.
+ *
+ * @param {Job | null} job
+ */
+export function erasedTo(job) {
+  return job?.removed?.firstLine === 1 ? job.removed.lastLine : 0;
 }
 
 /**

@@ -15,6 +15,8 @@ const RETRY_MOST_MS = 5_000;
 const POLL_MS = 3_000;
 // Lines may come for some minutes after a job's end, and the event stream closes at the end.
 const LATE_LINES_MS = 10_000;
+// Later nothing comes any more, but what a page shows may be erased.
+const LOOK_ON_MS = 60_000;
 
 /**
  * The owner of a stream, which is told what happens to it; `ended` after the last event of all.
@@ -210,6 +212,20 @@ export class JobOnStream {
 
   #ended() {
     if (!this.#page.isOver()) setTimeout(() => this.#stream.open(), LATE_LINES_MS);
+    else this.#lookOn();
+  }
+
+  #lookOn() {
+    setTimeout(async () => {
+      const job = document.hidden ? undefined : await getJob(this.#jobId).catch(() => undefined);
+      // One that is gone, or goes on, is followed again.
+      if (job === null || (job && job.seq > this.#seq)) {
+        await this.#startAfresh().catch((error) => this.#failed(error));
+      } else {
+        if (job) this.#page.update(job);
+        this.#lookOn();
+      }
+    }, LOOK_ON_MS);
   }
 }
 

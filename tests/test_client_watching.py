@@ -226,6 +226,41 @@ def test_a_part_that_was_removed_leaves_what_is_there(
 
 
 @both_ways
+def test_a_log_that_is_erased_while_nobody_is_connected_is_forgotten(
+    brisk: Clients, tmp_path: Path, serving: Serving, over_socket: bool
+) -> None:
+    port = str(free_port())
+    watch = brisk.job(f"http://127.0.0.1:{port}", "job", overSocket=over_socket)
+    with serving(tmp_path, {"PORT": port}) as served:
+        served.update(progress("job", phase="building"), log("job", "one\nsecret\nthree"))
+        eventually(lambda: len(watch.messages) == 3)
+        served.kill()
+    watch.wait_for("reconnecting")
+    with serving(tmp_path, {"PORT": str(free_port())}) as served:
+        assert served.session.delete(f"{served.url}/api/jobs/job/logs", timeout=30).status_code == 200
+        served.update(log("job", "four"))
+    with serving(tmp_path, {"PORT": port}) as served:
+        watch.wait_for("live")
+        eventually(lambda: watch.messages[-1] == "four" and "secret" not in watch.messages)
+        watch.close()
+
+
+def test_a_log_that_is_erased_long_after_the_end_is_forgotten(tmp_path: Path, shared: Served) -> None:
+    """Nothing tells of it: the stream has ended, and what may come late has been looked for."""
+    shared.update(progress("long-over", phase="building"), log("long-over", "one\nsecret"))
+    shared.update(completed("long-over"))
+    with clients_in_node(tmp_path, speed=100) as clients:
+        watch = clients.job(shared.url, "long-over")
+        assert len(watch.wait_for("ended")["lines"]) == 2
+        time.sleep(4)  # The looks for what comes late are over after 3.2 seconds.
+        assert shared.session.delete(f"{shared.url}/api/jobs/long-over/logs", timeout=30).status_code == 200
+        eventually(lambda: "secret" not in watch.messages)
+        assert shared.session.delete(f"{shared.url}/api/jobs/long-over", timeout=30).status_code == 200
+        assert watch.wait_for("waiting")["job"] is None
+        watch.close()
+
+
+@both_ways
 def test_a_refusal_is_a_state_and_no_loop(clients: Clients, guarded: Served, over_socket: bool) -> None:
     guarded.update(progress("secret", projectId="other"))
     cases = [

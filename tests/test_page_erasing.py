@@ -46,6 +46,27 @@ def test_the_page_of_a_job_forgets_its_log_and_then_the_job(
     assert SECRET not in page.locator("main").inner_text()
 
 
+def test_the_page_of_a_job_that_is_long_over_forgets_them_too(
+    either: Served, page: Page, complaints: Complaints
+) -> None:
+    """Where the stream has ended the page looks now and then: no event would reach it."""
+    complaints.allow("status of 404")
+    either.update(progress(phase="building"), log(f"one\ntwo {SECRET}"))
+    either.update({"type": "completed", "jobId": "j"})
+    page.clock.install()
+    page.goto(f"{either.url}/jobs/j")
+    expect(line(page, 2)).to_contain_text(SECRET)
+    chip(page, "Ended")
+    for path, gone in (("/api/jobs/j/logs", line(page, 2)), ("/api/jobs/j", page.locator("#lines .line"))):
+        for _ in range(3):
+            page.clock.fast_forward(180_000)
+            page.wait_for_timeout(500)
+        erase(either, path)
+        page.clock.fast_forward(61_000)
+        expect(gone.filter(has_text=SECRET)).to_have_count(0)
+    expect(page.locator("#lines .line")).to_have_count(0)
+
+
 def test_lists_forget_a_job(either: Served, page: Page, complaints: Complaints) -> None:
     complaints.allow("status of 404")
     either.update(progress("old", message=SECRET), progress("other"))

@@ -18,6 +18,7 @@ from chef.domain.failure import MAX_EVENT, MAX_STORED, FailureLimits, bounded
 from chef.domain.forecast import Estimate
 from chef.domain.lines import Line
 from chef.domain.model import Job, LogEntry, LongPause, PhaseSpan, Status
+from chef.domain.removals import RemovedLog, removed_log
 from chef.domain.testreports import OutcomeCounts
 from chef.domain.wiretypes import (
     ArtifactObject,
@@ -216,6 +217,7 @@ class JobJson(JsonObject, frozen=True):
     tests: OutcomeCounts | UnsetType = UNSET
     stop: StopJson | UnsetType = UNSET
     questions: list[QuestionJson] | UnsetType = UNSET
+    removed: RemovedLog | UnsetType = UNSET
 
 
 class CountsJson(JsonObject, frozen=True):
@@ -330,6 +332,7 @@ def job_json(
         tests=UNSET if job.tests is None else job.tests,
         stop=stop_json_or_unset(job.stop),
         questions=questions_json(job.questions),
+        removed=removed_log(job.gap) if job.gap is not None and job.gap.lines else UNSET,
     )
 
 

@@ -26,7 +26,10 @@ class Removal(Value, frozen=True):
 
 
 class RemovedLog(JsonObject, frozen=True):
-    """Lines that were erased. From `firstSeq` on nothing was."""
+    """Lines of a log that are gone: from its first one on where it was erased, else in its middle.
+
+    From `firstSeq` on nothing is.
+    """
 
     first_seq: Seq
     first_line: Count

@@ -11,8 +11,9 @@ import { afterEvent, hasEnded, merged, newJob } from "./state.js";
 // An array is copied for each change that is told: with so many lines a millisecond, that is a small part of the time.
 const LINES_PER_MS = 2_000;
 const MOST_TAIL = 1_000;
-// Lines, a test report or a better reason may come for some minutes after a job's end.
+// Lines, a test report or a better reason may come for some minutes after a job's end; it may be erased at any time.
 const LOOK_AGAIN_MS = [5_000, 10_000, 20_000, 40_000, 80_000, 160_000];
+const LOOK_ON_MS = 300_000;
 const SOON_MS = 250;
 /** @type {Job["phases"]} */
 const NO_PHASES = [];
@@ -31,6 +32,8 @@ export class JobFollower extends Follower {
   #epoch = "";
   #stateSeq = 0;
   #looks = 0;
+  /** The last line that was erased, 0 for none; undefined until it is known. @type {number | undefined} */
+  #erasedTo;
   // The stream may be that of another history: its first event tells.
   #isDoubtful = false;
 
@@ -106,9 +109,22 @@ export class JobFollower extends Follower {
   /** @param {Job} read */
   #take(read) {
     this.isStale ||= this.#stateSeq > read.seq;
+    this.#forgetErased(read.removed);
     this.#job = merged(read, this.#job, this.#stateSeq);
     if (!hasEnded(this.#job)) this.#goOn();
     this.changed();
+  }
+
+  /**
+   * Forget the lines of a log that was erased while nothing told of it.
+   *
+   * @param {{ firstLine: number, lastLine: number } | undefined} removed
+   */
+  #forgetErased(removed) {
+    // What is removed from the middle of a log that is too long is no secret.
+    const last = removed?.firstLine === 1 ? removed.lastLine : 0;
+    if (last > (this.#erasedTo ?? last)) this.#lines.remove(1, last);
+    this.#erasedTo = last;
   }
 
   #goOn() {
@@ -121,6 +137,7 @@ export class JobFollower extends Follower {
     this.#lines.remove();
     this.#after = this.#start;
     this.#stateSeq = 0;
+    this.#erasedTo = undefined;
     this.#goOn();
     this.changed();
   }
@@ -184,8 +201,10 @@ export class JobFollower extends Follower {
 
   /** @param {{ firstLine: number, lastLine: number } | undefined} log these lines alone */
   #removed(log) {
-    if (log) this.#lines.remove(log.firstLine, log.lastLine);
-    else this.#clear();
+    if (log) {
+      this.#lines.remove(log.firstLine, log.lastLine);
+      this.#erasedTo = log.lastLine;
+    } else this.#clear();
     this.read();
   }
 
@@ -195,6 +214,6 @@ export class JobFollower extends Follower {
     if (!hasEnded(this.#job)) return SOON_MS;
     this.isOver = true;
     this.#showLive();
-    return LOOK_AGAIN_MS[this.#looks++] ?? Number.POSITIVE_INFINITY;
+    return LOOK_AGAIN_MS[this.#looks++] ?? LOOK_ON_MS;
   }
 }
