@@ -97,7 +97,7 @@ export class JobLists {
     const known = this.jobs.get(event.jobId);
     if ("at" in event) this.#chip.updatedAt = Date.parse(event.at);
     if (known) this.#change(known, applyEvent(known, name, event));
-    else if ("at" in event && this.#takesNew(event)) this.#rereading.after(REREAD_MS);
+    else if ("at" in event ? this.#takesNew(event) : "stop" in event) this.#rereading.after(REREAD_MS);
     if (name === "project:completed" || name === "project:error") this.#ended();
     this.#painting.after(PAINT_MS);
   }

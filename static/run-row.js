@@ -10,7 +10,7 @@ import { shownStatus } from "chef/silence.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
 
-/** @import { Job } from "chef/state.js" */
+/** @import { Job, Stop } from "chef/state.js" */
 
 // As many as chef/pages/listedruns.py shows.
 const DOTS = 24;
@@ -30,6 +30,7 @@ const DOTS = 24;
  * @property {{ total: number, running: number }} counts
  * @property {BriefJob[]} jobs
  * @property {Job} worst
+ * @property {Stop} [stop] who asked one of its running jobs to stop
  */
 
 /**
@@ -65,7 +66,8 @@ export function fillRunRow(row, run) {
 function tickRunRow(row, run) {
   const status = hasEnded(run) ? run.status : shownStatus(run.worst, now());
   row.dataset.status = status;
-  setText(field(row, "status"), texts.status[status]);
+  const isAsked = !hasEnded(run) && Boolean(run.stop ?? run.worst.stop);
+  setText(field(row, "status"), isAsked ? texts.control.askedShort : texts.status[status]);
   setIcon(field(row, "link").closest("li") ?? row, status);
   const since = Date.parse(run.startedAt ?? run.jobs[0].createdAt);
   setText(field(row, "duration"), run.finishedAt ? duration(run.durationMs) : runningFor(now() - since));

@@ -142,6 +142,27 @@ def test_others_see_it_at_once_in_lists_too(local: Served, page: Page, plain: Pa
     assert not plain.get_by_role("button", name="Stop…").is_visible()
 
 
+def test_the_row_of_a_run_says_it_of_any_job_that_runs(local: Served, page: Page, plain: Page) -> None:
+    for job in ("lint", "test"):
+        begin(local, job)
+        local.update({"type": "progress", "jobId": job, "meta": {"run": "r-7", "title": "A run"}})
+    page.goto(f"{local.url}/projects/web")
+
+    def shown(tab: Page, words: str) -> None:
+        tab.locator('#jobs [data-run="r-7"] [data-field="status"]', has_text=words).wait_for()
+
+    shown(page, "Building")
+    page.locator("#chip[data-state=live]").wait_for()
+    local.post("/api/jobs/test/stop", json={"by": "Ann"})  # The row is made of the first job.
+    shown(page, "asked to stop")
+    plain.goto(f"{local.url}/projects/web")
+    shown(plain, "asked to stop")
+    local.post("/api/jobs/test/cancelled")
+    shown(page, "Cancelled")
+    plain.reload()
+    shown(plain, "Cancelled")
+
+
 def test_a_token_is_asked_for_once_in_a_tab(protected: Served, page: Page, complaints: Complaints) -> None:
     complaints.allow("Failed to load resource")
     begin(protected, "first", WRITE)

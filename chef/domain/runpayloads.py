@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, UnsetType
 
 from chef.domain.clock import rfc3339, rfc3339_or_none
+from chef.domain.controlpayloads import StopJson, stop_json_or_unset
 from chef.domain.filtering import filter_text
 from chef.domain.model import ENDED, Job
 from chef.domain.payloads import CountsJson, JobJson, StatusName, number
@@ -61,6 +62,7 @@ class RunJson(RunFactsJson, frozen=True):
     worst: Annotated[
         JobJson | UnsetType, Meta(description="the first job that has the run's status, whole")
     ] = UNSET
+    stop: Annotated[StopJson | UnsetType, Meta(description="of a job that still runs")] = UNSET
 
 
 class WholeRunJson(RunFactsJson, frozen=True):
@@ -101,7 +103,12 @@ def brief(job: Job) -> BriefJob:
 
 def run_json(run: Run, worst: JobJson | UnsetType = UNSET) -> RunJson:
     """A run as `GET /api/projects/P/runs` lists it, there with its worst job."""
-    return RunJson(**_facts(run), jobs=[brief_json(job) for job in run.jobs[:MOST_BRIEF]], worst=worst)
+    return RunJson(
+        **_facts(run),
+        jobs=[brief_json(job) for job in run.jobs[:MOST_BRIEF]],
+        worst=worst,
+        stop=stop_json_or_unset(run.stop),
+    )
 
 
 def whole_run_json(run: Run, jobs: list[JobJson], more: str | None) -> WholeRunJson:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from chef.domain.asking import StopRequest
 from chef.domain.filtering import plain_text
 from chef.domain.model import STATUSES, Job, Status, Value
 
@@ -74,6 +75,11 @@ class Run(Value, frozen=True):
     def worst_job(self) -> Job:
         """The first job that has the run's status."""
         return next(job for job in self.known if job.status == self.status)
+
+    @property
+    def stop(self) -> StopRequest | None:
+        """Whether somebody asked a job that still runs to stop, of the jobs that are known whole."""
+        return next((job.stop for job in self.known if job.stop is not None and not job.ended), None)
 
     def entry(self, name: str) -> str | int | float | None:
         """An entry of meta that is a text or a number, from the first job that has it."""

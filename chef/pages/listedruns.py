@@ -50,6 +50,7 @@ def listed_run(run: Run) -> dict[str, Any]:
     return shown | {
         "isRun": run.run is not None and len(run.jobs) > 1,
         "isRunning": run.finished_at is None,
+        "isAskedToStop": "stop" in shown and run.status not in ENDED,
         "worst": worst,
         "shown": run.status if run.status in ENDED else worst["shown"],
         "tookMs": max(0, (run.finished_at or now) - begin),
