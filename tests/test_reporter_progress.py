@@ -70,8 +70,9 @@ ROWS: list[tuple[str, float | None, str | None]] = [
     ("retrying [2/3]", None, None),
     ("[1,234 / 5,678] Compiling a.cc; 3s linux-sandbox", None, None),  # one row alone is not believed
     ("#7 [2/5] RUN npm ci", 40, "RUN npm ci"),
-    ("#7 [stage 2/5] RUN npm ci", 40, "RUN npm ci"),
-    ("#12 [linux/amd64 builder 3/7] RUN make", 42.8, "RUN make"),
+    ("#7 [stage 2/5] RUN npm ci", 20, "RUN npm ci"),  # a stage with a name is one of two at least
+    ("#7 [linux/amd64 2/5] RUN npm ci", 40, "RUN npm ci"),
+    ("#12 [linux/amd64 builder 3/7] RUN make", 21.4, "RUN make"),
     (" => CACHED [2/5] RUN npm ci                          0.0s", 40, "RUN npm ci"),
     ("#1 [internal] load build definition from Dockerfile", None, None),
     ("#7 sha256:4f1c2d9 3.14MB / 6.28MB 0.2s", None, None),
@@ -130,6 +131,35 @@ ROWS: list[tuple[str, float | None, str | None]] = [
     ("NOTE: Running setscene task 12 of 345 (/srv/meta/busybox.bb:do_compile_setscene)", None, None),
     ("[ 3 of 12] Compiling Shop.Cart", 25, "Compiling Shop.Cart"),
     (" 45% 3 + part4.bin", 45, "part4.bin"),
+    ("1/15 files checked 6% done", 6, None),
+    ("1/6 docs/c1.md 9809.55ms", 16.6, "docs/c1.md"),
+    ("2/6 docs/c2.md 13.27ms X", 33.3, "docs/c2.md"),
+    ("1/6 of the work took 9809ms", None, None),
+    ("[ 6/15][0.9s] clang-tidy -p=b a.c", 40, None),
+    ("0:00:07 load avg: 1.42 [ 3/8] test_shop passed", 37.5, None),
+    ("0:00:07 load avg: 1.42 [3/8/1] test_shop -- test_a failed", 37.5, None),
+    ("12:00:01  3 of 10 START sql view model main.sales .......... [RUN]", None, None),
+    ("12:00:01  3 of 10 OK created sql view model main.sales ..... [OK in 0.05s]", 30, None),
+    ("73% 3:7=1s 10", 73, None),
+    ("PASS: shop :: cart/adds.t (1 of 10)", 10, None),
+    ("XFAIL: shop :: cart/adds.t (10 of 10)", 100, None),
+    ("PASS: the first (1 of 10) and more", None, None),
+    (" 98% [==============================--]", 98, None),
+    (" 45% [========>           ]", None, None),
+    ("Passed: 9 (90.00%)", None, None),
+    (" 120/345 [▓▓▓▓▓▓▓▓▓░░░░░░░░░░░░░░░░░░░]  34%", 34, None),
+    ("  3/10 [========>-------------------]  30%", None, None),  # Composer's, of downloads
+    ("7 of 9 steps (78%) done", 77.7, None),
+    ("(3/10) Installing musl (1.2.5-r0)", 30, "Installing musl (1.2.5-r0)"),
+    ("(3/10) installing bash      [#####---] 50%", 30, "installing bash"),
+    ("( 3/10) Installing: bash-5.1.x86_64 .......[done]", 30, "Installing: bash-5.1.x86_64"),
+    ("(3/10) checking keys in keyring  [########] 100%", None, None),
+    ("Retrieving: bash-5.1.x86_64 (3/10), 1.1 MiB", None, None),
+    ("  Running:  cart.cy.js                    (2 of 4)", 25, "cart.cy.js"),
+    ("Mutation testing 61% (elapsed: <1m, remaining: <1m) 8/13 tested", 61, None),
+    ("Mutation testing  [====  ] 61% (elapsed: <1m, remaining: <1m) 8/13 Mutants", 61, None),
+    ("Chrome Headless 156.0.0.0 (Linux 0.0.0): Executed 3 of 12 SUCCESS (0 secs / 0.1 secs)", 25, None),
+    ("page 3 of 12", None, None),
     ("[▬▬▬▬▬▬...]", 66.6, None),
     ("45%", 45, None),
     ("7.5 %", 7.5, None),
@@ -211,17 +241,58 @@ def test_stages_of_a_build_are_counted_together() -> None:
         "#7 [builder 4/4] RUN x",
         "#8 [stage-1 4/4] COPY",
     ]
+    assert of_rows(*rows) == [12.5, 25, 62.5, 100]
+    assert of_rows(*rows[:1], "[+] Building 3.4s (9/9) FINISHED") == [12.5, 100]
+
+
+def test_stages_that_are_still_to_come_count_as_much_as_those_that_are_known() -> None:
+    """The first of two stages ends at the half, and `stage-2` is the last of three."""
+    assert of_rows("#5 [builder 1/4] FROM a", "#6 [builder 4/4] RUN x", "#7 [stage-1 2/4] COPY") == [
+        12.5,
+        50,
+        75,
+    ]
+    assert of_rows("#5 [a 4/4] RUN x", "#6 [stage-2 4/4] COPY", "#7 [b 4/4] RUN y") == [50, 66.6, 100]
+    assert of_rows("#5 [linux/amd64 4/4] RUN x", "#6 [linux/arm64 2/4] RUN x") == [100, 75]
+
+
+def test_a_pull_is_not_further_than_the_layers_that_are_there() -> None:
+    """All layers are named before one is loaded; those that are there already are done."""
+    layers = [f"{number:012x}" for number in range(6)]
+    begun = [f"{layers[0]}: Already exists", *[f"{layer}: Pulling fs layer" for layer in layers[1:]]]
+    assert of_rows(*begun) == []
+    assert of_rows(*begun, f"{layers[1]}: Pull complete", f"{layers[2]}: Pull complete") == [33.3, 50]
+
+
+def test_a_push_is_heard() -> None:
+    layers = [f"{number:012x}" for number in range(4)]
+    rows = [f"{layer}: {state}" for state in ("Preparing", "Waiting", "Pushed") for layer in layers]
+    assert max(of_rows(*rows)) == 100
+
+
+def test_packages_that_are_announced_are_counted() -> None:
+    begun = "Package operations: 2 installs, 1 update, 1 removal"
+    under_way = ["  - Installing a (1.0): Pending...", "  - Installing a (1.0): Downloading... 45%"]
+    ended = ["  - Removing z (1.0)", "  • Installing a (1.0)", "  - Installing b/c (1.0): Extracting archive"]
+    assert of_rows(begun, *under_way, *ended, "  - Updating d (1.0 -> 2.0)") == [25, 50, 75, 100]
+    assert of_rows("Package operations: 0 installs, 0 updates, 0 removals", *ended) == []
+
+
+def test_tests_in_several_browsers_are_counted_together() -> None:
+    rows = [
+        f"{browser} (Linux): Executed {done} of 4 SUCCESS (0 secs / 0.1 secs)"
+        for done in (1, 4)
+        for browser in ("A", "B")
+    ]
     assert of_rows(*rows) == [25, 25, 62.5, 100]
-    assert of_rows(*rows[:1], "[+] Building 3.4s (9/9) FINISHED") == [25, 100]
 
 
 def test_layers_are_counted_together() -> None:
     layers = [f"{number:012x}" for number in range(4)]
     begun = [f"{layer}: Pulling fs layer" for layer in layers]
     loading = [f"{layer}: Downloading [==>   ]  1.2MB/3.4MB" for layer in layers]
-    assert of_rows(*begun, *loading, *[f"{layer}: Pull complete" for layer in layers]) == [
-        *[0, 0, 0, 0, 25, 50, 75, 100]
-    ]
+    assert of_rows(*begun, *loading) == []
+    assert of_rows(*begun, *loading, *[f"{layer}: Pull complete" for layer in layers]) == [25, 50, 75, 100]
 
 
 def test_containers_that_are_pulled_are_counted() -> None:

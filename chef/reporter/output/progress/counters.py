@@ -17,16 +17,30 @@ _LAYER_STATES = (
     *(b"Extracting", b"Preparing", b"Pushing"),
 )
 _LAYER_ENDS = (b"Pull complete", b"Already exists", b"Pushed", b"Layer already exists")
-_TESTS_BEGIN = rb"Running (\d+) tests? using \d+ workers?"
-_TASKS_BEGIN = (
-    rb"NX +Running target \S+ for (?:(\d+) projects?|project \S+)(?: and (\d+) tasks? \w+ depends? on)?"
+_TICK = rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf])"
+# The row with the number of items, and the row of one that has ended.
+_ANNOUNCED = (
+    (rb"Running (\d+) tests? using \d+ workers?", rb"%s +(?P<item>\d+)" % _TICK),
+    (
+        rb"NX +Running target \S+ for (?:(\d+) projects?|project \S+)(?: and (\d+) tasks? \w+ depends? on)?",
+        rb"%s +(?P<item>nx run \S+)" % _TICK,
+    ),
+    (
+        rb"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?",
+        rb"(?:-|\xe2\x80\xa2) (?:Install|Updat|Upgrad|Downgrad|Remov)ing (?P<item>\S+) \(.*\)"
+        rb"(?:: (?:Cloning|Extracting|Junctioning|Loading|Mirroring|Skipped|Source|Symlinking) .*)?$",
+    ),
 )
-_ENDED_ITEM = rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?P<item>\d+|nx run \S+)"
+_BROWSER = rb"(?P<browser>\S.*): Executed (?P<done>\d+) of (?P<total>\d+)\b.* secs?\)$"
 _MOST = 10_000
 
 
 class BuildSteps:
-    """BuildKit's `#7 [stage 2/5] RUN …`, and `=> [stage 2/5]` in a terminal: steps of all stages together."""
+    """BuildKit's `#7 [stage 2/5] RUN …`, and `=> [stage 2/5]` in a terminal: steps of all stages together.
+
+    A stage is heard of when its first step begins. One that has a name is one of several, and `stage-2` the
+    third: those that are still to come count as if they had as many steps as the others.
+    """
 
     def __init__(self) -> None:
         self._stages: dict[bytes, tuple[int, int]] = {}
@@ -43,11 +57,22 @@ class BuildSteps:
         if done <= total and len(self._stages) < _MOST:
             self._stages[found["stage"]] = max(done, before[0]), max(total, before[1])
         every = [sum(one) for one in zip(*self._stages.values())] or [0, 0]
-        return of_count(every[0], every[1], found["text"].decode("utf-8", "replace"))
+        known, text = len(self._stages), found["text"].decode("utf-8", "replace")
+        return of_count(every[0] * known, every[1] * (known + self._stages_to_come()), text)
+
+    def _stages_to_come(self) -> int:
+        """How many more stages there are at least, by the names of those that are known."""
+        names = {stage.rpartition(b" ")[2] for stage in self._stages}
+        named = {name for name in names if name and b"/" not in name}  # not a platform, as in `linux/amd64`
+        numbers = [int(name[6:]) for name in named if re.fullmatch(rb"stage-\d{1,3}", name)]
+        return max(0, max([1, *numbers]) + 1 - len(named)) if named else 0
 
 
 class Layers:
-    """`docker pull` and `docker push`: each layer in a row of its own, without a word about all of them."""
+    """`docker pull` and `docker push`: each layer in a row of its own, without a word about all of them.
+
+    All of them are named first, so that nothing is read before one that was named has ended.
+    """
 
     def __init__(self) -> None:
         self._layers: dict[bytes, bool] = {}
@@ -60,15 +85,36 @@ class Layers:
         state = found["state"].strip()
         if not state.startswith(_LAYER_STATES + _LAYER_ENDS):
             return None
-        self._layers[found["layer"]] = state.startswith(_LAYER_ENDS)
-        return of_count(sum(self._layers.values()), len(self._layers), grows=True)
+        is_new, has_ended = found["layer"] not in self._layers, state.startswith(_LAYER_ENDS)
+        self._layers[found["layer"]] = has_ended
+        return of_count(sum(self._layers.values()), len(self._layers)) if has_ended and not is_new else None
+
+
+class Browsers:
+    """Karma's `Chrome 156.0 (Linux): Executed 3 of 12`: the tests of all browsers together."""
+
+    def __init__(self) -> None:
+        self._browsers: dict[bytes, tuple[int, int]] = {}
+
+    def read(self, row: bytes) -> Reading | None:
+        """What a plain row adds; None where it is none of these."""
+        found = re.match(_BROWSER, row) if b": Executed " in row else None
+        if not found or len(self._browsers) > _MOST:
+            return None
+        self._browsers[found["browser"]] = int(found["done"]), int(found["total"])
+        done, total = (sum(one) for one in zip(*self._browsers.values()))
+        return of_count(done, total)
 
 
 class AnnouncedItems:
-    """A tool that says at first how many there are, and then names each that has ended: Playwright, Nx."""
+    """A tool that says at first how many there are, and then names each that has ended.
+
+    Playwright, Nx, Composer and Poetry.
+    """
 
     def __init__(self) -> None:
         self._total = 0
+        self._item = b""
         self._ended: set[bytes] = set()
 
     @property
@@ -78,12 +124,14 @@ class AnnouncedItems:
 
     def read(self, row: bytes) -> Reading | None:
         """What a plain row adds; None where it is none of these."""
-        begun = re.match(_TESTS_BEGIN, row) or re.match(_TASKS_BEGIN, row)
-        if begun:
-            counts = [int(count) for count in begun.groups() if count]
-            self._total, self._ended = min(sum(counts) or 1, _MOST), set()
-            return None
-        found = re.match(_ENDED_ITEM, row) if self._total else None
+        for announcement, item in _ANNOUNCED:
+            begun = re.match(announcement, row)
+            if begun:
+                counts = [int(count) for count in begun.groups() if count is not None]
+                self._total = min(sum(counts) if counts else 1, _MOST)
+                self._item, self._ended = item, set()
+                return None
+        found = re.match(self._item, row) if self._total else None
         if not found:
             return None
         self._ended.add(found["item"])

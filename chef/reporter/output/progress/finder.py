@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from chef.reporter.output.progress.counters import AnnouncedItems, BuildSteps, Layers
+from chef.reporter.output.progress.counters import AnnouncedItems, Browsers, BuildSteps, Layers
 from chef.reporter.output.progress.reading import Reading, of_percent
 from chef.reporter.output.progress.rows import LONGEST_ROW, plain_rows, whole_rows
 from chef.reporter.output.progress.rules import read_row, rows_with_a_word
 from chef.reporter.output.progress.terminalbar import BAR_ROW, BAR_SIGN, TerminalBar
 
-# All digits become 0, so that `3/10` and `45%` are found by two searches.
+# All digits become 0, so that `3/10`, `45%` and `3 of 10` are found by three searches.
 _ZEROS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
 # Of rows without a percent and without two numbers around a slash: a character in each, which is looked for
 # first, since that is many times faster, and a word.
@@ -18,11 +18,13 @@ _WORDS = (
         (b":", b"Tasks: "),
         (b":", b": Pull"),
         (b":", b": Layer"),
-        (b":", b"NOTE: Running"),
+        (b":", b": Push"),
+        (b":", b": Preparing"),
+        (b":", b": Already exists"),
+        (b"P", b"Package operations"),
     ),
     *(
         (b"(", b"Test Files"),
-        (b"]", b"] Compiling"),
         (b"+", b"[+] "),
         (b"R", b"Running "),
         (b",", b", added "),
@@ -35,9 +37,9 @@ _KEPT = LONGEST_ROW + 1
 
 def has_sign(output: bytes) -> bool:
     """Whether output may have a word about progress in it. Most has none, and is not looked at further."""
-    if b"/" in output or b"%" in output:
+    if b"/" in output or b"%" in output or b" of " in output:
         digits = output.translate(_ZEROS, b" ,")
-        if b"0/0" in digits or b"0%" in digits:
+        if b"0/0" in digits or b"0%" in digits or b"0of0" in digits:
             return True
     return (b"\x1b" in output and BAR_SIGN in output) or any(
         sign in output and word in output for sign, word in _WORDS
@@ -56,6 +58,7 @@ class ProgressFinder:
         self._growing: dict[str, Reading] = {}
         self._bar = TerminalBar()
         self._steps, self._layers, self._items = BuildSteps(), Layers(), AnnouncedItems()
+        self._browsers = Browsers()
 
     def feed(self, output: bytes) -> list[Reading]:
         """Take output; the last row waits for its end."""
@@ -106,7 +109,11 @@ class ProgressFinder:
 
     def _counted(self, row: bytes) -> tuple[str, Reading] | None:
         """What the tools say whose rows are added up."""
-        for tool, counter in (("steps", self._steps), ("layers", self._layers), ("items", self._items)):
+        counters = (
+            *(("steps", self._steps), ("layers", self._layers)),
+            *(("items", self._items), ("browsers", self._browsers)),
+        )
+        for tool, counter in counters:
             reading = counter.read(row)
             if reading:
                 return tool, reading

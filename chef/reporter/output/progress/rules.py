@@ -54,6 +54,12 @@ def _nothing(_found: Match[bytes]) -> Reading | None:
     return None
 
 
+def _begun(found: Match[bytes]) -> Reading | None:
+    """A part that begins; those before it are done."""
+    done, total = _sides(found)
+    return of_count(done - 1, total, _text_in(found)) if done <= total else None
+
+
 def _stage_and_step(found: Match[bytes]) -> Reading | None:
     """A step of a stage of several: the stages before it are done."""
     (done, total), stage, stages = _sides(found), int(found["stage"]), int(found["stages"])
@@ -89,10 +95,14 @@ def _drawn(found: Match[bytes]) -> Reading | None:
 
 _DIGITS = b"0123456789"
 _SIDES = rb"(?P<done>\d{1,7})/(?P<total>\d{1,7})"
+_OF = rb"(?P<done>\d{1,7}) of (?P<total>\d{1,7})"
 _PERCENT = rb"(?P<percent>\d{1,3})%"
 _WEBPACK = rb"(?:setup|building|sealing|emitting|cache)\b"
 _TESTED = rb"(?:[.,sSFEexXpPuUfRr-]+|(?:PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN)(?: \(.*\))?)"
 _DNF = rb"(?:Verify|Prepare|Install|Upgrad|Updat|Downgrad|Reinstall|Remov|Eras|Obsolet|Clean|Running|Replac)"
+_CHANGED = rb"(?:[Ii]nstall|[Uu]pgrad|[Rr]einstall|[Dd]owngrad|[Rr]emov|[Rr]eplac|[Uu]pdat|Purg)ing"
+_LIT = rb"(?:X?PASS|X?FAIL|FLAKYPASS|UNRESOLVED|UNSUPPORTED|TIMEOUT|SKIPPED|EXCLUDED)"
+_DBT = rb"(?:OK|PASS|WARN|ERROR|FAIL|SKIP|NO-OP)"
 _MESON = rb"(?:OK|FAIL|SKIP|TIMEOUT|ERROR|EXPECTEDFAIL|UNEXPECTEDPASS|INTERRUPT)"
 
 RULES = (
@@ -115,6 +125,7 @@ RULES = (
     RowRule("Soong", b"[", rb"\[ *%s \d+/\d+[^\]]*\] *(?P<text>.*)" % _PERCENT, _percent_of),
     RowRule("pytest-xdist", b"[", rb"\[gw\d+\] *\[ *%s\] " % _PERCENT, _percent_of),
     RowRule("Ninja, Playwright", b"[", rb"\[ *%s\](?! *\d\d?:\d\d)(?: +(?P<text>.*))?$" % _SIDES, _counted),
+    RowRule("run-clang-tidy", b"[", rb"\[ *%s\]\[\d+\.\d+s\] " % _SIDES, _counted),
     RowRule("GHC", b"[", rb"\[ *(?P<done>\d+) of *(?P<total>\d+)\] (?P<text>[A-Z].*)", _counted),
     RowRule("Maven", b"[", rb"\[INFO\] Building (?P<text>.*?) +\[%s\]$" % _SIDES, _counted),
     RowRule(
@@ -137,6 +148,21 @@ RULES = (
     ),
     RowRule("webpack", _DIGITS, rb"%s (?P<text>(?:\[\S+\] )?%s.*)" % (_PERCENT, _WEBPACK), _percent_of),
     RowRule("7-Zip", _DIGITS, rb"%s(?: \d+)? [-+UT=] (?P<text>\S.*)" % _PERCENT, _percent_of),
+    RowRule("Cppcheck", _DIGITS, rb"\d+/\d+ files checked %s done$" % _PERCENT, _percent_of, ended=True),
+    RowRule("cspell", _DIGITS, rb"%s (?P<text>\S.*?) \d+\.\d\dms(?: X)?$" % _SIDES, _counted, ended=True),
+    RowRule(
+        "CPython's tests", _DIGITS, rb"\d+:\d\d:\d\d (?:load avg: \S+ )?\[ *%s(?:/\d+)?\] " % _SIDES, _counted
+    ),
+    RowRule("dbt", _DIGITS, rb"\d\d:\d\d:\d\d +%s %s .*\[%s" % (_OF, _DBT, _DBT), _counted),
+    RowRule("GNU parallel", _DIGITS, rb"%s \d+:\d+=\d+" % _PERCENT, _percent_of),
+    RowRule("lit", _DIGITS, rb"%s \[[=-]{20,}\]$" % _PERCENT, _percent_of, ended=True),
+    RowRule(
+        "PHPStan",
+        _DIGITS,
+        rb"\d+/\d+ \[(?:\xe2\x96[\x91-\x93])+\] +%s" % _PERCENT,
+        _percent_of,
+    ),
+    RowRule("Snakemake", _DIGITS, rb"%s steps \(\d+%%\) done$" % _OF, _counted, ended=True),
     RowRule("any", _DIGITS, rb"(?P<percent>\d{1,3}(?:\.\d{1,6})?) ?%$", _percent_of, ended=True),
     RowRule("webpack", b"<", rb"<s> \[webpack\.Progress\] %s(?: (?P<text>.*))?$" % _PERCENT, _percent_of),
     RowRule("Gradle", b"<", rb"<[=-]{1,60}> %s(?: EXECUTING \[|$)" % _PERCENT, _percent_of),
@@ -147,6 +173,15 @@ RULES = (
         rb"(?:PASS|FAIL|TIMEOUT|LEAK|ABORT) \[[^\]]*\] \( *%s\) " % _SIDES,
         _counted,
     ),
+    RowRule("lit", b"XPFUTSE", rb"%s: .* \(%s\)$" % (_LIT, _OF), _counted, ended=True),
+    RowRule(
+        "pacman, Zypper, apk",
+        b"(",
+        rb"\( *%s\) (?P<text>%s\b.*?)(?: +[\[#].*|\s*\.+\[.*)?$" % (_SIDES, _CHANGED),
+        _counted,
+    ),
+    RowRule("Cypress", b"R", rb"Running: +(?P<text>\S.*?) +\(%s\)$" % _OF, _begun, ended=True),
+    RowRule("Stryker", b"M", rb"Mutation testing +(?:\[[= ]*\] )?%s \(elapsed" % _PERCENT, _percent_of),
     RowRule("Turborepo", b"T", rb"Tasks: +(?P<results>\d+ successful), (?P<total>\d+) total$", _summary),
     RowRule("Vitest", b"T", rb"Test Files +(?P<results>\d[^(]*)\((?P<total>\d+)\)$", _summary),
     RowRule("Jest", b"T", rb"Test Suites: .*?(?:(?P<done>\d+) of )?(?P<total>\d+) total", _suites),
@@ -186,8 +221,10 @@ _BARS_BEHIND = (b"\n\x021", b"\n\x022", b"\n\x024")
 # Rows of the tools that are counted (`counters`).
 _COUNTED_ROWS = (
     *(rb"#\d+ \[", rb"=> ", rb"\[\+\] Building", rb"[0-9a-f]{12}: ", rb"Running \d+ tests? using", rb"NX "),
+    *(rb"Package operations: ", rb"(?:-|\xe2\x80\xa2) [A-Z][a-z]+ing \S+ \("),
     rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?:\d+ |nx run )",
 )
+_BROWSER_SIGN = b": Executed "
 _PYTEST_ENDS = rb"(?:\[ *\d{1,3}(?:%|/\d{1,7})\]|\d% (?:\xe2\x96[\x88-\x8f])+)[ \t]*(?=\n)"
 
 
@@ -207,6 +244,8 @@ def rows_with_a_word(rows: bytes) -> list[bytes]:
     begins = {found.start() + 1 for found in _row_with_a_word().finditer(rows)}
     if b"%]" in rows or b".py" in rows:
         begins.update(rows.rfind(b"\n", 0, found.start()) + 1 for found in re.finditer(_PYTEST_ENDS, rows))
+    if _BROWSER_SIGN in rows:
+        begins.update(rows.rfind(b"\n", 0, found.start()) + 1 for found in re.finditer(_BROWSER_SIGN, rows))
     found: list[bytes] = []
     for begin in sorted(begins):
         end = _line_end(rows, begin)
