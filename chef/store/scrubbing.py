@@ -2,7 +2,8 @@
 
 SQLite: VACUUM writes the database anew, since `secure_delete` leaves copies that moved from page to page, and
 a checkpoint that truncates empties the write-ahead log. PostgreSQL: VACUUM FULL writes each table anew; a
-plain VACUUM frees the bytes for others and leaves them where they are. Both keep writers waiting, so they are
+plain VACUUM frees the bytes for others and leaves them where they are; the planner's samples of what was in
+the rows go as well. Both keep writers waiting, so they are
 given up where that would take long, and done later. Sources: sqlite.org/lang_vacuum.html,
 sqlite.org/pragma.html (secure_delete), and PostgreSQL's documentation of VACUUM.
 """
@@ -18,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError
 
+from chef.store.columnstats import rewrite_samples, sample_anew
 from chef.store.statements import Driver
 from chef.store.tables import metadata
 
@@ -118,7 +120,8 @@ def _scrub_postgresql(driver: Driver, whole: bool) -> Cleanness:
     driver.execute(f"SET statement_timeout = {limits[0]}")
     driver.execute(f"SET lock_timeout = {limits[1]}")
     try:
-        return _rewrite_tables(driver, whole)
+        found = _rewrite_tables(driver, whole)
+        return _rewrite_samples(driver) if found is Cleanness.CLEAN else found
     finally:
         driver.execute("RESET statement_timeout")
         driver.execute("RESET lock_timeout")
@@ -132,11 +135,24 @@ def _rewrite_tables(driver: Driver, whole: bool) -> Cleanness:
         else:
             try:
                 driver.execute(f"VACUUM FULL {table.name}")
+                sample_anew(driver, table.name)
             except DBAPIError as error:
                 if not _gave_up(error):
                     raise
                 found = Cleanness.LATER if found is Cleanness.CLEAN else found
     return found
+
+
+def _rewrite_samples(driver: Driver) -> Cleanness:
+    if not _others_have_forgotten(driver):
+        return Cleanness.LATER
+    try:
+        rewrite_samples(driver)
+    except DBAPIError as error:
+        if not _gave_up(error):
+            raise
+        return Cleanness.LATER
+    return Cleanness.CLEAN
 
 
 def _gave_up(error: DBAPIError) -> bool:
