@@ -116,6 +116,18 @@ def test_nothing_is_taken_without_proof(client: FlaskClient, platform: str) -> N
     assert client.get("/api/jobs?projectId=web").json == {"jobs": [], "next": None}
 
 
+@pytest.mark.parametrize("name", ["github workflow_job", "github deployment_status"])
+def test_a_repository_of_github_enterprise_is_on_its_own_host(client: FlaskClient, name: str) -> None:
+    """Else its builds would be told to a repository of that name at github.com."""
+    step = PAYLOADS[name][0]
+    for address in ("https://git.example.com/acme/shop", "javascript:alert(1)", None):
+        payload = step["payload"] | {"repository": {"full_name": "acme/shop", "html_url": address}}
+        send(client, "github", payload, **step["headers"], **{"X-GitHub-Delivery": str(address)})
+        (job_id,) = step["jobs"]
+        known = address if address and address.startswith("https") else "https://github.com/acme/shop"
+        assert job(client, job_id)["meta"]["repository"] == known
+
+
 def test_a_delivery_that_comes_again_changes_nothing(client: FlaskClient) -> None:
     payload = PAYLOADS["github workflow_job"][1]["payload"]
     headers = {"X_GitHub_Event": "workflow_job", "X_GitHub_Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}

@@ -63,7 +63,7 @@ def _workflow_job(delivery: HookDelivery) -> list[Heard]:
     if state is None or number is None:
         return []
     run, attempt = text_at(job, "run_id"), text_at(job, "run_attempt")
-    repository = _on_github(delivery.text("repository", "full_name"))
+    repository = _github_repository(delivery)
     kind = " / ".join(part for part in (text_at(job, "workflow_name"), name) if part)
     meta = {
         "title": kind or None,
@@ -98,7 +98,7 @@ def _deployment_status(delivery: HookDelivery) -> list[Heard]:
         "commit": delivery.text("deployment", "sha"),
         "author": delivery.text("deployment", "creator", "login"),
         "url": next((url for name in addresses if (url := delivery.text("deployment_status", name))), None),
-        "repository": _on_github(delivery.text("repository", "full_name")),
+        "repository": _github_repository(delivery),
     }
     message = delivery.text("deployment_status", "description")
     return [Heard(make_id("github", "deployment", number), state, f"deploy {environment}", message, meta)]
@@ -170,5 +170,9 @@ def _build(
     return Heard(make_id("gitlab", "job", number), state, name or "job", said, {**meta, "url": url})
 
 
-def _on_github(name: str | None) -> str | None:
+def _github_repository(delivery: HookDelivery) -> str | None:
+    """The repository's address, which is on another host than github.com for GitHub Enterprise."""
+    address, name = (delivery.text("repository", key) for key in ("html_url", "full_name"))
+    if address and address.startswith(("https://", "http://")):
+        return address
     return f"https://github.com/{name}" if name else None
