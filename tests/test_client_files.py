@@ -47,10 +47,11 @@ def test_the_address_with_the_version_is_kept_for_ever(client: FlaskClient, name
     assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
-def test_another_version_is_not_here_and_the_answer_says_which_is(client: FlaskClient) -> None:
-    answer = client.get("/client/9.9.9/client.js")
+@pytest.mark.parametrize("name", ["client.js", "embed.js", "embed/0123456789/embed/elements.js"])
+def test_another_version_is_not_here_and_the_answer_says_which_is(client: FlaskClient, name: str) -> None:
+    answer = client.get(f"/client/9.9.9/{name}")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
-    assert f"has that of version {VERSION}" in answer.get_data(as_text=True)
+    assert f"this server has that of version {VERSION}" in answer.get_data(as_text=True)
     assert "immutable" not in answer.headers.get("Cache-Control", "")
 
 

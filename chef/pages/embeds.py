@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from flask import Flask, Response, abort, render_template, request
 
+from chef.errors import NotFound
 from chef.pages.assets import IMPORT, Assets
 from chef.pages.constants import constants
 from chef.pages.language import LANGUAGES, in_language, module_texts
@@ -130,7 +131,7 @@ def _with_relative_imports(place: str, source: str) -> str:
 
 def _check(version: str) -> None:
     if version != VERSION:
-        abort(404)
+        raise NotFound(f"there is no client {version[:50]!r} here: this server has that of version {VERSION}")
 
 
 def _text(source: str) -> _Module:
