@@ -128,8 +128,11 @@ class Services:
         self.loop_watch.start()
 
     def close(self) -> None:
-        """Store what waits, then let go of everything."""
+        """Stop all that asks the store, store what waits, then let go of everything."""
         self.loop_watch.close()
+        if self.viewers is not None:
+            self.viewers.close()
+        self.hub.close()
         if self.outbox is not None:
             self.outbox.close()
         self.retention.close()
@@ -143,9 +146,7 @@ class Services:
         self.side_thread.close()
         self.shares.close()
         self.store.close()
-        if self.viewers is not None:
-            self.viewers.close()
-        self.hub.close()
+        # Behind the store, for what was stored last.
         if self.doorbell is not None:
             self.doorbell.close()
 

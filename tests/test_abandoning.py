@@ -22,10 +22,10 @@ from chef.live.readers import Reader
 from chef.live.tracker import Tracker
 from chef.metrics import Metrics
 from chef.store import Store, reading
-from tests.test_hub import until
 from tests.test_retention import DAY, counts
 from tests.tools.making import AT, batch, log, open_store, update
 from tests.tools.serving import Served
+from tests.tools.until import until
 
 HOUR = 60 * 60 * 1000
 

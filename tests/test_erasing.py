@@ -25,6 +25,7 @@ from tests.tools.making import open_store
 from tests.tools.postgres import Postgres
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
+from tests.tools.watching import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -101,14 +102,6 @@ def answers(server: Served, job_id: str = "job", project_id: str = "web") -> str
     paths += [f"{job}/events?follow=0", f"{job}/tests", "/api/jobs", f"/api/jobs?q={SECRET}", project]
     paths += [f"{project}/events?follow=0&after=0", f"{project}/runs", "/api/runs", "/", f"/jobs/{job_id}"]
     return "\n".join(server.get(path).text for path in (*paths, f"/projects/{project_id}"))
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 class Watcher:
@@ -237,16 +230,16 @@ def test_viewers_of_all_processes_are_told_once(two: list[Served]) -> None:
             watcher.follow("project", "web")
         streams = [Stream(server, "/api/jobs/job/events") for server in two]
         streams += [Stream(server, "/api/projects/web/events") for server in two]
-        until(lambda: all("job:progress" in stream.names for stream in streams[:2]))
-        until(lambda: all(len(watcher.named("job:log")) == 2 for watcher in (here, there)))
+        eventually(lambda: all("job:progress" in stream.names for stream in streams[:2]))
+        eventually(lambda: all(len(watcher.named("job:log")) == 2 for watcher in (here, there)))
         log = delete(two[0], "/api/jobs/job/logs").json()["log"]
         assert log == {"firstSeq": 4, "firstLine": 1, "lastLine": 2, "lines": 2, "bytes": log["bytes"]}
         told = {"jobId": "job", "projectId": "web", "log": log}
         # Once as a follower of the job, and once of the project.
-        until(lambda: all(watcher.named("job:removed") == [told, told] for watcher in (here, there)))
-        until(lambda: all("job:removed" in stream.names for stream in streams))
+        eventually(lambda: all(watcher.named("job:removed") == [told, told] for watcher in (here, there)))
+        eventually(lambda: all("job:removed" in stream.names for stream in streams))
         two[1].update({"type": "log", "message": "three", **JOB})
-        until(lambda: all(watcher.named("job:log")[2:] for watcher in (here, there)))
+        eventually(lambda: all(watcher.named("job:log")[2:] for watcher in (here, there)))
         assert [line["line"] for line in there.named("job:log")] == [1, 2, 3]
         # Nobody who comes now is sent what was erased, from any process.
         with Watcher(two[1]) as late:
@@ -260,11 +253,11 @@ def test_viewers_of_all_processes_are_told_once(two: list[Served]) -> None:
                 "eta": None,
                 "epoch": late.follow("job", "job")["epoch"],
             }
-            until(lambda: late.named("job:log")[1:])
+            eventually(lambda: late.named("job:log")[1:])
             assert SECRET not in json.dumps(late.events)
         assert delete(two[1], "/api/jobs/job").status_code in (200, 202)
-        until(lambda: all(watcher.named("job:removed")[2:] == [JOB, JOB] for watcher in (here, there)))
-        until(
+        eventually(lambda: all(watcher.named("job:removed")[2:] == [JOB, JOB] for watcher in (here, there)))
+        eventually(
             lambda: all(
                 watcher.named("project:removed") == [{"projectId": "web"}] for watcher in (here, there)
             )
@@ -293,7 +286,7 @@ def test_a_job_that_is_erased_while_it_runs_takes_no_more_updates(
     path = "/api/jobs/job/logs?projectId=web"
     sending = threading.Thread(target=lambda: responses.append(server.post(path, data=lines())))
     sending.start()
-    until(lambda: server.get("/api/jobs/job").json()["lines"] == 1)
+    eventually(lambda: server.get("/api/jobs/job").json()["lines"] == 1)
     assert delete(server, "/api/jobs/job?wait=60").json()["clean"] is True
     body.set()
     sending.join(60)
@@ -315,11 +308,11 @@ def test_the_id_of_a_job_that_had_ended_is_free(start_server: StartServer) -> No
     build(server)
     with Watcher(server) as viewer:
         seq = viewer.follow("job", "job", after=0)["seq"]
-        until(lambda: viewer.named("job:error"))
+        eventually(lambda: viewer.named("job:error"))
         delete(server, "/api/jobs/job")
-        until(lambda: viewer.named("job:removed"))
+        eventually(lambda: viewer.named("job:removed"))
         assert server.update(RUNNING)["jobs"]["job"]["seq"] == 1
-        until(lambda: viewer.events[-1][0] == "job:progress" and viewer.events[-1][1]["seq"] == 1)
+        eventually(lambda: viewer.events[-1][0] == "job:progress" and viewer.events[-1][1]["seq"] == 1)
         answer = Watcher(server).follow("job", "job", after=seq)
         assert (answer["complete"], answer["seq"]) == (False, 1)
 
@@ -337,7 +330,7 @@ def test_a_log_upload_goes_on_while_what_it_sent_is_erased(start_server: StartSe
     answers: list[requests.Response] = []
     sending = threading.Thread(target=lambda: answers.append(server.post("/api/jobs/job/logs", data=lines())))
     sending.start()
-    until(lambda: server.get("/api/jobs/job").json()["lines"] == 2)  # The unfinished one is shown.
+    eventually(lambda: server.get("/api/jobs/job").json()["lines"] == 2)  # The unfinished one is shown.
     assert delete(server, "/api/jobs/job/logs?wait=60").json()["clean"] is True
     assert place.files_with("harmless-thing") == []
     may_go_on.set()
@@ -362,7 +355,7 @@ def test_a_project_is_erased_with_all_its_jobs(start_server: StartServer, place:
         viewer.follow("project", "web")
         response = delete(server, "/api/projects/web?wait=60")
         assert (response.status_code, response.json()["jobs"]) == (200, 450)
-        until(lambda: viewer.named("project:removed"))
+        eventually(lambda: viewer.named("project:removed"))
         assert {event["jobId"] for event in viewer.named("job:removed")} == {job["jobId"] for job in jobs}
     assert place.files_with(SECRET) == []
     assert [job["jobId"] for job in server.get("/api/jobs").json()["jobs"]] == ["other"]
@@ -420,7 +413,7 @@ def test_what_a_killed_server_left_is_cleaned_by_the_next_one(
             )
         )
     start_server(DATABASE_URL=place.url)
-    until(lambda: place.files_with(SECRET) == [])
+    eventually(lambda: place.files_with(SECRET) == [])
 
 
 def vacuum(place: Place, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import gevent
@@ -21,6 +21,7 @@ from chef.store.failurelog import END_LINES
 from tests.tools.book import Book
 from tests.tools.making import AT, batch, log, open_store, piece, update
 from tests.tools.serving import ROOT
+from tests.tools.until import until
 
 RECORDINGS = ROOT / "tests/recordings/errors"
 PYTEST = (RECORDINGS / "pytest-failed.log").read_bytes()
@@ -57,12 +58,6 @@ def last_events(client: FlaskClient, path: str) -> list[dict[str, Any]]:
     assert answer.json is not None
     events: list[dict[str, Any]] = answer.json["events"]
     return [one["data"] for one in events if one["event"].endswith(":error")]
-
-
-def eventually(condition: Callable[[], Any], seconds: float = 20) -> None:
-    with gevent.Timeout(seconds):
-        while not condition():
-            gevent.sleep(0.02)
 
 
 def look(store: Store, *updates: Any) -> FailureLook | None:
@@ -210,7 +205,7 @@ def test_a_log_that_comes_after_the_end_is_read_again(client: FlaskClient) -> No
     fail(client)
     seq = client.get("/api/jobs/job").json["seq"]  # type: ignore[index]
     send_log(client, PYTEST)
-    eventually(lambda: failure_of(client))
+    until(lambda: failure_of(client))
     failure = failure_of(client)
     assert failure is not None
     assert (failure["summary"], failure["tests"][0]["line"]) == ("1 failed, 4 passed", 10)
@@ -224,7 +219,7 @@ def test_a_long_log_is_read_as_a_whole_after_the_end(client: FlaskClient) -> Non
     filler = b"".join(b"request %d\n" % part for part in range(END_LINES))
     send_log(client, PYTEST + filler + b"fatal: and then\n")
     fail(client)
-    eventually(lambda: (failure_of(client) or {}).get("summary") == "1 failed, 4 passed")
+    until(lambda: (failure_of(client) or {}).get("summary") == "1 failed, 4 passed")
 
 
 REPORT = """<testsuite name="pytest">
@@ -269,7 +264,7 @@ def test_a_report_that_comes_after_the_end_is_taken_in(client: FlaskClient) -> N
     send_log(client, PYTEST)
     fail(client)
     send_report(client)
-    eventually(lambda: (failure_of(client) or {}).get("tests") == REPORTED)
+    until(lambda: (failure_of(client) or {}).get("tests") == REPORTED)
 
 
 def test_a_look_is_kept_over_a_restart(store: Store, any_database_url: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import cast
 
 import gevent
@@ -13,13 +14,20 @@ from chef.live import flusher
 from chef.live.flusher import Flusher
 from chef.live.lanes import TURN_S
 from chef.live.rooms import Room
+from tests.tools.until import until
 
 
 class SlowRoom:
-    """A room of which a pass has so many turns of so many seconds; all are noted in `notes`."""
+    """A room of which a pass has so many turns of so many seconds; all are noted in `notes`.
 
-    def __init__(self, name: str, notes: list[str], turns: int = 1, seconds: float = 0.0) -> None:
+    By its own clock (`time`) each turn takes so many hours.
+    """
+
+    def __init__(
+        self, name: str, notes: list[str], turns: int = 1, seconds: float = 0.0, hours: int = 0
+    ) -> None:
         self.name, self.notes, self.turns, self.seconds = name, notes, turns, seconds
+        self.hours, self.ahead_s = hours, 0
         self.fails = False
         self.news: Flusher | None = None
         """Where news of it come while it is being served, once."""
@@ -36,8 +44,12 @@ class SlowRoom:
             busy = time.perf_counter() + self.seconds
             while time.perf_counter() < busy:
                 pass
+            self.ahead_s += self.hours * 3600
             yield
         self.notes.append(f"{self.name} ends")
+
+    def time(self) -> float:
+        return time.monotonic() + self.ahead_s
 
 
 @pytest.fixture
@@ -54,12 +66,6 @@ def one() -> Iterator[Flusher]:
 
 def soon(one: Flusher, room: object) -> None:
     one.soon(cast("Room", room))
-
-
-def until(condition: Callable[[], object]) -> None:
-    with gevent.Timeout(10):
-        while not condition():
-            gevent.sleep(0.001)
 
 
 def test_rooms_take_turns(one: Flusher, notes: list[str]) -> None:
@@ -105,8 +111,9 @@ def test_others_have_their_turn_while_a_pass_goes_on(one: Flusher, notes: list[s
 def test_a_room_for_which_more_came_rests_and_its_news_leave_together(
     one: Flusher, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flusher, "REST_S", 0.2)
-    room = SlowRoom("room", notes, seconds=0.5)
+    monkeypatch.setattr(flusher, "REST_S", 1.0)
+    room = SlowRoom("room", notes, hours=1)
+    monkeypatch.setattr(flusher, "time", SimpleNamespace(monotonic=room.time))
     room.news = one
     soon(one, room)
     until(lambda: "room ends" in notes)
@@ -116,7 +123,7 @@ def test_a_room_for_which_more_came_rests_and_its_news_leave_together(
     assert notes.count("room") == 1
     soon(one, room)
     until(lambda: notes.count("room") == 2)
-    assert time.perf_counter() - ended >= 0.2
+    assert time.perf_counter() - ended >= 0.9
     until(lambda: notes.count("room ends") == 2)
     gevent.sleep(0.3)
     assert notes.count("room") == 2
@@ -138,13 +145,12 @@ def test_a_room_for_which_nothing_came_meanwhile_is_served_as_soon_as_something_
     one: Flusher, notes: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flusher, "REST_S", 3600)
-    room = SlowRoom("room", notes, seconds=0.5)
+    room = SlowRoom("room", notes, hours=1)
+    monkeypatch.setattr(flusher, "time", SimpleNamespace(monotonic=room.time))
     soon(one, room)
     until(lambda: "room ends" in notes)
-    room.seconds, asked = 0.0, time.perf_counter()
-    soon(one, room)
+    soon(one, room)  # Else it would rest for an hour.
     until(lambda: notes.count("room ends") == 2)
-    assert time.perf_counter() - asked < 0.25  # Half of what it would rest.
 
 
 def test_a_fault_in_one_room_costs_no_other_and_not_its_own_next_pass(

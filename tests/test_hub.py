@@ -26,6 +26,7 @@ from chef.live.sinks import Wire
 from chef.store import Store
 from chef.wire.strict import loads
 from tests.tools.making import batch, log, open_store, update
+from tests.tools.until import until
 
 JOB: Key = ("job", "job")
 PROJECT: Key = ("project", "web")
@@ -204,13 +205,6 @@ def stored_head(store: Store, key: Key) -> int:
     kind, name = key
     heads = store.job_seqs([name]) if kind == "job" else store.project_seqs([name])
     return heads.get(name, 0)
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Let the others run until it is so."""
-    with gevent.Timeout(seconds):
-        while not condition():
-            gevent.sleep(0.002)
 
 
 def settle() -> None:

@@ -22,10 +22,11 @@ from chef.live.hub import Hub
 from chef.store import Store
 from chef.store.packing import pack_step
 from chef.store.trimming import max_row_bytes
-from tests.test_hub import Viewer, until
+from tests.test_hub import Viewer
 from tests.test_sockets import call, connect
 from tests.tools.logs import all_entries, entries_of, log_entries, newest_form, random_output, texts
 from tests.tools.making import batch, log, open_store, piece, update
+from tests.tools.until import until
 
 LIMIT = 4096
 

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.test_failure_of_jobs import eventually
+from tests.tools.until import until
 
 GREEN = b"installing 12 packages\ncompiling src/main.c\nrunning 41 tests in 3.2s\nall tests passed\n"
 RED = (
@@ -37,12 +37,12 @@ def new_in(client: FlaskClient, job: str) -> dict[str, Any]:
         found.update(client.get(f"/api/jobs/{job}/new").json or {})
         return bool(found["state"] != "pending")
 
-    eventually(ready)
+    until(ready)
     return found
 
 
 def learned(app: Flask) -> None:
-    eventually(lambda: not app.extensions["chef"].store.novelty.waiting(10))
+    until(lambda: not app.extensions["chef"].store.novelty.waiting(10))
 
 
 def test_a_line_that_no_green_run_printed_is_new_and_errors_come_first(

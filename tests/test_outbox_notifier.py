@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -25,6 +25,7 @@ from chef.settings.config import Settings
 from chef.store import Store
 from chef.store.outbox import FORGET_MS, ToldRow
 from chef.store.tables import outbox_leases, outbox_targets, outbox_tellings
+from tests.tools.until import until
 
 DAY_MS = 24 * 60 * 60 * 1000
 
@@ -137,13 +138,6 @@ def house(any_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ho
     found.close()
 
 
-def until(condition: Callable[[], object], within: float = 20) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline
-        gevent.sleep(0.02)
-
-
 def test_what_another_process_stores_is_found(house: House) -> None:
     """Nothing is noted here: as what comes from elsewhere, it is found in the projects' entries."""
     heard = channel(Recording, "failed")
@@ -244,7 +238,7 @@ def test_what_cannot_be_in_memory_waits_in_the_store(house: House, monkeypatch: 
     house.ready(heard)
     for number in range(30):
         house.post(f"job-{number}", "error")
-    until(lambda: len(heard.heard) >= 33, within=40)
+    until(lambda: len(heard.heard) >= 33, seconds=40)
     gevent.sleep(0.3)
     assert sorted({notice.job.job_id for _, notice, _ in heard.heard}) == sorted(
         f"job-{n}" for n in range(30)

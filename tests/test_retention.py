@@ -22,11 +22,12 @@ from chef.live.retention import Retention
 from chef.live.rooms import Key
 from chef.store import Removed, Store, removing, upkeep
 from chef.store.tables import entries, jobs, projects, sent, streams
-from tests.test_hub import Viewer, until
+from tests.test_hub import Viewer
 from tests.test_sockets import call, connect
 from tests.tools.logs import all_entries
 from tests.tools.making import AT, batch, log, open_store, update
 from tests.tools.serving import Served
+from tests.tools.until import until
 
 DAY = 24 * 60 * 60 * 1000
 TABLES = (entries, jobs, projects, sent, streams)
@@ -320,9 +321,7 @@ def test_a_cursor_of_a_removed_job_is_told_that_this_is_another_history(
 
 
 def wait_until_gone(store: Store, job_id: str) -> None:
-    with gevent.Timeout(10):
-        while store.job(job_id) is not None:
-            gevent.sleep(0.01)
+    until(lambda: store.job(job_id) is None)
 
 
 def test_it_looks_at_once_and_then_again_and_again(store: Store) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import gevent
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -22,6 +21,7 @@ from tests.tools.pages import log, progress
 from tests.tools.rendered import post
 from tests.tools.serving import ROOT
 from tests.tools.sharing import bearer, share
+from tests.tools.until import until
 
 NOW = 1_800_000_000_000
 KEY = b"a key of the tests"
@@ -213,11 +213,11 @@ def test_links_hold_over_restarts_and_in_other_processes_and_end_there_within_tw
         book.end(made[1].id)
         with pytest.raises(ShareEnded):
             book.find(tokens[1])
-        wait_until(lambda: told == ["by its maker"])
+        until(lambda: told == ["by its maker"])
         with pytest.raises(ShareEnded):
             book_of_other.find(tokens[1])
         now[0] += DAY_MS
-        wait_until(lambda: told == ["by its maker", "by its time"])
+        until(lambda: told == ["by its maker", "by its time"])
         with pytest.raises(ShareEnded):
             book_of_other.find(tokens[0])
         book.close()
@@ -227,13 +227,6 @@ def test_links_hold_over_restarts_and_in_other_processes_and_end_there_within_tw
         assert later.find(tokens[0]) == made[0]
         with pytest.raises(WrongToken):
             later.find(tokens[0][:-1] + ("A" if tokens[0][-1] != "A" else "B"))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Greenlets go on meanwhile."""
-    with gevent.Timeout(10):
-        while not condition():
-            gevent.sleep(0.01)
 
 
 def test_a_link_ends_with_its_job_and_does_not_show_the_next_of_that_name(any_database_url: str) -> None:

@@ -18,6 +18,7 @@ from chef.store.opening import open_database
 from tests.tools.making import batch, open_store, update
 from tests.tools.postgres import Postgres
 from tests.tools.serving import Served
+from tests.tools.watching import eventually
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -36,13 +37,6 @@ def connections(url: str) -> int:
         found = asking.execute(counted).fetchone()
         assert found is not None
         return int(found[0])
-
-
-def wait_for(seconds: float, condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("most", [None, "2"])
@@ -78,9 +72,9 @@ def test_idle_connections_are_given_back_after_a_minute(postgres_url: str) -> No
     with pool.reading():
         pass
     pool.give_back(began)
-    wait_for(30, lambda: connections(postgres_url) == 1)  # The writer's was not used since.
+    eventually(lambda: connections(postgres_url) == 1)  # The writer's was not used since.
     pool.give_back(time.monotonic())
-    wait_for(30, lambda: connections(postgres_url) == 0)
+    eventually(lambda: connections(postgres_url) == 0)
     with pool.writing() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     pool.close()

@@ -27,6 +27,7 @@ from chef.http.server import Server
 from chef.services import Services
 from chef.settings.config import Settings
 from tests.tools.serving import ROOT, Served, Serving, measured
+from tests.tools.until import until
 
 ENDINGS = [
     ("completed", {}, 200, 200),
@@ -89,12 +90,6 @@ def connect(server: Server, path: bytes = b"/later") -> Any:
     return client
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    with gevent.Timeout(9):
-        while not condition():
-            gevent.sleep(0.005)
-
-
 def receive(client: Any, end: bytes) -> bytes:
     answer = b""
     with gevent.Timeout(9):
@@ -108,19 +103,19 @@ def receive(client: Any, end: bytes) -> bytes:
 def test_an_answer_can_be_given_later_and_the_connection_goes_on(server: Server, later: Later) -> None:
     with closing(connect(server)) as client:
         for turn in range(3):
-            wait_until(lambda turn=turn: len(later.give) == turn + 1)  # type: ignore[misc]
+            until(lambda turn=turn: len(later.give) == turn + 1)  # type: ignore[misc]
             assert len(server.busy) == 1
             later.give[turn](later.answer(b"late"))
             assert receive(client, b"late").startswith(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n")
             later.give[turn](later.answer(b"twice is once"))
             client.sendall(b"GET /later HTTP/1.1\r\nHost: x\r\n\r\n")
-    wait_until(lambda: later.gone == 1)
+    until(lambda: later.gone == 1)
     assert server.busy == set()
 
 
 def test_what_a_client_sends_meanwhile_is_answered_behind(server: Server, later: Later) -> None:
     with closing(connect(server)) as client:
-        wait_until(lambda: len(later.give) == 1)
+        until(lambda: len(later.give) == 1)
         client.sendall(b"GET /now HTTP/1.1\r\nHost: x\r\n\r\n")
         gevent.sleep(0.05)
         later.give[0](later.answer(b"late"))
@@ -130,9 +125,9 @@ def test_what_a_client_sends_meanwhile_is_answered_behind(server: Server, later:
 def test_a_client_that_goes_frees_everything(server: Server, later: Later) -> None:
     before = len(server.connections)
     client = connect(server)
-    wait_until(lambda: len(later.give) == 1)
+    until(lambda: len(later.give) == 1)
     client.close()
-    wait_until(lambda: later.gone == 1)
+    until(lambda: later.gone == 1)
     assert (len(server.connections), server.busy) == (before, set())
     later.give[0](later.answer(b"for nobody"))
     gevent.sleep(0.02)
@@ -144,10 +139,10 @@ def test_a_fault_in_the_later_answer_is_a_500(server: Server, later: Later) -> N
         raise RuntimeError("on purpose")
 
     with closing(connect(server)) as client:
-        wait_until(lambda: len(later.give) == 1)
+        until(lambda: len(later.give) == 1)
         later.give[0](fails)
         assert client.recv(65536).startswith(b"HTTP/1.1 500 ")
-    wait_until(lambda: len(server.connections) == 0)
+    until(lambda: len(server.connections) == 0)
 
 
 # --- under any WSGI server -----------------------------------------------------------------
@@ -248,7 +243,7 @@ def test_who_waits_holds_no_greenlet_and_is_answered_within_a_second(
     path = b"/api/jobs/job?wait=600&fail=1"
     with ExitStack() as stack:
         all_clients = [stack.enter_context(closing(connect(server, path))) for _ in range(clients)]
-        wait_until(lambda: len(services.end_watches) == clients)
+        until(lambda: len(services.end_watches) == clients)
         gevent.sleep(0.05)
         assert greenlets() - before < 40
         assert services.hub.viewers(("job", "job")) == 1
@@ -268,9 +263,9 @@ def test_a_client_that_goes_leaves_its_job(waiting: tuple[Server, Services, Flas
     server, services, client = waiting
     begin(client)
     one = connect(server, b"/api/jobs/job?wait=600")
-    wait_until(lambda: len(services.end_watches) == 1)
+    until(lambda: len(services.end_watches) == 1)
     one.close()
-    wait_until(lambda: len(services.end_watches) == 0)
+    until(lambda: len(services.end_watches) == 0)
     assert services.hub.rooms == 0
 
 
@@ -279,7 +274,7 @@ def test_a_job_that_is_removed_is_404(waiting: tuple[Server, Services, FlaskClie
     begin(client)
     client.post("/api/jobs/other/progress", data={"projectId": "web", "phase": "building"})
     with closing(connect(server, b"/api/jobs/job?wait=600")) as one:
-        wait_until(lambda: len(services.end_watches) == 1)
+        until(lambda: len(services.end_watches) == 1)
         client.post("/api/jobs/other/completed")
         gevent.sleep(0.05)
         assert len(services.end_watches) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,6 +12,7 @@ from gevent.event import Event
 from greenlet import getcurrent
 
 from chef.greenlets import _MOST_IDLE, Workers
+from tests.tools.until import until
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -26,19 +26,13 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return told
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    with gevent.Timeout(5):
-        while not condition():
-            gevent.sleep(0.001)
-
-
 def test_what_is_asked_for_is_done_soon_and_in_order() -> None:
     workers = Workers()
     done: list[int] = []
     for number in range(100):
         workers.run(done.append, number)
     assert done == []  # Who asks does not wait for it.
-    _until(lambda: len(done) == 100)
+    until(lambda: len(done) == 100)
     assert done == list(range(100))
 
 
@@ -47,7 +41,7 @@ def test_one_greenlet_does_all_that_waits_for_nothing() -> None:
     seen: list[Any] = []
     for _ in range(100):
         workers.run(lambda: seen.append(getcurrent()))
-    _until(lambda: len(seen) == 100)
+    until(lambda: len(seen) == 100)
     assert len(set(map(id, seen))) == 1
 
 
@@ -63,10 +57,10 @@ def test_work_that_waits_holds_up_nothing_else() -> None:
     for number in range(50):
         workers.run(wait, number)
     workers.run(done.append, "quick")
-    _until(lambda: bool(done))
+    until(lambda: bool(done))
     assert done == ["quick"]
     go.set()
-    _until(lambda: len(done) == 51)
+    until(lambda: len(done) == 51)
     assert set(done[1:]) == set(range(50))
 
 
@@ -81,12 +75,12 @@ def test_after_a_crowd_few_greenlets_are_kept_and_they_work_on() -> None:
 
     for _ in range(_MOST_IDLE * 4):
         workers.run(wait)
-    _until(lambda: len(alive) == _MOST_IDLE * 4)
+    until(lambda: len(alive) == _MOST_IDLE * 4)
     go.set()
-    _until(lambda: len(alive) == _MOST_IDLE)
+    until(lambda: len(alive) == _MOST_IDLE)
     for _ in range(_MOST_IDLE * 2):
         workers.run(lambda: found.append(getcurrent() in alive))
-    _until(lambda: len(found) == _MOST_IDLE * 2)
+    until(lambda: len(found) == _MOST_IDLE * 2)
     assert found == [True] * (_MOST_IDLE * 2)
 
 
@@ -100,7 +94,7 @@ def test_a_fault_is_told_and_ends_nothing_else(faults: list[str]) -> None:
     for _ in range(3):
         workers.run(fail)
         workers.run(done.append, "done")
-    _until(lambda: len(done) == 3)
+    until(lambda: len(done) == 3)
     assert faults == ["broken"] * 3
     assert done == ["done"] * 3
 
@@ -117,7 +111,7 @@ def test_what_one_piece_of_work_has_set_is_nothing_to_the_next() -> None:
 
     for name in ("first", "second"):
         workers.run(work, name)
-        _until(lambda: seen[-1:] == [name])  # noqa: B023 - called at once
+        until(lambda: seen[-1:] == [name])  # noqa: B023 - called at once
     assert seen == ["nobody", "first", "nobody", "second"]
 
 
@@ -129,7 +123,7 @@ def test_a_worker_that_waits_keeps_nothing_of_its_work() -> None:
     gone = weakref.ref(thing)
     workers.run(lambda _: None, thing)
     del thing
-    _until(lambda: gone() is None)
+    until(lambda: gone() is None)
 
 
 def test_a_worker_that_is_killed_is_gone_and_others_work_on(faults: list[str]) -> None:
@@ -143,9 +137,9 @@ def test_a_worker_that_is_killed_is_gone_and_others_work_on(faults: list[str]) -
         done.append("not killed")
 
     workers.run(wait)
-    _until(lambda: bool(stuck))
+    until(lambda: bool(stuck))
     gevent.kill(stuck[0])
-    _until(lambda: stuck[0].dead)
+    until(lambda: stuck[0].dead)
     workers.run(done.append, "done")
-    _until(lambda: bool(done))
+    until(lambda: bool(done))
     assert done == ["done"]

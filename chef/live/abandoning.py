@@ -7,7 +7,7 @@ import logging
 import gevent
 
 from chef.domain.clock import Clock
-from chef.errors import ChefError
+from chef.live.background import BackgroundTask
 from chef.live.tracker import Tracker
 from chef.store import Store
 
@@ -31,17 +31,17 @@ class Abandoning:
         self._hours = hours
         self._clock = clock
         self._interval_s = interval_s
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look, "silent jobs cannot be ended now")
 
     def start(self) -> None:
         """Begin with a first look; needs the event loop."""
         if self._hours:
-            self._task = gevent.spawn(self._run_for_ever)
+            self._task.start(self._interval_s)
+            self._task.wake()
 
     def close(self) -> None:
         """Stop; the next start looks again."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
 
     def run(self) -> int:
         """End what is silent for too long now; returns how many jobs it were. Raises StoreUnavailable."""
@@ -55,12 +55,7 @@ class Abandoning:
             gevent.sleep(_APART_S)
         return count
 
-    def _run_for_ever(self) -> None:
-        while True:
-            try:
-                count = self.run()
-                if count:
-                    log.info("abandoned %d jobs of which nothing was heard for %d hours", count, self._hours)
-            except ChefError as error:
-                log.warning("silent jobs cannot be ended now: %s", error)
-            gevent.sleep(self._interval_s)
+    def _look(self) -> None:
+        count = self.run()
+        if count:
+            log.info("abandoned %d jobs of which nothing was heard for %d hours", count, self._hours)

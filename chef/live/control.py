@@ -18,7 +18,8 @@ from chef.domain.control import AskToStop, ControlStep
 from chef.domain.controlpayloads import QuestionsEvent, StopEvent, question_json, stop_json
 from chef.domain.model import Job, Kind, StateEntry
 from chef.domain.wiretypes import encode
-from chef.errors import ChefError, Forbidden, StoreUnavailable
+from chef.errors import ChefError, Forbidden
+from chef.live.background import BackgroundTask
 from chef.live.events import Event
 from chef.live.hub import Hub
 from chef.live.waiting import Reason, Told, Waiter
@@ -56,19 +57,18 @@ class Control:
         self._last = 0
         # Behind the last that was looked for: those of this process, which are told already.
         self._told: set[int] = set()
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look_if_followed, "stop requests of other processes wait")
 
     def start(self) -> None:
         """Begin to look for what other processes store; needs the event loop."""
         if self.is_on:
             self._last = self._store.last_control()
-            self._task = gevent.spawn(self._look_for_ever)
+            self._task.start(LOOK_S)
             self._hub.on_close = self._end_waiting
 
     def close(self) -> None:
         """Tell nobody any more."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
         self._end_waiting()
 
     def check(self) -> None:
@@ -162,17 +162,9 @@ class Control:
             self._last = found[-1].number
             self._told = {number for number in self._told if number > self._last}
 
-    def _look_for_ever(self) -> None:
-        while True:
-            gevent.sleep(LOOK_S)
-            if not (self._hub.rooms or self._watches):
-                continue
-            try:
-                self.look()
-            except StoreUnavailable:
-                log.warning("the store does not answer: stop requests wait")
-            except Exception:  # Else a fault in one look would be the end of all.
-                log.exception("stop requests could not be told")
+    def _look_if_followed(self) -> None:
+        if self._hub.rooms or self._watches:
+            self.look()
 
 
 def _has_open_question(ended: Job) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import nan
 
 import gevent
@@ -19,7 +19,7 @@ from gevent.event import Event as Wakeup
 
 from chef.domain.batches import Stored
 from chef.domain.model import StateEntry
-from chef.errors import StoreUnavailable
+from chef.live.background import BackgroundTask
 from chef.live.bellmessages import NewHeads, NewRemovals, NotOurs, Presence, decode, encode, rings
 from chef.live.broadcast import Broadcast
 from chef.live.hub import Hub
@@ -72,7 +72,7 @@ class Doorbell:
         self._news = Wakeup()
         self._claimed: dict[Key, int] = {}
         self._look_at_all = False
-        self._heard = Wakeup()
+        self._look_up = BackgroundTask(self._look, "what other processes rang for cannot be looked up")
         self._listens = False
         self._is_of_no_use = False
         self._unheard_since: float | None = None
@@ -87,12 +87,13 @@ class Doorbell:
     def start(self) -> None:
         """Begin to ring and to listen; needs the event loop."""
         self._listening = gevent.spawn(self._listen_for_ever)
-        loops = (self._ring_for_ever, self._look_for_ever, self._tell_for_ever)
-        self._tasks = [gevent.spawn(loop) for loop in loops]
+        self._tasks = [gevent.spawn(loop) for loop in (self._ring_for_ever, self._tell_for_ever)]
+        self._look_up.start(None)
 
     def close(self) -> None:
         """Stop, and take this process's viewers out of the count."""
         gevent.killall(self._tasks)
+        self._look_up.close()
         if self._listens and self._told is not None and any(self._told):
             # It runs out by itself where this takes longer.
             goodbye = encode(Presence(self._id, 0, follows=False, asks=False))
@@ -191,7 +192,7 @@ class Doorbell:
     def _begin(self) -> None:
         self._listens, self._unheard_since = True, None
         self._asks = self._look_at_all = True  # For news that came while nobody listened.
-        self._heard.set()
+        self._look_up.wake()
         self._changed.set()
 
     def _hear(self, data: bytes) -> None:
@@ -207,7 +208,7 @@ class Doorbell:
             self._hear_heads(message)
         elif isinstance(message, NewRemovals):
             self._look_at_all = True
-            self._heard.set()
+            self._look_up.wake()
         else:
             self._others.hear(message.sender, message.viewers, follows=message.follows)
             self._look_at_others()
@@ -221,22 +222,13 @@ class Doorbell:
             if self._hub.is_behind(key, head):
                 self._claimed[key] = max(head, self._claimed.get(key, 0))
         if self._claimed:
-            self._heard.set()
+            self._look_up.wake()
 
-    def _look_for_ever(self) -> None:
-        while True:
-            self._heard.wait()
-            self._heard.clear()
-            claimed, self._claimed = self._claimed, {}
-            try:
-                self._look(claimed)
-            except StoreUnavailable:
-                continue  # The safety poll goes on asking, and says so.
-            except Exception:
-                log.exception("the heads of logs could not be read")
-
-    def _look(self, claimed: Mapping[Key, int]) -> None:
+    def _look(self) -> None:
         """Ask the store how far the logs are that were rung for, and wake their followers."""
+        claimed, self._claimed = self._claimed, {}
+        if self._hub.closed:
+            return
         others = self._hub.followed() if self._look_at_all else []
         if self._look_at_all:
             self._look_at_all = False

@@ -6,11 +6,8 @@ and not at all where nobody follows. What is counted down by itself is not told.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-import gevent
 
 from chef.domain.batches import Stored
 from chef.domain.etas import EtaEvent, eta_json, has_changed
@@ -19,13 +16,11 @@ from chef.domain.forecast import Estimate
 from chef.domain.model import RUNNING, Job, Kind
 from chef.domain.removals import Removal
 from chef.domain.wiretypes import encode
-from chef.errors import StoreUnavailable
+from chef.live.background import BackgroundTask
 from chef.live.events import Event
 from chef.live.forecaster import Forecaster
 from chef.live.hub import Hub
 from chef.store import Store
-
-log = logging.getLogger(__name__)
 
 TICK_S = 1.0
 """A job is told of at most once in this time."""
@@ -58,20 +53,19 @@ class EtaTeller:
         self._changed: dict[str, Job] = {}
         self._watched: dict[str, _Watched] = {}
         self._looks = 0
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look_if_followed, "no estimates are told")
 
     def start(self) -> None:
         """Begin; needs the event loop."""
-        self._task = gevent.spawn(self._run_for_ever)
+        self._task.start(TICK_S)
 
     def close(self) -> None:
         """Tell nobody any more."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
 
     def note(self, stored: Iterable[Stored]) -> None:
         """Jobs have changed. Never waits."""
-        if self._task is None or not self._hub.rooms:
+        if not self._task.runs or not self._hub.rooms:
             return
         for item in stored:
             self._changed[item.job.job_id] = item.job
@@ -81,6 +75,13 @@ class EtaTeller:
         if removal.job_id is not None and removal.gap is None:
             self._changed.pop(removal.job_id, None)
             self._watched.pop(removal.job_id, None)
+
+    def _look_if_followed(self) -> None:
+        if self._hub.rooms:
+            self.look()
+        else:
+            self._watched.clear()
+            self._changed.clear()
 
     def look(self) -> None:
         """Tell of the estimates that have changed since the last look. Raises StoreUnavailable."""
@@ -131,17 +132,3 @@ class EtaTeller:
         watched.estimate = estimate
         self._hub.tell(("job", job.job_id), job.job_id, eta_event("job", job, estimate))
         self._hub.tell(("project", job.project_id), job.job_id, eta_event("project", job, estimate))
-
-    def _run_for_ever(self) -> None:
-        while True:
-            gevent.sleep(TICK_S)
-            if not self._hub.rooms:
-                self._watched.clear()
-                self._changed.clear()
-                continue
-            try:
-                self.look()
-            except StoreUnavailable:
-                log.warning("the store does not answer: no estimates are told")
-            except Exception:  # Else a fault in one look would be the end of all.
-                log.exception("estimates could not be told")

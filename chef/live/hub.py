@@ -15,23 +15,18 @@ Everything here runs on the event loop's thread. What waits for the store is
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-
-import gevent
 
 from chef.domain.batches import Stored
 from chef.domain.model import StateEntry
 from chef.domain.removals import Removal
-from chef.errors import StoreUnavailable
+from chef.live.background import BackgroundTask
 from chef.live.deliveries import Deliveries
 from chef.live.events import Event, Published
 from chef.live.flusher import Flusher
 from chef.live.rooms import Key, Member, Room
 from chef.store import Removed, Store
-
-log = logging.getLogger(__name__)
 
 # Without a doorbell (another process wrote, Redis was away) a viewer waits at most this long.
 SAFETY_POLL_S = 2.0
@@ -49,7 +44,7 @@ class Hub:
         self._flusher = Flusher()
         # Called before the store is asked how far each log is; it may wait.
         self.look_for_removals: Callable[[], None] = lambda: None
-        self._poller: gevent.Greenlet[..., None] | None = None
+        self._safety_poll = BackgroundTask(self.load_heads, "viewers wait for what other processes wrote")
         self.closed = False
         self.on_following: Callable[[], None] = lambda: None
         """Called when a first log is followed here, where none was. It must not wait."""
@@ -100,7 +95,8 @@ class Hub:
 
     def room(self, key: Key) -> Room:
         """The room of a job or project, made when there is none. Use it as a context while joining."""
-        self._start()
+        # It finds what other processes wrote, with one query for all rooms.
+        self._safety_poll.start(SAFETY_POLL_S)
         room = self._rooms.get(key)
         if room is None:
             begins = not self._rooms
@@ -162,16 +158,11 @@ class Hub:
         room = self._rooms.get(key)
         return len(room.members) if room else 0
 
-    def _start(self) -> None:
-        if self._poller is None:
-            self._poller = gevent.spawn(self._poll_for_ever)
-
     def close(self) -> None:
         """Serve nobody any more; a reader in `Reader.wait` goes on and finds `closed`."""
         self.closed = True
         self._flusher.close()
-        if self._poller is not None:
-            self._poller.kill()
+        self._safety_poll.close()
         for member in _members(list(self._rooms.values())):
             member.wake()
         self.on_close()
@@ -189,17 +180,6 @@ class Hub:
         deadline = time.monotonic() + PACE_S
         for served in [room.served for room in rooms if room.served is not None]:
             served.wait(max(deadline - time.monotonic(), 0))
-
-    def _poll_for_ever(self) -> None:
-        """The safety poll: find what other processes wrote. Costs one query for all rooms."""
-        while True:
-            gevent.sleep(SAFETY_POLL_S)
-            try:
-                self.load_heads()
-            except StoreUnavailable:
-                log.warning("the store does not answer: viewers wait")
-            except Exception:  # Without the poll what a doorbell lost would never be found.
-                log.exception("the heads of logs could not be read")
 
     def load_heads(self, keys: Collection[Key] | None = None) -> dict[Key, int]:
         """Read how far each followed log, or each of `keys`, is in the store; wake followers that are behind.

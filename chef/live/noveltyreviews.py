@@ -19,6 +19,7 @@ from chef.domain.model import Job
 from chef.domain.novelty import LineKinds, NewKind, NewKinds, kind_of
 from chef.errors import StoreUnavailable
 from chef.greenlets import SideThread
+from chef.live.background import BackgroundTask
 from chef.live.reviews import ReviewQueue
 from chef.store import Store
 from chef.store.novelty import Novelty, Part
@@ -43,11 +44,12 @@ class NoveltyReviews:
         self._rows = store.novelty
         self._thread = thread
         self._queue = ReviewQueue(clock, quiet_ms, self._review)
-        self._sweeper: gevent.Greenlet[..., None] | None = None
+        self._sweeper = BackgroundTask(self._sweep, "jobs that wait to be compared are looked for later")
 
     def start(self) -> None:
         """Look for jobs that wait, now and then."""
-        self._sweeper = gevent.spawn(self._sweep_for_ever)
+        self._sweeper.start(_SWEEP_S)
+        self._sweeper.wake()
 
     def note(self, stored: Sequence[Stored]) -> None:
         """Entries were stored: remember those of jobs that have ended. Never waits."""
@@ -58,17 +60,11 @@ class NoveltyReviews:
     def close(self) -> None:
         """Stop; jobs that wait do so in the store."""
         self._queue.close()
-        if self._sweeper is not None:
-            self._sweeper.kill()
+        self._sweeper.close()
 
-    def _sweep_for_ever(self) -> None:
-        while True:
-            try:
-                for job_id in self._rows.waiting(_SWEPT):
-                    self._queue.add(job_id)
-            except StoreUnavailable as error:
-                log.warning("jobs that wait to be compared are looked for later: %s", error)
-            gevent.sleep(_SWEEP_S)
+    def _sweep(self) -> None:
+        for job_id in self._rows.waiting(_SWEPT):
+            self._queue.add(job_id)
 
     def _review(self, job_id: str) -> None:
         try:

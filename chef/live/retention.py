@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 
-import gevent
-
 from chef.domain.clock import Clock
-from chef.errors import ChefError
+from chef.live.background import BackgroundTask
 from chef.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,30 +23,23 @@ class Retention:
         self._days = days
         self._clock = clock
         self._interval_s = interval_s
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look, "old jobs cannot be removed now", _RETRY_S)
 
     def start(self) -> None:
         """Begin with a first look; needs the event loop."""
         if self._days:
-            self._task = gevent.spawn(self._run_for_ever)
+            self._task.start(self._interval_s)
+            self._task.wake()
 
     def close(self) -> None:
         """Stop; what is half removed goes on at the next start."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
 
     def run(self) -> int:
         """Remove what is too old now; returns how many jobs it were. Raises StoreUnavailable."""
         return self._store.remove_finished(self._clock() - self._days * _DAY_MS)
 
-    def _run_for_ever(self) -> None:
-        while True:
-            pause = self._interval_s
-            try:
-                count = self.run()
-                if count:
-                    log.info("removed %d jobs that ended more than %d days ago", count, self._days)
-            except ChefError as error:
-                log.warning("old jobs cannot be removed now: %s", error)
-                pause = min(pause, _RETRY_S)
-            gevent.sleep(pause)
+    def _look(self) -> None:
+        count = self.run()
+        if count:
+            log.info("removed %d jobs that ended more than %d days ago", count, self._days)

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NamedTuple
 
-import gevent
-
 from chef.access.shares import Share, share_id_of, share_token
 from chef.domain.clock import Clock
-from chef.errors import ShareEnded, StoreUnavailable, WrongToken
+from chef.errors import ShareEnded, WrongToken
+from chef.live.background import BackgroundTask
 from chef.store import Store
 
 log = logging.getLogger(__name__)
@@ -46,12 +45,11 @@ class ShareBook:
         self._key: bytes | None = None
         self._known: dict[str, _LookedUp] = {}
         self._watched: dict[str, dict[object, Ended]] = {}
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look, "whether share links have ended is not known")
 
     def close(self) -> None:
         """Look after nobody any more."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
 
     def find(self, token: str) -> Share:
         """The share of a token.
@@ -93,8 +91,7 @@ class ShareBook:
         """Have `ended` called when a link ends. What is returned has it called no more."""
         key = object()
         self._watched.setdefault(share.id, {})[key] = ended
-        if self._task is None:
-            self._task = gevent.spawn(self._look_after)
+        self._task.start(KEEP_S)
 
         def leave() -> None:
             watching = self._watched.get(share.id, {})
@@ -121,20 +118,11 @@ class ShareBook:
         self._known[share_id] = _LookedUp(share, monotonic() + KEEP_S)
         return share
 
-    def _look_after(self) -> None:
-        """Look once a second whether the links that somebody follows by still hold."""
-        while self._watched:
-            gevent.sleep(KEEP_S)
-            try:
-                self._look()
-            except StoreUnavailable:
-                log.warning("the store does not answer: whether share links have ended is not known")
-            except Exception:  # Else one fault would keep ended links open.
-                log.exception("share links could not be looked at")
-        self._task = None
-
     def _look(self) -> None:
+        """Look whether the links that somebody follows by still hold."""
         ids = list(self._watched)
+        if not ids:
+            return
         now = self._clock()
         holding = {share.id for share in self._store.shares.found(ids) if share.expires_at > now}
         for share_id in ids:

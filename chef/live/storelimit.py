@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import logging
 
-import gevent
-
-from chef.errors import ChefError
+from chef.live.background import BackgroundTask
 from chef.metrics import Count
 from chef.store import Store
 
@@ -31,19 +29,19 @@ class StoreLimit:
         self._store = store
         self._limit = limit
         self._interval_s = interval_s
-        self._task: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look, "the store's size cannot be looked at now")
         self._is_told = False
         self.size = 0
         self.removed = Count()
 
     def start(self) -> None:
         """Begin with a first look; needs the event loop."""
-        self._task = gevent.spawn(self._run_for_ever)
+        self._task.start(self._interval_s)
+        self._task.wake()
 
     def close(self) -> None:
         """Stop; what is half removed goes on at the next start."""
-        if self._task is not None:
-            self._task.kill()
+        self._task.close()
 
     def run(self) -> int:
         """Remove what is too much now; returns how many jobs it were. Raises StoreUnavailable."""
@@ -71,12 +69,7 @@ class StoreLimit:
             self._is_told = True
             log.warning("the store takes more than CHEF_MAX_STORE_BYTES, and no job has ended that could go")
 
-    def _run_for_ever(self) -> None:
-        while True:
-            try:
-                count = self.run()
-                if count:
-                    log.info("removed the %d oldest jobs: more than CHEF_MAX_STORE_BYTES were stored", count)
-            except ChefError as error:
-                log.warning("the store's size cannot be looked at now: %s", error)
-            gevent.sleep(self._interval_s)
+    def _look(self) -> None:
+        count = self.run()
+        if count:
+            log.info("removed the %d oldest jobs: more than CHEF_MAX_STORE_BYTES were stored", count)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-import gevent
-
 from chef.domain.clock import Clock
+from chef.live.background import BackgroundTask
 from chef.sockets.registry import ViewerRegistry
 from chef.sockets.viewer import Viewer
 from chef.transport.socketio import SocketServer
@@ -26,33 +25,28 @@ class Sweeper:
         self._registry = registry
         self._server = server
         self._clock = clock
-        self._greenlet: gevent.Greenlet[..., None] | None = None
+        self._task = BackgroundTask(self._look, "viewers are not looked after")
 
     def start(self) -> None:
         """Begin, unless it has begun."""
-        if self._greenlet is None:
-            self._greenlet = gevent.spawn(self._run)
+        self._task.start(SWEEP_S)
 
     def close(self) -> None:
         """Stop looking after viewers."""
-        if self._greenlet is not None:
-            self._greenlet.kill()
-            self._greenlet = None
+        self._task.close()
 
     def send_away(self, viewer: Viewer) -> None:
         """End a viewer's connection: its token is worth nothing any more."""
         self._server.disconnect(viewer.sid)
         self._server.eio.sessions.disconnect(viewer.eio_sid)
 
-    def _run(self) -> None:
-        while True:
-            gevent.sleep(SWEEP_S)
-            now = self._clock()
-            for viewer in self._registry:
-                try:
-                    self._look_after(viewer, now)
-                except Exception:  # one that cannot be closed must not keep all others open
-                    log.exception("a viewer's connection could not be closed")
+    def _look(self) -> None:
+        now = self._clock()
+        for viewer in self._registry:
+            try:
+                self._look_after(viewer, now)
+            except Exception:  # one that cannot be closed must not keep all others open
+                log.exception("a viewer's connection could not be closed")
 
     def _look_after(self, viewer: Viewer, now: int) -> None:
         if viewer.principal.expired(now):

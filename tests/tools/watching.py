@@ -275,7 +275,7 @@ def node() -> str:
     return found
 
 
-def eventually(condition: Callable[[], bool], timeout: float = _PATIENCE_S) -> None:
+def eventually(condition: Callable[[], object], timeout: float = _PATIENCE_S) -> None:
     """Wait for something that is not a viewer's; fails the test at the time limit."""
     deadline = time.monotonic() + timeout
     while not condition():
