@@ -55,13 +55,18 @@ RULES = (
         r"(?:[Ee]rror|ERROR|[Ff]atal|FATAL|[Pp]anic|PANIC)(?:\[\w+\])?: "
         r"(?!(?:0|[Nn]one|null|nil|false|undefined)\b)",
     ),
-    Rule("exceptions", ("error", "exception"), r"\w(?:Error|Exception)(?: \[\w+\])?(?=: )"),
+    Rule("exceptions", ("error", "exception"), r"(?:\w|^)(?:Error|Exception)(?: \[\w+\])?(?=: )"),
     Rule("exceptions", ("error", "exception"), r"^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception)$"),
     Rule(
         "webpack, and scripts",
         ("error ",),
         r"^(?:[Ee]rror|ERROR) (?:in|at|while|during|occurred)\b",
     ),
+    Rule("Node", ("this error originated",), r"^UnhandledPromiseRejection: "),
+    Rule("Ruby", ("error)", "exception)"), r"^\S.*:\d+:in .* \((?:\w+::)*\w*(?:Error|Exception)\)$"),
+    Rule("Rake", ("aborted!",), r"^(?:rake|rails) aborted!$"),
+    Rule("Perl", ("aborted at",), r"^(?:BEGIN failed--compilation|Execution of \S+) aborted at "),
+    Rule("Elixir", ("** (",), r"^\*\* \((?:[\w.]+Error|Mix|exit|EXIT from \S+)\) "),
     Rule("Java", ("exception in thread",), r"^Exception in thread "),
     Rule("Python", ("traceback",), r"Traceback \(most recent call last\):"),
     Rule(
@@ -102,6 +107,9 @@ RULES = (
     Rule("Go", ("--- fail",), r"^\s*--- FAIL"),
     Rule("Go", ("fail",), r"^FAIL(?:\t.*)?$"),
     Rule("Go", (".go:",), r"^(?:vet: )?[\w./-]+\.go:\d+:\d+: "),
+    Rule("Google Test", ("[  failed  ]", ": failure"), r"^\[  FAILED  \] |^\S+:\d+: Failure$"),
+    Rule("pre-commit", ("...failed",), r"^\S.*\.{3}Failed$"),
+    Rule("tox", (": fail ",), r"^ *\S+: FAIL (?:code \d|✖ in )"),
     Rule("Jest, Vitest", ("fail ", "●"), r"^\s*FAIL\s+\S+[./]\S|^\s*● (?!Console$|.* Warning:)"),
     Rule(
         "Jest, Mocha, Vitest, node:test, ESLint",
@@ -127,6 +135,13 @@ RULES = (
     Rule("pnpm", ("command failed", "err_pnpm"), r"^\s*\[?(?:ELIFECYCLE\]? +Command failed|ERR_PNPM_)"),
     Rule("Yarn", ("error", "failed"), r"^error (?:[A-Z\"]|\S+@)|^➤ YN\d+: .*(?:Error|failed)"),
     Rule(
+        "Composer, Bundler, Poetry",
+        ("could not ", "solving failed"),
+        r"^Your requirements could not be resolved|^Could not find gem |\bversion solving failed\.$",
+    ),
+    Rule("MkDocs", ("aborted with ",), r"^Aborted with \d+ (?:warnings|errors)\b"),
+    Rule("doit", ("taskfailed",), r"^TaskFailed - "),
+    Rule(
         "Vite, webpack, esbuild",
         ("error during build", "failed to compile"),
         r"^error during build:|\bFailed to compile\b",
@@ -142,7 +157,7 @@ RULES = (
         r"^\W*(?:[Bb]uild|[Cc]ompilation|[Tt]ests?|[Ll]inting|[Dd]eploy(?:ment)?|[Ii]nstallation) failed\b",
     ),
     Rule("builds", ("failed to ",), r"^\W*Failed to (?!.*\b(?:retry|optional|ignor))"),
-    Rule("make", ("***",), r"^\S*make(?:\[\d+\])?: \*\*\* "),
+    Rule("make", ("***",), r"^\S*make(?:\[\d+\])?: \*\*\* |^\S+:\d+: \*\*\* .*\.  Stop\.$"),
     Rule("Ninja", ("failed: ", "subcommand failed"), r"^FAILED: |^ninja: build stopped: subcommand failed"),
     Rule("CMake", ("cmake error",), r"^CMake Error\b"),
     Rule(
@@ -165,6 +180,10 @@ RULES = (
         rf"^\S+: (?:line )?(?:\d+: )?[^:]+: {_NOT_FOUND}$|^[\w.-]*sh: [^:]+: {_NOT_FOUND}$"
         r"|: command not found(?:$|: \S)",
     ),
+    Rule("shell", ("denied",), r"^(?!(?:find|grep|du): )\S+: (?:line )?(?:\d+: )?[^:]+: Permission denied$"),
+    Rule("shell", ("unbound variable",), r"^\S+: line \d+: .*: unbound variable$"),
+    Rule("shell", ("syntax error",), r"^\S+: (?:-c: )?(?:line )?\d+: [Ss]yntax error\b"),
+    Rule("ssh", ("refused", "denied (", "not resolve"), r"^ssh: \S.*|^\S+@\S+: Permission denied \("),
     Rule("shell", ("is not recognized as",), r"'.+' is not recognized as an internal or external command"),
     Rule(
         "commands",
@@ -182,6 +201,8 @@ RULES = (
         ("segmentation fault", "bus error"),
         r"\b[Ss]egmentation fault\b|^Bus error",
     ),
+    Rule("system", ("aborted",), r"^Aborted \(core dumped\)|: +\d+ Aborted\b"),
+    Rule("C", ("' failed.",), r": Assertion [`'].+' failed\.$"),
     Rule(
         "PHP",
         ("failures!", "failure:", "failures:", "error:", "errors:"),
@@ -257,7 +278,8 @@ def _by_words() -> Iterator[Sought]:
 
 STEMS = (
     *("err", "fail", "fatal", "panic", "exception", "traceback", "not ", "***", "##", "\ne", "1) ", "defin"),
-    *("no such", "killed", ".go:", "segmentation", "●", "✗", "✖", "✘", "✕", "❌", "\u00d7"),
+    *("no such", "killed", "denied", "unbound", "refused", "abort", "** ("),
+    *(".go:", "segmentation", "●", "✗", "✖", "✘", "✕", "❌", "\u00d7"),
 )
 """Parts of words: without one of them a text has no error. Each costs time for all that is ever scanned."""
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from chef.domain.outline import is_error
 
-_LEVEL = re.compile(r"^\[ERROR\] +|^(?:\| )+")
+_LEVEL = re.compile(r"^\[ERROR\] +|^(?:[|│] )+")
+_LEADERS = re.compile(r"\.{5,}")
 _IN_GROUP = re.compile(r" *(?:\| )+(?!\S*ExceptionGroup\b|Traceback|\+)\w[\w.]*(?::|$)")
 # An announcement can be announced itself, but not for ever.
 _MOST = 5
@@ -27,6 +28,15 @@ class Announcement(NamedTuple):
     kept: bool = False
 
 
+def _says_of_npm(text: str) -> bool:
+    said = re.match(r"npm (?:ERR!|error) +(\S+) +\S", text)
+    return said is not None and said[1] not in ("code", "syscall", "path", "dest", "errno", "command", "cwd")
+
+
+def _says_of_build(text: str) -> bool:
+    return bool(re.match(r" +(?:(?:[\w.]*(?:Error|Exception)|error|\S+:\d+:\d+: (?:fatal )?error): )", text))
+
+
 ANNOUNCEMENTS = (
     # Python: the exception stands behind the indented lines.
     Announcement(r"^Traceback \(most recent call last\)", lambda text: text[:1] not in (" ", "\t", "")),
@@ -34,6 +44,16 @@ ANNOUNCEMENTS = (
     Announcement(r"^\+ Exception Group Traceback", lambda text: bool(_IN_GROUP.match(text))),
     # argparse, as pytest shows it
     Announcement(r"^ERROR: usage: ", lambda text: ": error: " in text),
+    # npm: the code comes first, then perhaps the call that failed, then words
+    Announcement(r"^npm (?:ERR!|error) code [A-Z]\w+$", _says_of_npm),
+    # pip: what the other program said, up to its end
+    Announcement(r"^(?:error|ERROR): subprocess-exited-with-error$", _says_of_build),
+    # Rake: the command, or an exception with its message
+    Announcement(r"^(?:rake|rails) aborted!$", bool),
+    # Composer
+    Announcement(r"^Your requirements could not be resolved", lambda text: text.startswith("    - ")),
+    # webpack: the module, then the error
+    Announcement(r"^ERROR in \./\S+(?: \d+:\d+(?:-\d+)?)?$", bool, kept=True),
     # Gradle
     Announcement(r"^FAILURE: Build failed", lambda text: text == "* What went wrong:"),
     Announcement(r"^\* What went wrong:$", bool),
@@ -62,7 +82,7 @@ def headline(texts: Sequence[str]) -> str:
         announcement, place = announced
         if announcement.kept:
             kept.append(text)
-    return " ".join([*kept, _LEVEL.sub("", texts[place].strip())])
+    return _LEADERS.sub(" … ", " ".join([*kept, _LEVEL.sub("", texts[place].strip())]))
 
 
 def _announced(text: str, texts: Sequence[str], place: int) -> tuple[Announcement, int] | None:

@@ -36,6 +36,7 @@ class PytestReader(ToolReader):
     headings: dict[str, deque[BrokenTest]] = field(default_factory=dict)
     in_section: bool = False
     in_summary: bool = False
+    in_source: bool = False
     errors: set[str] = field(default_factory=set)
 
     _SECTION: ClassVar[re.Pattern[str]] = re.compile(r"^=+ (FAILURES|ERRORS|[a-z].*?) =+$")
@@ -70,7 +71,16 @@ class PytestReader(ToolReader):
             self.current = BrokenTest(name, number)
             self.headings.setdefault(name, deque()).append(self.current)
         elif text.startswith("E  "):
-            self.explain(text[1:])
+            self._say(text[1:])
+
+    def _say(self, text: str) -> None:
+        """A line of the error. That of a file that cannot be parsed comes behind the place in it."""
+        if text.startswith('     File "'):
+            self.in_source = True
+        elif not text.startswith("    "):
+            self.in_source = False
+        if not self.in_source:
+            self.explain(text)
 
     def _name(self, number: int, node: str, message: str | None) -> None:
         """A line of the short summary: the node's id, and perhaps the message."""
@@ -116,14 +126,16 @@ class UnittestReader(ToolReader):
     """unittest and Django: a part for each failure, then `Ran 4 tests` and `FAILED (failures=1)`."""
 
     tool: ClassVar[str] = "unittest"
-    words: ClassVar[tuple[str, ...]] = ("\nFAIL: ", "\nERROR: ", "\nRan ", "\nFAILED (")
+    words: ClassVar[tuple[str, ...]] = (
+        *("\nFAIL: ", "\nERROR: ", "\nUNEXPECTED SUCCESS: ", "\nRan ", "\nFAILED ("),
+    )
 
     ran: int | None = None
     in_traceback: bool = False
     unloaded: set[str] = field(default_factory=set)
 
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(
-        r"^(?:FAIL|ERROR): (\S+) \(([\w.]+)\)( .*)?$|^ERROR: (\S+)$"
+        r"^(?:FAIL|ERROR|UNEXPECTED SUCCESS): (\S+) \(([\w.]+)\)( .*)?$|^ERROR: (\S+)$"
     )
     _RAN: ClassVar[re.Pattern[str]] = re.compile(r"^Ran (\d+) tests? in \d[\d.]*s$")
     _END: ClassVar[re.Pattern[str]] = re.compile(r"^(?:FAILED|OK)(?: \((.*)\))?$")

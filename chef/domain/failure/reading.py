@@ -33,6 +33,7 @@ from chef.domain.failure.scripted import (
     RSpecReader,
     TapReader,
 )
+from chef.domain.failure.sentences import FINAL_SENTENCES, SentenceReader
 from chef.domain.failure.statements import Statement, ToolReader
 from chef.domain.outline import notable_lines
 
@@ -70,6 +71,10 @@ _TOOLS = (
     *(
         _ToolRow(one.words, lambda one=one: CheckerReader(checker=one))  # type: ignore[misc]
         for one in CHECKERS
+    ),
+    *(
+        _ToolRow(one.words, lambda one=one: SentenceReader(sentence=one))  # type: ignore[misc]
+        for one in FINAL_SENTENCES
     ),
 )
 
@@ -142,9 +147,10 @@ class LogReading:
 
     def reason(self) -> FailureReason | None:
         """Why it failed, as far as that is certain; nothing can be read after it."""
-        statements = [one for (_, name), lane in self._lanes.items() for one in lane.statements(name)]
+        found = [one for (_, name), lane in self._lanes.items() for one in lane.statements(name)]
+        statements = [one for one in found if not one.last_resort]
         self.has_statements = bool(statements)
-        return stated_reason(statements) or self._first_error(statements)
+        return stated_reason(statements) or self._first_error(statements) or stated_reason(found)
 
     def _first_error(self, statements: Sequence[Statement]) -> FailureReason | None:
         """The first error behind the last tool that was content: what came before was none to it."""

@@ -68,6 +68,7 @@ class BrokenTest:
 class Statement:
     """The end of one run of a tool. `lane` tells runs in parallel apart, `text` is said instead of counts.
 
+    A text without counts is a refusal. A `last_resort` says something only where nothing else does.
     `line` is where the tool states it, or, where that is a list of findings, the first one's.
     """
 
@@ -77,6 +78,7 @@ class Statement:
     line: int
     lane: str = ""
     text: str | None = None
+    last_resort: bool = False
 
     @property
     def summary(self) -> str:
@@ -85,7 +87,7 @@ class Statement:
 
     @property
     def failed(self) -> bool:
-        return is_bad(self.counts)
+        return is_bad(self.counts) or (not self.counts and self.text is not None)
 
     @property
     def failures(self) -> int:
