@@ -18,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Row, Table, inspect, select, text
+from sqlalchemy import Connection, MetaData, Row, Table, create_engine, inspect, select, text
 
 from chef.domain.batches import Stored
 from chef.domain.model import LogEntry
@@ -216,6 +216,24 @@ def test_a_database_that_cannot_be_opened_is_said_so_in_one_line(tmp_path: Path)
     with pytest.raises(StoreUnavailable) as refused:
         migrate(Settings(database_url=f"sqlite:///{tmp_path}/missing/chef.db"))
     assert refused.value.detail == "the database cannot be opened: unable to open database file"
+
+
+@pytest.mark.parametrize("statement", ["UPDATE alembic_version SET version_num = '0999'", "DROP TABLE about"])
+def test_a_schema_that_leads_nowhere_is_one_line(settings: Settings, statement: str) -> None:
+    """After going back to an earlier version of Chef, and where another program has its migrations."""
+    migrate(settings)
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'f00'"))
+        connection.execute(text(statement))
+    engine.dispose()
+    with pytest.raises(StoreUnavailable) as refused:
+        migrate(settings)
+    ours = "0999" in statement
+    assert refused.value.detail.startswith(
+        "the database's schema is 0999" if ours else "the database's table"
+    )
+    assert ("none beyond " + newest_revision()) in refused.value.detail or not ours
 
 
 # From 0001 to 0002, with data

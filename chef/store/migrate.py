@@ -61,16 +61,38 @@ def migrate(engine: Engine) -> str:
             raise StoreUnavailable(narrow)
         if narrow is not None:
             log.warning("%s", narrow)
+        revision = _revision(connection) if _VERSION.name in tables else None
+        if revision is not None:
+            _check_revision(revision, is_ours=about.name in tables)
         if not tables:
             _make(connection)
-        elif _VERSION.name not in tables or _revision(connection) != newest_revision():
+        elif revision != newest_revision():
             _upgrade(connection)
         return _epoch(connection)
 
 
 def newest_revision() -> str:
     """The newest migration's number, which its file's name begins with."""
-    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("[0-9]*_*.py")}
+
+
+def _check_revision(revision: str, *, is_ours: bool) -> None:
+    """Raise StoreUnavailable for a schema that no migration of ours leads on from."""
+    if revision in _revisions():
+        return
+    if is_ours:
+        raise StoreUnavailable(
+            f"the database's schema is {revision}, and this version of Chef knows none beyond "
+            f"{newest_revision()}: run the version that migrated it, or a newer one"
+        )
+    raise StoreUnavailable(
+        "the database's table alembic_version is another program's: "
+        "give Chef a database or a schema of its own"
+    )
 
 
 def narrow_encoding(connection: Connection) -> str | None:
