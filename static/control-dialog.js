@@ -94,7 +94,7 @@ function faultText(error) {
 function showFault(words) {
   fault.hidden = words === "";
   setText(fault, words);
-  const needsToken = control === "token" && givenToken() === "";
+  const needsToken = control !== "open" && givenToken() === "";
   token.disabled = !needsToken;
   byId("control-token-line").hidden = !needsToken;
 }

@@ -25,7 +25,7 @@ export { arrange, expected, field, setText, within } from "chef/nodes.js";
  * @property {string} [run]
  * @property {Record<string, string>} [filter] what the page's list is limited to
  * @property {boolean} [isNewest]
- * @property {"token" | "open" | null} [control] whether buttons that write are offered (chef/pages/controls.py)
+ * @property {"open" | "token" | "sign-in" | null} [control] whether buttons that write are offered (chef/pages/controls.py)
  * @property {string} [level] of a share link: `progress`, `summary` or `log`
  */
 

@@ -8,11 +8,12 @@ import { duration } from "chef/format.js";
 import { localTime } from "chef/i18n.js";
 import { hasEnded } from "chef/state.js";
 import { texts } from "chef/texts.js";
-import { control, postAsWriter } from "chef/write-access.js";
+import { checkToken, control, givenToken, mayWrite, postAsWriter } from "chef/write-access.js";
 
 /** @import { Job, Question } from "chef/state.js" */
 
 const button = byId("stop");
+const signIn = byId("sign-in");
 const notice = byId("stop-asked");
 const list = byId("questions");
 /** The questions as they are shown, as text. */
@@ -31,6 +32,18 @@ export function offerControl(jobId, changed) {
       isGrave: true,
       send: async () => {
         await postAsWriter(`${jobPath(jobId)}/stop`, {});
+        changed();
+      },
+    }),
+  );
+  signIn.addEventListener("click", () =>
+    askBefore({
+      title: texts.control.signInTitle,
+      text: texts.control.signInText,
+      confirm: texts.control.signInWord,
+      isGrave: false,
+      send: async () => {
+        await checkToken();
         changed();
       },
     }),
@@ -56,7 +69,9 @@ export function offerControl(jobId, changed) {
 
 /** @param {Job | null} job */
 export function showControl(job) {
-  button.hidden = control === null || !job || hasEnded(job) || Boolean(job.stop);
+  const isAsked = !job || hasEnded(job) || Boolean(job.stop);
+  button.hidden = isAsked || !mayWrite();
+  signIn.hidden = control !== "sign-in" || givenToken() !== "" || !job || hasEnded(job);
   const words = job ? stopWords(job) : "";
   notice.hidden = words === "";
   setText(notice, words);
@@ -88,7 +103,7 @@ function personName({ by, signed }) {
 function showQuestions(job) {
   const questions = job?.questions ?? [];
   const states = questions.map((question) => stateOf(question, job));
-  const text = JSON.stringify([questions, states]);
+  const text = JSON.stringify([questions, states, mayWrite()]);
   if (text !== shown) {
     shown = text;
     list.hidden = questions.length === 0;
@@ -150,7 +165,7 @@ function questionItem(question, state) {
 function outcomeOf({ answer, default: otherwise }, state) {
   if (answer) return texts.control.answered(answer.option, personName(answer), localTime(answer.at));
   if (state === "over") return otherwise ? texts.control.byDefault(otherwise) : texts.control.unanswered;
-  return control === null ? texts.control.open : "";
+  return mayWrite() ? "" : texts.control.open;
 }
 
 /**
@@ -159,7 +174,7 @@ function outcomeOf({ answer, default: otherwise }, state) {
  * @param {string} state
  */
 function optionOf(option, question, state) {
-  if (state !== "open" || control === null) {
+  if (state !== "open" || !mayWrite()) {
     const word = document.createElement("bdi");
     word.textContent = option;
     word.className = "option";

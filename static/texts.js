@@ -292,6 +292,9 @@ export const texts = {
       "The build is asked to stop. It counts as stopped once it confirms that, which takes a moment, or never comes if nobody reports for it.",
     ),
     stopWord: _("Stop the build"),
+    signInTitle: _("Sign in to control builds"),
+    signInText: _("With a token that may write you can stop builds and answer their questions in this tab."),
+    signInWord: _("Sign in"),
     /** @type {(by: string, moment: string) => string} */
     asked: (by, moment) => _("%(by)s asked this build to stop, %(moment)s.", { by, moment }),
     /** @type {(by: string, moment: string) => string} */

@@ -9,7 +9,11 @@ const TOKEN = "chef-write";
 const NAME = "chef-name";
 const TIMEOUT_MS = 20_000;
 
-/** Whether this user may press buttons that write: by a token, without one, or not at all. @typedef {"token" | "open" | null} Control */
+/**
+ * Whether this user may press buttons that write: without a token, with one, once one was given, or not at all.
+ *
+ * @typedef {"open" | "token" | "sign-in" | null} Control
+ */
 
 /** @type {Control} */
 export const control = live.control ?? null;
@@ -34,9 +38,25 @@ export function keepName(name) {
   rememberValues(NAME, name ? { name } : {});
 }
 
+/** Whether buttons that write are shown: where anybody may read, to whoever gave a token. */
+export function mayWrite() {
+  return control === "sign-in" ? givenToken() !== "" : control !== null;
+}
+
 /** Whether something can be sent without asking for a token first. */
 export function isReady() {
-  return control === "open" || (control === "token" && givenToken() !== "");
+  return control === "open" || (control !== null && givenToken() !== "");
+}
+
+/**
+ * Ask the server whether the token may write.
+ *
+ * @throws {Refused} and TypeError where nobody answers
+ */
+export async function checkToken() {
+  const headers = { Accept: "application/json", Authorization: `Bearer ${givenToken()}` };
+  const answer = await fetch("/health/seen", { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!answer.ok) throw new Refused(answer.status);
 }
 
 /**

@@ -55,7 +55,7 @@ def offered(app: Flask, path: str = "/jobs/job", cookie: str = "", **options: An
     if cookie:
         client.set_cookie("chef_token", cookie)
     page = client.get(path, headers={"Accept": "text/html"}, **options).text
-    match = re.search(r'"control": ?("token"|"open"|null)', page)
+    match = re.search(r'"control": ?("token"|"open"|"sign-in"|null)', page)
     assert match is not None
     return None if match[1] == "null" else match[1].strip('"')
 
@@ -66,7 +66,8 @@ def test_the_button_is_for_whoever_may_write(make_app: Callable[..., Flask]) -> 
     assert offered(make_app(), **here) is None
     assert offered(make_app(control=True), **here) == "open"
     assert offered(make_app(control=True), **away) is None
-    assert offered(make_app(control=True, api_tokens=(TOKEN,)), **away) == "token"
+    # Where anybody may read, whoever may write says so first: else everybody would see the buttons.
+    assert offered(make_app(control=True, api_tokens=(TOKEN,)), **away) == "sign-in"
     # A frame may be in a page that has somebody click what they do not see.
     framed = make_app(control=True, frame_ancestors=("*",))
     assert offered(framed, "/embed/jobs/job", **here) is None
@@ -167,14 +168,25 @@ def test_a_token_is_asked_for_once_in_a_tab(protected: Served, page: Page, compl
     complaints.allow("Failed to load resource")
     begin(protected, "first", WRITE)
     begin(protected, "second", WRITE)
+    ask(protected, "first", WRITE)
     page.goto(f"{protected.url}/jobs/first")
-    page.get_by_role("button", name="Stop…").click()
+    page.get_by_text("Migrate <b>now</b>?").wait_for()
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    # Nobody who only reads has buttons that write.
+    assert page.locator("#stop").is_hidden()
+    assert page.locator("#questions button").count() == 0
     field = page.get_by_label("Token that may write")
     assert field.is_visible()
+    confirm = page.locator("#control-confirm")
     field.fill("a-token-that-nobody-gave")
-    page.get_by_role("button", name="Stop the build").click()
+    confirm.click()
     page.get_by_role("alert").get_by_text("This needs a token").wait_for()
     field.fill(TOKEN)
+    confirm.click()
+    page.get_by_role("button", name="Stop…").click()
+    assert not field.is_visible()
+    assert page.locator("#questions button").count() == 2
+    assert page.locator("#sign-in").is_hidden()
     page.get_by_role("button", name="Stop the build").click()
     eventually(lambda: "stop" in found(protected, "first"))
     page.goto(f"{protected.url}/jobs/second")
@@ -188,9 +200,9 @@ def test_a_token_is_asked_for_once_in_a_tab(protected: Served, page: Page, compl
 # Questions
 
 
-def ask(server: Served, job: str, **fields: Any) -> None:
+def ask(server: Served, job: str, headers: dict[str, str] | None = None, **fields: Any) -> None:
     asked = {"id": "q", "text": "Migrate <b>now</b>?", "options": ["yes", "no"], **fields}
-    assert server.post(f"/api/jobs/{job}/questions", json=asked).status_code == 200
+    assert server.post(f"/api/jobs/{job}/questions", json=asked, headers=headers or {}).status_code == 200
 
 
 def test_a_question_is_answered_by_a_click(local: Served, page: Page) -> None:

@@ -16,11 +16,14 @@ from chef.pages.language import gettext as _
 from chef.pages.words import moment
 from chef.services import services
 
+Control = Literal["open", "token", "sign-in"]
+"""Buttons that write need nothing; a token; or they are not there before somebody has given one."""
 
-def offered_control(
-    principal: Principal, job: Job | None, *, embedded: bool
-) -> Literal["token", "open"] | None:
-    """Whether the page offers this viewer buttons that write, and whether they need a token.
+
+def offered_control(principal: Principal, job: Job | None, *, embedded: bool) -> Control | None:
+    """Whether the page offers this viewer buttons that write, and what they need.
+
+    Where anybody may read nothing tells whoever may write from others, so they sign in first.
 
     The login's cookie never writes: what is sent proves it by itself. So this only decides what is shown, and
     never in a frame, where a page around it could have somebody click what they do not see.
@@ -34,15 +37,16 @@ def offered_control(
             return "open"
     except ChefError:
         pass
+    if chef.gate.reading_is_public:
+        settings = chef.settings
+        has_tokens = settings.has_write_tokens or settings.jwt_secret or settings.jwt_public_key
+        return "sign-in" if has_tokens else None
     return "token" if _may_have_token(credentials, job) else None
 
 
 def _may_have_token(credentials: Credentials, job: Job | None) -> bool:
-    """Whether this viewer may have a token that writes the job; where reading needs one, the cookie tells."""
+    """Whether this viewer may have a token that writes the job, as the cookie tells."""
     chef = services()
-    if chef.gate.reading_is_public:
-        settings = chef.settings
-        return settings.has_write_tokens or bool(settings.jwt_secret or settings.jwt_public_key)
     if credentials.cookie is None:
         return False
     try:
