@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.tools.browser import Complaints
 from tests.tools.modules import run
@@ -200,6 +201,34 @@ def test_a_silence_that_is_longer_than_usual_is_said_long_before_four_minutes(
         )
     past.server.update(log("a line"))
     expect(page.locator("#silence")).to_be_hidden()
+
+
+BOXES = """row => ['[data-field="status"]', '.job-bar', '.job-time', '.job-when'].map(one => {
+  const element = row.querySelector(one), box = element.getBoundingClientRect();
+  return [box.left, box.top, box.right, box.bottom, element.scrollWidth - element.clientWidth];
+})"""
+
+
+def test_on_a_phone_a_long_silence_and_the_time_that_is_left_are_read_whole(
+    past: Past, browser: Browser
+) -> None:
+    past.runs(12)
+    past.running(building=50, quiet=45)
+    with browser.new_context(viewport={"width": 360, "height": 740}, locale="fr-FR") as context:
+        page = context.new_page()
+        page.goto(f"{past.server.url}/projects/web")
+        row = page.locator(".job[data-job=j]")
+        expect(row.locator("[data-field=status]")).to_have_text(re.compile("^Aucune sortie depuis 4\\d s$"))
+        boxes = row.evaluate(BOXES)
+        assert [hidden for *_, hidden in boxes] == [0, 0, 0, 0]
+        for (left, top, right, bottom, _), other in itertools.combinations(boxes, 2):
+            beside = other[0] >= right or other[2] <= left
+            assert beside or other[1] >= bottom - 1 or other[3] <= top + 1
+        page.goto(f"{past.server.url}/jobs/j")
+        words = page.locator("#time-words")
+        expect(words).to_have_text(re.compile("builds?\\)$"))
+        box = words.bounding_box()
+        assert box is not None and box["x"] + box["width"] <= 360
 
 
 def test_the_phases_of_a_finished_job_have_their_usual_times(past: Past, page: Page, plain: Page) -> None:
