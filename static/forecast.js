@@ -34,6 +34,16 @@ export function shownProgress(bar, at) {
 }
 
 /**
+ * The number of a phase, which may be called `constructor`.
+ *
+ * @param {Record<string, number>} numbers
+ * @param {string} phase
+ */
+function ofPhase(numbers, phase) {
+  return Object.hasOwn(numbers, phase) ? numbers[phase] : undefined;
+}
+
+/**
  * The script's word as long as silence is usual in its phase, then on to the end of the phase's span, or of the job.
  *
  * @param {Bar} bar
@@ -42,9 +52,9 @@ export function shownProgress(bar, at) {
  */
 function expectedProgress(bar, eta, at) {
   const said = bar.said ?? 0;
-  const begins = bar.said === null ? bar.saidAt : bar.saidAt + (eta.pauses[bar.phase] ?? patienceMs);
+  const begins = bar.said === null ? bar.saidAt : bar.saidAt + (ofPhase(eta.pauses, bar.phase) ?? patienceMs);
   if (at <= begins) return said;
-  const end = bar.said === null ? undefined : phaseEnds[bar.phase];
+  const end = bar.said === null ? undefined : ofPhase(phaseEnds, bar.phase);
   const times = end === undefined ? eta.remainingMs : eta.phaseRemainingMs;
   const way = times ? shareOfWay(Date.parse(eta.at), begins, times, at) : 1;
   return said + Math.max(0, Math.min(end ?? 100, most) - said) * way;

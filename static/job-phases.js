@@ -46,7 +46,10 @@ export function showPhases(job) {
     rows[index].dataset.status = isLast ? present : "completed";
     setIcon(rows[index], isLast ? present : "completed");
     setText(field(rows[index], "share"), isLast ? shareOf(job) : "");
-    setText(field(rows[index], "usual"), usualWords(usual[span.phase]));
+    setText(
+      field(rows[index], "usual"),
+      usualWords(Object.hasOwn(usual, span.phase) ? usual[span.phase] : undefined),
+    );
     setText(field(rows[index], "against"), againstWords(spans, index));
   }
 }

@@ -39,7 +39,8 @@ export function silenceOf(job, at) {
   ) {
     return null; // It waits for people, and says so.
   }
-  const usual = job.eta?.pauses[job.phase] ?? null;
+  const pauses = job.eta?.pauses ?? {};
+  const usual = Object.hasOwn(pauses, job.phase) ? pauses[job.phase] : null;
   if (silent < (usual === null ? quietMs : Math.max(usual, leastUsualMs))) return null;
   return { kind: reporter === "alive" ? "alive" : "quiet", silent, unheard, usual };
 }

@@ -129,6 +129,15 @@ def test_the_tools_percent_stands_beside_its_phase(server: Served, page: Page, p
     expect(page.locator("#phases [data-field=share]")).to_have_text(["", ""])
 
 
+def test_a_phase_may_have_a_name_that_every_object_of_javascript_knows(server: Served, page: Page) -> None:
+    server.update(progress(phase="constructor"), progress(phase="__proto__"))
+    page.goto(f"{server.url}/jobs/j")
+    chip(page, "Live")
+    server.update(progress(phase="valueof", message="here"))
+    expect(page.locator("#phases [data-field=usual]")).to_have_text(["", "", ""])
+    expect(page.locator("#silence")).to_be_hidden()
+
+
 @pytest.fixture
 def clock(tmp_path: Path) -> Path:
     """The file by which a server's clock is set."""

@@ -275,6 +275,9 @@ def silent(milliseconds: int, usual: int | None, **fields: Any) -> dict[str, Any
             "Nothing received for 4 min",
         ),
         (silent(4 * MIN, 40 * S, status="failed"), None, "", ""),
+        # Names that every object of JavaScript knows.
+        (silent(3 * MIN, 40 * S, phase="constructor"), None, "", ""),
+        (silent(3 * MIN, 40 * S, phase="__proto__"), None, "", ""),
     ],
 )
 def test_a_silence_is_judged_by_what_is_usual(
