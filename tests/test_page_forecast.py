@@ -228,7 +228,8 @@ def test_on_a_phone_a_long_silence_and_the_time_that_is_left_are_read_whole(
         words = page.locator("#time-words")
         expect(words).to_have_text(re.compile("builds?\\)$"))
         box = words.bounding_box()
-        assert box is not None and box["x"] + box["width"] <= 360
+        assert box is not None
+        assert box["x"] + box["width"] <= 360
 
 
 def test_the_phases_of_a_finished_job_have_their_usual_times(past: Past, page: Page, plain: Page) -> None:

@@ -161,6 +161,7 @@ ROWS: list[tuple[str, float | None, str | None]] = [
     ("Chrome Headless 156.0.0.0 (Linux 0.0.0): Executed 3 of 12 SUCCESS (0 secs / 0.1 secs)", 25, None),
     ("page 3 of 12", None, None),
     ("[▬▬▬▬▬▬...]", 66.6, None),
+    ("[...]", None, None),
     ("45%", 45, None),
     ("7.5 %", 7.5, None),
     ("Battery level: 45%", None, None),

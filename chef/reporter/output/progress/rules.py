@@ -135,7 +135,7 @@ RULES = (
         _counted_of_more,
         ended=True,
     ),
-    RowRule("Mocha", b"[", rb"\[(?P<done>(?:\xe2\x96\xac)*)(?P<left>\.*)\]$", _drawn),
+    RowRule("Mocha", b"[", rb"\[(?P<done>(?:\xe2\x96\xac)+)(?P<left>\.*)\]$", _drawn),
     RowRule("buildah", b"S", rb"STEP %s: (?P<text>.*)" % _SIDES, _counted),
     RowRule("Docker", b"S", rb"Step %s : (?P<text>.*)" % _SIDES, _counted),
     RowRule("CTest", _DIGITS, rb"%s Test +#\d+: " % _SIDES, _counted),
