@@ -11,7 +11,7 @@ from flask import Flask, request
 
 from chef.access.addresses import of_proxies
 from chef.http.addresses import client_address, client_network
-from chef.http.connections import Connections, Limits
+from chef.http.connections import Connections, Limits, client_of_proxy
 from chef.settings.config import SettingError, Settings
 
 PLATFORMS = ("DYNO", "RENDER", "FLY_APP_NAME", "RAILWAY_PROJECT_ID", "K_SERVICE", "WEBSITE_SITE_NAME")
@@ -112,7 +112,8 @@ def test_connections_count_for_the_client_whom_believed_proxies_name() -> None:
             "REMOTE_ADDR": peer,
             "HTTP_X_FORWARDED_FOR": forwarded,
         }
-        return connections.admit(connections.open(sock, (peer, 1)), environ)
+        connection = connections.open(sock, (peer, 1))
+        return connections.admit(connection, environ, client_of_proxy(environ, peer))
 
     # Two proxies, the outer one with a public address, as a content delivery network has.
     assert ask("10.0.0.1", "8.8.4.1, 8.8.8.8", 2)

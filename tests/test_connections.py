@@ -11,7 +11,7 @@ import pytest
 
 from chef import serve
 from chef.http.connection import Connection
-from chef.http.connections import Connections, Limits
+from chef.http.connections import Connections, Limits, client_of_proxy
 
 TOKEN = {"HTTP_AUTHORIZATION": "Bearer right"}
 
@@ -42,7 +42,8 @@ class House:
 
     def again(self, connection: Connection, forwarded: str | None = None, **environ: str) -> bool:
         said = {} if forwarded is None else {"HTTP_X_FORWARDED_FOR": forwarded}
-        return self.connections.admit(connection, said | environ)
+        asked = said | environ
+        return self.connections.admit(connection, asked, client_of_proxy(asked, connection.peer))
 
 
 @pytest.fixture

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from time import monotonic
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from chef.settings.quotas import Quota
 
 MOST_WINDOWS = 100_000
 
 
-class ServiceLimit(NamedTuple):
+class ServiceLimit(Struct, frozen=True):
     """What is left of a quota (draft-ietf-httpapi-ratelimit-headers-11, section 2).
 
     `remaining` units, -1 where the one that was asked for is not left, within `seconds`.

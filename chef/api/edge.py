@@ -77,11 +77,12 @@ class Edge:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             return start_response(status, [*headers, (HEADER, request_id)], *more)
 
-        answering(request_id)
+        this = answering()
+        this.request_id = request_id
         try:
             return self(environ, start)
         finally:
-            answering(None)
+            this.request_id = None
 
     def _take(self, environ: Environ, post: _PlainPost) -> bytes:
         chef = self._chef

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 from chef.domain.asking import StopRequest
 from chef.domain.lines import StreamState
@@ -18,10 +18,6 @@ class Item(Value, frozen=True):
     update: Update | LogPiece | OwnUpdate
     digest: bytes = b""
     look: FailureLook | None = None
-
-    @property
-    def project_id(self) -> str | None:
-        return None if isinstance(self.update, OwnUpdate) else self.update.project_id
 
     @property
     def update_id(self) -> str | None:
@@ -48,8 +44,7 @@ class Stored(Value, frozen=True):
     entry: Entry
 
 
-@dataclass(slots=True)
-class Receipt:
+class Receipt(Struct):
     """The outcome of a batch that was taken. `seqs` has the newest seq of the batch for each job.
 
     `streams` has the state of each (job, stream) that log pieces went to, `stops` who asked a job to stop.
@@ -58,7 +53,7 @@ class Receipt:
     accepted: int = 0
     duplicates: int = 0
     lines: int = 0
-    seqs: dict[str, int] = field(default_factory=dict)
-    stored: list[Stored] = field(default_factory=list)
-    stops: dict[str, StopRequest | None] = field(default_factory=dict)
-    streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
+    seqs: dict[str, int] = {}
+    stored: list[Stored] = []
+    stops: dict[str, StopRequest | None] = {}
+    streams: dict[tuple[str, str], StreamState] = {}

@@ -18,7 +18,12 @@ def now_ms() -> int:
 @lru_cache(maxsize=256)  # The lines that came together share their time.
 def rfc3339(at: int) -> str:
     """`2026-11-24T01:40:26.123Z`."""
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return f"{_second(at // 1000)}.{at % 1000:03}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 
 def rfc3339_or_none(at: int | None) -> str | None:

@@ -20,7 +20,7 @@ _HOUR_MS = 60 * 60 * 1000
 def state_entry(job: Job, at: int) -> tuple[Job, StateEntry]:
     """Give the job's state, as it is now, the next seq; returns the job and the entry that tells of it."""
     job = replace(job, seq=job.seq + 1, state_seq=job.seq + 1, state_at=at)
-    return job, StateEntry(job.seq, tuple((name, encode(payload)) for name, payload in state_events(job)))
+    return job, StateEntry(job.seq, tuple([(name, encode(payload)) for name, payload in state_events(job)]))
 
 
 def abandon(job: Job, at: int) -> tuple[Job, StateEntry]:

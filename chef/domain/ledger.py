@@ -7,8 +7,8 @@ each batch whole, and the store writes what the ledger then holds, in one commit
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chef.domain import rules
@@ -47,23 +47,22 @@ class Sent(Value, frozen=True):
     seq: int
 
 
-@dataclass(slots=True)
-class LedgerRows:
+class LedgerRows(Struct):
     """The rows that batches read and write, by their natural keys.
 
     `recent` are the newest lines of streams whose terminal begins to move the cursor. `failed_tests` are
     the outcomes of tests of a job that failed at least once, by key; `reports` test reports by their seqs.
     """
 
-    jobs: dict[str, Job] = field(default_factory=dict)
-    projects: dict[str, Project] = field(default_factory=dict)
-    streams: dict[tuple[str, str], StreamState] = field(default_factory=dict)
-    sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
-    recent: dict[tuple[str, str], Sequence[ShownLine]] = field(default_factory=dict)
-    failed_tests: dict[str, Mapping[int, Outcome]] = field(default_factory=dict)
-    reports: dict[tuple[str, int], Absorbed] = field(default_factory=dict)
-    refused: dict[str, int] = field(default_factory=dict)  # Erased jobs: until when (ms).
-    stream_counts: dict[str, int] = field(default_factory=dict)
+    jobs: dict[str, Job] = {}
+    projects: dict[str, Project] = {}
+    streams: dict[tuple[str, str], StreamState] = {}
+    sent: dict[tuple[str, str], Sent] = {}
+    recent: dict[tuple[str, str], Sequence[ShownLine]] = {}
+    failed_tests: dict[str, Mapping[int, Outcome]] = {}
+    reports: dict[tuple[str, int], Absorbed] = {}
+    refused: dict[str, int] = {}  # Erased jobs: until when (ms).
+    stream_counts: dict[str, int] = {}
     project_count: int = 0
 
 
@@ -140,7 +139,7 @@ class _Attempt:
         update = item.update
         found = self.rows.jobs.get(update.job_id) or self._ledger.job(update.job_id)
         self._at = self._batch.at
-        if found is not None and self._at < max(found.updated_at, found.state_at):
+        if found is not None and (self._at < found.updated_at or self._at < found.state_at):
             found, self._at = in_order(found, self._at)
         if isinstance(update, OwnUpdate):
             self._take_own(found, update)
@@ -151,7 +150,8 @@ class _Attempt:
         else:
             job = found
             rules.check_same_project(job, update, index, self._batch.allowed)
-        if self._is_duplicate(index, item, job):
+        sent_id = item.update_id
+        if sent_id is not None and self._is_duplicate(index, item, sent_id, job):
             return
         job, entries = self._apply(job, update, index, item.look)
         if found is None and not entries:
@@ -162,8 +162,8 @@ class _Attempt:
             return
         if found is None:
             self._check_limits(job, index)
-        if item.update_id is not None:
-            self.rows.sent[job.job_id, item.update_id] = Sent(item.digest, job.seq)
+        if sent_id is not None:
+            self.rows.sent[job.job_id, sent_id] = Sent(item.digest, job.seq)
         self._keep(found, job, entries)
 
     def _check_not_erased(self, update: Update | LogPiece, index: int) -> None:
@@ -196,25 +196,28 @@ class _Attempt:
             self._note(found, found.seq)
 
     def _keep(self, before: Job | None, job: Job, entries: Sequence[Entry]) -> None:
-        project = self._project(job.project_id)
-        self.rows.projects[job.project_id] = counted(project, before, job, self._at, self._batch.at)
         if before is not None and before.masks and job.ended:
             self._ledger.late_masks.keep(job.job_id, before.masks, self._at)
-        numbered = [self._number(job, entry) for entry in entries]
+        project = self._project(job.project_id)
+        seq = 0 if project is None else project.seq
+        for entry in entries:
+            if isinstance(entry, StateEntry):  # It has its place in the project's order.
+                seq += 1
+                self._receipt.stored.append(Stored(job, replace(entry, project_seq=seq)))
+            else:
+                self._receipt.stored.append(Stored(job, entry))
+        self.rows.projects[job.project_id] = counted(project, seq, before, job, self._at, self._batch.at)
         self.rows.jobs[job.job_id] = job
         self._receipt.accepted += 1
-        self._receipt.stored += [Stored(job, entry) for entry in numbered]
         self._note(job, job.seq)
 
-    def _is_duplicate(self, index: int, item: Item, job: Job) -> bool:
-        if item.update_id is None:
-            return False
-        key = (item.update.job_id, item.update_id)
+    def _is_duplicate(self, index: int, item: Item, sent_id: str, job: Job) -> bool:
+        key = (item.update.job_id, sent_id)
         sent = self.rows.sent.get(key) or self._ledger.sent(key)
         if sent is None:
             return False
         if sent.digest != item.digest:
-            message = f"{item.update_id!r} was used in this job for another update"
+            message = f"{sent_id!r} was used in this job for another update"
             raise Conflict(
                 f"update {index}: id {message}", code="id_reused", errors=(FieldError(message, "id", index),)
             )
@@ -225,16 +228,20 @@ class _Attempt:
     def _apply(
         self, job: Job, update: Update | LogPiece, index: int, look: FailureLook | None
     ) -> tuple[Job, Sequence[Entry]]:
-        if isinstance(update, Update) and update.type == "mask":
+        if isinstance(update, LogPiece) or update.type == "log":
+            return self._apply_log(job, update, index)
+        if update.type == "mask":
             return rules.apply_mask(job, update, self._at, index)
-        if isinstance(update, Update) and update.report is not None:
+        if update.report is not None:
             return self._apply_report(job, update.report, index)
-        if isinstance(update, Update) and update.type != "log":
-            streams = self._streams(job.job_id, update.integrity or ())
-            before = len(job.phases)
-            job, entry = rules.apply(job, update, self._at, index, streams, look)
-            self._ledger.limits.check_phases(job.job_id, len(job.phases), before, index)
-            return job, [entry]
+        streams = self._streams(job.job_id, update.integrity) if update.integrity else {}
+        after, entry = rules.apply(job, update, self._at, index, streams, look)
+        before, count = len(job.phases), len(after.phases)
+        if count > before:
+            self._ledger.limits.check_phases(job.job_id, count, before, index)
+        return after, [entry]
+
+    def _apply_log(self, job: Job, update: Update | LogPiece, index: int) -> tuple[Job, Sequence[Entry]]:
         key = (job.job_id, update.stream)
         self._check_streams(key, index)
         stream = self._stream(key)
@@ -285,14 +292,6 @@ class _Attempt:
 
     def _stream(self, key: tuple[str, str]) -> StreamState:
         return self.rows.streams.get(key) or self._ledger.stream(key) or StreamState()
-
-    def _number(self, job: Job, entry: Entry) -> Entry:
-        """Give a state entry its place in the project's order."""
-        if not isinstance(entry, StateEntry):
-            return entry
-        project = self.rows.projects[job.project_id]
-        self.rows.projects[job.project_id] = replace(project, seq=project.seq + 1)
-        return replace(entry, project_seq=project.seq + 1)
 
     def _note(self, job: Job, seq: int) -> None:
         self._receipt.seqs[job.job_id] = max(seq, self._receipt.seqs.get(job.job_id, 0))

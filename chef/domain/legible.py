@@ -36,17 +36,14 @@ _OF_ARTIFACTS = ("name",)
 
 def legible(update: Update) -> Update:
     """An update with nothing but text in its message, its code, the names of artifacts and in `meta`."""
-    if (
-        update.meta is None
-        and update.artifacts is None
-        and _is_clean(update.message)
-        and _is_clean(update.code)
-    ):
+    message, code = update.message, update.code
+    is_clean = (message is None or message.isprintable()) and (code is None or _is_clean(code))
+    if is_clean and update.meta is None and update.artifacts is None:
         return update
     return replace(
         update,
-        message=_clean(update.message),
-        code=_clean(update.code),
+        message=_clean(message),
+        code=_clean(code),
         meta=None if update.meta is None else _clean_texts(update.meta, _NAMES),
         artifacts=update.artifacts
         and tuple(_clean_texts(artifact, _OF_ARTIFACTS) for artifact in update.artifacts),

@@ -52,8 +52,8 @@ class StoredLimits(Value, frozen=True):
             raise _refusal(text, "too_many_streams", index)
 
     def check_phases(self, job_id: str, count: int, before: int, index: int) -> None:
-        """Refuse an update with which a job has so many phases, if it had fewer before."""
-        if self.phases and count > max(self.phases, before):
+        """Refuse an update with which a job has so many phases, more than before."""
+        if self.phases and count > self.phases:
             text = f"job {job_id!r} has been in {before} phases, as many as it may have (CHEF_MAX_PHASES)"
             raise _refusal(text, "too_many_phases", index)
 

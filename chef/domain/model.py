@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -101,7 +101,12 @@ class Heartbeat(Value, frozen=True):
 
 
 class OwnUpdate(Value, frozen=True):
-    """A step in a job's life that comes from no update of its build (chef.domain.ownsteps)."""
+    """A step in a job's life that comes from no update of its build (chef.domain.ownsteps).
+
+    It names no project: the job is there already.
+    """
+
+    project_id: ClassVar[None] = None
 
     job_id: str
 

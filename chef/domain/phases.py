@@ -53,11 +53,12 @@ def running_status(phase: str) -> Status:
 
 def enter_phase(job: Job, phase: str, at: int) -> Job:
     """The job in a phase from a time (ms) on, or still in it."""
-    at = max(at, job.updated_at)
-    phase_progress = job.phase_progress if phase == job.phase else None
+    is_same = phase == job.phase
+    phase_progress = job.phase_progress if is_same else None
     # The first update opens the first span, whatever phase it finds the job in.
     if job.phases and job.phases[-1].phase == phase:
-        return replace(job, phase=phase, phase_progress=phase_progress)
+        return job if is_same else replace(job, phase=phase, phase_progress=phase_progress)
+    at = max(at, job.updated_at)
     started_at = at if job.started_at is None and phase != "queued" else job.started_at
     spans = _close_last(job.phases, at)
     if len(spans) < MAX_PHASE_SPANS:

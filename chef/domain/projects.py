@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from chef.domain.clockback import TOLERATED_MS
 from chef.domain.limits import one_more
-from chef.domain.model import Job, Value
+from chef.domain.model import ENDED, Job, Value
 
 
 class Project(Value, frozen=True):
@@ -30,10 +30,13 @@ class Project(Value, frozen=True):
         return self.running + self.completed + self.failed + self.cancelled + self.abandoned
 
 
-def counted(project: Project | None, before: Job | None, job: Job, at: int, began_at: int) -> Project:
+def counted(
+    project: Project | None, seq: int, before: Job | None, job: Job, at: int, began_at: int
+) -> Project:
     """A project with an update of a job that was `before`, `None` for its first; `None` of a project, too.
 
-    `at` is the update's time in the job's order, `began_at` that of its request (ms).
+    `seq` is its newest place from now on, `at` the update's time in the job's order, `began_at` that of its
+    request (ms).
     """
     if project is None:
         project = Project(job.project_id, job.created_at, job.updated_at)
@@ -43,18 +46,17 @@ def counted(project: Project | None, before: Job | None, job: Job, at: int, bega
         changed |= one_more(project.hour, project.hour_jobs, began_at)
     elif was != now:
         changed[was] = getattr(project, was) - 1
+    # What lies beyond this is of a clock that was wrong.
+    latest = at + TOLERATED_MS
+    is_wrong = project.updated_at > latest
     return replace(
         project,
-        created_at=min(project.created_at, at + TOLERATED_MS),
-        updated_at=_later(project.updated_at, job.updated_at, at),
+        seq=seq,
+        created_at=min(project.created_at, latest),
+        updated_at=job.updated_at if is_wrong else max(project.updated_at, job.updated_at),
         **changed,
     )
 
 
 def _outcome(job: Job) -> str:
-    return job.status if job.ended else "running"
-
-
-def _later(time: int, other: int, at: int) -> int:
-    """The later of two times, unless it is of a clock that was wrong."""
-    return other if time > at + TOLERATED_MS else max(time, other)
+    return job.status if job.status in ENDED else "running"

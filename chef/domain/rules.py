@@ -29,12 +29,14 @@ from chef.domain.logentries import MAX_ENTRY_BYTES, MAX_ENTRY_LINES, log_entries
 from chef.domain.masking import MAX_MASKS, MAX_MASKS_BYTES, masked_lines, masked_text, with_mask
 from chef.domain.model import (
     ENDED,
+    Artifact,
     FailureLook,
     Heartbeat,
     Job,
     JobError,
     LogEntry,
     LogPiece,
+    Meta,
     StateEntry,
     Status,
     Update,
@@ -62,7 +64,8 @@ def start(item: Update | LogPiece, at: int, index: int, allowed: frozenset[str] 
         raise Invalid(
             f"update {index}: projectId {message}", errors=(FieldError(message, "projectId", index),)
         )
-    _check_allowed(item.project_id, allowed)
+    if allowed is not None:
+        _check_allowed(item.project_id, allowed)
     return Job(
         item.job_id, item.project_id, created_at=at, updated_at=at, phase_known=False, progress_known=False
     )
@@ -72,7 +75,8 @@ def check_same_project(
     job: Job, item: Update | LogPiece | Heartbeat, index: int, allowed: frozenset[str] | None
 ) -> None:
     """A job's project is fixed by its first update, and a token may be limited to some projects."""
-    _check_allowed(job.project_id, allowed)
+    if allowed is not None:
+        _check_allowed(job.project_id, allowed)
     if item.project_id is not None and item.project_id != job.project_id:
         message = f"must be {job.project_id!r}: a job's project is fixed by its first update"
         raise Conflict(
@@ -82,8 +86,8 @@ def check_same_project(
         )
 
 
-def _check_allowed(project_id: str, allowed: frozenset[str] | None) -> None:
-    if allowed is not None and project_id not in allowed:
+def _check_allowed(project_id: str, allowed: frozenset[str]) -> None:
+    if project_id not in allowed:
         raise _not_for_this_project()
 
 
@@ -109,7 +113,10 @@ def apply(
     if job.masks and update.message is not None:
         update = replace(update, message=masked_text(update.message, job.masks))
     job = resume(heard(job, at))
-    job = _merge_artifacts(_merge_meta(job, update, index), update, index)
+    if update.meta:
+        job = _with_meta(job, update.meta, index)
+    if update.artifacts:
+        job = _with_artifacts(job, update.artifacts, index)
     if update.type == "completed" or _completes(update):
         job = _complete(job, update, at)
     elif update.type in ("error", "cancelled") or update.status in ENDED:
@@ -119,8 +126,9 @@ def apply(
     is_of_this_log = look is not None and look.lines in (None, job.lines) and look.erased_to == job.erased_to
     if look is not None and is_of_this_log and job.status == "failed":
         job = replace(job, failure=look.failure)
-    job = verify(replace(job, claim=update.integrity), streams or {})
-    return state_entry(job, at)
+    if update.integrity is not job.claim:
+        job = replace(job, claim=update.integrity)
+    return state_entry(verify(job, streams or {}), at)
 
 
 def apply_mask(job: Job, update: Update, at: int, index: int) -> tuple[Job, list[StateEntry]]:
@@ -245,21 +253,18 @@ def _job_finished(job: Job, index: int) -> Conflict:
     )
 
 
-def _merge_meta(job: Job, update: Update, index: int) -> Job:
-    if not update.meta:
-        return job
-    meta = {**job.meta, **update.meta}
+def _with_meta(job: Job, more: Meta, index: int) -> Job:
+    """The job with some more meta; of the same name the newer one counts."""
+    meta = {**job.meta, **more}
     if len(msgspec.json.encode(meta)) > MAX_META_BYTES:
         message = f"must be at most {MAX_META_BYTES} bytes as JSON, together with the job's earlier meta"
         raise Invalid(f"update {index}: meta {message}", errors=(FieldError(message, "meta", index),))
     return replace(job, meta=meta)
 
 
-def _merge_artifacts(job: Job, update: Update, index: int) -> Job:
-    """Add artifacts; one takes the place of an earlier one of its name."""
-    if not update.artifacts:
-        return job
-    by_name = {artifact["name"]: artifact for artifact in (*job.artifacts, *update.artifacts)}
+def _with_artifacts(job: Job, more: Sequence[Artifact], index: int) -> Job:
+    """The job with some more artifacts; one takes the place of an earlier one of its name."""
+    by_name = {artifact["name"]: artifact for artifact in (*job.artifacts, *more)}
     artifacts = tuple(by_name.values())
     message = None
     if len(artifacts) > MAX_ARTIFACTS:
@@ -300,11 +305,12 @@ def _advance(job: Job, update: Update, at: int, index: int) -> Job:
     before = job.phase
     job = _move(job, update, at, index)
     job = _say(job, update.message, phase_changes=job.phase != before)
-    if update.status is not None:
-        return replace(job, status=update.status, phase_known=True)
-    if update.phase is None and update.progress is None:
+    if update.status is None and update.phase is None and update.progress is None:
         return job
-    return replace(job, status=running_status(job.phase), phase_known=True)
+    status = update.status or running_status(job.phase)
+    if status == job.status and job.phase_known:
+        return job
+    return replace(job, status=status, phase_known=True)
 
 
 def _move(job: Job, update: Update, at: int, index: int) -> Job:
@@ -341,9 +347,9 @@ def _move_within(job: Job, update: Update, phase_progress: float) -> Job:
 
 def _with_progress(job: Job, progress: float) -> Job:
     """The job at a progress that was told now."""
-    moves = progress != job.progress or not job.progress_known
-    at = job.updated_at if moves else job.progress_at
-    return replace(job, progress=progress, progress_known=True, progress_at=at)
+    if progress == job.progress and job.progress_known:
+        return job
+    return replace(job, progress=progress, progress_known=True, progress_at=job.updated_at)
 
 
 def _reached_within(job: Job, phase: str) -> bool:
@@ -354,6 +360,6 @@ def _reached_within(job: Job, phase: str) -> bool:
 
 def _say(job: Job, message: str | None, *, phase_changes: bool) -> Job:
     """A message stays until the next one, or until the phase it was said in is over."""
-    if message is None and not phase_changes:
+    if message == job.message or (message is None and not phase_changes):
         return job
     return replace(job, message=message)

@@ -114,7 +114,7 @@ class Response:
         if exc_info is not None and self.is_begun:
             raise exc_info[1]
         text = "\r\n".join([f"{name}: {value}" for name, value in headers])
-        breaks = max(0, len(headers) - 1)
+        breaks = len(headers) - 1 if headers else 0
         if text.count("\n") != breaks or text.count("\r") != breaks or not status.isprintable():
             raise ValueError("a header of the answer has a line break in it")
         self.enter(READY)
@@ -155,23 +155,25 @@ class Response:
     def _answers_head(self) -> bytes:
         """The head, and with it how the body follows and whether the connection ends."""
         given = self._given
-        lines = [f"HTTP/1.1 {self._status}"]
+        head = f"HTTP/1.1 {self._status}\r\n"
         if self._fields:
-            lines.append(self._fields)
+            head += f"{self._fields}\r\n"
         if "date" not in given:
-            lines.append(self._site.date())
-        lines.append(f"{REQUEST_ID_HEADER}: {self._request_id}")
+            head += f"{self._site.date()}\r\n"
+        head += f"{REQUEST_ID_HEADER}: {self._request_id}\r\n"
         self._enter_body()
         if self.state is CHUNKING:
-            lines.append("Transfer-Encoding: chunked")
-        if given.get("connection", "").lower() == "close" or self._site.closing or self._body.is_unwanted:
+            head += "Transfer-Encoding: chunked\r\n"
+        connection = given.get("connection")
+        says_close = connection is not None and connection.lower() == "close"
+        if says_close or self._site.closing or self._body.is_unwanted:
             self._connection.allow_no_other_request()
-        if "connection" not in given:
+        if connection is None:
             if self._connection.state is LAST:
-                lines.append("Connection: close")
+                head += "Connection: close\r\n"
             elif self._head.version == "HTTP/1.0":
-                lines.append("Connection: keep-alive")
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+                head += "Connection: keep-alive\r\n"
+        return f"{head}\r\n".encode("latin-1")
 
     def _enter_body(self) -> None:
         """Choose how the body follows. In HTTP/1.0 the connection's end ends one of unknown length."""

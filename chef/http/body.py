@@ -49,10 +49,7 @@ class Body:
         self._extensions = 0
         self.state: BodyState = COMPLETE
         if length != 0:
-            self.state = EXPECTED if expects else self._beginning()
-
-    def _beginning(self) -> BodyState:
-        return FIRST_SIZE if self._chunked else CONTENT
+            self.state = EXPECTED if expects else FIRST_SIZE if self._chunked else CONTENT
 
     @property
     def abandoned(self) -> bool:
@@ -73,7 +70,7 @@ class Body:
         if self.state in _OVER or most <= 0:
             return b""
         if self.state is EXPECTED:
-            self._enter(self._beginning())
+            self._enter(FIRST_SIZE if self._chunked else CONTENT)
             self._connection.send(_CONTINUE)
         try:
             return self._receive(most)
@@ -126,10 +123,13 @@ class Body:
             return True
         return self.state is not COMPLETE and self._left > _MOST_DISCARDED_BYTES
 
-    def discard(self) -> None:
-        """Read what the application left, so that the next request can follow: a little, not any amount."""
-        if self.state in _OVER:
-            return
+    def discard(self) -> bool:
+        """Read what the application left: a little, not any amount. Whether the next request can follow."""
+        if self.state not in _OVER:
+            self._discard_some()
+        return self.state is COMPLETE
+
+    def _discard_some(self) -> None:
         if self.is_unwanted:
             self.abandon()
             return

@@ -146,12 +146,14 @@ class Connections:
 
         return release
 
-    def admit(self, connection: Connection, environ: dict[str, Any]) -> bool:
-        """Whether a request may be answered, by the address that it is for. Costs nothing on this machine."""
-        address = _of_client(environ, connection.peer)
-        if address is not None:
+    def admit(self, connection: Connection, environ: dict[str, Any], client: str | None) -> bool:
+        """Whether a request may be answered, by the address that it is for. Costs nothing on this machine.
+
+        `client` is that of `client_of_proxy`.
+        """
+        if client is not None:
             connection.is_proxys = True
-            self._move(connection, address)
+            self._move(connection, client)
         if connection.address is None:
             return True
         token = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_COOKIE")
@@ -265,7 +267,7 @@ def _take(counts: Counter[str], address: str) -> None:
         del counts[address]
 
 
-def _of_client(environ: dict[str, Any], peer: str) -> str | None:
+def client_of_proxy(environ: dict[str, Any], peer: str) -> str | None:
     """The address for which a proxy asks, as it is counted; `None` where the connection is its peer's own."""
     forwarded = environ.get("HTTP_X_FORWARDED_FOR")
     if environ.get(TRUSTED_PROXIES):

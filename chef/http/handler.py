@@ -21,6 +21,7 @@ from chef.http import environ as keys
 from chef.http.answer import Response
 from chef.http.body import Body, BrokenBody
 from chef.http.connection import Connection, PeerGone, TooSlow
+from chef.http.connections import client_of_proxy
 from chef.http.departure import Departure
 from chef.http.heads import Head, Refused, parse
 from chef.http.opening import open_websocket
@@ -54,7 +55,9 @@ class Handler:
     __slots__ = (
         "_address",
         "_answer",
+        "_answering",
         "_block",
+        "_client",
         "_departure",
         "_gone",
         "_head",
@@ -85,6 +88,7 @@ class Handler:
     def _serve(self, serve_first: Callable[..., bool], *args: Any) -> None:
         """Serve a request, and those that follow; then close, unless somebody else has the connection."""
         limits = self._site.limits
+        self._answering = answering()
         try:
             goes_on = serve_first(*args)
             while goes_on:
@@ -108,6 +112,7 @@ class Handler:
         self._block: bytes = b""
         self._head: Head = _NO_HEAD
         self._template: Environ = {}
+        self._client: str | None = None
 
     def _serve_one(self, begins_by: float, header_s: float) -> bool:
         """Serve one request; whether another may follow."""
@@ -120,13 +125,14 @@ class Handler:
                 # Builds and pages send the same head again and again.
                 self._head = parse(block)
                 self._template = self._environ(self._head)
+                self._client = client_of_proxy(self._template, connection.peer)
                 self._block = block
         except Refused as refused:
             self._refuse(refused)
             return False
         environ = self._template.copy()
         request_id = environ[keys.REQUEST_ID] = site.request_ids.of(environ.get("HTTP_X_REQUEST_ID"))
-        if not site.connections.admit(connection, environ):
+        if not site.connections.admit(connection, environ, self._client):
             self._refuse(TOO_MANY, request_id)
             return False
         environ[keys.ADDRESS] = connection.address
@@ -151,10 +157,10 @@ class Handler:
     def _refuse(self, refused: Refused, request_id: str | None = None) -> None:
         """Answer what is no request, in one short line of the log, which quotes nothing of it."""
         limit = f" ({refused.limit})" if refused.limit else ""
-        answering(request_id or self._site.request_ids.of(None))
+        self._answering.request_id = request_id or self._site.request_ids.of(None)
         log.info("refused a request of %s: %s%s", self.connection.peer, refused.detail, limit)
         answer = refusal(refused, self._site.document)
-        answering(None)
+        self._answering.request_id = None
         self.connection.enter(LAST)
         self.connection.send(answer)
         self.connection.linger()
@@ -194,7 +200,7 @@ class Handler:
         body: Body,
     ) -> None:
         """Have the application answer, and read what of the body it has not."""
-        answering(environ[keys.REQUEST_ID])
+        self._answering.request_id = environ[keys.REQUEST_ID]
         try:
             answer(application, environ)
         except PeerGone:
@@ -202,14 +208,13 @@ class Handler:
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is answered, and told where it is ours
             self._fail(fault, environ, body)
         finally:
-            answering(None)
+            self._answering.request_id = None
         if self._answer.state is POSTPONED:
             self._postponed = environ
             self._departure = Departure(self.connection, self._peer_left)
             return
         self._gone = None
-        body.discard()
-        if body.abandoned:
+        if not body.discard():
             self.connection.allow_no_other_request()
             self.connection.linger()
 

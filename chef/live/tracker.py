@@ -70,7 +70,12 @@ class Tracker:
                 for place, look in self._look(updates).items():
                     items[place] = replace(items[place], look=look)
                 break
-        receipt = self._append(Batch(tuple(items), self._clock(), allowed))
+        try:
+            receipt = self._store.append(Batch(tuple(items), self._clock(), allowed))
+        except ChefError as refusal:
+            if refusal.code in LIMIT_CODES:
+                self._refused.labels(refusal.code).inc()
+            raise
         for counter, count in (
             (self._accepted, receipt.accepted),
             (self._duplicates, receipt.duplicates),
@@ -80,14 +85,6 @@ class Tracker:
                 counter.inc(count)
         self._pace(receipt.stored)
         return receipt
-
-    def _append(self, batch: Batch) -> Receipt:
-        try:
-            return self._store.append(batch)
-        except ChefError as refusal:
-            if refusal.code in LIMIT_CODES:
-                self._refused.labels(refusal.code).inc()
-            raise
 
     def log_offset(self, piece: LogPiece, allowed: frozenset[str] | None = None) -> int:
         """How far the stream is that a log body is about to go to.

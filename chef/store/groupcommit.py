@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from gevent import get_hub
 from gevent.event import Event
 from gevent.hub import Waiter
+from msgspec import Struct
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -42,8 +43,7 @@ _ATTEMPTS = 5
 _LOOK_EVERY_S = 0.25
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
+class _Pending(Struct, eq=False):
     """What a greenlet waits for, until a time (`time.monotonic`) at which it is refused."""
 
     work: Batch | Aside
@@ -87,6 +87,9 @@ class GroupCommit:
         self._waiting: list[_Pending] = []
         self._committing: list[_Pending] = []
         self._watch: Any = None
+        self._is_watched = False
+        # Whether somebody who waits for what is being written was told that it is not kept.
+        self._is_given_up = False
         self._writer = 0
         self._look = ThreadLook()
         self._is_locked = False
@@ -135,9 +138,11 @@ class GroupCommit:
 
     def _begin(self) -> None:
         self._committing, self._waiting = self._waiting, []
+        self._is_given_up = False
         works = [pending.work for pending in self._committing]
-        self._watch_over()
-        self._thread.begin(lambda: self._write(works), self._end)
+        if not self._is_watched:
+            self._watch_over()
+        self._thread.begin(partial(self._write, works), self._end)
 
     def _end(self, outcomes: Sequence[Outcome | None] | None, error: Exception | None) -> None:
         """On the event loop: publish what is on disk, then let those go on that waited for it."""
@@ -149,7 +154,6 @@ class GroupCommit:
         self._is_locked = any(isinstance(one, StoreLocked) for one in failures) if failures else False
         if self._is_locked:
             committed, outcomes = self._try_again(committed, outcomes)
-        self._watch.stop()
         if self._waiting:
             self._begin()
         self._publish([item for one in outcomes if isinstance(one, Receipt) for item in one.stored])
@@ -177,10 +181,18 @@ class GroupCommit:
         )
 
     def _watch_over(self) -> None:
-        """Look now and then whether what is being written takes too long."""
+        """Look now and then whether what is being written takes too long, until nothing is any more."""
         if self._watch is None:
             self._watch = get_hub().loop.timer(_LOOK_EVERY_S, _LOOK_EVERY_S)
-        self._watch.start(self._refuse_late)
+        self._is_watched = True
+        self._watch.start(self._look_after)
+
+    def _look_after(self) -> None:
+        if self._committing:
+            self._refuse_late()
+        else:
+            self._is_watched = False
+            self._watch.stop()
 
     def _refuse_late(self) -> None:
         """Let those go on that have waited too long while the thread waits itself, for a lock or a disk.
@@ -202,6 +214,7 @@ class GroupCommit:
                 pending.answer(self.late())
         for pending in self._committing:
             if now >= pending.until + LOCK_TRY_MS / 1000:
+                self._is_given_up = True
                 pending.answer(unsure())
 
     def _publish(self, stored: Sequence[Stored]) -> None:
@@ -213,7 +226,8 @@ class GroupCommit:
 
     def _write(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         """In the writer's thread: one transaction for all that wait."""
-        self._writer = thread_id()
+        if not self._writer:
+            self._writer = thread_id()
         for _ in range(_ATTEMPTS):
             try:
                 return self._transaction(works)
@@ -231,11 +245,12 @@ class GroupCommit:
     def _transaction(self, works: Sequence[Batch | Aside]) -> Sequence[Outcome | None]:
         batches = [work for work in works if isinstance(work, Batch)]
         begun = time.monotonic()
-        until = min([pending.until for pending in self._committing], default=None)
+        # Whoever waits for longest stands first.
+        until = self._committing[0].until if self._committing else None
         with self._connections.writing(until) as connection:
             receipts = iter(write(connection, batches, self.late_masks, *self._limits))
             outcomes = [next(receipts) if isinstance(work, Batch) else work(connection) for work in works]
-            if [pending for pending in self._committing if pending.answered]:
-                raise unsure()  # They were told so: it must not be kept.
+            if self._is_given_up:
+                raise unsure()
         self._counts.commits.observe(time.monotonic() - begun)
         return outcomes

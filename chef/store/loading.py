@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Table, bindparam, select, text, tuple_
 
-from chef.domain.batches import Batch, Item
+from chef.domain.batches import Batch
 from chef.domain.ledger import Sent
 from chef.domain.lines import ShownLine, needs_recent
 from chef.domain.model import LogPiece, OwnUpdate, Update
@@ -79,17 +79,21 @@ _SENT = _by_key(sent, "id")
 def load_rows(transaction: WriteTransaction, batches: Sequence[Batch]) -> None:
     """Load what the batches concern. Raises Overtaken where a project has appeared since they were locked."""
     items = [item for batch in batches for item in batch.items]
-    job_ids = {item.update.job_id for item in items}
-    given = {name for item in items if (name := item.project_id) is not None}
+    updates = [item.update for item in items]
+    job_ids = {update.job_id for update in updates}
+    given = {name for update in updates if (name := update.project_id) is not None}
     locked = None if transaction.dialect == "sqlite" else _lock_projects(transaction, job_ids, given)
     _load_jobs(transaction, job_ids)
     _load_projects(transaction, given)
     if locked is not None and not locked.issuperset(transaction.project_pks.values()):
         raise Overtaken
-    _load_streams(transaction, {key for item in items for key in _streams_of(transaction, item.update)})
-    _load_recent(transaction, items)
-    _load_failed_tests(transaction, items)
-    _load_sent(transaction, {(item.update.job_id, item.update_id) for item in items if item.update_id})
+    _load_streams(transaction, {key for update in updates for key in _streams_of(transaction, update)})
+    if pieces := [update for update in updates if isinstance(update, LogPiece)]:
+        _load_recent(transaction, pieces)
+    if reporting := {update.job_id for update in updates if isinstance(update, Update) and update.report}:
+        _load_failed_tests(transaction, reporting)
+    if sent_keys := {(item.update.job_id, name) for item in items if (name := item.update_id) is not None}:
+        _load_sent(transaction, sent_keys)
 
 
 def _lock_projects(transaction: WriteTransaction, job_ids: set[str], given: set[str]) -> set[int]:
@@ -107,7 +111,12 @@ def _load_jobs(transaction: WriteTransaction, job_ids: set[str]) -> None:
         transaction.job_pks[job_id], job = transaction.cache.jobs[job_id]
         transaction.loaded.jobs[job_id] = job
         _take_cached_project(transaction, job.project_id)
-    for part in _in_slices(job_ids - transaction.job_pks.keys()):
+    if unknown := job_ids - transaction.job_pks.keys():
+        _read_jobs(transaction, unknown)
+
+
+def _read_jobs(transaction: WriteTransaction, job_ids: set[str]) -> None:
+    for part in _in_slices(job_ids):
         for row in _JOBS.rows(transaction.driver, part):
             transaction.loaded.jobs[row.job_id] = rows.job_of(row)
             transaction.loaded.projects[row.project_id] = rows.project_of(row, _OF_PROJECT)
@@ -126,7 +135,10 @@ def _take_cached_project(transaction: WriteTransaction, project_id: str) -> None
 def _load_projects(transaction: WriteTransaction, project_ids: set[str]) -> None:
     for project_id in project_ids & transaction.cache.projects.keys():
         _take_cached_project(transaction, project_id)
-    for part in _in_slices(project_ids - transaction.project_pks.keys()):
+    unknown = project_ids - transaction.project_pks.keys()
+    if not unknown:
+        return
+    for part in _in_slices(unknown):
         for row in _PROJECTS.rows(transaction.driver, part):
             transaction.loaded.projects[row.project_id] = rows.project_of(row)
             transaction.project_pks[row.project_id] = row.pk
@@ -136,17 +148,15 @@ def _load_projects(transaction: WriteTransaction, project_ids: set[str]) -> None
 
 def _streams_of(
     transaction: WriteTransaction, update: Update | LogPiece | OwnUpdate
-) -> Iterator[tuple[str, str]]:
+) -> Sequence[tuple[str, str]]:
     """The streams whose state an update needs: never all of a job, which may have thousands."""
     job_id = update.job_id
+    if isinstance(update, Update) and update.type != "log":
+        return [(job_id, name) for name in update.integrity] if update.integrity else ()
     if isinstance(update, OwnUpdate):
-        return
-    if isinstance(update, LogPiece) or update.type == "log":
-        yield job_id, update.stream
-        job = transaction.loaded.jobs.get(job_id)
-        yield from ((job_id, name) for name in (job and job.claim) or ())
-    else:
-        yield from ((job_id, name) for name in update.integrity or ())
+        return ()
+    job = transaction.loaded.jobs.get(job_id)
+    return [(job_id, name) for name in (update.stream, *((job and job.claim) or ()))]
 
 
 def _load_streams(transaction: WriteTransaction, keys: set[tuple[str, str]]) -> None:
@@ -165,9 +175,9 @@ def _load_streams(transaction: WriteTransaction, keys: set[tuple[str, str]]) -> 
     transaction.loaded.stream_counts |= {names[pk]: count for pk, count in counts.items()}
 
 
-def _load_recent(transaction: WriteTransaction, items: Sequence[Item]) -> None:
+def _load_recent(transaction: WriteTransaction, pieces: Sequence[LogPiece]) -> None:
     """The newest lines of streams whose terminal begins to move the cursor."""
-    for piece in (item.update for item in items if isinstance(item.update, LogPiece)):
+    for piece in pieces:
         key = (piece.job_id, piece.stream)
         stream = transaction.loaded.streams.get(key)
         if stream is not None and needs_recent(stream, piece.segments):
@@ -181,20 +191,15 @@ def _newest_lines(transaction: WriteTransaction, key: tuple[str, str], last: int
     return lines[-MOST_ROWS:]
 
 
-def _load_failed_tests(transaction: WriteTransaction, items: Sequence[Item]) -> None:
+def _load_failed_tests(transaction: WriteTransaction, job_ids: set[str]) -> None:
     """The tests that failed so far, of jobs that get another test report."""
-    reporting = {
-        item.update.job_id for item in items if isinstance(item.update, Update) and item.update.report
-    }
-    pks = {transaction.job_pks[name]: name for name in reporting & transaction.job_pks.keys()}
+    pks = {transaction.job_pks[name]: name for name in job_ids & transaction.job_pks.keys()}
     for part in _in_slices(pks):
         for pk, states in load_states(transaction.driver, part).items():
             transaction.loaded.failed_tests[pks[pk]] = states
 
 
-def _load_sent(transaction: WriteTransaction, keys: set[tuple[str, str | None]]) -> None:
-    if not keys:
-        return
+def _load_sent(transaction: WriteTransaction, keys: set[tuple[str, str]]) -> None:
     names = {pk: job_id for job_id, pk in transaction.job_pks.items()}
     stored = [
         (transaction.job_pks[job_id], sent_id) for job_id, sent_id in keys if job_id in transaction.job_pks

@@ -58,8 +58,12 @@ class RowCache:
 
     def shrink(self) -> None:
         """Begin anew where there are too many. A job is never kept without its project."""
-        too_many = max(len(self.jobs), len(self.projects), len(self.streams)) > _MOST_ROWS
-        if too_many or self._shown_bytes > _ALL_SHOWN_BYTES:
+        if (
+            len(self.jobs) > _MOST_ROWS
+            or len(self.projects) > _MOST_ROWS
+            or len(self.streams) > _MOST_ROWS
+            or self._shown_bytes > _ALL_SHOWN_BYTES
+        ):
             self.jobs.clear()
             self.projects.clear()
             self.streams.clear()

@@ -46,15 +46,20 @@ def save_rows(transaction: WriteTransaction) -> None:
     _save_entries(transaction)
     _mark_uncompared(transaction)
     _forget_shown(transaction)
-    _save_streams(transaction)
-    _save_sent(transaction)
-    save_reports(transaction.driver, transaction.changed.reports, transaction.job_pks)
+    changed = transaction.changed
+    if changed.streams:
+        _save_streams(transaction)
+    if changed.sent:
+        _save_sent(transaction)
+    if changed.reports:
+        save_reports(transaction.driver, changed.reports, transaction.job_pks)
 
 
 def trim_logs(transaction: WriteTransaction, max_log_bytes: int) -> None:
     """Cut back the logs that are now beyond their limit."""
     for job_id, job in transaction.changed.jobs.items():
-        trim_log(transaction.connection, transaction.job_pks[job_id], job, max_log_bytes)
+        if job.log_bytes > max_log_bytes:
+            trim_log(transaction.connection, transaction.job_pks[job_id], job, max_log_bytes)
 
 
 def remember_rows(transaction: WriteTransaction, max_log_bytes: int) -> None:
@@ -171,8 +176,7 @@ def _save_sent(transaction: WriteTransaction) -> None:
         {"job_pk": transaction.job_pks[job_id], "id": sent_id, "digest": row.digest, "seq": row.seq}
         for (job_id, sent_id), row in transaction.changed.sent.items()
     ]
-    if values:
-        _INSERT_SENT.run(transaction.driver, values)
+    _INSERT_SENT.run(transaction.driver, values)
 
 
 def _name_what_moved(values: dict[str, Any], known: Job, job: Job) -> None:

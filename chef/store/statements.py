@@ -88,11 +88,12 @@ class CompiledStatement:
         return int(cursor.rowcount)
 
     def _text(self, dialect: Dialect, columns: tuple[str, ...], ids: Sequence[Any] = ()) -> _Text:
-        key = (dialect.name, columns, len(ids))
-        text = self._texts.get(key)
-        if text is None:
+        key = (dialect.name, columns, len(ids) if ids else 0)
+        try:
+            return self._texts[key]
+        except KeyError:
             text = self._texts[key] = _Text(self._statement, dialect, columns, ids)
-        return text
+            return text
 
 
 class _Text:

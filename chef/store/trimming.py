@@ -31,9 +31,8 @@ def max_row_bytes(max_log_bytes: int) -> int:
 
 
 def trim_log(connection: Connection, job_pk: int, job: Job, max_bytes: int) -> None:
-    """Remove from the middle of a job's log what is beyond `max_bytes`, but never its newest row."""
-    if job.log_bytes > max_bytes:
-        _Trim(connection, job_pk, job, max_bytes).run()
+    """Remove from the middle of a log beyond `max_bytes` what is too much, but never its newest row."""
+    _Trim(connection, job_pk, job, max_bytes).run()
 
 
 class _Trim:

@@ -74,19 +74,23 @@ class Upkeep:
 
         Returns whether a step may be due sooner than `pause` said before.
         """
-        now = self._clock()
-        had_work, full_before = self._has_work, len(self._full)
+        is_sooner = False
         for item in stored:
             if self._texts_at is None and item.job.ended:
-                self._texts_at = now + TEXTS_S
+                is_sooner |= not self._has_work
+                self._texts_at = self._clock() + TEXTS_S
             if isinstance(item.entry, LogEntry) and self._is_small(item.entry):
-                name = item.job.job_id
-                self._changed.pop(name, None)
-                self._changed[name] = now
-                rows = self._rows[name] = self._rows.get(name, 0) + 1
-                if rows >= PACK_ROWS:
-                    self._full[name] = None
-        return self._has_work and (not had_work or len(self._full) > full_before)
+                is_sooner |= self._note_small_row(item.job.job_id)
+        return is_sooner
+
+    def _note_small_row(self, job_id: str) -> bool:
+        had_work, full_before = self._has_work, len(self._full)
+        self._changed.pop(job_id, None)
+        self._changed[job_id] = self._clock()
+        rows = self._rows[job_id] = self._rows.get(job_id, 0) + 1
+        if rows >= PACK_ROWS:
+            self._full[job_id] = None
+        return not had_work or len(self._full) > full_before
 
     @property
     def _has_work(self) -> bool:

@@ -18,22 +18,20 @@ _MAX_NAMES = 20
 class Findings:
     """Faults and warnings of one body: the first are kept, the rest counted, so that it stays small.
 
-    `index` is the update that is looked at now.
+    `index` is the update that is looked at now, `failed` tells whether there was a fault.
     """
 
     def __init__(self) -> None:
         self.index = 0
+        self.failed = False
         self._errors: list[FieldError] = []
         self._error_count = 0
         self._warnings: list[str] = []
         self._warning_count = 0
 
-    @property
-    def failed(self) -> bool:
-        return self._error_count > 0
-
     def wrong(self, field: str | None, message: str) -> None:
         """A field of the present update is wrong; `None` where the whole update is."""
+        self.failed = True
         self._error_count += 1
         if self._error_count <= MAX_ERRORS:
             self._errors.append(FieldError(message, field, self.index))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from chef.domain.model import Heartbeat, Update, UpdateType
 from chef.errors import FieldError, Invalid, NotJson
@@ -20,8 +21,7 @@ ContentType = Literal["json", "ndjson"]
 CANCELLED = (130, 143)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(Struct, frozen=True):
     """The updates of a body in its order, and what its sender may have meant otherwise."""
 
     updates: tuple[Update, ...]

@@ -75,15 +75,13 @@ def integer_fault(value: Any, wanted: str = "an integer") -> str:
 # --- strings -------------------------------------------------------------------------------
 
 
-def _is_string(value: Any, name: str, findings: Findings) -> bool:
-    if isinstance(value, str):
-        return True
-    findings.wrong(name, f"must be a string, not {kind_of(value)}")
-    return False
+def _string_fault(value: Any) -> str:
+    return f"must be a string, not {kind_of(value)}"
 
 
 def _check_string(value: Any, name: str, findings: Findings) -> Any:
-    _is_string(value, name, findings)
+    if not isinstance(value, str):
+        findings.wrong(name, _string_fault(value))
     return value
 
 
@@ -94,7 +92,9 @@ def characters(most: int, least: int = 1) -> ValueType:
     """A text of `least` to `most` characters."""
 
     def check(value: Any, name: str, findings: Findings) -> Any:
-        if _is_string(value, name, findings) and not least <= len(value) <= most:
+        if not isinstance(value, str):
+            findings.wrong(name, _string_fault(value))
+        elif not least <= len(value) <= most:
             findings.wrong(name, f"must be {least} to {most} characters")
         return value
 
@@ -108,9 +108,9 @@ def utf8(least: int, most: int) -> ValueType:
     """A text of at least `least` (0 or 1) characters and at most `most` bytes."""
 
     def check(value: Any, name: str, findings: Findings) -> Any:
-        if not _is_string(value, name, findings):
-            return value
-        if len(value) < least:
+        if not isinstance(value, str):
+            findings.wrong(name, _string_fault(value))
+        elif len(value) < least:
             findings.wrong(name, "must not be empty")
         # A character has at most 4 bytes: short texts need no encoding to know.
         elif len(value) * 4 > most and len(value.encode()) > most:
@@ -122,7 +122,9 @@ def utf8(least: int, most: int) -> ValueType:
 
 def _matching(pattern: re.Pattern[str], rule: str, schema: Schema) -> ValueType:
     def check(value: Any, name: str, findings: Findings) -> Any:
-        if _is_string(value, name, findings) and not pattern.fullmatch(value):
+        if not isinstance(value, str):
+            findings.wrong(name, _string_fault(value))
+        elif not pattern.fullmatch(value):
             findings.wrong(name, rule)
         return value
 
@@ -135,7 +137,9 @@ PHASE_NAME = _matching(PHASE, "must be 1 to 32 characters of a-z 0-9 _ -", ref("
 
 
 def _check_status(value: Any, name: str, findings: Findings) -> Any:
-    if _is_string(value, name, findings) and value not in STATUSES:
+    if not isinstance(value, str):
+        findings.wrong(name, _string_fault(value))
+    elif value not in STATUSES:
         findings.wrong(name, f"must be one of {', '.join(STATUSES)}")
     return value
 
