@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -244,6 +245,35 @@ def test_what_cannot_be_in_memory_waits_in_the_store(house: House, monkeypatch: 
         f"job-{n}" for n in range(30)
     )
     assert len(heard.heard) == 33
+
+
+def test_while_nothing_changes_the_store_is_asked_for_that_alone(house: House) -> None:
+    """Targets are away, and what waits for them was read when this began: it is not read again."""
+    asked = Counter[str]()
+
+    def counting(name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any) -> Any:
+            asked[name] += 1
+            return ask(*args)
+
+        return counted
+
+    rows: Any = house.store.outbox
+    for name in ("moved", "open", "told", "failed_before", "keep", "go_on", "save"):
+        setattr(rows, name, counting(name, getattr(rows, name)))
+    away = [channel(Eventful, "failed", key=f"{n}", answers=[NotNow(600.0)] * 2) for n in range(3)]
+    teller = house.ready(*away)
+    house.post("a", "error")
+    until(lambda: all(one.heard for one in away) and house.rows(outbox_tellings) == 3)
+    teller.close()
+    house.start(*away)
+    until(lambda: all(len(one.heard) == 2 for one in away))
+    assert asked["open"] >= 3
+    asked.clear()
+    until(lambda: asked["moved"] >= 3)  # What was under way is over.
+    asked.clear()
+    until(lambda: asked["moved"] >= 5)
+    assert set(asked) == {"moved"}
 
 
 def test_a_first_message_that_may_be_there_is_said_to_be_repeated(house: House) -> None:

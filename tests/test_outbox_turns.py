@@ -95,8 +95,7 @@ def test_a_job_that_was_told_while_the_store_was_read_is_not_told_again() -> Non
 
     parts = cast("Any", SimpleNamespace(rows=SimpleNamespace(told=told)))
     notifier = Notifier((), parts)
-    notifier._queues = cast("Any", [queue])
-    notifier._take([Job(name, "web", 1, 1, status="failed") for name in ("old", "new")])
+    notifier._take([Job(name, "web", 1, 1, status="failed") for name in ("old", "new")], cast("Any", [queue]))
     assert queue.taken == {"old": all_of_it, "new": None}
 
 

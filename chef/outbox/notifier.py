@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
@@ -192,7 +193,7 @@ class Notifier:
     def _take_changed(self) -> None:
         changed, self._changed = self._changed, {}
         if changed:
-            self._take(changed.values())
+            self._take(changed.values(), self._queues)
 
     def _look(self) -> None:
         """Look at what is new in the projects, and keep up to where that was."""
@@ -200,7 +201,7 @@ class Notifier:
         while more and self._queues:
             moved = self._rows.moved()
             newest = {job.job_id: job for one in moved for job in one.jobs}
-            to_tell = self._take(newest.values())
+            to_tell = self._take(newest.values(), self._queues)
             if moved and not (self._keep(to_tell) and self._rows.go_on(moved)):
                 self._held_until = 0.0  # Another process has the lease.
                 return
@@ -211,31 +212,34 @@ class Notifier:
         for start in range(0, len(to_tell), _KEPT_AT_ONCE):
             if not self._rows.keep(to_tell[start : start + _KEPT_AT_ONCE]):
                 return False
-        kept = {(one.target_pk, one.job_id) for one in to_tell}
+        kept = defaultdict[int, set[str]](set)
+        for one in to_tell:
+            kept[one.target_pk].add(one.job_id)
         for queue in self._queues:
-            queue.note_kept(job_id for target_pk, job_id in kept if target_pk == queue.key.pk)
+            if queue.key.pk in kept:
+                queue.note_kept(kept[queue.key.pk])
         return True
 
     def _refill(self, queue: TargetQueue) -> None:
-        """Read what waits in the store alone, where there is little in memory."""
+        """Read what waits in the store alone, once from its first to its last, where little is in memory."""
         while queue.has_more and queue.waiting < _FEW:
             jobs, behind = self._rows.open(queue.key.pk, queue.behind)
+            if not queue.behind:
+                queue.left_out = False
             # What was told is read again: some may have been told since they were found.
-            self._take(jobs)
-            if not behind:
-                # All that was there when this began: what came since may stand before.
-                queue.has_more, queue.behind = queue.behind != 0, 0
-                return
+            self._take(jobs, [queue])
             queue.behind = behind
+            if not behind:
+                # What was left out meanwhile may stand before the place where it was read.
+                queue.has_more = queue.left_out
+                return
 
-    def _take(self, jobs: Iterable[Job]) -> list[ToTell]:
-        """Hand jobs as they stand to the queues that they concern; returns what must be kept to be told."""
-        pairs = [
-            (job, queue)
-            for job in jobs
-            for queue in self._queues
-            if not queue.renew(job) and queue.concerns(job)
-        ]
+    def _take(self, jobs: Iterable[Job], queues: Sequence[TargetQueue]) -> list[ToTell]:
+        """Hand jobs as they stand to those of some queues that they concern.
+
+        Returns what must be kept to be told.
+        """
+        pairs = [(job, queue) for job in jobs for queue in _concerned(job, queues)]
         failed_before = {
             job.job_id: self._failed_before(job) for job in {job.job_id: job for job, _ in pairs}.values()
         }
@@ -259,3 +263,10 @@ class Notifier:
     def _failed_before(self, job: Job) -> int:
         is_asked = any(Word.RECOVERED in channel.words for channel in self._channels)
         return self._rows.failed_before(job) if is_asked and job.status == "completed" else 0
+
+
+def _concerned(job: Job, queues: Sequence[TargetQueue]) -> list[TargetQueue]:
+    """The queues that have to look at a job: in the others it waits already as it stands now."""
+    if not job.ended:
+        queues = [queue for queue in queues if not queue.renew(job)]
+    return [queue for queue in queues if queue.concerns(job)]

@@ -31,9 +31,11 @@ class TargetQueue:
         self.places = TargetPlaces()
         self.stopped = False
         self.woken = Event()
-        # Whether the store has more than is here, and behind which job.
+        # Whether the store has more than is here, behind which job that is read next, and whether something
+        # has found no room here since the first of them was read.
         self.has_more = True
         self.behind = 0
+        self.left_out = False
         # Those of running jobs stay here, so that nothing is read again; those in `_waiting` are to be told.
         self._tellings: dict[str, Telling] = {}
         self._waiting: dict[str, Telling] = {}
@@ -57,12 +59,12 @@ class TargetQueue:
         return telling is not None and telling.job.created_at == job.created_at
 
     def renew(self, job: Job) -> bool:
-        """Whether a running job waits here, and is in the store: then it waits as it stands now.
+        """Whether a job, which runs, waits here and is in the store: then it waits as it stands now.
 
         So targets that are away cost next to nothing while a job goes on.
         """
         telling = self._waiting.get(job.job_id)
-        if telling is None or job.ended or not telling.told.is_open or not self.knows(job):
+        if telling is None or not telling.told.is_open or telling.job.created_at != job.created_at:
             return False
         if job.state_seq >= telling.job.state_seq:
             telling.job, telling.failed_before = job, 0
@@ -80,7 +82,8 @@ class TargetQueue:
         is_due = next_word(self.channel, telling) is not None
         if job.job_id not in self._tellings and (is_due or not job.ended):
             if len(self._tellings) >= MOST_WAITING:
-                self.has_more = self.has_more or is_due
+                if is_due:
+                    self.has_more = self.left_out = True
                 return is_due and not telling.told.is_open
             self._tellings[job.job_id] = telling
         if is_due:
