@@ -106,7 +106,6 @@ def test_nothing_is_lost_and_a_job_has_one_message_over_kills(
         for kill in range(KILLS + 1):
             with serving(tmp_path, environment) as served:
                 if kill == 0:
-                    time.sleep(0.5)  # Targets are told of what comes from now on.
                     builds.start()
                 if kill < KILLS:
                     time.sleep(chance.uniform(0.1, 1.2))

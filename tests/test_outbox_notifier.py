@@ -139,6 +139,14 @@ def house(any_database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ho
     found.close()
 
 
+def test_what_is_stored_right_after_the_start_is_told(house: House) -> None:
+    """A server that comes back with a new target is sent at once what builds had to hold back."""
+    heard = channel(Eventful, "failed")
+    house.start(heard)
+    house.post("a", "error")
+    until(lambda: heard.words_heard == [("a", "failed")])
+
+
 def test_what_another_process_stores_is_found(house: House) -> None:
     """Nothing is noted here: as what comes from elsewhere, it is found in the projects' entries."""
     heard = channel(Recording, "failed")

@@ -12,6 +12,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 
 import gevent
@@ -64,7 +65,9 @@ class Notifier:
         self._task: gevent.Greenlet[..., None] | None = None
 
     def start(self) -> None:
-        """Begin; needs the event loop."""
+        """Begin; needs the event loop. Targets are told of what is stored from when this has returned."""
+        with suppress(ChefError):
+            self._hold()
         self._task = gevent.spawn(self._run_for_ever)
 
     def close(self) -> None:

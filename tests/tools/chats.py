@@ -63,8 +63,8 @@ class Chat(ABC):
     """A server with messages by their ids.
 
     `faults` are replies that the next requests get, which are then not carried out. `losing` so many next
-    requests are carried out and not answered; `answer_delay_s` is between the two. `unanswered` counts
-    those whose client had left. At most `burst` requests within a second are taken, if set.
+    requests are carried out and not answered; `may_answer` is waited for between the two. At most `burst`
+    requests within a second are taken, if set.
     """
 
     scheme: ClassVar[str]
@@ -74,8 +74,8 @@ class Chat(ABC):
         self.asked: list[Asked] = []
         self.faults: list[Reply] = []
         self.losing = 0
-        self.answer_delay_s = 0.0
-        self.unanswered = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
         self.burst: int | None = None
         self.refused = 0
         self.is_revoked = False
@@ -399,9 +399,8 @@ def _handler(chat: Chat) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = json.loads(text) if text else None
             reply = chat.take(Asked(self.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
-            time.sleep(chat.answer_delay_s)
+            chat.may_answer.wait(60)
             if reply is None or self._has_left():
-                chat.unanswered += 1
                 self.close_connection = True
                 return
             answer = b"" if reply.body is None else json.dumps(reply.body).encode()
