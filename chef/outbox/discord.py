@@ -1,8 +1,8 @@
 """Discord by a channel's webhook: it is executed, then its message is edited.
 
-Sources: "Webhook Resource", "Rate limits" and "Opcodes and Status Codes" in Discord's documentation
-(https://docs.discord.com/developers). A webhook cannot list its messages: one that is sent again, since its
-answer was lost, is there twice.
+Sources: "Webhook Resource", "API Reference", "Rate limits" and "Opcodes and Status Codes" in Discord's
+documentation (https://docs.discord.com/developers). A webhook cannot list its messages: one that is sent
+again, since its answer was lost, is there twice.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 from chef.outbox.answers import LONGEST_S, outcome_of
 from chef.outbox.channel import channel_fields
@@ -71,11 +72,17 @@ class DiscordChannel(ChatChannel):
             "allowed_mentions": {"parse": []},
             "flags": _SUPPRESS_EMBEDS,
         }
-        headers = {"Content-Type": "application/json", "User-Agent": f"Chef/{VERSION}"}
+        headers = {"Content-Type": "application/json", "User-Agent": _user_agent(notice.link)}
         return Request(method, url, headers, json.dumps(body).encode())
 
     def _in_thread(self, mark: str) -> str:
         return f"{mark}thread_id={self.thread}" if self.thread else ""
+
+
+def _user_agent(link: str) -> str:
+    """As "User Agent" in Discord's "API Reference" wants it: with an address of whoever sends."""
+    parts = urlsplit(link)
+    return f"DiscordBot ({parts.scheme}://{parts.netloc}, {VERSION})" if parts.netloc else f"Chef/{VERSION}"
 
 
 def _content(notice: Notice) -> str:

@@ -270,6 +270,10 @@ class Slack(Chat):
         return Reply(200, {"ok": False, "error": "token_revoked"})
 
 
+# The form that Discord's documentation wants.
+_DISCORD_AGENT = re.compile(r"DiscordBot \(https?://[^\s,()]+, \d[\w.+]*\)")
+
+
 class Discord(Chat):
     """Discord's webhooks."""
 
@@ -287,6 +291,8 @@ class Discord(Chat):
         base = f"/api/webhooks/123456789012345678/{TOKEN}"
         if not asked.path.startswith(base):
             return Reply(404, {"message": "Unknown Webhook", "code": 10015})
+        if not _DISCORD_AGENT.fullmatch(asked.headers.get("user-agent", "")):
+            return Reply(403, {"message": "internal network error", "code": 40333})
         if len(asked.body["content"]) > 2000:
             return Reply(400, {"code": 50035, "message": "Invalid Form Body"})
         if asked.method == "POST" and asked.path == base:
