@@ -25,6 +25,19 @@ TOOLS = (
     *("pytest", "unittest", "jest", "vitest", "mocha", "playwright", "go", "gotestsum", "cargo", "nextest"),
     *("gradle", "maven", "rspec", "minitest", "phpunit", "node-tap", "prove", "bats", "ctest", "tsc"),
     *("eslint", "ruff", "mypy", "flake8", "gcc", "make", "ninja", "cmake", "npm", "javac"),
+    *(
+        "googletest",
+        "catch2",
+        "exunit",
+        "jasmine",
+        "deno",
+        "cucumber",
+        "behave",
+        "robot",
+        "pyright",
+        "pylint",
+    ),
+    *("rubocop", "biome", "oxlint", "stylelint", "prettier", "black", "rustfmt", "pre-commit", "tox", "pip"),
 )
 
 
@@ -244,6 +257,64 @@ def test_dotnet_and_surefire_3() -> None:
             }
         ],
     )
+
+
+@pytest.mark.parametrize(
+    ("log", "summary", "tests"),
+    [
+        (
+            (
+                "Test Case 'ShopTests.testAdds' started at 2026-11-28 12:00:00.000\n"
+                '/build/ShopTests.swift:8: error: ShopTests.testAdds : XCTAssertEqual failed: ("3") is not '
+                'equal to ("4") - \n'
+                "/build/ShopTests.swift:9: error: ShopTests.testAdds : XCTAssertTrue failed - \n"
+                "Test Suite 'ShopTests' failed at 2026-11-28 12:00:00.000\n"
+                "\t Executed 3 tests, with 2 failures (0 unexpected) in 0.002 (0.002) seconds\n"
+                "Test Suite 'All tests' failed at 2026-11-28 12:00:00.000\n"
+                "\t Executed 3 tests, with 2 failures (0 unexpected) in 0.002 (0.003) seconds\n"
+            ),
+            "1 failed, 2 passed",
+            [("ShopTests.testAdds", 'XCTAssertEqual failed: ("3") is not equal to ("4")')],
+        ),
+        (
+            (
+                "✘ Test adds() recorded an issue at ShopTests.swift:8:5: Expectation failed: (3 → 3) == 4\n"
+                "✘ Test adds() failed after 0.001 seconds with 1 issue.\n"
+                "✘ Test run with 3 tests in 1 suite failed after 0.001 seconds with 1 issue.\n"
+            ),
+            "1 failed, 2 passed",
+            [("adds()", "Expectation failed: (3 → 3) == 4")],
+        ),
+        (
+            (
+                "//shop:adds_test                                  PASSED in 0.3s\n"
+                "//shop:till_test                                  FAILED in 0.2s\n"
+                "  /build/bazel-out/testlogs/shop/till_test/test.log\n\n"
+                "Executed 2 out of 2 tests: 1 test passes and 1 fails locally.\n"
+            ),
+            "1 failed, 1 passed",
+            [("//shop:till_test", "FAILED in 0.2s")],
+        ),
+        (
+            (
+                "failed Shop.Tests.Adds (12ms)\n  Assert.AreEqual failed. Expected:<4>. Actual:<3>.\n"
+                "Test run summary: Failed! - bin/Debug/net10.0/Shop.Tests.dll (net10.0|x64)\n"
+                "  total: 4\n  failed: 1\n  succeeded: 2\n  skipped: 1\n  duration: 308ms\n"
+            ),
+            "1 failed, 2 passed, 1 skipped",
+            [("Shop.Tests.Adds", "Assert.AreEqual failed. Expected:<4>. Actual:<3>.")],
+        ),
+    ],
+    ids=["XCTest", "Swift Testing", "Bazel", "Microsoft.Testing.Platform"],
+)
+def test_tools_that_were_not_run(log: str, summary: str, tests: list[tuple[str, str]]) -> None:
+    """From their documentation."""
+    lines = seen_lines(log.splitlines())
+    for size in (1, 500):
+        found = failure_in(lines, size)
+        assert found is not None
+        told = [(one.name, one.message) for one in found.tests or ()]
+        assert (found.summary, told) == (summary, tests)
 
 
 def test_a_failure_is_bounded() -> None:

@@ -8,8 +8,11 @@ from typing import NamedTuple
 
 from chef.domain.failure.statements import Statement, ToolReader, numbers_in
 
-_COUNT = re.compile(r"(\d+) (errors?|warnings?)\b", re.IGNORECASE)
-_NAMES = {"error": "error", "errors": "error", "warning": "warning", "warnings": "warning"}
+_COUNT = re.compile(r"(\d+) (errors?|warnings?|offenses?|diagnostics?)\b", re.IGNORECASE)
+_NAMES = {
+    **dict.fromkeys(("error", "errors", "offense", "offenses", "diagnostic", "diagnostics"), "error"),
+    **dict.fromkeys(("warning", "warnings"), "warning"),
+}
 
 
 # How the names of its most usual rules begin.
@@ -109,6 +112,42 @@ CHECKERS = (
         r"^\s*(\S.*\(\d+,\d+\): error (?!TS)[A-Z]+\d+: .*?)(?: \[.*\])?$",
         r"^ +(\d+ Error)\(s\)$",
     ),
+    Checker(
+        "pyright",
+        (" - error: ",),
+        r"^ +(\S+:\d+:\d+ - error: .*)$",
+        r"^(\d+ errors?, \d+ warnings?), ",
+    ),
+    Checker("ty", ("\nerror[",), r"^(error\[[a-z-]+\]: .*)$", r"^Found (\d+ diagnostics?)$"),
+    Checker(
+        "pylint",
+        (".py:",),
+        r"^(\S+\.pyi?:\d+:\d+: [CEFRW]\d{4}: .*)$",
+        r"(?!)",
+        endless=True,
+    ),
+    Checker(
+        "rubocop",
+        (": C: ", ": W: ", ": E: ", ": F: ", " inspected, "),
+        r"^(\S+:\d+:\d+: [CWEF]: .*)$",
+        r"^\d+ files? inspected, (\d+ offenses?) detected",
+    ),
+    Checker(
+        "stylelint",
+        ("✖",),
+        r"^ +\d+:\d+ +[✖\u00d7] +(\S.*)$",
+        r"^\s*[✖\u00d7] \d+ problems? \((\d+ errors?, \d+ warnings?)\)",
+    ),
+    Checker("yamllint", (" error ",), r"^ {2}\d+:\d+ +error +(\S.* {2}\([a-z-]+\))$", r"(?!)", endless=True),
+    Checker(
+        "oxlint",
+        ("\u00d7 ", "\nFound "),
+        r"^ +\u00d7 (\S.*)$",
+        r"^Found (\d+ warnings? and \d+ errors?)\.$",
+    ),
+    Checker("biome", ("\u00d7 ", "✖", "\nFound "), r"^ +[\u00d7✖] (\S.*)$", r"^Found (\d+ errors?)\.$"),
+    Checker("shellcheck", ("^-- SC", "-^ SC"), r"^ *\^-+\^? (SC\d+ \(\w+\): .*)$", r"(?!)", endless=True),
+    Checker("hadolint", (" DL",), r"^(\S+:\d+ (?:DL|SC)\d{4} .*)$", r"(?!)", endless=True),
 )
 """What they print: the first finding is what is wrong first."""
 

@@ -1,4 +1,4 @@
-"""Go, Rust, CTest, and .NET: what their test runners state at their end. Pure."""
+"""Go, Rust, CTest, .NET, and Bazel: what their test runners state at their end. Pure."""
 
 from __future__ import annotations
 
@@ -218,12 +218,18 @@ class CTestReader(ToolReader):
 
 @dataclass(slots=True)
 class DotnetReader(ToolReader):
-    """`dotnet test`: `Failed Name [12 ms]` for each failure, then `Failed!  - Failed: 1, Passed: 2, …`."""
+    """`dotnet test`: `Failed Name [12 ms]` for each failure, then `Failed!  - Failed: 1, Passed: 2, …`.
+
+    Microsoft.Testing.Platform has `failed Name (12ms)`, and a sum of a line for each outcome.
+    """
 
     tool: ClassVar[str] = "dotnet"
-    words: ClassVar[tuple[str, ...]] = (" Failed ", "Failed! ", "Passed! ", "Test summary: ")
+    words: ClassVar[tuple[str, ...]] = (
+        *(" Failed ", "Failed! ", "Passed! ", "Test summary: ", "\nfailed ", "Test run summary: "),
+    )
 
     explains: bool = False
+    counts: dict[str, int] | None = None
 
     _FAILED: ClassVar[re.Pattern[str]] = re.compile(r"^ {1,4}(?:Failed|X) (\S.*?) \[<? ?[^\]]+\]$")
     _END: ClassVar[re.Pattern[str]] = re.compile(
@@ -232,8 +238,29 @@ class DotnetReader(ToolReader):
     _SUMMARY: ClassVar[re.Pattern[str]] = re.compile(
         r"^Test summary: total: \d+, failed: (\d+), succeeded: (\d+), skipped: (\d+)"
     )
+    _PLATFORM: ClassVar[re.Pattern[str]] = re.compile(r"^failed (\S.*) \((?:[\d.]+\w+ ?)+\)$")
+    _LINE: ClassVar[re.Pattern[str]] = re.compile(r"^ +(failed|succeeded|skipped): (\d+)$")
+    _NAMES: ClassVar[dict[str, str]] = {"failed": "failed", "succeeded": "passed", "skipped": "skipped"}
+
+    @property
+    def is_inside(self) -> bool:
+        return self.counts is not None
 
     def take(self, number: int, text: str) -> None:
+        if self.counts is not None and (counted := self._LINE.match(text)):
+            self.counts[self._NAMES[counted[1]]] = int(counted[2])
+            if counted[1] == "skipped":
+                self.state(number, self.counts)
+                self.counts = None
+        elif text.startswith("Test run summary: "):
+            self.counts, self.explains = {}, False
+        elif platform := self._PLATFORM.match(text):
+            self.begin(platform[1], number)
+            self.explains = True
+        else:
+            self._take_vstest(number, text)
+
+    def _take_vstest(self, number: int, text: str) -> None:
         if ended := self._END.match(text) or self._SUMMARY.match(text):
             failed, passed, skipped = map(int, ended.groups())
             self.state(number, {"failed": failed, "passed": passed, "skipped": skipped})
@@ -244,3 +271,40 @@ class DotnetReader(ToolReader):
             self.explains = True
         elif self.explains:
             self.explain(text)
+
+
+@dataclass(slots=True)
+class BazelReader(ToolReader):
+    """Bazel: a line with the outcome of each target, then `Executed 2 out of 3 tests: …`."""
+
+    tool: ClassVar[str] = "bazel"
+    words: ClassVar[tuple[str, ...]] = ("\n//", "\nExecuted ")
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+    _TARGET: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(//\S+) +(?:\(cached\) )?(PASSED|FLAKY|FAILED TO BUILD|FAILED|TIMEOUT|NO STATUS)\b(.*)$"
+    )
+    _END: ClassVar[re.Pattern[str]] = re.compile(r"^Executed \d+ out of \d+ tests?: ")
+    _NAMES: ClassVar[dict[str, str]] = {
+        "PASSED": "passed",
+        "FLAKY": "flaky",
+        "FAILED": "failed",
+        "FAILED TO BUILD": "error",
+        "TIMEOUT": "timed out",
+        "NO STATUS": "did not run",
+    }
+
+    @property
+    def is_inside(self) -> bool:
+        return bool(self.counts)
+
+    def take(self, number: int, text: str) -> None:
+        if target := self._TARGET.match(text):
+            name = self._NAMES[target[2]]
+            self.counts[name] = self.counts.get(name, 0) + 1
+            if name in ("failed", "error", "timed out"):
+                self.begin(target[1], number, f"{target[2]}{target[3]}".strip())
+        elif self._END.match(text) and self.counts:
+            self.state(number, self.counts)
+            self.counts = {}

@@ -1,4 +1,4 @@
-"""Jest, Vitest, Mocha, Playwright and Node's own runner: what they state at their end. Pure."""
+"""Jest, Vitest, Mocha, Jasmine, Playwright, node:test and deno test: what they state at their end. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in
+from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in, rest_of
 
 _COUNT = re.compile(r"(\d+) ([a-z]+)")
 _OUTCOMES = {
@@ -255,3 +255,54 @@ class NodeReader(ToolReader):
         if self.counts:
             self.state(self.line, self.counts)
         self.counts, self.in_list, self.line = {}, False, 0
+
+
+@dataclass(slots=True)
+class JasmineReader(ToolReader):
+    """Jasmine: `1) suite name` for each failure, then `4 specs, 2 failures, 1 pending spec`."""
+
+    tool: ClassVar[str] = "jasmine"
+    words: ClassVar[tuple[str, ...]] = ("\nFailures:", " specs, ", " spec, ")
+
+    in_list: bool = False
+
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^\d+\) (\S.*)$")
+    _END: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(\d+) specs?, (\d+) failures?(?:, (\d+) pending specs?)?$"
+    )
+
+    @property
+    def is_inside(self) -> bool:
+        return self.in_list
+
+    def take(self, number: int, text: str) -> None:
+        if ended := self._END.match(text):
+            run, failed, skipped = (int(count or 0) for count in ended.groups())
+            self.state(number, rest_of(run, failed=failed, skipped=skipped))
+            self.in_list = False
+        elif text in ("Failures:", "Pending:"):
+            self.in_list, self.current = text == "Failures:", None
+        elif self.in_list and (heading := self._HEADING.match(text)):
+            self.begin(heading[1], number)
+        elif text.strip() != "Message:":
+            self.explain(text)
+
+
+@dataclass(slots=True)
+class DenoReader(ToolReader):
+    """`deno test`: `name => file:1:6` and the error for each failure, then `FAILED | 1 passed | 1 failed`."""
+
+    tool: ClassVar[str] = "deno"
+    words: ClassVar[tuple[str, ...]] = (" => ", "\nFAILED | ", "\nok | ")
+
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^(\S.*?) => \S+:\d+:\d+$")
+    _END: ClassVar[re.Pattern[str]] = re.compile(r"^(?:FAILED|ok) \| (\d+ passed.*)$")
+    _NAMES: ClassVar[dict[str, str]] = {"passed": "passed", "failed": "failed", "ignored": "skipped"}
+
+    def take(self, number: int, text: str) -> None:
+        if ended := self._END.match(text):
+            self.state(number, numbers_in(ended[1], _COUNT, self._NAMES))
+        elif heading := self._HEADING.match(text):
+            self.begin(heading[1], number)
+        elif text.startswith("error: "):
+            self.explain(text[7:])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from chef.domain.failure.checking import CHECKERS, CheckerReader
 from chef.domain.failure.compiled import (
+    BazelReader,
     CargoReader,
     CTestReader,
     DotnetReader,
@@ -15,6 +16,8 @@ from chef.domain.failure.compiled import (
     NextestReader,
 )
 from chef.domain.failure.javascript import (
+    DenoReader,
+    JasmineReader,
     JestReader,
     MochaReader,
     NodeReader,
@@ -23,10 +26,13 @@ from chef.domain.failure.javascript import (
 )
 from chef.domain.failure.jvm import GradleReader, JUnitReader, MavenReader
 from chef.domain.failure.lanes import lane_of
+from chef.domain.failure.native import CatchReader, GoogleTestReader, SwiftTestingReader, XCTestReader
 from chef.domain.failure.python import PytestReader, UnittestReader
 from chef.domain.failure.reason import FailureReason, stated_reason
+from chef.domain.failure.scenarios import RobotReader, ScenarioReader
 from chef.domain.failure.scripted import (
     BatsReader,
+    ExUnitReader,
     MinitestReader,
     PhpunitReader,
     ProveReader,
@@ -61,10 +67,11 @@ class _ToolRow(NamedTuple):
 
 _READERS: tuple[type[ToolReader], ...] = (
     *(PytestReader, UnittestReader),
-    *(JestReader, VitestReader, MochaReader, PlaywrightReader, NodeReader),
-    *(GoReader, GotestsumReader, CargoReader, NextestReader, CTestReader, DotnetReader),
+    *(JestReader, VitestReader, MochaReader, JasmineReader, PlaywrightReader, NodeReader, DenoReader),
+    *(GoReader, GotestsumReader, CargoReader, NextestReader, CTestReader, DotnetReader, BazelReader),
     *(MavenReader, GradleReader, JUnitReader),
-    *(RSpecReader, MinitestReader, PhpunitReader, BatsReader, TapReader, ProveReader),
+    *(GoogleTestReader, CatchReader, XCTestReader, SwiftTestingReader, ScenarioReader, RobotReader),
+    *(RSpecReader, MinitestReader, PhpunitReader, ExUnitReader, BatsReader, TapReader, ProveReader),
 )
 _TOOLS = (
     *(_ToolRow(reader.words, reader) for reader in _READERS),

@@ -1,4 +1,4 @@
-"""RSpec, minitest, PHPUnit, and all that speak TAP: what they state at their end. Pure."""
+"""RSpec, minitest, PHPUnit, ExUnit, and all that speak TAP: what they state at their end. Pure."""
 
 from __future__ import annotations
 
@@ -130,21 +130,75 @@ class PhpunitReader(ToolReader):
 
 
 @dataclass(slots=True)
+class ExUnitReader(ToolReader):
+    """ExUnit: a numbered part for each failure, `Finished in`, then `5 tests, 3 failures, 1 skipped`."""
+
+    tool: ClassVar[str] = "exunit"
+    words: ClassVar[tuple[str, ...]] = ("\n  1) ", "\nFinished in ")
+
+    finished: bool = False
+
+    _HEADING: ClassVar[re.Pattern[str]] = re.compile(
+        r"^  \d+\) ((?:test|doctest|property|feature) \S.*) \((\S+)\)$"
+    )
+    _END: ClassVar[re.Pattern[str]] = re.compile(
+        r"^(?:\d+ (?:doctests?|propert(?:y|ies)|features?), )*(\d+) tests?, (\d+ failures?.*)$"
+    )
+    _NAMES: ClassVar[dict[str, str]] = {
+        "failure": "failed",
+        "failures": "failed",
+        "invalid": "error",
+        "skipped": "skipped",
+        "excluded": "excluded",
+    }
+
+    @property
+    def is_inside(self) -> bool:
+        return self.finished
+
+    def take(self, number: int, text: str) -> None:
+        if heading := self._HEADING.match(text):
+            self.begin(f"{heading[2]} {heading[1]}", number)
+        elif self.finished and (ended := self._END.match(text)):
+            counts = numbers_in(ended[2], _COUNT, self._NAMES)
+            counts["passed"] = max(0, int(ended[1]) - sum(counts.values()))
+            counts.pop("excluded", None)
+            self.state(number, counts)
+            self.finished = False
+        elif text.startswith("Finished in "):
+            self.finished, self.current = True, None
+        elif text.strip():
+            self.finished = False
+            if not re.match(r"^ +\S+\.exs?:\d+$", text):
+                self.explain(text)
+
+
+@dataclass(slots=True)
 class BatsReader(ToolReader):
-    """bats for people: `✗ name` for each failure, then `3 tests, 1 failure, 1 skipped`."""
+    """bats for people: `✗ name` for each failure, then `3 tests, 1 failure, 1 skipped`.
+
+    ExUnit ends in the same words behind `Finished in`.
+    """
 
     tool: ClassVar[str] = "bats"
-    words: ClassVar[tuple[str, ...]] = (" ✗ ", " tests, ", " test, ")
+    words: ClassVar[tuple[str, ...]] = (" ✗ ", " tests, ", " test, ", "\nFinished in ")
+
+    of_exunit: bool = False
 
     _FAILED: ClassVar[re.Pattern[str]] = re.compile(r"^ ✗ (\S.*)$")
     _END: ClassVar[re.Pattern[str]] = re.compile(
         r"^(\d+) tests?, (\d+) failures?(?:, (\d+) skipped)?(?: in [\d.]+ seconds)?$"
     )
 
+    @property
+    def is_inside(self) -> bool:
+        return self.of_exunit
+
     def take(self, number: int, text: str) -> None:
+        of_exunit, self.of_exunit = self.of_exunit, text.startswith("Finished in ")
         if failed_test := self._FAILED.match(text):
             self.begin(failed_test[1], number)
-        elif ended := self._END.match(text):
+        elif (ended := self._END.match(text)) and not of_exunit:
             run, failed, skipped = (int(count or 0) for count in ended.groups())
             self.state(number, rest_of(run, failed=failed, skipped=skipped))
         elif not text.startswith("   (in test file "):
