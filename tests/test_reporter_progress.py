@@ -254,7 +254,24 @@ def test_stages_that_are_still_to_come_count_as_much_as_those_that_are_known() -
         75,
     ]
     assert of_rows("#5 [a 4/4] RUN x", "#6 [stage-2 4/4] COPY", "#7 [b 4/4] RUN y") == [50, 66.6, 100]
+    assert of_rows("#5 [builder 4/4] RUN x", "#11 exporting to image") == [50, 100]
     assert of_rows("#5 [linux/amd64 4/4] RUN x", "#6 [linux/arm64 2/4] RUN x") == [100, 75]
+
+
+def test_what_a_step_of_an_image_writes_is_no_progress_of_the_image() -> None:
+    pulled = [f"{1:012x}: Pulling fs layer", f"{1:012x}: Pull complete"]
+    rows = [
+        "Step 1/3 : FROM base",
+        *pulled,
+        "Step 2/3 : RUN ninja",
+        "[1/9] a.o",
+        "[9/9] b.o",
+        "Step 3/3 : COPY",
+    ]
+    assert of_rows(*rows, "[1/9] c.o") == [33.3, 66.6, 100, 11.1]
+    assert of_rows("[1/2] STEP 2/2: RUN pytest", "... [100%]", "[2/2] STEP 1/2: FROM base") == [50, 75]
+    # A build that failed holds nothing back for ever.
+    assert of_rows("STEP 1/3: RUN make", "x" * 1100 * 1024, "[9/9] b.o") == [33.3, 100]
 
 
 def test_a_pull_is_not_further_than_the_layers_that_are_there() -> None:

@@ -10,7 +10,7 @@ _BUILD_STEP = (
     rb"(?:#\d+|=>(?: (?:CACHED|ERROR|CANCELED))?) \[(?P<stage>[^\]]*?) ?\b(?P<done>\d+)/(?P<total>\d+)\] "
     rb"(?P<text>.*?)(?: +\d+\.\d+s)?$"
 )
-_BUILD_END = rb"\[\+\] Building .* FINISHED\b"
+_BUILD_END = rb"\[\+\] Building .* FINISHED\b|(?:#\d+|=>) exporting to "
 _LAYER = rb"(?P<layer>[0-9a-f]{12}): (?P<state>[A-Z][A-Za-z ]+)"
 _LAYER_STATES = (
     *(b"Pulling fs layer", b"Waiting", b"Downloading", b"Verifying Checksum", b"Download complete"),
@@ -39,7 +39,8 @@ class BuildSteps:
     """BuildKit's `#7 [stage 2/5] RUN …`, and `=> [stage 2/5]` in a terminal: steps of all stages together.
 
     A stage is heard of when its first step begins. One that has a name is one of several, and `stage-2` the
-    third: those that are still to come count as if they had as many steps as the others.
+    third: those that are still to come count as if they had as many steps as the others, until what was
+    built is exported.
     """
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ _WORDS = (
         (b":", b": Pull"),
         (b":", b": Layer"),
         (b":", b": Push"),
+        (b"#", b" exporting to "),
         (b":", b": Preparing"),
         (b":", b": Already exists"),
         (b"P", b"Package operations"),
@@ -31,6 +32,10 @@ _WORDS = (
     ),
     (b"\xe2", b"\xe2\x96\xac"),
 )
+# What their steps write stands between their own rows: an image is not built when a tool in it is.
+_BUILDERS = frozenset({"Docker", "buildah"})
+# A build that failed is not told from one that goes on: so many bytes after its last row it is none any more.
+_BUILD_HOLDS_BYTES = 1024 * 1024
 # Of a longer row so much is kept that it stays one that is too long.
 _KEPT = LONGEST_ROW + 1
 
@@ -51,6 +56,7 @@ class ProgressFinder:
 
     A tool that speaks by the terminal's bar is taken at that word, and its rows are details. Of a whole that
     is not known yet (`Reading.grows`) the smaller of two words counts, since the first may be of a part.
+    While an image is built, only the steps of that count.
     """
 
     def __init__(self) -> None:
@@ -59,10 +65,12 @@ class ProgressFinder:
         self._bar = TerminalBar()
         self._steps, self._layers, self._items = BuildSteps(), Layers(), AnnouncedItems()
         self._browsers = Browsers()
+        self._build_holds = 0
 
     def feed(self, output: bytes) -> list[Reading]:
         """Take output; the last row waits for its end."""
         self._bar.passes(len(output))
+        self._build_holds = max(0, self._build_holds - len(output))
         output = self._rest + output if self._rest else output
         if not (has_sign(output) or self._items.is_waiting):
             self._rest = output[max(output.rfind(b"\n"), output.rfind(b"\r")) + 1 :][-_KEPT:]
@@ -120,6 +128,10 @@ class ProgressFinder:
         return None
 
     def _believed(self, tool: str, reading: Reading) -> Reading | None:
+        if tool in _BUILDERS:
+            self._build_holds = _BUILD_HOLDS_BYTES if reading.percent < 100 else 0
+        elif self._build_holds:
+            return None
         if not reading.grows:
             return reading
         before = self._growing.get(tool)

@@ -177,7 +177,7 @@ RULES = (
     RowRule(
         "pacman, Zypper, apk",
         b"(",
-        rb"\( *%s\) (?P<text>%s\b.*?)(?: +[\[#].*|\s*\.+\[.*)?$" % (_SIDES, _CHANGED),
+        rb"\( *%s\) (?P<text>%s\b.*?)(?: +[\[#].*|\s*\.{3,}.*)?$" % (_SIDES, _CHANGED),
         _counted,
     ),
     RowRule("Cypress", b"R", rb"Running: +(?P<text>\S.*?) +\(%s\)$" % _OF, _begun, ended=True),
@@ -220,7 +220,14 @@ _BAR_REMOVED = b"\n\x020"
 _BARS_BEHIND = (b"\n\x021", b"\n\x022", b"\n\x024")
 # Rows of the tools that are counted (`counters`).
 _COUNTED_ROWS = (
-    *(rb"#\d+ \[", rb"=> ", rb"\[\+\] Building", rb"[0-9a-f]{12}: ", rb"Running \d+ tests? using", rb"NX "),
+    *(
+        rb"#\d+ (?:\[|exporting to )",
+        rb"=> ",
+        rb"\[\+\] Building",
+        rb"[0-9a-f]{12}: ",
+        rb"Running \d+ tests? using",
+        rb"NX ",
+    ),
     *(rb"Package operations: ", rb"(?:-|\xe2\x80\xa2) [A-Z][a-z]+ing \S+ \("),
     rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?:\d+ |nx run )",
 )
