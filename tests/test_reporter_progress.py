@@ -337,6 +337,13 @@ def test_tasks_that_are_announced_are_counted() -> None:
         100,
     ]
     assert of_rows(*ended) == []
+    # What a task writes is of a part; where one has failed, the others may never come.
+    begun = " NX   Running target build for 4 projects:"
+    assert of_rows(begun, "[9/9] a.o", ended[0], "[9/9] b.o", ended[1]) == [25, 50]
+    assert of_rows(begun, "✖  nx run p1:build", " NX   Ran target build for 4 projects", "[9/9] b.o") == [
+        25,
+        100,
+    ]
 
 
 @given(st.binary(max_size=400), st.integers(1, 40))

@@ -17,6 +17,7 @@ _LAYER_STATES = (
     *(b"Extracting", b"Preparing", b"Pushing"),
 )
 _LAYER_ENDS = (b"Pull complete", b"Already exists", b"Pushed", b"Layer already exists")
+_TASKS_END = rb"NX +(?:Successfully ran|Ran) target"
 _TICK = rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf])"
 # The row with the number of items, and the row of one that has ended.
 _ANNOUNCED = (
@@ -123,8 +124,15 @@ class AnnouncedItems:
         """Whether rows without a sign are looked for."""
         return len(self._ended) < self._total
 
+    @property
+    def are_tasks(self) -> bool:
+        """Whether they are tasks that go on, between whose rows their own output stands."""
+        return self.is_waiting and b"nx run" in self._item
+
     def read(self, row: bytes) -> Reading | None:
         """What a plain row adds; None where it is none of these."""
+        if re.match(_TASKS_END, row):
+            self._total = 0
         for announcement, item in _ANNOUNCED:
             begun = re.match(announcement, row)
             if begun:

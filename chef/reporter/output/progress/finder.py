@@ -56,7 +56,7 @@ class ProgressFinder:
 
     A tool that speaks by the terminal's bar is taken at that word, and its rows are details. Of a whole that
     is not known yet (`Reading.grows`) the smaller of two words counts, since the first may be of a part.
-    While an image is built, only the steps of that count.
+    While an image is built or tasks are run, only the steps of that count.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class ProgressFinder:
     def _believed(self, tool: str, reading: Reading) -> Reading | None:
         if tool in _BUILDERS:
             self._build_holds = _BUILD_HOLDS_BYTES if reading.percent < 100 else 0
-        elif self._build_holds:
+        elif self._build_holds or (self._items.are_tasks and tool != "items"):
             return None
         if not reading.grows:
             return reading
