@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from chef.access.jwts import issue_token
 from chef.domain.clock import now_ms
 from chef.settings.config import Settings
-from tests.tools.clientwatching import Clients, clients_in_node
+from tests.tools.clientwatching import Clients, WatchInNode, clients_in_node
 from tests.tools.serving import Served, Serving, free_port
 from tests.tools.swallowing import Swallowing
 from tests.tools.watching import eventually
@@ -34,7 +35,7 @@ both_ways = pytest.mark.parametrize("over_socket", [False, True], ids=["fetch", 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterator[Served]:
-    with serving(tmp_path_factory.mktemp("server"), {}) as served:
+    with serving(tmp_path_factory.mktemp("server"), {"CHEF_CONTROL": "true"}) as served:
         yield served
 
 
@@ -101,6 +102,45 @@ def test_a_job_is_shown_from_before_its_beginning_to_its_end(
     assert state["job"]["error"] == {"message": "tests failed", "code": 2}
     eventually(lambda: watch.state["job"] == shared.get(f"/api/jobs/{job}").json())
     assert [line["line"] for line in watch.state["lines"]] == [1, 2]
+
+
+@both_ways
+def test_stop_requests_and_questions_are_shown_and_change_nothing_else(
+    clients: Clients, shared: Served, over_socket: bool
+) -> None:
+    """They come as events without a seq, which say nothing of the job's state."""
+    job, project = (f"asked-{over_socket}", f"control-{over_socket}")
+    shared.update(progress(job, projectId=project, phase="building", progress=60))
+    watches = [
+        clients.job(shared.url, job, overSocket=over_socket),
+        clients.project(shared.url, project, overSocket=over_socket, limit=1),
+    ]
+    for watch in watches:
+        watch.wait_for("live")
+    asked = {"id": "q", "text": "Now?", "options": ["yes", "no"]}
+    assert shared.post(f"/api/jobs/{job}/questions", json=asked).status_code == 200
+    assert shared.post(f"/api/jobs/{job}/stop", json={"by": "Ann"}).status_code == 200
+
+    def shown(watch: WatchInNode) -> dict[str, Any]:
+        state = watch.state
+        found: dict[str, Any] = state["job"] if "job" in state else state["jobs"][0]
+        return found
+
+    def is_told(watch: WatchInNode) -> bool:
+        job = shown(watch)
+        questions = [one["id"] for one in job.get("questions", [])]
+        return (job.get("stop", {}).get("by"), questions) == ("Ann", ["q"])
+
+    for watch in watches:
+        eventually(partial(is_told, watch))
+        assert shown(watch)["status"] == "building"
+        assert watch.state["unsound"] == []
+    # Of a job that is not among the newest ones nothing is told.
+    shared.update(progress(f"{job}-newer", projectId=project))
+    eventually(lambda: shown(watches[1])["jobId"] == f"{job}-newer")
+    shared.post(f"/api/jobs/{job}/questions", json=asked | {"id": "r"})
+    eventually(lambda: len(shown(watches[0])["questions"]) == 2)
+    assert [one["jobId"] for one in watches[1].state["jobs"]] == [f"{job}-newer"]
 
 
 @both_ways

@@ -108,6 +108,19 @@ def test_the_end_of_a_job_is_shown_with_its_reason(open_server: Served, page: Pa
         expect(page.locator("chef-project .percent").first).to_be_hidden()
 
 
+def test_a_job_that_is_asked_to_stop_says_so(start_server: Start, page: Page) -> None:
+    server = start_server(WEBSOCKET_CORS_ORIGIN="*", CHEF_CONTROL="true")
+    server.update(progress("a", phase="building"))
+    with opened(page, server, ALL, strict(server)):
+        for element in ("chef-progress", "chef-project"):
+            expect(page.locator(f"{element} .status")).to_have_text("Building")
+        server.post("/api/jobs/a/stop", json={"by": "Ann"})
+        for element in ("chef-progress", "chef-project"):
+            expect(page.locator(f"{element} .status")).to_have_text("asked to stop")
+        server.post("/api/jobs/a/cancelled")
+        expect(page.locator("chef-progress .status")).to_have_text("Cancelled while building, at 50%")
+
+
 def test_elements_of_one_job_share_a_connection_and_a_move_keeps_it(open_server: Served, page: Page) -> None:
     open_server.update(progress("a", phase="building"), log("one", "a"), progress("b", phase="installing"))
     streams = Streams(page)

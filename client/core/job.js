@@ -3,7 +3,7 @@
 import { LEFT } from "./connection.js";
 import { Follower, FRAME_MS } from "./follower.js";
 import { Lines } from "./lines.js";
-import { afterEvent, hasEnded, merged, newJob } from "./state.js";
+import { afterEvent, afterNote, hasEnded, merged, newJob } from "./state.js";
 
 /** @import { Job, JobOptions, JobState } from "../client.d.ts" */
 /** @import { Opening } from "./follower.js" */
@@ -20,7 +20,9 @@ const NO_PHASES = [];
 
 /** @extends {Follower<JobState>} */
 export class JobFollower extends Follower {
-  events = ["job:progress", "job:log", "job:logs", "job:eta", "job:completed", "job:error", "job:removed"];
+  events = ["progress", "log", "logs", "eta", "stop", "questions", "completed", "error", "removed"].map(
+    (name) => `job:${name}`,
+  );
   #jobId;
   #path;
   #tail;
@@ -155,9 +157,8 @@ export class JobFollower extends Follower {
    */
   receive(name, event) {
     if (name === "job:removed") this.#removed(event.log);
-    else if (name === "job:eta") {
-      if (this.#job) this.#job = { ...this.#job, eta: event.eta };
-    } else {
+    else if (event.seq === undefined) this.#job = afterNote(this.#job, name, event);
+    else {
       if (this.#isDoubtful && event.seq <= (this.#after ?? 0)) this.#clear();
       this.#isDoubtful = false;
       this.#after = event.seq;

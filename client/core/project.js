@@ -1,13 +1,13 @@
 // A project that is followed: its newest jobs.
 
 import { Follower } from "./follower.js";
-import { afterEvent, merged } from "./state.js";
+import { afterEvent, afterNote, merged } from "./state.js";
 
 /** @import { Job, ProjectOptions, ProjectState } from "../client.d.ts" */
 
 /** @extends {Follower<ProjectState>} */
 export class ProjectFollower extends Follower {
-  events = ["progress", "eta", "completed", "error", "removed"]
+  events = ["progress", "eta", "stop", "questions", "completed", "error", "removed"]
     .map((name) => `project:${name}`)
     .concat("job:removed");
   #projectId;
@@ -76,8 +76,9 @@ export class ProjectFollower extends Follower {
     else if (name === "job:removed") {
       if (event.log) this.read();
       else this.#jobs.delete(jobId);
-    } else if (name === "project:eta") {
-      if (before) this.#jobs.set(jobId, { ...before, eta: event.eta });
+    } else if (event.seq === undefined) {
+      const job = afterNote(before, name, event);
+      if (job) this.#jobs.set(jobId, job);
     } else this.#put(before, name, event);
     this.changed();
   }

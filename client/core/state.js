@@ -70,6 +70,18 @@ export function afterEvent(before, name, event) {
 }
 
 /**
+ * A job after an event that has no seq, which is named as the field that it tells: `job:stop`, `project:eta`.
+ *
+ * @param {Job | null} job
+ * @param {string} name
+ * @param {any} event
+ */
+export function afterNote(job, name, event) {
+  const field = name.slice(name.indexOf(":") + 1);
+  return job && field in event ? { ...job, [field]: event[field] } : job;
+}
+
+/**
  * @param {Job["phases"]} phases
  * @param {string} phase the last one goes on, or this one begins
  * @param {string} at

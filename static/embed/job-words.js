@@ -11,13 +11,14 @@ import { timeShort, timeWords } from "chef/time-left.js";
 /** @import { Eta, Job } from "chef/state.js" */
 
 /**
- * A job's state in words: where it stopped, or since when it says nothing.
+ * A job's state in words: where it stopped, that it is asked to, or since when it says nothing.
  *
  * @param {Job} job
  * @param {number} at in milliseconds
  */
 export function stateWords(job, at) {
   const silence = silenceOf(job, at);
+  if (job.stop && !hasEnded(job)) return texts.control.askedShort;
   if (silence) return silenceWords(silence);
   return `${texts.status[job.status]} ${stoppedWords(job)}`.trim();
 }

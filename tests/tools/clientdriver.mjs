@@ -16,14 +16,14 @@ Object.assign(globalThis, { document: page, setTimeout: faster });
 
 const { watchJob, watchProject } = await import(path);
 
-/** @typedef {{ calls: number, connections: string[], asked: boolean[], anew: string[] }} Told */
+/** @typedef {{ calls: number, connections: string[], asked: boolean[], anew: string[], unsound: any[] }} Told */
 /** @type {Map<number, { watch: any, told: Told }>} */
 const watches = new Map();
 
 /** @param {any} order */
 function open({ id, kind, server, target, overSocket, tokens, ...options }) {
   /** @type {Told} */
-  const told = { calls: 0, connections: [], asked: [], anew: [] };
+  const told = { calls: 0, connections: [], asked: [], anew: [], unsound: [] };
   /** @type {any} */
   let before = null;
   const token = (/** @type {{ refused: boolean }} */ about) => {
@@ -32,6 +32,9 @@ function open({ id, kind, server, target, overSocket, tokens, ...options }) {
   };
   const onChange = (/** @type {any} */ state) => {
     told.calls++;
+    const { job, jobs = [], phases = [] } = state;
+    const isSound = [job ?? null, ...jobs].every((one) => one === null || one.updatedAt);
+    if (!isSound || phases.some((/** @type {any} */ span) => !span.phase)) told.unsound.push(state);
     if (state.connection !== before?.connection) told.connections.push(state.connection.state);
     for (const name of before ? ["job", "lines", "phases", "jobs"] : []) {
       const [now, then] = [state[name], before[name]];

@@ -60,7 +60,7 @@ class Clients:
 
 
 class WatchInNode:
-    """One watch. Its state has `calls` of onChange, `connections` and `asked`, `anew` besides."""
+    """One watch. Its state has `calls` of onChange, `connections` and `asked`, `anew`, `unsound` besides."""
 
     def __init__(self, clients: Clients, number: int) -> None:
         self._clients = clients
