@@ -305,6 +305,11 @@ def test_tests_in_several_browsers_are_counted_together() -> None:
     assert of_rows(*rows) == [25, 25, 62.5, 100]
 
 
+def test_builds_that_go_on_at_once_are_counted_together() -> None:
+    assert of_rows("● Client ████████████████ building (40%) 3/10 modules") == [40]
+    assert of_rows("● Client ████ sealing (90%)", "● Server ████ building (10%) 1/10 modules") == [90, 50]
+
+
 def test_layers_are_counted_together() -> None:
     layers = [f"{number:012x}" for number in range(4)]
     begun = [f"{layer}: Pulling fs layer" for layer in layers]

@@ -42,7 +42,7 @@ ENDS_BELOW_100 = {
     *("terminal/7zip", "terminal/7zip-pipe"),
     *("terminal/cargo", "progress/cargo-terminal"),  # the count is of those that are done when one begins
     *("progress/bazel", "progress/gradle-terminal", "terminal/zig"),
-    *("progress/lit-bar-terminal", "progress/stryker"),
+    *("progress/lit-bar-terminal", "progress/stryker", "progress/webpackbar-terminal"),
     *("errors/cargo-build-failed-terminal", "errors/cmake-failed"),  # they failed there
 }
 # Of several rows: of all rows of the kind so far, so that no single row has the number.

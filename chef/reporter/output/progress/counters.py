@@ -32,7 +32,10 @@ _ANNOUNCED = (
         rb"(?:: (?:Cloning|Extracting|Junctioning|Loading|Mirroring|Skipped|Source|Symlinking) .*)?$",
     ),
 )
-_BROWSER = rb"(?P<browser>\S.*): Executed (?P<done>\d+) of (?P<total>\d+)\b.* secs?\)$"
+_PARTS = (
+    rb"(?P<part>\S.*): Executed (?P<done>\d+) of (?P<total>\d+)\b.* secs?\)$",
+    rb"\xe2\x97\x8f (?P<part>\S.*?) (?:\xe2\x96\x88)+ .*?\((?P<done>\d{1,3})%\)",
+)
 _MOST = 10_000
 
 
@@ -92,19 +95,23 @@ class Layers:
         return of_count(sum(self._layers.values()), len(self._layers)) if has_ended and not is_new else None
 
 
-class Browsers:
-    """Karma's `Chrome 156.0 (Linux): Executed 3 of 12`: the tests of all browsers together."""
+class Parts:
+    """What goes on at once and has a row each, counted together.
+
+    Karma's browsers, `Chrome 156.0 (Linux): Executed 3 of 12`, and webpackbar's builds,
+    `● Client ███ building (45%)`.
+    """
 
     def __init__(self) -> None:
-        self._browsers: dict[bytes, tuple[int, int]] = {}
+        self._parts: dict[bytes, tuple[int, int]] = {}
 
     def read(self, row: bytes) -> Reading | None:
         """What a plain row adds; None where it is none of these."""
-        found = re.match(_BROWSER, row) if b": Executed " in row else None
-        if not found or len(self._browsers) > _MOST:
+        found = next((found for one in _PARTS if (found := re.match(one, row))), None)
+        if not found or len(self._parts) > _MOST:
             return None
-        self._browsers[found["browser"]] = int(found["done"]), int(found["total"])
-        done, total = (sum(one) for one in zip(*self._browsers.values()))
+        self._parts[found["part"]] = int(found["done"]), int(found.groupdict().get("total") or 100)
+        done, total = (sum(one) for one in zip(*self._parts.values()))
         return of_count(done, total)
 
 

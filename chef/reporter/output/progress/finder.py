@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chef.reporter.output.progress.counters import AnnouncedItems, Browsers, BuildSteps, Layers
+from chef.reporter.output.progress.counters import AnnouncedItems, BuildSteps, Layers, Parts
 from chef.reporter.output.progress.reading import Reading, of_percent
 from chef.reporter.output.progress.rows import LONGEST_ROW, plain_rows, whole_rows
 from chef.reporter.output.progress.rules import read_row, rows_with_a_word
@@ -64,7 +64,7 @@ class ProgressFinder:
         self._growing: dict[str, Reading] = {}
         self._bar = TerminalBar()
         self._steps, self._layers, self._items = BuildSteps(), Layers(), AnnouncedItems()
-        self._browsers = Browsers()
+        self._parts = Parts()
         self._build_holds = 0
 
     def feed(self, output: bytes) -> list[Reading]:
@@ -119,7 +119,7 @@ class ProgressFinder:
         """What the tools say whose rows are added up."""
         counters = (
             *(("steps", self._steps), ("layers", self._layers)),
-            *(("items", self._items), ("browsers", self._browsers)),
+            *(("items", self._items), ("parts", self._parts)),
         )
         for tool, counter in counters:
             reading = counter.read(row)

@@ -228,7 +228,11 @@ _COUNTED_ROWS = (
         rb"Running \d+ tests? using",
         rb"NX ",
     ),
-    *(rb"Package operations: ", rb"(?:-|\xe2\x80\xa2) [A-Z][a-z]+ing \S+ \("),
+    *(
+        rb"Package operations: ",
+        rb"(?:-|\xe2\x80\xa2) [A-Z][a-z]+ing \S+ \(",
+        rb"\xe2\x97\x8f \S.*? \xe2\x96\x88",
+    ),
     rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?:\d+ |nx run )",
 )
 _BROWSER_SIGN = b": Executed "
