@@ -312,6 +312,23 @@ def test_a_test_that_passed_and_comes_again_is_another_one() -> None:
     assert by_outcome(report) == {"passed": ["a"], "failed": ["a"]}
 
 
+def test_a_test_that_was_tried_again_and_is_written_as_one_that_passed() -> None:
+    """pytest-rerunfailures writes a failed attempt without a word; only the suite's number tells of it."""
+    attempts = (
+        '<testcase classname="t" name="flaky" time="1"/><testcase classname="t" name="flaky" time="2"/>'
+        '<testcase classname="t" name="ok"/>'
+        '<testcase classname="t" name="red"/><testcase classname="t" name="red"/>'
+        '<testcase classname="t" name="red"><failure message="no"/></testcase>'
+    )
+    report = read(f'<testsuites><testsuite tests="3">{attempts}</testsuite></testsuites>')
+    assert by_outcome(report) == {"flaky": ["flaky"], "passed": ["ok"], "failed": ["red"]}
+    assert (report.counts.total, report.counts.duration_ms) == (3, 3000)
+    assert [(case.name, case.ordinal) for case in report.cases if case.ordinal] == []
+    for number in ("6", "4", "-3", "many"):
+        others = read(f'<testsuites><testsuite tests="{number}">{attempts}</testsuite></testsuites>')
+        assert others.counts.total == 6
+
+
 # --- CTRF ------------------------------------------------------------------------------------
 
 

@@ -55,6 +55,16 @@ def tried_again(before: CaseResult, now: CaseResult) -> CaseResult:
     )
 
 
+def tried_again_silently(before: CaseResult, now: CaseResult) -> CaseResult:
+    """A test after another attempt, of which the earlier one did not say that it failed."""
+    return msgspec.structs.replace(
+        now,
+        outcome="flaky" if now.outcome == "passed" else now.outcome,
+        duration_ms=_added(before.duration_ms, now.duration_ms),
+        ordinal=before.ordinal,
+    )
+
+
 def _added(one: int | None, other: int | None) -> int | None:
     return one if other is None else (one or 0) + other
 

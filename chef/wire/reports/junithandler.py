@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, Locator
 
@@ -24,12 +25,15 @@ _FRESH_PIECES = 256
 # The messages of Go's reporters of each failure, and the lines around a test's own in its output.
 _SAYS_NOTHING = ("Failed",)
 _GO_MARKS = ("=== ", "--- ")
+# Google Test's messages begin with the place.
+_PLACE = re.compile(r"(?:\S+:\d+|unknown file)\n+(?=.*\S)")
 # What the tool says of a test, and what the test wrote: each with a note of what is missing, they are
 # together no longer than what is kept.
 _MOST_DETAILS, _MOST_WRITTEN = MAX_OUTPUT * 3 // 4 - 64, MAX_OUTPUT // 4 - 64
 # The word that GoogleTest and others say in an attribute in place of an element.
 _NOT_RUN = ("notrun", "disabled", "skipped", "ignored")
 _NOT_PASSED = ("failed", "failure", "fail", "error")
+_FEW_DIGITS = re.compile(r"\d{1,9}")
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 
 
@@ -97,6 +101,14 @@ class _Case:
         )
 
 
+class _Suite(NamedTuple):
+    """A `testsuite` that is open: its number, its name, and how many tests it says to have."""
+
+    scope: int
+    name: str | None
+    announced: int | None
+
+
 class JUnitHandler(ContentHandler):
     """Takes the elements of a report and gives each test's result to a collector.
 
@@ -109,7 +121,7 @@ class JUnitHandler(ContentHandler):
         self._locator: Locator | None = None
         self._open: list[str] = []
         self._elements = 0
-        self._suites: list[tuple[int, str | None]] = []
+        self._suites: list[_Suite] = []
         self._case: _Case | None = None
         self._text: BoundedText | None = None
 
@@ -130,9 +142,11 @@ class JUnitHandler(ContentHandler):
         if self._case is not None:
             self._begin_within(self._case, local, attributes)
         elif local == "testsuite":
-            self._suites.append((self._elements, attributes.get("name") or None))
+            announced = attributes.get("tests") or ""
+            number = int(announced) if _FEW_DIGITS.fullmatch(announced) else None
+            self._suites.append(_Suite(self._elements, attributes.get("name") or None, number))
         elif local == "testcase":
-            self._case = _Case(attributes, self._suites[-1][1] if self._suites else None)
+            self._case = _Case(attributes, self._suites[-1].name if self._suites else None)
             word = (attributes.get("result") or attributes.get("status") or "").lower()
             if word in _NOT_RUN:
                 self._case.outcome = "skipped"
@@ -179,7 +193,7 @@ class JUnitHandler(ContentHandler):
         local = self._open.pop()
         if self._case is None:
             if local == "testsuite":
-                self._suites.pop()
+                self._end_suite(self._suites.pop())
         elif local == "testcase":
             self._end_case(self._case)
         elif local in (*_FAILURES, *_FLAKY, *_OUTPUTS) and self._text is not None:
@@ -190,12 +204,17 @@ class JUnitHandler(ContentHandler):
             self._text = None
 
     def _end_case(self, case: _Case) -> None:
-        self._collector.add(case.result(), self._suites[-1][0] if self._suites else 0)
+        self._collector.add(case.result(), self._suites[-1].scope if self._suites else 0)
         self._case = None
+
+    def _end_suite(self, suite: _Suite) -> None:
+        if suite.announced is not None:
+            self._collector.end_scope(suite.scope, suite.announced)
 
 
 def _reason(message: str | None, output: str, suite: str | None) -> str | None:
     """The reason of a failure: the tool's message, or where that says nothing, a line of the output."""
+    message = _PLACE.sub("", message, count=1) if message and _PLACE.match(message) else message
     text = output if not message or message in _SAYS_NOTHING else message
     lines = [line.strip() for line in text.splitlines()]
     said = [line for line in lines if line and not line.startswith(_GO_MARKS)]
