@@ -82,6 +82,10 @@ def token(*, seconds: int = 600, projects: tuple[str, ...] = ()) -> str:
     return issue_token(Settings(jwt_secret=SECRET), {"read"}, projects, seconds, now_ms())
 
 
+def has_more_than(watch: WatchInNode, lines: int) -> bool:
+    return len(watch.messages) > lines
+
+
 @both_ways
 def test_a_job_is_shown_from_before_its_beginning_to_its_end(
     clients: Clients, shared: Served, over_socket: bool
@@ -167,12 +171,14 @@ def test_a_server_that_is_killed_three_times_leaves_no_hole(
     watch = brisk.job(f"http://127.0.0.1:{port}", "job", overSocket=over_socket)
     sent = 0
     for _ in range(3):
+        has_more = partial(has_more_than, watch, len(watch.messages))
         with serving(tmp_path, {"PORT": port}) as served:
             for _ in range(5):
                 text = "".join(f"line {sent + number}\n" for number in range(100))
                 assert served.post("/api/jobs/job/logs?projectId=web", data=text).status_code == 200
                 sent += 100
-            eventually(lambda: len(watch.messages) > 0)
+            # It is here again before the server is killed again.
+            eventually(has_more)
             served.kill()
     with serving(tmp_path, {"PORT": port}) as served:
         served.update(completed("job"))

@@ -408,6 +408,30 @@ def test_each_line_of_an_ndjson_stream_is_an_event(app: Flask, monkeypatch: pyte
         assert [json.loads(line)["event"] for line in whole.splitlines()] == [*WHOLE, "end"]
 
 
+def test_the_first_lines_come_with_the_head_and_by_themselves(app: Flask) -> None:
+    """A page waits for the first of them; the rest of a log takes a while to be written."""
+    early: list[None] = []
+    environ: dict[str, Any] = {"chef.send_head": lambda: early.append(None)}
+    post(app, log("job", "\n".join(map(str, range(500)))), completed("job"))
+    answer = app.test_client().get(
+        "/api/jobs/job/events", headers={"Accept": NDJSON}, environ_overrides=environ
+    )
+    parts = [bytes(part) for part in answer.response]  # type: ignore[arg-type]
+    assert early == []
+    first, whole = (parse_ndjson(text.decode()) for text in (parts[0], b"".join(parts)))
+    assert len(first) < 100
+    assert [data["message"] for name, _, data in whole if name == "job:log"] == list(map(str, range(500)))
+
+
+def test_a_stream_of_which_nothing_is_shown_is_open_at_once(server: Served, job_id: str) -> None:
+    """By a link that shows progress alone there is no line: not even a heartbeat comes for 15 seconds."""
+    server.update(log(job_id, "one\ntwo"))
+    link = server.session.post(f"{server.url}/api/jobs/{job_id}/shares", json={"level": "progress"}).json()
+    url = f"{link['url']}/api/jobs/{job_id}/events"
+    with requests.get(url, headers={"Accept": NDJSON}, stream=True, timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith(NDJSON)
+
+
 def test_a_head_request_leaves_nothing_open(app: Flask) -> None:
     answer = app.test_client().head("/api/jobs/job/events", headers={"Accept": SSE})
     assert answer.status_code == 200

@@ -40,6 +40,8 @@ blueprint = Blueprint("streams", __name__)
 HEARTBEAT_S = 15
 # How often a stream without news looks whether somebody is still there.
 _LOOK_S = 1.0
+# Of a page's events so many are sent by themselves, since somebody may look at an empty log meanwhile.
+_SOON = 64
 _SSE, _NDJSON, _JSON = "text/event-stream", "application/x-ndjson", "application/json"
 _MAX_SEQ = 2**53
 _ENDINGS = ("job:completed", "job:error")
@@ -244,10 +246,10 @@ class _EventStream:
         self._position.wake()
 
     def __iter__(self) -> Iterator[bytes]:
-        # The head goes out at once, whether or not there is an event.
+        # The head goes out at once where no event can bring it.
         if self._form.opening:
             yield self._form.opening
-        else:
+        elif not self._is_behind:
             self._send_head()
         while True:
             yield from self._news()
@@ -267,17 +269,33 @@ class _EventStream:
                 yield self._form.heartbeat
                 self._said_at = time.monotonic()
 
+    @property
+    def _is_behind(self) -> bool:
+        return self._position.position < self._position.room.head and not self._share_ended
+
     def _news(self) -> Iterator[bytes]:
         """All that is known to be stored behind the position."""
-        while self._position.position < self._position.room.head and not self._share_ended:
-            events = self._position.load()
+        while self._is_behind:
+            events = self._load()
             if not events:
                 break
-            yield b"".join(map(self._written, events))
+            yield b"".join(map(self._written, events[:_SOON]))
+            if len(events) > _SOON:
+                yield b"".join(map(self._written, events[_SOON:]))
             self._said_at = time.monotonic()
         for note in self._position.notes() if self._follow else ():
             yield self._form.event(note.name, None, note.data)
             self._said_at = time.monotonic()
+
+    def _load(self) -> list[Event]:
+        """The next events of the log, with which the head goes out, or without any."""
+        events: list[Event] = []
+        try:
+            events = self._position.load()
+            return events
+        finally:
+            if not events:
+                self._send_head()
 
     def _pause(self) -> float | None:
         """Seconds to wait for events before the next look; `None` where the stream is at its end."""

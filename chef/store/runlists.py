@@ -27,7 +27,7 @@ from chef.store.tables import jobs, projects
 # Jobs are numbered below this, so that two numbers fit into a place.
 _MOST_JOBS = 2**31
 # Jobs that one step of a walk takes: few where runs are small, more where a run has hundreds.
-_STEP, _MOST_STEP = 200, 2000
+_STEP, _MOST_STEP = 256, 2048
 
 _FIRST = jobs.alias("first")
 _MEMBER = jobs.alias("member")

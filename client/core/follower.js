@@ -33,7 +33,8 @@ export class Follower {
   state = /** @type {any} */ (null);
   #onChange;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #telling;
+  #timer;
+  #isTelling = false;
   #toldAt = 0;
   /** @type {Promise<void> | null} */
   #reading = null;
@@ -43,17 +44,21 @@ export class Follower {
     this.#onChange = onChange;
   }
 
-  /** Tell of a change, once for all that come within some time. */
+  /** Tell of a change, once for all that come at once or within some time. */
   changed(pauseMs = FRAME_MS) {
-    this.#telling ??= setTimeout(
-      () => {
-        this.#telling = undefined;
-        this.#toldAt = Date.now();
-        this.state = this.snapshot();
-        this.#onChange?.(this.state);
-      },
-      Math.max(0, this.#toldAt + pauseMs - Date.now()),
-    );
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    const restMs = this.#toldAt + pauseMs - Date.now();
+    // A timer that is not needed would be behind all that has come for the page meanwhile.
+    if (restMs > 0) this.#timer = setTimeout(() => this.#tell(), restMs);
+    else queueMicrotask(() => this.#tell());
+  }
+
+  #tell() {
+    this.#isTelling = false;
+    this.#toldAt = Date.now();
+    this.state = this.snapshot();
+    this.#onChange?.(this.state);
   }
 
   /**
@@ -86,7 +91,7 @@ export class Follower {
   }
 
   close() {
-    clearTimeout(this.#telling);
+    clearTimeout(this.#timer);
     this.#onChange = undefined;
     this.connection = { state: "closed", reason: null };
     this.state = this.snapshot();
