@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
+import gevent
 import pytest
 import redis as redis_client
 
-from chef.live import hub
+from chef.live import doorbell, hub
 from chef.live.bellmessages import MOST_BYTES, NewHeads, NotOurs, Presence, decode, encode, rings
+from chef.metrics import CountByLabel
 from tests.tools.following import Follower, is_prompt, log_line
+from tests.tools.making import open_store
 from tests.tools.redis import Redis
 from tests.tools.serving import Served
 from tests.tools.watching import eventually, watch
@@ -165,6 +168,41 @@ def test_a_message_that_redis_itself_ends_the_subscription_for_costs_seconds(
         client.publish(channel, b"x" * 33_000_000)
         eventually(lambda: is_prompt(two[1], follower), timeout=30)
         assert client.pubsub_numsub(channel) == [(channel, 2)]
+
+
+class Chatter:
+    """A channel on which messages come without a pause, as long as `lasts` says."""
+
+    service = "a test"
+
+    def __init__(self, lasts: Callable[[], bool]) -> None:
+        self._lasts = lasts
+        self.heard = 0
+
+    def publish(self, messages: Sequence[bytes]) -> None:
+        """Nobody listens."""
+
+    def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> str:
+        begun()
+        while self._lasts() and self.heard < 100_000:
+            hear(b"garbage")
+            self.heard += 1
+        return "it is over"
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+def test_messages_that_come_without_a_pause_leave_the_others_their_turn(tmp_path: Path) -> None:
+    served: list[str] = []
+    chatter = Chatter(lambda: not served)
+    with open_store(f"sqlite:///{tmp_path}/chef.db") as store:
+        bell = doorbell.Doorbell(chatter, hub.Hub(store), lambda: 0, CountByLabel("reason"))
+        bell.start()
+        gevent.sleep(0)  # It hears the first message.
+        gevent.spawn(lambda: served.append("a request")).join(60)
+        bell.close()
+    assert chatter.heard < 1000
 
 
 @pytest.mark.parametrize("message", FOREIGN)

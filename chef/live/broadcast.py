@@ -17,7 +17,8 @@ class Broadcast(Protocol):
         ...
 
     def listen(self, begun: Callable[[], None], hear: Callable[[bytes], None]) -> str:
-        """Call `begun` once messages come, and `hear` with each; neither waits. Ends by an exception.
+        """Call `begun` once messages come, and `hear` with each; neither waits, but `hear` now and then lets
+        others have their turn. Ends by an exception.
 
         Returns where messages can never come, and says why.
         """

@@ -41,6 +41,8 @@ _LINGER_S = 10.0
 _REMEMBER_S = 2.0
 # What is stored within this time is one ring. It is the most that a ring is late.
 _REST_S = 0.01
+# Who listens to messages that come without a pause never waits: after so many others have their turn.
+_HEARD_AT_ONCE = 20
 # News that do not get through while the service is away are left to the safety poll.
 _MOST_WAITING = 10_000
 
@@ -76,6 +78,7 @@ class Doorbell:
         self._listens = False
         self._is_of_no_use = False
         self._unheard_since: float | None = None
+        self._heard_in_a_row = 0
         # The presence that the others know, until when they do, and whether they are asked for theirs.
         self._told: tuple[int, bool] | None = None
         self._tell_at = 0.0
@@ -196,6 +199,9 @@ class Doorbell:
         self._changed.set()
 
     def _hear(self, data: bytes) -> None:
+        self._heard_in_a_row += 1
+        if self._heard_in_a_row % _HEARD_AT_ONCE == 0:
+            gevent.sleep(0)
         try:
             message = decode(data)
         except NotOurs as found:
