@@ -73,6 +73,20 @@ export function linkToLine(link, line) {
 }
 
 /**
+ * A line of the log that is quoted somewhere else, with its number, which leads there.
+ *
+ * @param {{ line: number, text: string }} line
+ */
+export function excerptLine({ line, text }) {
+  const item = clone("excerpt-line-template");
+  const link = field(item, "link", HTMLAnchorElement);
+  link.href = `#L${line}`;
+  link.textContent = String(line);
+  field(item, "text").textContent = text;
+  return item;
+}
+
+/**
  * @param {ParentNode} root
  * @param {string} status
  */

@@ -2,7 +2,7 @@
 
 import { getJson, jobPath } from "chef/api.js";
 import { showsAll } from "chef/base.js";
-import { byId, clone, field, setText } from "chef/dom.js";
+import { byId, excerptLine, setText } from "chef/dom.js";
 import { texts } from "chef/texts.js";
 
 /** @import { Job } from "chef/state.js" */
@@ -84,14 +84,5 @@ function show({ lines, kinds }) {
   const more = kinds - Math.min(lines.length, MOST_KINDS);
   byId("novelty-more").hidden = more <= 0;
   setText(byId("novelty-more"), more > 0 ? texts.moreKinds(more) : "");
-  byId("novelty-lines").replaceChildren(
-    ...lines.slice(0, MOST_KINDS).map(({ line, text }) => {
-      const item = clone("excerpt-line-template");
-      const link = field(item, "link", HTMLAnchorElement);
-      link.href = `#L${line}`;
-      link.textContent = String(line);
-      field(item, "text").textContent = text;
-      return item;
-    }),
-  );
+  byId("novelty-lines").replaceChildren(...lines.slice(0, MOST_KINDS).map(excerptLine));
 }

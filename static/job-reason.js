@@ -1,10 +1,10 @@
 // Why a job failed, as its log has it: the summary, the failed tests, and the lines around.
 
-import { byId, clone, field, linkToLine, setText } from "chef/dom.js";
+import { byId, clone, excerptLine, field, linkToLine, setText } from "chef/dom.js";
 import { isError } from "chef/log-outline.js";
 import { texts } from "chef/texts.js";
 
-/** @import { ExcerptLine, FailedTest, Failure, Job } from "chef/state.js" */
+/** @import { FailedTest, Failure, Job } from "chef/state.js" */
 
 // Beyond them the log itself is shorter to read.
 const MOST_TESTS = 20;
@@ -32,7 +32,7 @@ function fill({ summary, tests = [], lines }) {
   byId("reason-excerpt").hidden = lines.length === 0;
   if (lines.length === 0) return;
   setText(byId("reason-range"), texts.log.marked(lines[0].line, lines[lines.length - 1].line));
-  byId("reason-lines").replaceChildren(...lines.map(lineItem));
+  byId("reason-lines").replaceChildren(...lines.map(excerptLine));
 }
 
 /** @param {FailedTest} test */
@@ -41,16 +41,6 @@ function testItem({ name, line, message }) {
   field(item, "name").textContent = name;
   field(item, "message").textContent = message ?? "";
   linkToLine(field(item, "link", HTMLAnchorElement), line);
-  return item;
-}
-
-/** @param {ExcerptLine} line */
-function lineItem({ line, text }) {
-  const item = clone("excerpt-line-template");
-  const link = field(item, "link", HTMLAnchorElement);
-  link.href = `#L${line}`;
-  link.textContent = String(line);
-  field(item, "text").textContent = text;
   return item;
 }
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import websocket
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
 from chef.metrics import Durations, Metrics
+from tests.tools.protocol import RawViewer
 from tests.tools.redis import Redis
 from tests.tools.serving import ROOT, Served, Serving
 from tests.tools.watching import eventually
@@ -40,40 +40,16 @@ def server(tmp_path_factory: pytest.TempPathFactory, serving: Serving) -> Iterat
         yield served
 
 
-class Viewer:
-    """A viewer without a library. `pid` is what it can come back with, if it asked for recovery."""
-
-    def __init__(self, server: Served, auth: dict[str, Any]) -> None:
-        url = server.url.replace("http", "ws") + "/ws/?EIO=4&transport=websocket"
-        self._socket = websocket.create_connection(url, timeout=30)
-        assert str(self._socket.recv()).startswith("0")
-        self._socket.send("40" + json.dumps(auth))
-        self.pid = json.loads(self._socket.recv()[2:]).get("pid")
-
-    def emit(self, *arguments: Any) -> None:
-        self._socket.send("42" + json.dumps(arguments))
-
-    def take(self) -> list[Any]:
-        """The next event: its name, its payload, its offset if it has one."""
-        packet = str(self._socket.recv())
-        assert packet.startswith("42"), packet
-        event: list[Any] = json.loads(packet[2:])
-        return event
-
-    def close(self) -> None:
-        self._socket.close(timeout=0.1)
-
-
-Join = Callable[..., Viewer]
+Join = Callable[..., RawViewer]
 
 
 @pytest.fixture
 def join(server: Served) -> Iterator[Join]:
     """Connect viewers; all are closed at the end."""
-    viewers: list[Viewer] = []
+    viewers: list[RawViewer] = []
 
-    def connect(**auth: Any) -> Viewer:
-        viewers.append(Viewer(server, auth))
+    def connect(**auth: Any) -> RawViewer:
+        viewers.append(RawViewer(server, **auth))
         return viewers[-1]
 
     yield connect

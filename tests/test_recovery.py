@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import websocket
 
 from chef.settings.config import Settings
 from chef.store import Store
@@ -23,9 +22,10 @@ from chef.wire.recovery import (
     make_offset,
     parse_offset,
 )
+from tests.tools.protocol import RawViewer
 from tests.tools.serving import Served
 
-Join = Callable[..., "Raw"]
+Join = Callable[..., RawViewer]
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -63,43 +63,18 @@ def test_a_viewer_can_come_back_for_two_minutes(database_url: str) -> None:
     store.close()
 
 
-class Raw:
-    """A viewer without a library: what it is sent is looked at packet by packet."""
-
-    def __init__(self, server: Served, **auth: Any) -> None:
-        url = server.url.replace("http", "ws") + "/ws/?EIO=4&transport=websocket"
-        self._socket = websocket.create_connection(url, timeout=30)
-        assert str(self._socket.recv()).startswith("0")
-        self._socket.send("40" + json.dumps({"recovery": True} | auth))
-        self.pid = json.loads(self._socket.recv()[2:])["pid"]
-
-    def emit(self, *arguments: Any) -> None:
-        self._socket.send("42" + json.dumps(arguments))
-
-    def take(self) -> list[Any]:
-        """The next event: its name, its payload, its offset."""
-        packet = str(self._socket.recv())
-        assert packet.startswith("42"), packet
-        event: list[Any] = json.loads(packet[2:])
-        return event
-
-    def cut(self) -> None:
-        """End the connection as a network does: without a word."""
-        self._socket.shutdown()  # type: ignore[no-untyped-call] # the library has no types here
-
-
 @pytest.fixture
-def join(server: Served) -> Iterator[Callable[..., Raw]]:
+def join(server: Served) -> Iterator[Join]:
     """Connect viewers that ask for recovery; all are cut at the end."""
-    viewers: list[Raw] = []
+    viewers: list[RawViewer] = []
 
-    def connect(**auth: Any) -> Raw:
-        viewers.append(Raw(server, **auth))
+    def connect(**auth: Any) -> RawViewer:
+        viewers.append(RawViewer(server, recovery=True, **auth))
         return viewers[-1]
 
     yield connect
     for viewer in viewers:
-        viewer.cut()
+        viewer.close()
 
 
 def _progress(job: str, **more: Any) -> dict[str, Any]:
@@ -113,7 +88,7 @@ def test_the_state_that_was_lost_with_the_connection_is_sent_again(server: Serve
     offset = viewer.take()[-1]
     viewer.emit("subscribe:job", "b")
     assert viewer.take()[1]["jobId"] == "b"  # This and what follows gets lost on its way.
-    viewer.cut()
+    viewer.close()
     again = join(pid=viewer.pid, offset=offset)
     assert again.pid == viewer.pid
     assert [again.take()[0] for _ in range(2)] == ["job:progress", "job:completed"]
@@ -127,7 +102,7 @@ def test_a_client_that_had_half_of_an_ending_gets_the_other_half(server: Served,
     viewer.emit("subscribe:job", {"jobId": "a", "after": 1})
     name, _, offset = viewer.take()
     assert name == "job:progress"
-    viewer.cut()
+    viewer.close()
     assert join(pid=viewer.pid, offset=offset).take()[0] == "job:completed"
 
 
@@ -136,7 +111,7 @@ def test_an_offset_that_nobody_gave_leaves_out_nothing_that_came_whole(server: S
     viewer = join()
     viewer.emit("subscribe:job", {"jobId": "a", "after": 2})
     viewer.take()
-    viewer.cut()
+    viewer.close()
     again = join(pid=viewer.pid, offset="0:0+7")
     assert [again.take()[1]["seq"] for _ in range(3)] == [1, 2, 3]
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from flask import request
 
 from chef.access.principals import Principal
-from chef.api.answers import reader, text_in_query, wrong
+from chef.api.answers import check_project, reader, text_in_query, wrong
 from chef.domain.filtering import FILTERED_META, JobFilter, words_of
 from chef.domain.model import RUNNING, STATUSES
 from chef.errors import Forbidden
@@ -28,6 +28,14 @@ def list_reader() -> Principal:
     if any(name in request.args for name in (*FILTERED_META, "q")):
         principal.check_level("summary")
     return principal
+
+
+def project_in_query(principal: Principal) -> str | None:
+    """The project that the query names, if it does. Raises Forbidden for one that the caller may not see."""
+    project_id = text_in_query("projectId")
+    if project_id is not None:
+        check_project(principal, project_id)
+    return project_id
 
 
 def filter_in_query(project_id: str | None) -> JobFilter:

@@ -27,7 +27,7 @@ from chef.api.answers import (
     visible_job,
     wrong,
 )
-from chef.api.filters import filter_in_query, list_reader
+from chef.api.filters import filter_in_query, list_reader, project_in_query
 from chef.api.postponing import answer_at_end
 from chef.api.shapes import Jobs, LogLines, Projects, RemovedLines
 from chef.api.texts import project_answer, projects_answer, wanted_text
@@ -57,9 +57,7 @@ _NO_GAP = Gap(0, 0, 0, -1, 0, 0)
 def list_jobs() -> Response:
     """Jobs, newest first, of all projects or one, that a filter asks for."""
     principal = list_reader()
-    project_id = text_in_query("projectId")
-    if project_id is not None:
-        check_project(principal, project_id)
+    project_id = project_in_query(principal)
     page = services().store.jobs(
         filter_in_query(project_id),
         allowed=principal.projects,

@@ -15,10 +15,9 @@ from chef.api.answers import (
     limit_in_query,
     number_in_query,
     switch_in_query,
-    text_in_query,
     visible_job,
 )
-from chef.api.filters import filter_in_query, list_reader
+from chef.api.filters import filter_in_query, list_reader, project_in_query
 from chef.api.shapes import Runs
 from chef.api.texts import run_answer, wanted_text
 from chef.domain.clockback import not_after
@@ -46,9 +45,7 @@ blueprint = Blueprint("runs", __name__)
 def list_all_runs() -> Response:
     """The runs of all projects that the caller may see, or of one, the one that began last first."""
     principal = list_reader()
-    project_id = text_in_query("projectId")
-    if project_id is not None:
-        check_project(principal, project_id)
+    project_id = project_in_query(principal)
     return answer_at(principal, _page(filter_in_query(project_id), principal))
 
 

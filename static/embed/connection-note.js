@@ -23,6 +23,7 @@ export class ConnectionNote {
   #since = Date.now();
   /** @type {number | null} */
   #updatedAt = null;
+  #known = 0;
 
   /** Whether what is shown is as it is now. */
   get isPresent() {
@@ -37,6 +38,17 @@ export class ConnectionNote {
     if (state !== this.#state) this.#since = Date.now();
     [this.#state, this.#reason] = [state, reason];
     this.#updatedAt = updatedAt ? Date.parse(updatedAt) : null;
+  }
+
+  /**
+   * Until when what is shown is known. Without a connection nothing goes on by itself: nobody knows whether it
+   * does.
+   *
+   * @param {number} now by the server's clock
+   */
+  knownUntil(now) {
+    if (this.isPresent || this.#known === 0) this.#known = now;
+    return this.#known;
   }
 
   /** @param {number} now by the server's clock */

@@ -31,8 +31,6 @@ export default class ProgressView {
   // What was last told to screen readers; null before the first state.
   /** @type {string | null} */
   #announced = null;
-  /** The last moment at which what is shown was so, in milliseconds. */
-  #at = 0;
 
   /**
    * @param {ShadowRoot} root
@@ -62,13 +60,11 @@ export default class ProgressView {
   }
 
   tick() {
-    const isPresent = this.#note.isPresent;
+    const { isPresent } = this.#note;
     const now = this.#context.now();
-    // Without a connection nothing goes on by itself: nobody knows whether it does.
-    if (isPresent || this.#at === 0) this.#at = now;
     this.#frame.toggleAttribute("data-stale", !isPresent);
     this.#note.tick(now);
-    this.#show(this.#job, this.#at, isPresent);
+    this.#show(this.#job, this.#note.knownUntil(now), isPresent);
   }
 
   /**

@@ -76,7 +76,6 @@ export default class ProjectView {
   #name = makeLink("project-name");
   #list = make("ul", "jobs");
   #empty = make("p", "empty", texts.embed.noJobs);
-  #at = 0;
 
   /**
    * @param {ShadowRoot} root
@@ -119,13 +118,13 @@ export default class ProjectView {
   }
 
   tick() {
-    const isPresent = this.#note.isPresent;
+    const { isPresent } = this.#note;
     const now = this.#context.now();
-    if (isPresent || this.#at === 0) this.#at = now;
+    const at = this.#note.knownUntil(now);
     this.#frame.toggleAttribute("data-stale", !isPresent);
     this.#note.tick(now);
     this.#empty.hidden = !isPresent || this.#rows.size > 0;
-    for (const job of this.#jobs ?? []) this.#rows.get(job.jobId)?.show(job, this.#at, isPresent);
+    for (const job of this.#jobs ?? []) this.#rows.get(job.jobId)?.show(job, at, isPresent);
   }
 
   options() {}

@@ -75,6 +75,26 @@ class Raw:
         self.connection.shutdown()  # type: ignore[no-untyped-call]
 
 
+class RawViewer(Raw):
+    """A connected viewer without a library. `pid` is what it can come back with, if it asked for recovery."""
+
+    def __init__(self, served: Served, **auth: Any) -> None:
+        super().__init__(served)
+        assert self.text().startswith("0{")
+        self.send("40" + json.dumps(auth))
+        self.pid = json.loads(self.text().removeprefix("40")).get("pid")
+
+    def emit(self, *arguments: Any) -> None:
+        self.send("42" + json.dumps(arguments))
+
+    def take(self) -> list[Any]:
+        """The next event: its name, its payload, its offset if it has one."""
+        packet = self.text()
+        assert packet.startswith("42"), packet
+        event: list[Any] = json.loads(packet[2:])
+        return event
+
+
 @contextmanager
 def raw(served: Served, *, connected: bool = True) -> Iterator[Raw]:
     """A WebSocket that has had OPEN and, unless told otherwise, is connected to the default namespace."""
