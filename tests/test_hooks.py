@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -126,6 +127,23 @@ def test_a_repository_of_github_enterprise_is_on_its_own_host(client: FlaskClien
         (job_id,) = step["jobs"]
         known = address if address and address.startswith("https") else "https://github.com/acme/shop"
         assert job(client, job_id)["meta"]["repository"] == known
+
+
+def test_a_form_is_taken_as_github_sends_it_unless_told_otherwise(client: FlaskClient) -> None:
+    (step, *_) = PAYLOADS["github workflow_job"]
+    payload = step["payload"] | {"odd": "a&b=c%20d+\u2603"}
+    for fields, status in (
+        ({"payload": json.dumps(payload)}, 200),
+        ({"payload": "[1"}, 400),
+        ({"x": "y"}, 400),
+    ):
+        body = urlencode(fields).encode()
+        headers = SIGN["github"](body) | {"X-GitHub-Event": "workflow_job"}
+        told = client.post(
+            address("github"), data=body, headers=headers, content_type="application/x-www-form-urlencoded"
+        )
+        assert told.status_code == status, told.text
+    assert job(client, next(iter(step["jobs"])))["status"] == "queued"
 
 
 def test_a_delivery_that_comes_again_changes_nothing(client: FlaskClient) -> None:
@@ -287,7 +305,7 @@ def test_odd_payloads_are_no_fault_of_ours(client: FlaskClient) -> None:
         headers = SIGN["github"](body)
         answer = client.post(address("github"), data=body, headers=headers, content_type="application/json")
         assert answer.status_code == 400
-    form = client.post(address("github"), data={"payload": "{}"})
+    form = client.post(address("gitlab"), data={"payload": "{}"})
     assert form.status_code == 400
     assert "application/json" in (form.json or {})["detail"]
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
@@ -28,6 +29,8 @@ from chef.wire.strict import dumps
 blueprint = Blueprint("hooks", __name__)
 
 _RECENT = 200
+_FORM = "application/x-www-form-urlencoded"
+_MOST_FIELDS = 20
 
 
 @blueprint.post("/api/hooks/<platform>/<project_id>")
@@ -39,9 +42,9 @@ def post_hook(platform: str, project_id: str) -> Response:
     check_id(project_id, "projectId")
     if not services().settings.hook_secrets:
         raise Forbidden("webhooks are taken where CHEF_HOOK_SECRET is set")
-    delivery = _delivery()
+    delivery = _delivery(known)
     _check_proof(known, platform, project_id, delivery)
-    delivery = replace(delivery, payload=_payload(delivery.body))
+    delivery = replace(delivery, payload=_payload(_json_of(delivery.body, known)))
     name = make_id(platform, known.delivery_id(delivery) or delivery.fingerprint)
     accepted = 0
     jobs: list[str] = []
@@ -61,11 +64,22 @@ def post_hook(platform: str, project_id: str) -> Response:
     return answer(HookAccepted(accepted, tuple(jobs), tuple(ignored)))
 
 
-def _delivery() -> HookDelivery:
+def _delivery(known: HookPlatform) -> HookDelivery:
     body = read_body(request, services().settings.max_body_bytes)
-    if request.mimetype == "application/x-www-form-urlencoded":
+    if request.mimetype == _FORM and known.form_field is None:
         raise NotJson("choose the content type application/json where the platform asks")
     return HookDelivery({name.lower(): value for name, value in request.headers.items()}, body, {})
+
+
+def _json_of(body: bytes, known: HookPlatform) -> bytes:
+    """The JSON in a body: GitHub sends it in a form unless another content type is chosen."""
+    if request.mimetype != _FORM or known.form_field is None:
+        return body
+    try:
+        given = dict(parse_qsl(body, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        given = {}
+    return given.get(known.form_field.encode(), b"")
 
 
 def _payload(body: bytes) -> dict[str, Any]:

@@ -19,11 +19,15 @@ from chef.hooks.signatures import (
 
 @dataclass(frozen=True, slots=True)
 class HookPlatform:
-    """`verify` are the ways in which it may sign: without one, a key in the address proves it (`?key=`)."""
+    """`verify` are the ways in which it may sign: without one, a key in the address proves it (`?key=`).
+
+    `form_field` is the field of a form in which it may send the JSON.
+    """
 
     hear: Callable[[HookDelivery], list[Heard]]
     delivery_id: Callable[[HookDelivery], str | None]
     verify: tuple[Verify, ...] = ()
+    form_field: str | None = None
 
 
 def _header(name: str) -> Callable[[HookDelivery], str | None]:
@@ -43,6 +47,7 @@ PLATFORMS: dict[str, HookPlatform] = {
         codehosts.github,
         _header("x-github-delivery"),
         (hex_hmac("x-hub-signature-256", "sha256", "sha256="),),
+        form_field="payload",
     ),
     "gitlab": HookPlatform(
         codehosts.gitlab,
