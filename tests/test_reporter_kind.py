@@ -241,17 +241,36 @@ def test_chef_sh_finds_the_same_address(url: str, address: str | None) -> None:
     assert done.stdout == (f"{address}\n" if address else "")
 
 
-SHELL_KNOWS = ("github", "gitlab", "buildkite", "circleci", "jenkins", "heroku", "heroku ci", "woodpecker")
+SHELL_KNOWS = (
+    *("github", "gitea", "forgejo", "gitlab", "buildkite", "circleci", "jenkins", "heroku", "heroku ci"),
+    "woodpecker",
+)
 # What chef.sh has found, one a line.
-TELL = 'detect; printf "%s\\n" "$chef_kind" "$chef_run" "$chef_repository" "$chef_pull" "$chef_number"'
+TELL = (
+    'detect; printf "%s\\n" "$chef_kind" "$chef_run" "$chef_repository" "$chef_pull" "$chef_number" '
+    '"$chef_branch" "$chef_commit" "$chef_author" "$chef_title" "$chef_address" "$(as_id "$chef_found_job")"'
+)
 
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", SHELL_KNOWS)
 def test_chef_sh_finds_the_same(name: str, tmp_path: Path) -> None:
     environ, _, _, meta = SYSTEMS[name]
-    keys = ("kind", "run", "repository", "pullRequest", "number")
-    assert shell_finds(TELL, environ, tmp_path) == [meta.get(key, "") for key in keys]
+    keys = (
+        "kind",
+        "run",
+        "repository",
+        "pullRequest",
+        "number",
+        "branch",
+        "commit",
+        "author",
+        "title",
+        "url",
+    )
+    found = find_target(environ)
+    assert shell_finds(TELL, environ, tmp_path) == [*(found.meta.get(key, "") for key in keys), found.job]
+    assert {key: found.meta.get(key) for key in meta} == meta
 
 
 def shell_finds(tell: str, environ: dict[str, str], folder: Path) -> list[str]:

@@ -56,16 +56,25 @@ head_of_event() {
 detect() {
   chef_found_job='' chef_found_project='' chef_branch='' chef_commit='' chef_author='' chef_title='' chef_address='' chef_stage=''
   chef_kind='' chef_run='' chef_repository='' chef_pull='' chef_number=''
-  if [ "${GITHUB_ACTIONS-}" = true ] && [ -n "${GITHUB_RUN_ID-}" ]; then
+  # Gitea and Forgejo have the variables of GitHub Actions.
+  chef_forge=''
+  [ "${GITHUB_ACTIONS-}" != true ] || chef_forge=github
+  [ "${GITEA_ACTIONS-}" != true ] || chef_forge=gitea
+  [ "${FORGEJO_ACTIONS-}" != true ] || chef_forge=forgejo
+  if [ -n "$chef_forge" ] && [ -n "${GITHUB_RUN_ID-}" ]; then
     chef_leg=${RUNNER_TRACKING_ID:-${RUNNER_NAME-}}
     [ -z "$chef_leg" ] || chef_leg=-$(hash_of "$chef_leg")
-    chef_found_job=github-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT}${GITHUB_JOB:+-$GITHUB_JOB}$chef_leg
+    chef_found_job=$chef_forge-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT}${GITHUB_JOB:+-$GITHUB_JOB}$chef_leg
     chef_found_project=${GITHUB_REPOSITORY-}
     chef_branch=${GITHUB_HEAD_REF:-${GITHUB_REF_NAME-}} chef_commit=${GITHUB_SHA-} chef_author=${GITHUB_ACTOR-}
-    chef_title=${GITHUB_WORKFLOW-} chef_stage=$(printf '%s' "${GITHUB_ACTION-}" | sed 's/^_*//; s/^run$//')
-    chef_address=${GITHUB_SERVER_URL:-https://github.com}/${GITHUB_REPOSITORY-}/actions/runs/$GITHUB_RUN_ID
-    chef_address=$chef_address${GITHUB_RUN_ATTEMPT:+/attempts/$GITHUB_RUN_ATTEMPT}
-    chef_run=github-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT} chef_number=${GITHUB_RUN_NUMBER-}
+    kind_of "${GITHUB_WORKFLOW-}" "${GITHUB_JOB-}"
+    chef_title=$chef_kind chef_stage=$(printf '%s' "${GITHUB_ACTION-}" | sed 's/^_*//; s/^run$//')
+    chef_address=${GITHUB_SERVER_URL:-https://github.com}/${GITHUB_REPOSITORY-}/actions/runs/
+    # There runs are numbered per repository, and have no address per attempt.
+    if [ "$chef_forge" = github ]; then chef_address=$chef_address$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+/attempts/$GITHUB_RUN_ATTEMPT}
+    else chef_address=${GITHUB_SERVER_URL:+${GITHUB_RUN_NUMBER:+$chef_address$GITHUB_RUN_NUMBER}}
+    fi
+    chef_run=$chef_forge-$GITHUB_RUN_ID${GITHUB_RUN_ATTEMPT:+-$GITHUB_RUN_ATTEMPT} chef_number=${GITHUB_RUN_NUMBER-}
     chef_leg=${ImageOS:-${RUNNER_OS-}}${RUNNER_ARCH:+, $RUNNER_ARCH}$(tools_of "$PATH")
     kind_of "${GITHUB_WORKFLOW-}" "${GITHUB_JOB-}" "${chef_leg#, }"
     chef_repository=${GITHUB_SERVER_URL:+$GITHUB_SERVER_URL/}${GITHUB_REPOSITORY-}
