@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Executable,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from chef.domain.filtering import filter_text, plain_text
 from chef.domain.model import Job
@@ -200,25 +213,31 @@ def begin(connection: Connection, digests: Sequence[str], now: int) -> list[Targ
     return [TargetKey(found[digest].pk, found[digest].since) for digest in digests]
 
 
+# Made once, as what is asked every two seconds.
+_PLACE = func.coalesce(outbox_projects.c.seq, 0)
+_MOVED = (
+    select(projects.c.pk, projects.c.seq, _PLACE.label("place"))
+    .outerjoin(outbox_projects, outbox_projects.c.project_pk == projects.c.pk)
+    .where(projects.c.seq > _PLACE)
+    .limit(MOST_PROJECTS)
+)
+_PROJECT: BindParameter[int] = bindparam("project")
+_OF_PART = select(entries.c.job_pk).where(
+    entries.c.project_pk == _PROJECT, entries.c.project_seq.between(bindparam("first"), bindparam("last"))
+)
+# Jobs that are being removed are of no project that can be told of.
+_CHANGED = whole_jobs().where(jobs.c.pk.in_(_OF_PART), jobs.c.project_pk == _PROJECT)
+
+
 def find_moved(connection: Connection) -> list[Moved]:
     """Of the projects in which something is new, the next part of each."""
-    place = func.coalesce(outbox_projects.c.seq, 0)
-    query = (
-        select(projects.c.pk, projects.c.seq, place.label("place"))
-        .outerjoin(outbox_projects, outbox_projects.c.project_pk == projects.c.pk)
-        .where(projects.c.seq > place)
-        .limit(MOST_PROJECTS)
-    )
-    return [_moved_part(connection, row) for row in connection.execute(query).all()]
+    return [_moved_part(connection, row) for row in connection.execute(_MOVED).all()]
 
 
 def _moved_part(connection: Connection, row: Any) -> Moved:
     last = min(row.seq, row.place + _ENTRIES)
-    of_part = (entries.c.project_pk == row.pk) & entries.c.project_seq.between(row.place + 1, last)
-    changed = whole_jobs().where(jobs.c.pk.in_(select(entries.c.job_pk).where(of_part)))
-    # Jobs that are being removed are of no project that can be told of.
-    found = (rows.job_of(one) for one in connection.execute(changed.where(jobs.c.project_pk == row.pk)))
-    return Moved(row.pk, last, tuple(found), last < row.seq)
+    found = connection.execute(_CHANGED, {"project": row.pk, "first": row.place + 1, "last": last})
+    return Moved(row.pk, last, tuple(map(rows.job_of, found)), last < row.seq)
 
 
 def find_told(connection: Connection, job_ids: Collection[str]) -> dict[tuple[str, int], ToldRow]:
@@ -321,13 +340,17 @@ def go_on(connection: Connection, owner: str, places: Sequence[Moved]) -> bool:
     """Keep up to where projects were looked at. The caller commits."""
     if not _holds(connection, owner):
         return False
-    statement = upsert(connection.dialect.name, outbox_projects, ["project_pk"], ["seq"])
     still = select(projects.c.pk).where(projects.c.pk.in_([place.project_pk for place in places]))
     pks = set(connection.scalars(still))
     kept = [{"project_pk": one.project_pk, "seq": one.seq} for one in places if one.project_pk in pks]
     if kept:
-        connection.execute(statement, kept)
+        connection.execute(_keep_places(connection.dialect.name), kept)
     return True
+
+
+@cache
+def _keep_places(dialect: str) -> Executable:
+    return upsert(dialect, outbox_projects, ["project_pk"], ["seq"])
 
 
 def save(connection: Connection, owner: str, target_pk: int, job_id: str, told: ToldRow) -> bool:
