@@ -200,7 +200,10 @@ class Handler:
         body: Body,
     ) -> None:
         """Have the application answer, and read what of the body it has not."""
-        self._answering.request_id = environ[keys.REQUEST_ID]
+        this = (
+            self._answering
+        )  # The greenlet that gives a postponed answer may be here before this one leaves.
+        this.request_id = environ[keys.REQUEST_ID]
         try:
             answer(application, environ)
         except PeerGone:
@@ -208,7 +211,7 @@ class Handler:
         except Exception as fault:  # noqa: BLE001 - whatever it is, it is answered, and told where it is ours
             self._fail(fault, environ, body)
         finally:
-            self._answering.request_id = None
+            this.request_id = None
         if self._answer.state is POSTPONED:
             self._postponed = environ
             self._departure = Departure(self.connection, self._peer_left)
