@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -393,6 +394,20 @@ def test_a_row_that_is_too_long_is_nothing_and_the_next_one_is_a_row() -> None:
     output = b"[ 45%] " + b"x" * 5000 + b"[ 46%] y" + b"\n[ 5%] z\n"
     for size in (None, 100, 2001):
         assert percents(output, size) == [5]
+
+
+@pytest.mark.parametrize(
+    "begin",
+    ["(3/10) installing a", "[INFO] Building a", "[1/3] Installing a", "Running: a", "PASS: a", "1/6 a"],
+)
+@pytest.mark.parametrize("fill", [" ", "a ", ".", "(1 of 2) "])
+def test_a_long_row_costs_no_more_than_its_length(begin: str, fill: str) -> None:
+    """Patterns that try each place of a run of spaces would take a minute for these."""
+    rows = [f"{begin}{fill * (length // len(fill))}z\n".encode() for length in (1900, 64_000)]
+    finder, started = ProgressFinder(), time.process_time()
+    for row in (*[rows[0]] * 20, rows[1]):
+        finder.feed(b"[x/y] 1/2 5%\n" + row)
+    assert time.process_time() - started < 1
 
 
 def test_a_percent_is_of_the_phase_that_is_named_before_it() -> None:

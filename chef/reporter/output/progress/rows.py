@@ -12,6 +12,7 @@ from chef.reporter.output.progress.terminalbar import BAR_AS_ROW, BAR_ROW, BAR_S
 
 # A row that is longer is no tool's word about its progress.
 LONGEST_ROW = 2000
+_TOO_LONG = rb"(\n[^\n]{%d})[^\n]+" % (LONGEST_ROW + 1)
 _MOVES = rb"\x1b(?:\[[0-9;]*[A-HJKSTXadefsu]|[78DEM])"
 _CONTROL_SEQUENCES = (
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P_^X][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]+[0-~]|[0-~])"
@@ -29,8 +30,9 @@ def whole_rows(output: bytes) -> tuple[bytes, bytes]:
 
 
 def plain_rows(output: bytes) -> bytes:
-    r"""The rows, each with a `\n` before it."""
+    r"""The rows, each with a `\n` before it; of one that is too long so much that it stays one."""
     if b"\x1b" in output:
         output = re.sub(BAR_SEQUENCE, BAR_AS_ROW, output.replace(BAR_ROW, b""))
         output = re.sub(_CONTROL_SEQUENCES, b"", re.sub(_MOVES, b"\n", output))
-    return b"\n" + output.replace(b"\r", b"\n").replace(b"\x08", b"\n")
+    rows = b"\n" + output.replace(b"\r", b"\n").replace(b"\x08", b"\n")
+    return re.sub(_TOO_LONG, rb"\1", rows) if len(rows) > LONGEST_ROW else rows

@@ -96,6 +96,8 @@ def _drawn(found: Match[bytes]) -> Reading | None:
 _DIGITS = b"0123456789"
 _SIDES = rb"(?P<done>\d{1,7})/(?P<total>\d{1,7})"
 _OF = rb"(?P<done>\d{1,7}) of (?P<total>\d{1,7})"
+# Words with one space between two of them: a run of spaces is not tried at each of its places.
+_TEXT = rb"(?P<text>\S+(?: \S+)*?)"
 _PERCENT = rb"(?P<percent>\d{1,3})%"
 _WEBPACK = rb"(?:setup|building|sealing|emitting|cache)\b"
 _TESTED = rb"(?:[.,sSFEexXpPuUfRr-]+|(?:PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS|RERUN)(?: \(.*\))?)"
@@ -119,7 +121,7 @@ RULES = (
         _stage_and_step,
     ),
     RowRule("Meson, running", b"[", rb"\[(?:\d+-)?\d+/\d+\] (?:\xf0\x9f\x8c.|[-\\|/]) .*s$", _nothing),
-    RowRule("DNF 5", b"[", rb"\[ *%s\] (?P<text>%s.*?) +\d+%% \|" % (_SIDES, _DNF), _counted),
+    RowRule("DNF 5", b"[", rb"\[ *%s\] (?P<text>%s\S*(?: \S+)*?) +\d+%% \|" % (_SIDES, _DNF), _counted),
     RowRule("DNF 5, a download", b"[", rb"\[ *\d+/\d+\] .*\d+% \|", _nothing),
     RowRule("CMake, Make", b"[", rb"\[ *%s\]\s*(?P<text>.*)" % _PERCENT, _percent_of),
     RowRule("Soong", b"[", rb"\[ *%s \d+/\d+[^\]]*\] *(?P<text>.*)" % _PERCENT, _percent_of),
@@ -127,7 +129,7 @@ RULES = (
     RowRule("Ninja, Playwright", b"[", rb"\[ *%s\](?! *\d\d?:\d\d)(?: +(?P<text>.*))?$" % _SIDES, _counted),
     RowRule("run-clang-tidy", b"[", rb"\[ *%s\]\[\d+\.\d+s\] " % _SIDES, _counted),
     RowRule("GHC", b"[", rb"\[ *(?P<done>\d+) of *(?P<total>\d+)\] (?P<text>[A-Z].*)", _counted),
-    RowRule("Maven", b"[", rb"\[INFO\] Building (?P<text>.*?) +\[%s\]$" % _SIDES, _counted),
+    RowRule("Maven", b"[", rb"\[INFO\] Building %s +\[%s\]$" % (_TEXT, _SIDES), _counted),
     RowRule(
         "Docker Compose",
         b"[",
@@ -177,10 +179,10 @@ RULES = (
     RowRule(
         "pacman, Zypper, apk",
         b"(",
-        rb"\( *%s\) (?P<text>%s\b.*?)(?: +[\[#].*|\s*\.{3,}.*)?$" % (_SIDES, _CHANGED),
+        rb"\( *%s\) (?P<text>%s:? \S+(?: \([^)]*\))?)" % (_SIDES, _CHANGED),
         _counted,
     ),
-    RowRule("Cypress", b"R", rb"Running: +(?P<text>\S.*?) +\(%s\)$" % _OF, _begun, ended=True),
+    RowRule("Cypress", b"R", rb"Running: +%s +\(%s\)$" % (_TEXT, _OF), _begun, ended=True),
     RowRule("Stryker", b"M", rb"Mutation testing +(?:\[[= ]*\] )?%s \(elapsed" % _PERCENT, _percent_of),
     RowRule("Turborepo", b"T", rb"Tasks: +(?P<results>\d+ successful), (?P<total>\d+) total$", _summary),
     RowRule("Vitest", b"T", rb"Test Files +(?P<results>\d[^(]*)\((?P<total>\d+)\)$", _summary),
