@@ -343,6 +343,8 @@ def test_tasks_that_are_announced_are_counted() -> None:
         100,
     ]
     assert of_rows(*ended) == []
+    lerna = "Lerna (powered by Nx)   Running target build for 2 projects"
+    assert of_rows(lerna, "⠙  p1:build", "✔  p2:build (3s)", "✔  1/1 succeeded", "✖  p1:build") == [50, 100]
     # What a task writes is of a part; where one has failed, the others may never come.
     begun = " NX   Running target build for 4 projects:"
     assert of_rows(begun, "[9/9] a.o", ended[0], "[9/9] b.o", ended[1]) == [25, 50]

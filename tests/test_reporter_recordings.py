@@ -48,7 +48,7 @@ ENDS_BELOW_100 = {
 # Of several rows: of all rows of the kind so far, so that no single row has the number.
 COUNTED = (
     *("playwright-list", "mocha", "progress/nx", "buildah-stages", "buildkit"),
-    *("composer", "poetry", "docker-pull", "docker-push", "podman"),
+    *("composer", "poetry", "docker-pull", "docker-push", "podman", "lerna"),
 )
 SEQUENCE = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\(B")
 

@@ -17,14 +17,16 @@ _LAYER_STATES = (
     *(b"Extracting", b"Preparing", b"Pushing"),
 )
 _LAYER_ENDS = (b"Pull complete", b"Already exists", b"Pushed", b"Layer already exists")
-_TASKS_END = rb"NX +(?:Successfully ran|Ran) target"
+_NX = rb"(?:NX|Lerna \(powered by Nx\))"
+_TASKS_END = rb"%s +(?:Successfully ran|Ran) target" % _NX
 _TICK = rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf])"
 # The row with the number of items, and the row of one that has ended.
 _ANNOUNCED = (
     (rb"Running (\d+) tests? using \d+ workers?", rb"%s +(?P<item>\d+)" % _TICK),
     (
-        rb"NX +Running target \S+ for (?:(\d+) projects?|project \S+)(?: and (\d+) tasks? \w+ depends? on)?",
-        rb"%s +(?P<item>nx run \S+)" % _TICK,
+        rb"%s +Running target \S+ for (?:(\d+) projects?|project \S+)(?: and (\d+) tasks? \w+ depends? on)?"
+        % _NX,
+        rb"(?:%s +nx run|\xe2\x9c[\x90-\x9f]) +(?P<item>[^\s:]+:\S+)" % _TICK,
     ),
     (
         rb"Package operations: (\d+) installs?, (\d+) updates?, (\d+) removals?",
@@ -123,7 +125,7 @@ class AnnouncedItems:
 
     def __init__(self) -> None:
         self._total = 0
-        self._item = b""
+        self._announcement, self._item = b"", b""
         self._ended: set[bytes] = set()
 
     @property
@@ -142,10 +144,12 @@ class AnnouncedItems:
             self._total = 0
         for announcement, item in _ANNOUNCED:
             begun = re.match(announcement, row)
+            if begun and begun[0] == self._announcement and self.is_waiting:
+                return None  # It is drawn anew.
             if begun:
                 counts = [int(count) for count in begun.groups() if count is not None]
                 self._total = min(sum(counts) if counts else 1, _MOST)
-                self._item, self._ended = item, set()
+                self._announcement, self._item, self._ended = begun[0], item, set()
                 return None
         found = re.match(self._item, row) if self._total else None
         if not found:

@@ -228,14 +228,14 @@ _COUNTED_ROWS = (
         rb"\[\+\] Building",
         rb"[0-9a-f]{12}: ",
         rb"Running \d+ tests? using",
-        rb"NX ",
+        rb"(?:NX|Lerna) ",
     ),
     *(
         rb"Package operations: ",
         rb"(?:-|\xe2\x80\xa2) [A-Z][a-z]+ing \S+ \(",
         rb"\xe2\x97\x8f \S.*? \xe2\x96\x88",
     ),
-    rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?:\d+ |nx run )",
+    rb"(?:\xe2[\x80-\xbf]{2}|ok|x|-|\xc2[\x80-\xbf]) +(?:\d+ |nx run |[^\s:]+:\S)",
 )
 _BROWSER_SIGN = b": Executed "
 _PYTEST_ENDS = rb"(?:\[ *\d{1,3}(?:%|/\d{1,7})\]|\d% (?:\xe2\x96[\x88-\x8f])+)[ \t]*(?=\n)"
