@@ -295,6 +295,23 @@ def test_a_digest_tells_what_a_job_is_and_how_it_ended(app: Flask) -> None:
     assert "## Phases\n\n- building: " in text
 
 
+def test_what_nobody_said_is_not_in_the_reason_and_a_pull_request_is_called_so(app: Flask) -> None:
+    client = app.test_client()
+    meta = {"branch": "main", "pullRequest": 7}
+    first = {"type": "progress", "jobId": "j", "projectId": "p", "phase": "building", "meta": meta}
+    assert client.post("/api/updates", json=first).status_code == 200
+    log = (ROOT / "tests/recordings/errors/pytest-failed.log").read_bytes()
+    assert client.put("/api/jobs/j/logs", data=log).status_code == 200
+    ended = {"type": "progress", "jobId": "j", "status": "failed"}
+    assert client.post("/api/updates", json=ended).status_code == 200
+    digest = client.get("/api/jobs/j/digest").text
+    assert "- `1 failed, 4 passed`" in digest
+    assert "no message" not in digest
+    assert "branch `main`, pull request `#7`" in digest
+    summary = client.get("/jobs/j", headers={"Accept": "text/plain"}).text
+    assert "main · #7" in summary
+
+
 def test_a_digest_names_what_no_green_run_printed(app: Flask) -> None:
     client = app.test_client()
     failed_job(client, "first", GREEN)

@@ -213,6 +213,21 @@ def test_an_error_before_green_tests_is_none() -> None:
     assert summary_of(texts[:2]) is None
 
 
+def test_records_of_go_that_are_none_are_lines_like_others() -> None:
+    def record(output: str) -> str:
+        return f'{{"Time":"2026-11-28T12:00:00Z","Action":"output","Package":"shop","Output":"{output}"}}'
+
+    told = [
+        record(text)
+        for text in (r"--- FAIL: T\ud800\u001b[31m (0.00s)\n", r"bad \x escape", r"FAIL\tshop\t0.1s\n")
+    ]
+    failure = failure_in(seen_lines(told))
+    assert failure is not None
+    assert (failure.summary, names_of(failure)) == ("1 failed", ["T?"])
+    assert all("\x1b" not in name for name in names_of(failure))
+    assert summary_of([record("fatal: no")[:-1], "make: *** [Makefile:9: deploy] Error 1"]) is not None
+
+
 def test_nothing_certain_is_nothing() -> None:
     assert summary_of([]) is None
     assert summary_of(["all is well", "done", "3 of 5 boxes packed"]) is None

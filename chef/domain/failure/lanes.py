@@ -6,7 +6,10 @@ their outputs apart: each name is a lane.
 
 from __future__ import annotations
 
+import json
 import re
+
+from chef.domain.text import clean_text
 
 _TIME = re.compile(
     r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? (?:\d\d[OE][+ ]?)?"
@@ -28,6 +31,12 @@ _NAME = re.compile("|".join(_NAMES))
 _SIGNS = ("@", "[", ".", "#")
 
 
+# `go test -json`: a record for each line, with its package
+_GO_RECORD = re.compile(
+    r'\{"Time":"[^"]*","Action":"\w+","Package":"([^"]*)"(?:,"\w+":(?:[\d.]+|"(?:[^"\\]|\\.)*"))*\}$'
+)
+_GO_OUTPUT = re.compile(r'"Output":("(?:[^"\\]|\\.)*")')
+
 # Runners within runners, and times before and behind their names.
 _DEEPEST = 3
 
@@ -37,6 +46,9 @@ def lane_of(text: str) -> tuple[str, str]:
     names: list[str] = []
     for _ in range(_DEEPEST):
         text = _without_time(text)
+        if text[:1] == "{" and (record := _GO_RECORD.match(text)):
+            names.append(record[1])
+            return " ".join(names), _output_of(text)
         # Nearly all lines of tools begin with a space, a capital letter, or a sign.
         if not (text[:1].islower() or text[:1].isdigit() or text[:1] in _SIGNS):
             break
@@ -53,3 +65,15 @@ def _without_time(text: str) -> str:
         return text
     found = _TIME.match(text)
     return text if found is None else text[found.end() :]
+
+
+def _output_of(record: str) -> str:
+    """The line that a record of Go tells, empty for the other ones."""
+    output = _GO_OUTPUT.search(record)
+    if output is None:
+        return ""
+    try:
+        text: str = json.loads(output[1])
+    except ValueError:
+        return ""
+    return clean_text(text.encode("utf-8", "replace").decode()).rstrip()
