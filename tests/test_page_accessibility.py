@@ -42,6 +42,14 @@ TOO_SMALL = """(least) => {
 }"""
 
 
+# Waits for all movements that end; on a busy machine they take longer than they are meant to.
+AT_REST = """async () => {
+  const ends = (one) => one.playState === "running" && one.effect?.getComputedTiming().endTime !== Infinity;
+  for (let left; (left = document.getAnimations().filter(ends)).length > 0; )
+    await Promise.allSettled(left.map((one) => one.finished));
+}"""
+
+
 def progress(job_id: str, **fields: Any) -> dict[str, Any]:
     return {"type": "progress", "jobId": job_id, "projectId": "web"} | fields
 
@@ -91,8 +99,10 @@ def cook(server: Served, folder: Path) -> None:
 
 
 def faults_of(page: Page) -> list[Any]:
-    # Elements that move into place would be judged on their way.
+    # Elements that move into place, or change their colour, would be judged on their way.
+    page.wait_for_function("!document.querySelector('#chip[data-state=connecting]')")
     page.wait_for_timeout(500)
+    page.evaluate(AT_REST)
     page.add_script_tag(path=AXE)
     found = page.evaluate("async () => (await axe.run()).violations")
     return [(one["id"], [node["html"] for node in one["nodes"]]) for one in found]
