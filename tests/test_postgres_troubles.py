@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import requests
 
 from chef.settings.config import Settings
 from chef.store import Store
@@ -216,3 +218,24 @@ def test_connections_that_were_broken_while_they_waited_cost_nobody_an_answer(
         end_connections(url)
         answers[method, path] = server.session.request(method, server.url + path, timeout=30).status_code
     assert answers == dict.fromkeys(asked, 200)
+
+
+def test_the_databases_own_isolation_does_not_come_between_processes(
+    start_server: StartServer, postgres: Postgres
+) -> None:
+    """As an administrator may have set it for all programs: then those that write at once would fail."""
+    url = postgres.new_database()
+    name = urlsplit(url).path[1:]
+    administer(url, f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
+    servers = [start_server(DATABASE_URL=url) for _ in range(2)]
+    servers[0].update(LINE)
+
+    def send(server: Served) -> list[int]:
+        with requests.Session() as session:
+            address = f"{server.url}/api/updates"
+            return [session.post(address, json=LINE, timeout=30).status_code for _ in range(40)]
+
+    with ThreadPoolExecutor(6) as pool:
+        statuses = [status for sent in pool.map(send, servers * 3) for status in sent]
+    assert statuses == [200] * 240
+    assert servers[1].get("/api/jobs/j").json()["lines"] == 241

@@ -47,6 +47,9 @@ _REFUSED_BY_SERVER = re.compile(r"failed: \S+:  ")
 _FOR_GOOD = re.compile(r"authentication|password|does not exist|pg_hba|no such|unsupported|not permitted")
 
 
+# All that a transaction reads is of one moment.
+_OF_READERS = psycopg.IsolationLevel.REPEATABLE_READ
+
 Session = psycopg.Connection[Any]
 
 
@@ -98,7 +101,7 @@ class PostgresServer:
         driver: Any = connection.connection.dbapi_connection
         pooled = driver.prepare_threshold is None
         if pooled or not durable or left < _SESSION_MS:
-            reading = driver.isolation_level is not None
+            reading = driver.isolation_level == _OF_READERS
             limits = _limits("LOCAL ", max(_LEAST_MS, left), reading=reading, durable=durable)
             Driver(connection).execute(limits)
 
@@ -122,8 +125,8 @@ def _prepare(driver: Any, reading: bool) -> None:
         if driver.info.server_version >= _IDLE_TIMEOUT_SINCE:
             driver.execute(f"SET idle_session_timeout={_IDLE_MS}")
     driver.autocommit = False
-    if reading:
-        driver.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    # Whatever the database's own default is: with another one, processes that write at once would fail.
+    driver.isolation_level = _OF_READERS if reading else psycopg.IsolationLevel.READ_COMMITTED
 
 
 def _limits(scope: str, milliseconds: int, *, reading: bool, durable: bool) -> str:
