@@ -252,7 +252,7 @@ def test_whatever_the_history_the_times_are_in_order_and_never_negative(
     for now in times:
         found = estimate(model, job, now)
         if found is None:
-            assert len(history) < 5
+            assert len(history) < 5 or (job.phase == "queued" and not model.knows_queues)
             continue
         for times_left in (found.remaining, found.phase_remaining, *found.phases.values()):
             assert times_left is None or (
@@ -302,12 +302,13 @@ def test_an_estimate_costs_little_however_many_runs_there_were() -> None:
     lot = random.Random(4)
     job = RunningJob("building", AT, (("preparing", 50_000), ("installing", 50_000)))
     learning, telling = {}, {}
-    for count in (10, 50, 500):
+    for count in (10, 25, 50, 500):
         history = runs(count, lambda _: {name: lot.uniform(10, 100) for name in names})
         model = build_model(history)
         learning[count] = calls_of(partial(build_model, history))
         telling[count] = calls_of(partial(estimate, model, job, AT + 9000))
-    assert learning[50] < 5 * learning[10], "not more than the runs are"
+    assert learning[10] < 0.2 * learning[50], "of ten runs none can be asked by ten before it"
+    assert learning[50] < 2.5 * learning[25], "not more than the runs are"
     assert learning[500] < 1.1 * learning[50], "only the newest count"
     assert learning[50] < 40_000
     assert telling[500] < 1.1 * telling[50] < 3000

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import random
 import statistics
+from collections.abc import Callable
+from math import exp
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chef.domain.forecast.features import ABSENT, ALL_DONE, LATER, features_of, from_log, keyed, to_log
-from chef.domain.forecast.levels import corrections
-from chef.domain.forecast.quantiles import HIGH, high_end, quantiles
+from chef.domain.forecast.features import (
+    ABSENT,
+    ALL_DONE,
+    LATER,
+    Phases,
+    features_of,
+    from_logs,
+    keyed,
+    to_log,
+    to_logs,
+)
+from chef.domain.forecast.learning import learned_coverage
+from chef.domain.forecast.levels import corrections, level_of
+from chef.domain.forecast.quantiles import HIGH, high_end, place_of, quantiles
 from chef.domain.forecast.regression import Known
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=9, max_size=50)
@@ -48,6 +61,23 @@ def test_the_high_end_is_the_quantile_that_is_found_from_the_beginning(
     )
 
 
+@given(
+    st.lists(st.tuples(st.floats(0, 1e6), st.floats(0.01, 10)), min_size=1, max_size=60),
+    st.floats(0.01, 30),
+    st.floats(-1, 1e6 + 1),
+)
+def test_a_place_is_that_whose_quantile_is_the_value(
+    samples: list[tuple[float, float]], own: float, value: float
+) -> None:
+    ordered = sorted(samples)
+    place = place_of(value, ordered, own)
+    if ordered[0][0] <= value <= ordered[-1][0]:
+        assert 0 < place < 1
+        assert quantiles(ordered, own, [place]) == [pytest.approx(value, abs=1e-3)]
+    else:
+        assert place == (0 if value < ordered[0][0] else 1)
+
+
 def noise(count: int, seed: int = 1) -> list[float]:
     lot = random.Random(seed)
     return [lot.gauss(0, 0.1) for _ in range(count)]
@@ -68,6 +98,44 @@ def test_a_jump_is_taken_out() -> None:
 def test_a_drift_is_taken_out_up_to_the_next_run() -> None:
     newest_first = [value - 0.05 * index for index, value in enumerate(noise(30))]
     assert corrections(newest_first) == pytest.approx([0.05 * (index + 1) for index in range(30)], abs=0.15)
+
+
+def test_a_drift_may_go_back_and_a_jump_that_has_lasted_does_not() -> None:
+    jumped = level_of([value + (1 if index < 8 else 0) for index, value in enumerate(noise(30))])
+    assert max(map(abs, jumped.drifts(30))) < 0.02
+    drifting = level_of([value - 0.05 * index for index, value in enumerate(noise(30))])
+    assert drifting.drifts(30) == pytest.approx(drifting.corrections(30), abs=0.1)
+    assert drifting.drifts(30)[-1] > 1
+
+
+def of_phases(count: int, spread: Callable[[int], float], seed: int) -> list[Phases]:
+    """Runs of two phases, newest first, with the spread of the logarithms of their times."""
+    lot = random.Random(seed)
+    one = [[lot.gauss(0, spread(number)) for _ in range(2)] for number in range(count)]
+    return [[(("building", 1), 1e5 * exp(a)), (("completed", 1), 1e5 * exp(b))] for a, b in one]
+
+
+def test_intervals_that_held_too_seldom_claim_more_and_those_that_held_too_often_less() -> None:
+    """The newest 20 runs vary four times as much as those before them, or a quarter of it, or alike."""
+    spreads: list[Callable[[int], float]] = [
+        lambda number: 0.2 if number < 20 else 0.05,
+        lambda _: 0.05,
+        lambda number: 0.05 if number < 20 else 0.2,
+    ]
+    claimed = [
+        statistics.fmean(learned_coverage(of_phases(50, spread, seed)) for seed in range(12))
+        for spread in spreads
+    ]
+    assert claimed[0] > claimed[1] + 0.03
+    assert claimed[2] < claimed[1] - 0.02
+
+
+def test_of_ten_runs_nothing_can_be_learned_but_that_few_leave_much_out() -> None:
+    ten, eleven = (of_phases(count, lambda _: 0.1, 1) for count in (10, 11))
+    assert learned_coverage(ten) == pytest.approx(learned_coverage(of_phases(10, lambda _: 0.3, 2)))
+    assert learned_coverage(ten) > 0.81
+    assert learned_coverage(eleven) != learned_coverage(ten)
+    assert learned_coverage(ten[:9]) == 0.8, "a range claims nothing"
 
 
 def test_too_few_runs_tell_no_drift_from_chance() -> None:
@@ -127,7 +195,8 @@ def test_what_is_known_of_a_run_is_each_phase_and_all_together() -> None:
 
 @given(st.floats(0, 1e13))
 def test_a_logarithm_goes_back_to_its_duration(duration: float) -> None:
-    assert from_log(to_log(duration)) == pytest.approx(duration, abs=1e-3, rel=1e-9)
+    assert to_logs([duration]) == [to_log(duration)]
+    assert from_logs(to_logs([duration])) == [pytest.approx(duration, abs=1e-3, rel=1e-9)]
 
 
 def test_a_run_of_very_many_phases_has_the_later_ones_as_one() -> None:

@@ -2,7 +2,8 @@
 
 from chef.domain.forecast.bar import ProgressBar, ShownProgress, shown_progress
 from chef.domain.forecast.estimating import estimate
-from chef.domain.forecast.model import ForecastModel, build_model
+from chef.domain.forecast.learning import build_model
+from chef.domain.forecast.model import ForecastModel
 from chef.domain.forecast.values import (
     FEWEST_RUNS,
     MOST_RUNS,

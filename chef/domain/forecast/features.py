@@ -40,7 +40,7 @@ def keyed(spans: Iterable[tuple[str, float]]) -> Phases:
 
 def total(phases: Phases) -> float:
     """The duration of all of them."""
-    return sum(duration for _, duration in phases)
+    return sum([duration for _, duration in phases])
 
 
 def to_log(duration: float) -> float:
@@ -48,9 +48,16 @@ def to_log(duration: float) -> float:
     return math.log(duration + _OFFSET_MS)
 
 
-def from_log(value: float) -> float:
-    """The duration (ms) of such a value."""
-    return max(0.0, math.exp(min(value, _LARGEST)) - _OFFSET_MS)
+def to_logs(durations: Iterable[float]) -> list[float]:
+    """Several at once: a call for each is most of what it costs."""
+    log = math.log
+    return [log(duration + _OFFSET_MS) for duration in durations]
+
+
+def from_logs(values: Iterable[float]) -> list[float]:
+    """The durations (ms) of such values."""
+    exp = math.exp
+    return [exp(min(_LARGEST, value)) - _OFFSET_MS if value > ABSENT else 0.0 for value in values]
 
 
 ABSENT = to_log(0)
@@ -67,4 +74,7 @@ def features_of(done: Phases) -> Features:
 
 def factors(values: Sequence[float]) -> list[float]:
     """What durations are to be multiplied by, for what is to be added to their logarithms."""
-    return [math.exp(max(-_LARGEST, min(value, _LARGEST))) for value in values]
+    exp = math.exp
+    if not values or (min(values) > -_LARGEST and max(values) < _LARGEST):
+        return [exp(value) for value in values]
+    return [exp(max(-_LARGEST, min(value, _LARGEST))) for value in values]

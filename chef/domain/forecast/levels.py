@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 FEWEST_AFTER_JUMP = 3
 """A jump counts once so many runs have been behind it, and before it."""
@@ -20,20 +21,41 @@ _TINY = 1e-9
 _CERTAIN = 50.0
 
 
-def corrections(values: Sequence[float]) -> list[float]:
-    """What to add to each of some logarithms, newest first, to have it at the level of the next run."""
+class Level(NamedTuple):
+    """How the logarithms of a series moved: by `height`, `place` runs ago, and by `-slope` with each run."""
+
+    place: int = 0
+    height: float = 0.0
+    slope: float = 0.0
+
+    def corrections(self, count: int) -> list[float]:
+        """What to add to each of so many logarithms to have it at the level of the next run."""
+        place, height, slope = self
+        return [(height if index >= place else 0.0) - slope * (index + 1) for index in range(count)]
+
+    def drifts(self, count: int) -> list[float]:
+        """The part of these corrections that is for a drift, which may end or go back any time."""
+        return [-self.slope * (index + 1) for index in range(count)]
+
+
+def level_of(values: Sequence[float]) -> Level:
+    """The likeliest movement of some logarithms, newest first."""
     count = len(values)
     if count < 2 * FEWEST_AFTER_JUMP:
-        return [0.0] * count  # a phase that most runs did not have
+        return Level()  # a phase that most runs did not have
     mean = sum(values) / count
-    squares = sum((value - mean) ** 2 for value in values) + _TINY
+    squares = sum([(value - mean) ** 2 for value in values]) + _TINY
     slope, gain_of_line = _line(values, mean)
     place, height, gain_of_step = _step(values)
     odds_of_line = _odds(count, squares, gain_of_line, _PARAMETERS_OF_LINE)
     odds_of_step = _odds(count, squares, gain_of_step, _PARAMETERS_OF_STEP)
     every = 1 + odds_of_line + odds_of_step
-    slope, height = slope * odds_of_line / every, height * odds_of_step / every
-    return [(height if index >= place else 0.0) - slope * (index + 1) for index in range(count)]
+    return Level(place, height * odds_of_step / every, slope * odds_of_line / every)
+
+
+def corrections(values: Sequence[float]) -> list[float]:
+    """What to add to each of some logarithms, newest first, to have it at the level of the next run."""
+    return level_of(values).corrections(len(values))
 
 
 def _odds(count: int, squares: float, gain: float, parameters: int) -> float:
@@ -48,7 +70,7 @@ def _line(values: Sequence[float], mean: float) -> tuple[float, float]:
     count = len(values)
     middle = (count - 1) / 2
     spread = count * (count * count - 1) / 12
-    product = sum((index - middle) * (value - mean) for index, value in enumerate(values))
+    product = sum([(index - middle) * (value - mean) for index, value in enumerate(values)])
     return product / spread, product * product / spread
 
 

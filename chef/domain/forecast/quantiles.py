@@ -8,6 +8,7 @@ Shift", 2019.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median
 
@@ -16,8 +17,10 @@ from chef.domain.forecast.values import LONGEST_MS, Interval
 Weighted = tuple[float, float]
 """A value and its weight, above 0."""
 
-LOW, MEDIAN, HIGH = 0.1, 0.5, 0.9
-"""An interval that holds 8 of 10."""
+COVERAGE = 0.8
+"""An interval is to hold 8 of 10 runs."""
+MEDIAN, HIGH = 0.5, 0.9
+"""The places of the middle, and of the high end of such an interval."""
 _BESIDE = 0.1
 """The median is a mean with its neighbours, which wavers less."""
 
@@ -28,7 +31,7 @@ def quantiles(samples: Sequence[Weighted], own: float, places: Sequence[float]) 
     `own` is the weight of the one that is looked for. Between two samples it is interpolated; beyond the
     first and the last it is these.
     """
-    whole = sum(weight for _, weight in samples) + own
+    whole = sum([weight for _, weight in samples]) + own
     below, value_before, place_before = own / 2, samples[0][0], 0.0
     found: list[float] = []
     for value, weight in samples:
@@ -47,23 +50,44 @@ def range_of(samples: Sequence[Weighted]) -> Interval:
     return Interval(_ms(values[0]), _ms(median(values)), _ms(values[-1]))
 
 
-def interval(samples: Sequence[Weighted], own: float) -> Interval:
-    """The interval (ms) of samples in ascending order; `own` as above."""
-    places = (LOW, MEDIAN - _BESIDE, MEDIAN, MEDIAN + _BESIDE, HIGH)
+def place_of(value: float, samples: Sequence[Weighted], own: float) -> float:
+    """The place (0 to 1) of a value among samples in ascending order: what `quantiles` has for it, reversed.
+
+    Before the first sample it is 0, behind the last one it is 1.
+    """
+    whole = sum([weight for _, weight in samples]) + own
+    below, value_before, place_before = own / 2, -math.inf, 0.0
+    for sample, weight in samples:
+        here = (below + weight / 2) / whole
+        if value < sample:
+            share = (value - value_before) / (sample - value_before) if place_before else 0.0
+            return place_before + share * (here - place_before)
+        value_before, place_before = sample, here
+        below += weight
+    return place_before if value == value_before else 1.0
+
+
+def interval(samples: Sequence[Weighted], own: float, coverage: float = COVERAGE) -> Interval:
+    """The interval (ms) of samples in ascending order between two places as far apart as `coverage`."""
+    outside = (1 - coverage) / 2
+    places = (outside, MEDIAN - _BESIDE, MEDIAN, MEDIAN + _BESIDE, 1 - outside)
     low, below, middle, above, high = quantiles(samples, own, places)
     return Interval(_ms(low), _ms((below + middle + above) / 3), _ms(high))
 
 
-def high_end(descending: Iterable[Weighted], weight_of_all: float, own: float) -> int:
+def high_end(
+    descending: Iterable[Weighted], weight_of_all: float, own: float, coverage: float = COVERAGE
+) -> int:
     """The high end (ms) of the interval of samples in descending order, of which it takes the first."""
+    place = (1 + coverage) / 2
     whole = weight_of_all + own
     above, value_behind, place_behind = own / 2, None, 1.0
     for value, weight in descending:
         here = 1 - (above + weight / 2) / whole
         if value_behind is None:
             value_behind = value
-        if here <= HIGH:
-            share = (HIGH - here) / (place_behind - here)
+        if here <= place:
+            share = (place - here) / (place_behind - here)
             return _ms(value + share * (value_behind - value))
         value_behind, place_behind = value, here
         above += weight
