@@ -12,8 +12,10 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 
+from chef.domain.filtering import JobFilter
 from chef.settings.config import Settings
 from chef.store import givingback
+from chef.store.listing import list_jobs
 from chef.store.opening import open_database
 from tests.tools.making import batch, open_store, update
 from tests.tools.postgres import Postgres
@@ -78,6 +80,22 @@ def test_idle_connections_are_given_back_after_a_minute(postgres_url: str) -> No
     with pool.writing() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
     pool.close()
+
+
+def test_a_list_is_planned_for_what_it_asks_for_also_the_eleventh_time(postgres_url: str) -> None:
+    """PostgreSQL would plan it for any value then, and walk all jobs of a branch for a few."""
+    with open_store(postgres_url) as store:
+        store.append(batch(update()))
+    pool = open_database(Settings(database_url=postgres_url)).connections
+    with pool.reading() as connection:
+        for _ in range(20):
+            list_jobs(connection, JobFilter("p", statuses=("cancelled",), branch="main"), None, None, 50)
+        counts = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements"
+        of_values = "WHERE parameter_types <> '{}'"
+        generic, custom = connection.exec_driver_sql(f"{counts} {of_values}").one()
+    pool.close()
+    assert generic == 0
+    assert custom > 10
 
 
 def test_they_are_given_back_while_nobody_asks_for_anything(

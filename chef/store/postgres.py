@@ -124,6 +124,9 @@ def _prepare(driver: Any, reading: bool) -> None:
         driver.execute(_limits("", _SESSION_MS, reading=reading, durable=True))
         if driver.info.server_version >= _IDLE_TIMEOUT_SINCE:
             driver.execute(f"SET idle_session_timeout={_IDLE_MS}")
+        if reading:
+            # A plan for any value walks all jobs of a branch to find the few of an outcome.
+            driver.execute("SET plan_cache_mode=force_custom_plan")
     driver.autocommit = False
     # Whatever the database's own default is: with another one, processes that write at once would fail.
     driver.isolation_level = _OF_READERS if reading else psycopg.IsolationLevel.READ_COMMITTED
