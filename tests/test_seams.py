@@ -36,8 +36,8 @@ from chef.transport.engine import EngineServer
 from chef.transport.extension import Extension
 from chef.transport.handling import goes_without_request
 from chef.transport.interface import EngineInterface
-from chef.transport.outbox import MOST_AT_ONCE, Outbox
 from chef.transport.packets import Packet
+from chef.transport.pollqueue import MOST_AT_ONCE, PollQueue
 from chef.transport.session import EngineSession
 from chef.transport.socketio import SocketServer
 
@@ -47,7 +47,7 @@ LISTENER, OPENING = "chef/http/server.py", "chef/http/opening.py"
 SESSION = "chef/transport/session.py"
 WEBSOCKET, CLIENTS = "chef/transport/websocket.py", "chef/transport/clients.py"
 EXTENSION = "chef/transport/extension.py"
-OUTBOX, SERVE = "chef/transport/outbox.py", "chef/serve.py"
+POLL_QUEUE, SERVE = "chef/transport/pollqueue.py", "chef/serve.py"
 
 Handler = geventwebsocket.handler.WebSocketHandler
 BaseServer: Any = gevent.baseserver.BaseServer
@@ -102,7 +102,7 @@ def test_a_method_is_where_it_was_and_takes_what_it_took(
 # Owner, words that stand in its source, the file that relies on them.
 SOURCES: list[tuple[Any, list[str], str]] = [
     # python-socketio's own client takes no longer answers to a poll.
-    (engineio.payload.Payload.decode, ["self.max_decode_packets"], OUTBOX),
+    (engineio.payload.Payload.decode, ["self.max_decode_packets"], POLL_QUEUE),
     # We do what it does by rules of our own: what it does besides would be left out.
     (
         socketio.Server._handle_eio_message,
@@ -168,7 +168,7 @@ def test_our_classes_are_those_that_run(app: Flask) -> None:
     assert server.packet_class is Packet, f"socketio.Server has another `serializer`: see {SOCKETIO}"
     session = EngineSession(server.eio.sessions, "sid")
     assert session._queue is None  # made when first needed
-    assert type(session.queue) is Outbox
+    assert type(session.queue) is PollQueue
     assert server.reserved_events == ["connect", "disconnect"], f"see _LIBRARY_EVENTS in {SOCKETIO}"
     # Events are handled in the order in which they came: a subscribe before the unsubscribe that follows it.
     assert all(goes_without_request(handler) for handler in server.handlers["/"].values())
@@ -206,7 +206,7 @@ def test_python_socketio_asks_our_table_of_clients_for_what_it_has() -> None:
 
 
 def test_an_answer_to_a_poll_is_no_longer_than_the_library_reads() -> None:
-    assert engineio.payload.Payload.max_decode_packets == MOST_AT_ONCE, f"see {OUTBOX}"
+    assert engineio.payload.Payload.max_decode_packets == MOST_AT_ONCE, f"see {POLL_QUEUE}"
 
 
 def test_what_serves_is_of_the_libraries_classes() -> None:

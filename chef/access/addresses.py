@@ -60,7 +60,7 @@ def is_own_origin(environ: Mapping[str, Any]) -> bool:
 
 
 def _said(environ: Mapping[str, Any], key: str) -> str | None:
-    """What the outermost proxy says: of those that are believed, or, where none is, of whoever came first."""
+    """The word of the outermost proxy: of those that are believed, or, where none is, of the first."""
     value = environ.get(key)
     trusted = environ.get(TRUSTED_PROXIES)
     return believed(value, trusted) if trusted else (value or "").split(",")[0].strip() or None

@@ -1,4 +1,4 @@
-"""Who may write and who may read (contract section 6). Pure: the edges fill `Credentials`.
+"""The decision whether a caller may write or read (contract section 6). Pure: the edges fill `Credentials`.
 
 The rules, in the order in which they decide:
 

@@ -138,7 +138,7 @@ def presented_token(credentials: Credentials) -> str | None:
 
 
 def presented_share(credentials: Credentials) -> str | None:
-    """What was sent on purpose, if it has the form of a share link's token."""
+    """The token that was sent on purpose, if it has the form of a share link's."""
     token = credentials.token
     if token in (None, ""):
         token = (credentials.authorization or "").strip()

@@ -66,7 +66,7 @@ _EVENTS = ("progress", "completed", "error", "eta", "removed")
 
 
 def at_level(level: Level, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a level shows of an object: a job, a run, a project, or lists of them."""
+    """An object as a level shows it: a job, a run, a project, or lists of them."""
     if level == "log":
         return dict(given)
     found = {}
@@ -97,7 +97,7 @@ def _reason(failure: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def event_at(level: Level, name: str, data: str) -> str | None:
-    """What a level shows of an event's payload, as JSON text; `None` of an event that it does not show."""
+    """An event's payload as a level shows it, as JSON text; `None` for an event that it does not show."""
     if level == "log":
         return data
     payload = msgspec.json.decode(data)

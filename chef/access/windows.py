@@ -19,7 +19,7 @@ MOST_WINDOWS = 100_000
 
 
 class ServiceLimit(Struct, frozen=True):
-    """What is left of a quota (draft-ietf-httpapi-ratelimit-headers-11, section 2).
+    """The rest of a quota (draft-ietf-httpapi-ratelimit-headers-11, section 2).
 
     `remaining` units, -1 where the one that was asked for is not left, within `seconds`.
     """
@@ -58,7 +58,7 @@ class Windows:
         return ServiceLimit(units - taken - 1, ends - now)
 
     def look(self, key: Hashable) -> ServiceLimit:
-        """What `take` would say, without taking anything."""
+        """The answer that `take` would give, without taking anything."""
         now = self._clock()
         ends, taken = self._windows.get(key, (now, 0))
         left = self.quota.units - taken if ends > now else self.quota.units

@@ -128,7 +128,7 @@ class Control:
         return waiter
 
     def wake(self, job_id: str) -> None:
-        """Whoever waits for news of a job looks at it. Never waits."""
+        """Have those that wait for news of a job look at it. Never waits."""
         watch = self._watches.pop(job_id, None)
         if watch is None:
             return

@@ -37,11 +37,11 @@ _RETRY_RARELY_S = 300.0
 _CLOSE_S = 1.0
 # So long a process that followed a log says that it still does: they come and go.
 _LINGER_S = 10.0
-# What was stored this long before another process began to follow a log is rung for, too.
+# Entries that were stored this long before another process began to follow a log are rung for, too.
 _REMEMBER_S = 2.0
-# What is stored within this time is one ring. It is the most that a ring is late.
+# All that is stored within this time is one ring. It is the most that a ring is late.
 _REST_S = 0.01
-# Who listens to messages that come without a pause never waits: after so many others have their turn.
+# Messages may come without a pause: after so many of them other greenlets have their turn.
 _HEARD_AT_ONCE = 20
 # News that do not get through while the service is away are left to the safety poll.
 _MOST_WAITING = 10_000
@@ -65,7 +65,7 @@ class Doorbell:
         self._listening: gevent.Greenlet[..., None] | None = None
         self._tasks: list[gevent.Greenlet[..., None]] = []
         self._quiet = False
-        # What is to be told, and what was told by others and is to be looked up; each with its wake-up.
+        # News to tell the others, with their wake-up, and news of theirs that are to be looked up.
         self._stored: dict[Key, int] = {}
         self._earlier: dict[Key, int] = {}
         self._rotate_at = 0.0

@@ -31,7 +31,7 @@ QUIET_MS = 3000
 
 # Others have their turn between two parts.
 _APART_S = 0.01
-# What another process left behind is looked for so often.
+# The time between two looks for jobs that another process left behind.
 _SWEEP_S = 60.0
 _SWEPT = 200
 

@@ -1,4 +1,4 @@
-"""What waits to be told to one target."""
+"""The jobs that one target is to be told of."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class TargetQueue:
         return is_due and not telling.told.is_open
 
     def _newest(self, job: Job, told: ToldRow | None, failed_before: int) -> Telling:
-        """What is known here of a job, brought up to date, else a new one."""
+        """The telling of a job that is here, brought up to date, else a new one."""
         if self.knows(job):
             telling = self._tellings[job.job_id]
             if job.state_seq >= telling.job.state_seq:
@@ -131,7 +131,7 @@ class TargetQueue:
         self.woken.set()
 
     def next(self, now: float) -> tuple[Telling | None, float | None]:
-        """What may be told now, or when something may be: ends first, then what has waited longest.
+        """The telling whose turn it is now, or when there is one: ends first, then by waiting time.
 
         So one that the target cannot take holds up no other.
         """

@@ -53,7 +53,7 @@ class OutboxCounts:
 
 @dataclass(frozen=True, slots=True)
 class OutboxParts:
-    """What all tellers share: the store's rows and epoch, the time (ms), a job's link and estimate.
+    """The parts that all tellers share: the store's rows and epoch, the time (ms), a job's link and estimate.
 
     `is_held`: whether this process may tell at the moment.
     """
@@ -150,7 +150,7 @@ class TargetTeller:
         return Notice(job, word, estimate, link, now, name, telling.unsure, telling.failed_before)
 
     def _outcome(self, telling: Telling, notice: Notice) -> Outcome | None:
-        """What came of telling it; `None` where the place is not to be asked now."""
+        """The outcome of telling it; `None` where the place is not to be asked now."""
         try:
             return self._channel.tell(notice, telling.told.handle, partial(self._send, telling))
         except Postponed as postponed:

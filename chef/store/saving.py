@@ -146,7 +146,7 @@ def _mark_uncompared(transaction: WriteTransaction) -> None:
 
 
 def _forget_shown(transaction: WriteTransaction) -> None:
-    """What the terminals of a job show has its secrets, and goes with them."""
+    """Clear what the terminals of an ended job show: its secrets are in it, and go with its end."""
     changed = transaction.changed
     ended = {
         name for name, job in changed.jobs.items() if job.ended and transaction.ledger.late_masks.of(name)

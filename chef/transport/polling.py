@@ -16,8 +16,8 @@ from engineio import packet
 
 from chef.transport.enginepackets import Packets, Received, decode_body
 from chef.transport.handshake import BAD_REQUEST, MISROUTED, UNKNOWN_SID, Refusal
-from chef.transport.outbox import MANY_AT_ONCE, MOST_AT_ONCE
 from chef.transport.packets import BadPacket
+from chef.transport.pollqueue import MANY_AT_ONCE, MOST_AT_ONCE
 from chef.transport.session import EngineSession, Reason
 from chef.transport.states import SessionState
 

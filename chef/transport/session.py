@@ -17,9 +17,9 @@ from chef.transport.enginepackets import decode_message
 from chef.transport.frames import BINARY, TEXT, TOO_BIG, BrokenRule, frame, payloads
 from chef.transport.inbox import Inbox
 from chef.transport.limits import Places
-from chef.transport.outbox import Outbox
 from chef.transport.packets import BadPacket
 from chef.transport.pinger import Pinger
+from chef.transport.pollqueue import PollQueue
 from chef.transport.probe import Probe
 from chef.transport.states import SESSION_CHANGES, SessionState, change
 from chef.transport.websocket import Owner, WebSocket
@@ -101,15 +101,15 @@ class EngineSession:
         # When a ping was sent that is not answered yet; before the first one, when the session began.
         self._pinged_at: float | None = time.monotonic()
         self._server = server
-        self._queue: Outbox | None = None
+        self._queue: PollQueue | None = None
         self._probe: Probe | None = None
         self._inbox = Inbox(self, server.workers)
 
     @property
-    def queue(self) -> Outbox:
+    def queue(self) -> PollQueue:
         """The packets that wait for the next poll; made when first needed."""
         if self._queue is None:
-            self._queue = Outbox(self.drained)
+            self._queue = PollQueue(self.drained)
         return self._queue
 
     def _become(self, state: SessionState) -> None:

@@ -21,7 +21,7 @@ MANY_AT_ONCE = 1000
 _PACKET_BYTES = 100
 
 
-class Outbox:
+class PollQueue:
     """The packets of a session that polls, in order; `on_drain` is called when they are few enough again."""
 
     def __init__(self, on_drain: Callable[[], None]) -> None:
