@@ -287,7 +287,7 @@ def test_a_log_that_is_erased_while_nobody_is_connected_is_forgotten(
         served.update(log("job", "four"))
     with serving(tmp_path, {"PORT": port}) as served:
         watch.wait_for("live")
-        eventually(lambda: watch.messages[-1] == "four" and "secret" not in watch.messages)
+        eventually(lambda: watch.messages[-1:] == ["four"] and "secret" not in watch.messages)
         watch.close()
 
 

@@ -88,6 +88,8 @@ export class JobFollower extends Follower {
   /** @param {Opening} opening */
   opened({ epoch, complete, seq, job }) {
     const after = this.#after ?? 0;
+    // Lines of an earlier connection may have been erased since, also where the job was not read then.
+    if (this.#lines.count > 0) this.#erasedTo ??= 0;
     const isOther = (this.#epoch && epoch && epoch !== this.#epoch) || (seq !== undefined && seq < after);
     this.#epoch = epoch ?? "";
     this.#isDoubtful = complete === false && !isOther && after > 0;
