@@ -57,7 +57,7 @@ MORE_ERRORS = [
     "git@example.com: Permission denied (publickey).",
     "./build.sh: line 3: syntax error near unexpected token `fi'",
     "/bin/sh: 1: Syntax error: end of file unexpected",
-    "build.sh: line 9:  4711 Aborted                 (core dumped) ./shop",
+    "Command failed with status (1): [rspec...]",
     "[  FAILED  ] Shop.Adds (0 ms)",
     "shop_test.cc:3: Failure",
     "Error [ERR_REQUIRE_ESM]: require() of ES Module /build/x.js not supported.",

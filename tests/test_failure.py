@@ -228,6 +228,17 @@ def test_records_of_go_that_are_none_are_lines_like_others() -> None:
     assert summary_of([record("fatal: no")[:-1], "make: *** [Makefile:9: deploy] Error 1"]) is not None
 
 
+def test_a_sentence_that_scripts_often_survive_counts_where_nothing_else_is_wrong() -> None:
+    for said in (
+        "build.sh: line 9:  4711 Aborted                 (core dumped) ./shop",
+        "build.sh: line 3: TOKEN: unbound variable",
+        "ssh: connect to host 127.0.0.1 port 1: Connection refused",
+        "Aborted with 1 warnings in strict mode!",
+    ):
+        assert summary_of([said]) == said
+        assert summary_of([said, "fatal: no"]) == "fatal: no"
+
+
 def test_nothing_certain_is_nothing() -> None:
     assert summary_of([]) is None
     assert summary_of(["all is well", "done", "3 of 5 boxes packed"]) is None

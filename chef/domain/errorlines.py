@@ -64,9 +64,11 @@ RULES = (
     ),
     Rule("Node", ("this error originated",), r"^UnhandledPromiseRejection: "),
     Rule("Ruby", ("error)", "exception)"), r"^\S.*:\d+:in .* \((?:\w+::)*\w*(?:Error|Exception)\)$"),
-    Rule("Rake", ("aborted!",), r"^(?:rake|rails) aborted!$"),
-    Rule("Perl", ("aborted at",), r"^(?:BEGIN failed--compilation|Execution of \S+) aborted at "),
-    Rule("Elixir", ("** (",), r"^\*\* \((?:[\w.]+Error|Mix|exit|EXIT from \S+)\) "),
+    Rule("Rake", ("command failed with status",), r"^Command failed with status \(\d"),
+    Rule("Perl", ("begin failed",), r"^BEGIN failed--compilation aborted at "),
+    Rule(
+        "Elixir", ("error) ", "failed ", "could not "), r"^\*\* \((?:[\w.]+Error|Mix|exit|EXIT from \S+)\) "
+    ),
     Rule("Java", ("exception in thread",), r"^Exception in thread "),
     Rule("Python", ("traceback",), r"Traceback \(most recent call last\):"),
     Rule(
@@ -139,7 +141,6 @@ RULES = (
         ("could not ", "solving failed"),
         r"^Your requirements could not be resolved|^Could not find gem |\bversion solving failed\.$",
     ),
-    Rule("MkDocs", ("aborted with ",), r"^Aborted with \d+ (?:warnings|errors)\b"),
     Rule("doit", ("taskfailed",), r"^TaskFailed - "),
     Rule(
         "Vite, webpack, esbuild",
@@ -181,9 +182,8 @@ RULES = (
         r"|: command not found(?:$|: \S)",
     ),
     Rule("shell", ("denied",), r"^(?!(?:find|grep|du): )\S+: (?:line )?(?:\d+: )?[^:]+: Permission denied$"),
-    Rule("shell", ("unbound variable",), r"^\S+: line \d+: .*: unbound variable$"),
     Rule("shell", ("syntax error",), r"^\S+: (?:-c: )?(?:line )?\d+: [Ss]yntax error\b"),
-    Rule("ssh", ("refused", "denied (", "not resolve"), r"^ssh: \S.*|^\S+@\S+: Permission denied \("),
+    Rule("ssh", ("denied (", "not resolve"), r"^ssh: \S.*|^\S+@\S+: Permission denied \("),
     Rule("shell", ("is not recognized as",), r"'.+' is not recognized as an internal or external command"),
     Rule(
         "commands",
@@ -201,7 +201,6 @@ RULES = (
         ("segmentation fault", "bus error"),
         r"\b[Ss]egmentation fault\b|^Bus error",
     ),
-    Rule("system", ("aborted",), r"^Aborted \(core dumped\)|: +\d+ Aborted\b"),
     Rule("C", ("' failed.",), r": Assertion [`'].+' failed\.$"),
     Rule(
         "PHP",
@@ -278,7 +277,7 @@ def _by_words() -> Iterator[Sought]:
 
 STEMS = (
     *("err", "fail", "fatal", "panic", "exception", "traceback", "not ", "***", "##", "\ne", "1) ", "defin"),
-    *("no such", "killed", "denied", "unbound", "refused", "abort", "** ("),
+    *("no such", "killed", "denied"),
     *(".go:", "segmentation", "●", "✗", "✖", "✘", "✕", "❌", "\u00d7"),
 )
 """Parts of words: without one of them a text has no error. Each costs time for all that is ever scanned."""

@@ -48,8 +48,6 @@ ANNOUNCEMENTS = (
     Announcement(r"^npm (?:ERR!|error) code [A-Z]\w+$", _says_of_npm),
     # pip: what the other program said, up to its end
     Announcement(r"^(?:error|ERROR): subprocess-exited-with-error$", _says_of_build),
-    # Rake: the command, or an exception with its message
-    Announcement(r"^(?:rake|rails) aborted!$", bool),
     # Composer
     Announcement(r"^Your requirements could not be resolved", lambda text: text.startswith("    - ")),
     # webpack: the module, then the error

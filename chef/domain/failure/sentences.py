@@ -50,6 +50,15 @@ FINAL_SENTENCES = (
         r"^(No test(?:s| files) found), exiting with code 1$",
         last_resort=True,
     ),
+    FinalSentence(
+        "shell",
+        (": unbound variable", "(core dumped)"),
+        r"^(\S+: line \d+: .*: unbound variable"
+        r"|Aborted \(core dumped\)|.*: +\d+ Aborted +\(core dumped\).*)$",
+        last_resort=True,
+    ),
+    FinalSentence("ssh", ("ssh: connect to ",), r"^(ssh: connect to host .*)$", last_resort=True),
+    FinalSentence("mkdocs", ("Aborted with ",), r"^(Aborted with \d+ .*)$", last_resort=True),
 )
 """What they say. Tools that count what they found have rows in `checking.py`."""
 
