@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from chef.domain.failure.statements import BrokenTest, ToolReader, numbers_in, rest_of
+from chef.domain.failure.statements import BrokenTest, Statement, ToolReader, numbers_in, rest_of
 
 _COUNT = re.compile(r"(\d+) ([a-z]+)")
 _OUTCOMES = {
@@ -68,22 +68,29 @@ class VitestReader(ToolReader):
     """Vitest: `FAIL file > suite > name` for each failure, then `Test Files` and `Tests`."""
 
     tool: ClassVar[str] = "vitest"
-    words: ClassVar[tuple[str, ...]] = (" FAIL  ", " Test Files  ", " Tests  ")
+    words: ClassVar[tuple[str, ...]] = (" FAIL  ", " Test Files  ", " Tests  ", " Unhandled ", " Uncaught ")
 
     files: int = 0
     waiting: list[BrokenTest] = field(default_factory=list)
+    # An error of no test: its message and line, with no message before it has come.
+    stray: BrokenTest | None = None
 
     _HEADING: ClassVar[re.Pattern[str]] = re.compile(r"^ ?FAIL  (\S.*)$")
     _FILES: ClassVar[re.Pattern[str]] = re.compile(r"^ *Test Files  (?:(\d+) failed\b)?.*\(\d+\)$")
     _END: ClassVar[re.Pattern[str]] = re.compile(r"^ *Tests  (.*\d.*\(\d+\)|no tests)$")
     _ERRORS: ClassVar[re.Pattern[str]] = re.compile(r"^ *Errors  (\d+) errors?$")
+    _STRAY: ClassVar[re.Pattern[str]] = re.compile(r"^⎯+ (Unhandled (?!Errors)\w+|Uncaught Exception) ⎯+$")
 
     @property
     def is_inside(self) -> bool:
-        return bool(self.files or self.statements)
+        return bool(self.files or self.statements or self.stray)
 
     def take(self, number: int, text: str) -> None:
-        if heading := self._HEADING.match(text):
+        if stray := self._STRAY.match(text):
+            self.stray = self.stray or BrokenTest(stray[1], number)
+        elif self.stray and not self.stray.message:
+            self.stray.message = text.strip()
+        elif heading := self._HEADING.match(text):
             self.begin(re.sub(r" \[ .* \]$", "", heading[1]), number)
             if self.current is not None:
                 self.waiting.append(self.current)
@@ -92,8 +99,7 @@ class VitestReader(ToolReader):
         elif ended := self._END.match(text):
             self._end(number, ended[1])
         elif (errors := self._ERRORS.match(text)) and self.statements:
-            newest = self.statements[-1]
-            newest.counts = {**newest.counts, "error": int(errors[1])}
+            self._add_errors(self.statements[-1], int(errors[1]))
         elif self.waiting and text.strip():
             for one in self.waiting:  # Tests that failed alike are told together.
                 one.message = one.message or text.strip()
@@ -106,6 +112,13 @@ class VitestReader(ToolReader):
         self.state(number, counts)
         self.files = 0
         self.waiting.clear()
+
+    def _add_errors(self, newest: Statement, count: int) -> None:
+        """Errors of no test come before the sums; where all tests passed, the first one is the reason."""
+        newest.counts = {**newest.counts, "error": count}
+        if self.stray and not newest.tests:
+            newest.line, newest.text = self.stray.line, self.stray.message
+        self.stray = None
 
 
 @dataclass(slots=True)
