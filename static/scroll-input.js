@@ -6,6 +6,9 @@ const WHEEL_MS = 400;
 const REST_MS = 140;
 // So long a movement of the browser's own may go on that began before a jump: that of Page Up does in Chromium.
 const LEFT_OVER_MS = 400;
+// A movement of which nothing was heard for so long is over.
+const MOVING_MS = 100;
+const MOVING_KEYS = ["PageUp", "PageDown", "ArrowUp", "ArrowDown", " "];
 const HANDS = ["wheel", "pointerdown", "touchstart", "touchmove", "keydown"];
 const RELEASES = ["pointerup", "pointercancel"];
 
@@ -14,9 +17,11 @@ export class ScrollInput {
   #rested;
   #isDragging = false;
   #wheeledAt = -WHEEL_MS;
-  #movedAt = 0;
+  #movedAt = -MOVING_MS;
   #jumpedAt = -LEFT_OVER_MS;
   #touchedAt = 0;
+  #keyedAt = -LEFT_OVER_MS;
+  #mayGoOn = false;
   /** @type {ReturnType<typeof setTimeout> | null} */
   #rest = null;
 
@@ -35,6 +40,9 @@ export class ScrollInput {
       this.#touchedAt = performance.now();
     };
     for (const name of HANDS) scroller.addEventListener(name, touched, { passive: true, capture: true });
+    scroller.addEventListener("keydown", ({ key }) => {
+      if (MOVING_KEYS.includes(key)) this.#keyedAt = performance.now();
+    });
   }
 
   /** Whether the scroll bar itself is held. */
@@ -44,12 +52,16 @@ export class ScrollInput {
 
   /** Whether a movement began before a jump, and is not the reader's: nothing was touched since. */
   get isLeftOver() {
-    return this.#touchedAt <= this.#jumpedAt && performance.now() - this.#jumpedAt < LEFT_OVER_MS;
+    const isSoon = performance.now() - this.#jumpedAt < LEFT_OVER_MS;
+    return this.#mayGoOn && isSoon && this.#touchedAt <= this.#jumpedAt;
   }
 
   /** Take note of a jump: the place is another one now, whatever the browser still moves. */
   noteJump() {
-    this.#jumpedAt = performance.now();
+    const now = performance.now();
+    const isLeft = this.isLeftOver;
+    this.#mayGoOn = isLeft || now - this.#movedAt < MOVING_MS || now - this.#keyedAt < LEFT_OVER_MS;
+    this.#jumpedAt = now;
   }
 
   #onWheel() {
