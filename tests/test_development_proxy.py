@@ -28,9 +28,12 @@ import { io } from 'socket.io-client';
 
 const show = (id, text) => { document.getElementById(id).textContent += `${text} `; };
 const socket = io({ path: '/ws' });
+// Before it connects: the answer to that may come by the new transport.
+socket.io.on('open', () => {
+  socket.io.engine.on('upgrade', (transport) => show('transport', transport.name));
+});
 socket.on('connect', () => {
   socket.emit('subscribe:job', { jobId: 'web-1', after: 0, batch: true });
-  socket.io.engine.on('upgrade', (transport) => show('transport', transport.name));
 });
 socket.on('job:progress', (data) => show('socket', data.progress));
 socket.on('job:logs', (data) => show('lines', data.lines.map((line) => line.message)));
