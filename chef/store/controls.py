@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from chef.domain.model import Job
 from chef.store import rows
+from chef.store.numbers import last_number, next_number
 from chef.store.reading import pk_of_job, whole_jobs
-from chef.store.tables import about, controls, jobs
+from chef.store.tables import controls, jobs
 
 TOLD_FOR_MS = 60_000
 """So long a change can be told of: longer than any process waits before it looks."""
@@ -27,9 +28,7 @@ class ControlChange:
 
 def note_control(connection: Connection, job_id: str, at: int, *, is_stop: bool) -> int:
     """Have a change of a job told; returns its number. The caller commits."""
-    # Whoever notes one locks this first, so that the numbers are in the order of commits.
-    connection.execute(select(about.c.value).where(about.c.name == "epoch").with_for_update())
-    number = last_control(connection) + 1
+    number = next_number(connection, controls)
     values = {"number": number, "at": at, "job_pk": pk_of_job(job_id), "is_stop": is_stop}
     connection.execute(insert(controls).values(values))
     # The newest number stays.
@@ -39,7 +38,7 @@ def note_control(connection: Connection, job_id: str, at: int, *, is_stop: bool)
 
 def last_control(connection: Connection) -> int:
     """The number of the newest change; 0 before the first one."""
-    return connection.scalar(select(func.max(controls.c.number))) or 0
+    return last_number(connection, controls)
 
 
 def controls_after(connection: Connection, number: int) -> list[ControlChange]:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from chef.domain.model import Gap
 from chef.domain.removals import ERASED_FOR_MS, Removal
+from chef.store.numbers import last_number, next_number
 from chef.store.statements import CompiledStatement, Driver
 from chef.store.tables import about, erased, removals
 from chef.store.upsert import upsert
@@ -51,9 +52,7 @@ def refused_until(driver: Driver, job_ids: Sequence[str]) -> dict[str, int]:
 
 def note_removals(connection: Connection, found: Sequence[Removal], at: int) -> list[Removal]:
     """Have removals told, and the files cleaned; returns them with their numbers. The caller commits."""
-    # Whoever removes locks this first, so that the numbers are in the order of commits.
-    connection.execute(select(about.c.value).where(about.c.name == "epoch").with_for_update())
-    first = last_removal(connection) + 1
+    first = next_number(connection, removals)
     numbered = [msgspec.structs.replace(one, number=first + place) for place, one in enumerate(found)]
     connection.execute(insert(removals), [_values(one, at) for one in numbered])
     unclean = {"name": _UNCLEAN, "value": f"{numbered[-1].number} {at}"}
@@ -84,7 +83,7 @@ def forget_told(connection: Connection, at: int) -> None:
 
 def last_removal(connection: Connection) -> int:
     """The number of the newest removal; 0 before the first one."""
-    return connection.scalar(select(func.max(removals.c.number))) or 0
+    return last_number(connection, removals)
 
 
 def removals_after(connection: Connection, number: int) -> list[Removal]:
