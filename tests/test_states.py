@@ -112,7 +112,7 @@ def test_the_sockets_own_send_is_there_while_nothing_waits(pair: Pair) -> None:
     direct_send = pair.websocket.direct_send
     assert direct_send is not None
     assert direct_send(b"one") == 3
-    data = bytes(4_000_000)
+    data = bytes(16_000_000)  # More than the buffers of any system take.
     pair.websocket.send(data)
     unsent = pair.websocket.unsent
     assert HIGH_WATER_BYTES < unsent < len(data)
